@@ -1,0 +1,82 @@
+use std::path::PathBuf;
+
+/// Why the engine could not do what was asked.
+///
+/// Each message says what was wrong, where, and what to do about it.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Somebody asked for the work to end.
+    #[error("Cancelled.")]
+    Cancelled,
+    /// The device has no room for an allocation.
+    #[error("Out of memory{}: choose a smaller size or batch, or another device.", at(.doing))]
+    OutOfMemory {
+        /// What was being done, for instance `decoding 1536×1536`; may be empty.
+        doing: String,
+    },
+    /// A model folder lacks a file or a component.
+    #[error("{path}: {what}", path = path.display())]
+    Model {
+        /// The folder or file.
+        path: PathBuf,
+        /// What is wrong with it and what to do.
+        what: String,
+    },
+    /// A tensor that the model needs is not in its file.
+    #[error("{component}: tensor {key} is missing: the file is incomplete or of another model; fetch it again.")]
+    MissingTensor {
+        /// Which part of the model, for instance `unet`.
+        component: String,
+        /// The full key.
+        key: String,
+    },
+    /// A tensor has another shape than the model's config says.
+    #[error("{component}: tensor {key} is {found:?}, the config asks for {expected:?}: config and weights are not of one model.")]
+    TensorShape {
+        /// Which part of the model.
+        component: String,
+        /// The full key.
+        key: String,
+        /// The shape in the file.
+        found: Vec<i64>,
+        /// The shape that the config implies.
+        expected: Vec<i64>,
+    },
+    /// A config file asks for something that cannot be built.
+    #[error("{component}: config {field}: {what}")]
+    Config {
+        /// Which part of the model.
+        component: String,
+        /// The field of its JSON.
+        field: String,
+        /// What is wrong and what is accepted.
+        what: String,
+    },
+    /// A computation gave values that are not numbers.
+    #[error("{component}: the result is not a number (NaN or infinite): try --dtype f32, or another model.")]
+    NotANumber {
+        /// Which part of the model.
+        component: String,
+    },
+    /// The task asks for something that this engine cannot do.
+    #[error("{0}")]
+    Unsupported(String),
+    /// Any other complaint of libtorch, first line only.
+    #[error("libtorch: {0}")]
+    Torch(String),
+    /// A file could not be read or written.
+    #[error("{path}: {source}", path = path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A header or folder did not parse.
+    #[error(transparent)]
+    Format(#[from] darkroom_formats::Error),
+}
+
+fn at(doing: &str) -> String {
+    if doing.is_empty() { String::new() } else { format!(" while {doing}") }
+}

@@ -1,0 +1,20 @@
+//! Pictures from tensors, on libtorch.
+//!
+//! Data flows left to right, each arrow a plain function or a small struct:
+//! `Task → load → encode prompt → prepare latents → denoise loop → decode → PNG`.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod cancel;
+mod error;
+pub mod families;
+pub mod nn;
+pub mod sampling;
+pub mod text;
+pub mod torch;
+pub mod weights;
+
+pub use cancel::Cancel;
+pub use error::Error;
+
+/// What every fallible function of the engine returns.
+pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -1,0 +1,1 @@
+//! The control plane: queue, store, gallery, workers, socket.

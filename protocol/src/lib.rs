@@ -1,0 +1,1 @@
+//! What travels between Darkroom's processes: requests, tasks, reports, events and their codecs.

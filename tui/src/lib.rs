@@ -1,0 +1,1 @@
+//! The terminal side: pictures inline.

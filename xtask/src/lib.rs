@@ -1,0 +1,1 @@
+//! Set-up, demo, tests and docs of Darkroom: cargo xtask ….
