@@ -1,1 +1,42 @@
 //! What travels between Darkroom's processes: requests, tasks, reports, events and their codecs.
+//!
+//! One vocabulary, two encodings on one socket: bincode in length-prefixed frames between Darkroom's own processes
+//! ([`codec::frame`]), JSON-RPC 2.0 lines for everybody else ([`codec::rpc`]). Nothing here does I/O but [`client`].
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+pub mod client;
+pub mod codec;
+pub mod conditioning;
+pub mod device;
+pub mod event;
+pub mod failpoint;
+pub mod job;
+pub mod message;
+pub mod model;
+pub mod params;
+pub mod paths;
+pub mod picture;
+pub mod sampler;
+pub mod task;
+pub mod text;
+
+mod error;
+
+pub use conditioning::{Chunk, Conditioning};
+pub use device::{DeviceStatus, Dtype};
+pub use error::Error;
+pub use event::{Event, EventKind, Phase, Preview, Progress};
+pub use job::{Failure, FailureKind, Job, JobId, JobState};
+pub use message::client::{ClientMessage, Reply, Request, ServerMessage};
+pub use message::worker::{Order, Outcome, Report};
+pub use model::ModelCard;
+pub use params::GenerateRequest;
+pub use picture::{Format, Picture};
+pub use sampler::{Sampler, Schedule};
+pub use task::{ImageTask, ModelSource, Task};
+
+/// The version of the wire. Processes of different versions refuse each other with the remedy.
+pub const VERSION: u16 = 1;
+
+/// What every fallible function of this crate returns.
+pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -1,0 +1,65 @@
+use std::path::PathBuf;
+
+/// Why a message or a connection was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A request parameter has a value outside its type or range.
+    #[error(transparent)]
+    Parameter(#[from] crate::params::ParameterError),
+    /// A frame or line is longer than the limit.
+    #[error("A message of {size} bytes exceeds the limit of {limit} bytes: send pictures with `upload`.")]
+    TooLong {
+        /// The size that was announced or received.
+        size: u64,
+        /// The most that is accepted.
+        limit: u64,
+    },
+    /// The bytes are no message of this version.
+    #[error("The message could not be read: {0}")]
+    Malformed(String),
+    /// The other end speaks another version of the wire.
+    #[error(
+        "The daemon is darkroom {theirs_build} (protocol {theirs}), this command is {ours_build} (protocol {ours}): \
+         run `darkroom daemon restart`."
+    )]
+    Version {
+        /// Protocol version of the other end.
+        theirs: u16,
+        /// Its release.
+        theirs_build: String,
+        /// Protocol version of this process.
+        ours: u16,
+        /// Its release.
+        ours_build: String,
+    },
+    /// Nobody answers on the socket.
+    #[error("No daemon answers on {socket}: {why}", socket = socket.display())]
+    Unreachable {
+        /// Where it was tried.
+        socket: PathBuf,
+        /// What the system said and what to do.
+        why: String,
+    },
+    /// The other end closed the connection.
+    #[error("The daemon closed the connection{0}")]
+    Closed(String),
+    /// The daemon answered with an error.
+    #[error("{0}")]
+    Remote(crate::message::RemoteError),
+    /// A folder that the socket or the data need cannot be used.
+    #[error("{path}: {what}", path = path.display())]
+    Path {
+        /// The folder or file.
+        path: PathBuf,
+        /// What is wrong with it and what to do.
+        what: String,
+    },
+    /// Reading or writing failed.
+    #[error("{doing}: {source}")]
+    Io {
+        /// What was being done.
+        doing: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}

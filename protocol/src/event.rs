@@ -1,0 +1,107 @@
+//! What the daemon tells its subscribers.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Failure, JobId, JobState, Picture};
+
+/// Something that happened, in order.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// Rises by one an event for as long as the daemon lives. Progress and previews that a newer one replaced leave gaps.
+    pub seq: u64,
+    /// The job concerned.
+    pub job: JobId,
+    /// What happened.
+    pub kind: EventKind,
+}
+
+/// The kinds of event.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EventKind {
+    /// The job changed its state. Never dropped.
+    State(StateChange),
+    /// How far it is. Latest wins.
+    Progress(Progress),
+    /// The picture in the making. Latest wins.
+    Preview(Preview),
+    /// A picture is on disk. Never dropped.
+    Picture(Picture),
+    /// One line for the person, for instance that a scheduler was replaced. Never dropped.
+    Notice(String),
+}
+
+/// A job's new state.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StateChange {
+    /// The state it has now.
+    pub state: JobState,
+    /// Why, when that is `failed`.
+    pub failure: Option<Failure>,
+}
+
+/// The stages of a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// Reading weights.
+    Load,
+    /// Prompt to embeddings.
+    Encode,
+    /// The steps.
+    Denoise,
+    /// Latents to pixels.
+    Decode,
+    /// Pixels to a file.
+    Save,
+}
+
+impl Phase {
+    /// The word to print.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Load => "load",
+            Self::Encode => "encode",
+            Self::Denoise => "denoise",
+            Self::Decode => "decode",
+            Self::Save => "save",
+        }
+    }
+}
+
+/// How far a task is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Progress {
+    /// The stage.
+    pub phase: Phase,
+    /// The picture being made, from 0.
+    pub image: u32,
+    /// Pictures in the task.
+    pub images: u32,
+    /// Work done in this phase: steps while denoising, else parts (components loaded, pictures decoded or saved).
+    pub step: u32,
+    /// Work in this phase in all.
+    pub steps: u32,
+    /// The noise level that the step left, while denoising.
+    pub sigma: Option<f64>,
+    /// Seconds the last step took, while denoising.
+    pub step_s: Option<f64>,
+    /// Seconds until the task is done, once that can be told.
+    pub eta_s: Option<f64>,
+}
+
+/// A small picture of the estimate so far.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Preview {
+    /// The picture it shows, from 0.
+    pub image: u32,
+    /// The step it was taken after.
+    pub step: u32,
+    /// Pixels.
+    pub width: u32,
+    /// Pixels.
+    pub height: u32,
+    /// 8-bit RGB, row by row: `3 × width × height` bytes; base64 in JSON.
+    #[serde(with = "crate::codec::blob")]
+    pub rgb: Vec<u8>,
+}

@@ -1,0 +1,60 @@
+//! Numbered places at which a test can make a process die.
+//!
+//! `DARKROOM_FAILPOINT=7` aborts the process at point 7, `7:3` the third time it is reached. Without the variable a point
+//! costs one relaxed load.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// The points, in the order in which a job meets them.
+pub const POINTS: &[(u32, &str)] = &[
+    (1, "daemon: request read, job not yet stored"),
+    (2, "daemon: job stored, reply not yet sent"),
+    (3, "daemon: job marked running, worker not yet told"),
+    (4, "worker: task received"),
+    (5, "worker: model loaded"),
+    (6, "worker: in the denoise loop"),
+    (7, "worker: picture staged, not yet reported"),
+    (8, "daemon: picture reported, not yet moved"),
+    (9, "daemon: picture moved, row not yet written"),
+    (10, "daemon: picture row written, job not yet done"),
+    (11, "daemon: job marked done, client not yet told"),
+    (12, "daemon: cancel stored, worker not yet told"),
+];
+
+static ARMED: OnceLock<Option<(u32, AtomicU32)>> = OnceLock::new();
+
+/// Aborts here when the environment names this point.
+pub fn hit(point: u32) {
+    let armed = ARMED.get_or_init(|| std::env::var("DARKROOM_FAILPOINT").ok().and_then(|text| parse(&text)));
+    if let Some((at, remaining)) = armed
+        && *at == point
+        && remaining.fetch_sub(1, Ordering::Relaxed) == 1
+    {
+        eprintln!("failpoint {point} reached");
+        std::process::abort();
+    }
+}
+
+fn parse(text: &str) -> Option<(u32, AtomicU32)> {
+    let (point, times) = text.split_once(':').unwrap_or((text, "1"));
+    Some((point.parse().ok()?, AtomicU32::new(times.parse().ok()?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn points_are_numbered_in_order() {
+        assert!(POINTS.iter().enumerate().all(|(i, (n, _))| *n == i as u32 + 1));
+    }
+
+    #[test]
+    fn the_variable_names_a_point_and_a_count() {
+        let of = |text| parse(text).map(|(p, n)| (p, n.into_inner()));
+        assert_eq!(of("7"), Some((7, 1)));
+        assert_eq!(of("7:3"), Some((7, 3)));
+        assert_eq!(of("x"), None);
+    }
+}

@@ -1,0 +1,255 @@
+//! Between client and daemon.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::RemoteError;
+use crate::{DeviceStatus, Event, GenerateRequest, Job, JobId, JobState, ModelCard};
+
+/// A request with its number; the reply carries the same number.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ClientMessage {
+    /// Chosen by the client.
+    pub id: u64,
+    /// What it wants.
+    pub request: Request,
+}
+
+/// What a client may want. In JSON-RPC the variant's name is the method, its content the params.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Request {
+    /// Are you alive?
+    Ping {},
+    /// What are you doing?
+    Status {},
+    /// Make pictures. Answered once the job is durable.
+    Submit(Submit),
+    /// One job, by id or unique prefix.
+    Job {
+        /// Id or prefix of it; hyphens do not matter.
+        job: String,
+    },
+    /// Jobs, newest first, at most `limit`.
+    Queue {
+        /// Only those in these states; empty for all.
+        states: Vec<JobState>,
+        /// At most so many, up to 1000.
+        limit: u32,
+    },
+    /// End a job. Answered once that is durable; the job ends a moment later.
+    Cancel {
+        /// Id or prefix of it.
+        job: String,
+    },
+    /// Send events from now on.
+    Subscribe(Subscribe),
+    /// What is known of a model.
+    Model {
+        /// Its folder or name; empty for the default one.
+        model: String,
+    },
+    /// A piece of an input picture or mask.
+    Upload(Upload),
+    /// A piece of a finished picture, for clients that cannot read the daemon's files.
+    Download(Download),
+    /// End the daemon. Running jobs return to the queue.
+    Shutdown {},
+}
+
+impl Request {
+    /// Every method name of the JSON-RPC door.
+    pub const METHODS: &'static [&'static str] = &[
+        "ping",
+        "status",
+        "submit",
+        "job",
+        "queue",
+        "cancel",
+        "subscribe",
+        "model",
+        "upload",
+        "download",
+        "shutdown",
+    ];
+}
+
+/// A job to accept.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Submit {
+    /// Chosen by the client: the same id twice is one job.
+    pub request_id: Uuid,
+    /// What is asked.
+    pub request: GenerateRequest,
+    /// Subscribe this connection to the job's events, from its first.
+    #[serde(default)]
+    pub watch: bool,
+}
+
+/// Which events to send.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Subscribe {
+    /// Only of this job (id or prefix); of all when absent. State and pictures so far are told first.
+    #[serde(default)]
+    pub job: Option<String>,
+    /// Replay from this sequence number, as far as the daemon remembers.
+    #[serde(default)]
+    pub from: Option<u64>,
+    /// At most so many previews a second; 0 for none.
+    #[serde(default)]
+    pub max_fps: u32,
+    /// Previews at most so wide and high.
+    #[serde(default)]
+    pub max_px: u32,
+}
+
+/// A piece of an input. The daemon names the whole by its hash.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Upload {
+    /// SHA-256 of the whole, lower-case hexadecimal.
+    pub sha256: String,
+    /// Bytes of the whole, at most 256 MiB.
+    pub size: u64,
+    /// Where this piece begins; pieces come in order.
+    pub offset: u64,
+    /// At most 1 MiB; base64 in JSON.
+    #[serde(with = "crate::codec::blob")]
+    pub bytes: Vec<u8>,
+}
+
+/// Which piece of which picture.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Download {
+    /// The job's id or prefix.
+    pub job: String,
+    /// The picture's place in it.
+    pub index: u32,
+    /// Where the piece begins.
+    pub offset: u64,
+}
+
+/// What the daemon sends.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ServerMessage {
+    /// The answer to the request of that number.
+    Reply {
+        /// The request's number.
+        id: u64,
+        /// The answer.
+        result: Result<Reply, RemoteError>,
+    },
+    /// Something happened.
+    Event(Event),
+    /// The daemon closes the connection, and why.
+    Bye {
+        /// For the person.
+        reason: String,
+    },
+}
+
+/// Answers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reply {
+    /// To `ping`.
+    Pong {},
+    /// To `status`.
+    Status(Status),
+    /// To `submit`.
+    Submitted(Submitted),
+    /// To `job`.
+    Job(Box<Job>),
+    /// To `queue`.
+    Queue(Vec<Job>),
+    /// To `cancel`: the state the job is in now.
+    Cancelling {
+        /// The job.
+        job: JobId,
+        /// Final when the job had ended already or was waiting; `running` when the worker has yet to stop.
+        state: JobState,
+    },
+    /// To `subscribe`: events after this number follow.
+    Subscribed {
+        /// The last sequence number before the subscription.
+        seq: u64,
+    },
+    /// To `model`.
+    Model(Box<ModelCard>),
+    /// To `upload`: bytes held so far.
+    Uploaded {
+        /// Bytes held so far.
+        held: u64,
+    },
+    /// To `download`.
+    Piece(Piece),
+    /// To `shutdown`: the daemon ends after this.
+    ShuttingDown {},
+}
+
+/// An accepted job.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Submitted {
+    /// Its id.
+    pub job: JobId,
+    /// Jobs before it in the queue.
+    pub position: u32,
+    /// The model that was chosen.
+    pub model: String,
+    /// One line for the person, for instance that the embedded model is used and which words it knows.
+    pub notice: Option<String>,
+}
+
+/// A piece of a picture.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Piece {
+    /// Bytes of the whole.
+    pub size: u64,
+    /// At most 1 MiB; empty at the end; base64 in JSON.
+    #[serde(with = "crate::codec::blob")]
+    pub bytes: Vec<u8>,
+}
+
+/// What the daemon is doing.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    /// Release.
+    pub version: String,
+    /// Protocol version.
+    pub protocol: u16,
+    /// Process id.
+    pub pid: u32,
+    /// Seconds since it started.
+    pub uptime_s: u64,
+    /// Its socket.
+    pub socket: String,
+    /// Where pictures and jobs are kept.
+    pub data: String,
+    /// Jobs waiting.
+    pub queued: u64,
+    /// Jobs in progress.
+    pub running: Vec<JobId>,
+    /// Its workers.
+    pub workers: Vec<WorkerStatus>,
+    /// Task kinds that some worker runs.
+    pub capabilities: Vec<String>,
+}
+
+/// A worker as the daemon sees it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WorkerStatus {
+    /// Its device, for instance `cuda:0`.
+    pub device: String,
+    /// Process id; 0 while there is none.
+    pub pid: u32,
+    /// `starting`, `idle`, `busy`, `stopped`.
+    pub state: String,
+    /// How often it was started again after a death.
+    pub restarts: u32,
+    /// libtorch's version; empty until it has told.
+    pub libtorch: String,
+    /// Every device it can see.
+    pub devices: Vec<DeviceStatus>,
+    /// Models it keeps in memory.
+    pub resident: Vec<String>,
+}

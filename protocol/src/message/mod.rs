@@ -1,0 +1,7 @@
+//! The messages of the two conversations: client ↔ daemon and daemon ↔ worker.
+
+pub mod client;
+mod remote_error;
+pub mod worker;
+
+pub use remote_error::RemoteError;

@@ -1,0 +1,44 @@
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Failure, FailureKind};
+
+/// An error that travels back to the client: the same shape as a job's failure.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RemoteError {
+    /// For programs: the exit code comes from it.
+    pub kind: FailureKind,
+    /// For people.
+    pub message: String,
+}
+
+impl RemoteError {
+    /// An error of that kind.
+    pub fn new(kind: FailureKind, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            message: message.into(),
+        }
+    }
+
+    /// The request cannot be met as it is.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::new(FailureKind::Usage, message)
+    }
+}
+
+impl fmt::Display for RemoteError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl From<RemoteError> for Failure {
+    fn from(error: RemoteError) -> Self {
+        Self {
+            kind: error.kind,
+            message: error.message,
+        }
+    }
+}

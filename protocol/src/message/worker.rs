@@ -1,0 +1,152 @@
+//! Between daemon and worker, over a socketpair that the worker has as its standard input.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{DeviceStatus, Failure, JobId, Preview, Progress, Task};
+
+/// What the daemon tells a worker.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Order {
+    /// First of all: where and how to work.
+    Configure {
+        /// Folder for finished pictures; the daemon takes them from there.
+        staging: String,
+        /// The device to work on; empty for the best there is.
+        device: String,
+    },
+    /// Do this. A worker runs one task at a time.
+    Run {
+        /// The job, for reports.
+        job: JobId,
+        /// What to do.
+        task: Task,
+        /// Pictures that are finished already: these are not made again.
+        skip: Vec<u32>,
+    },
+    /// End that job as soon as possible and stay warm.
+    Cancel {
+        /// The job.
+        job: JobId,
+    },
+    /// Forget models in memory.
+    Unload {
+        /// The model's name; empty for all.
+        model: String,
+    },
+    /// Answer with the same number.
+    Ping {
+        /// Any.
+        n: u64,
+    },
+    /// End.
+    Shutdown {},
+}
+
+/// What a worker tells the daemon.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Report {
+    /// In answer to [`Order::Configure`].
+    Ready(Ready),
+    /// The task has begun.
+    Started {
+        /// The job.
+        job: JobId,
+    },
+    /// How far it is.
+    Progress {
+        /// The job.
+        job: JobId,
+        /// How far.
+        progress: Progress,
+    },
+    /// The picture in the making.
+    Preview {
+        /// The job.
+        job: JobId,
+        /// The picture.
+        preview: Preview,
+    },
+    /// A picture is in the staging folder, complete.
+    Staged(Staged),
+    /// One line for the person.
+    Notice {
+        /// The job.
+        job: JobId,
+        /// The line.
+        text: String,
+    },
+    /// The task has ended; the worker is free.
+    Ended {
+        /// The job.
+        job: JobId,
+        /// How.
+        outcome: Outcome,
+        /// Models in memory now.
+        resident: Vec<String>,
+    },
+    /// In answer to [`Order::Ping`].
+    Pong {
+        /// The number asked.
+        n: u64,
+    },
+}
+
+/// What a worker is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Ready {
+    /// Release; must equal the daemon's.
+    pub version: String,
+    /// Process id.
+    pub pid: u32,
+    /// libtorch's version.
+    pub libtorch: String,
+    /// The folder it was loaded from.
+    pub folder: String,
+    /// The device it works on.
+    pub device: String,
+    /// Every device it can see.
+    pub devices: Vec<DeviceStatus>,
+    /// Features of the processor that matter, for instance `avx512_bf16`.
+    pub cpu: Vec<String>,
+    /// Task kinds it runs.
+    pub capabilities: Vec<String>,
+    /// Models inside it.
+    pub embedded: Vec<String>,
+}
+
+/// A complete picture in the staging folder.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Staged {
+    /// The job.
+    pub job: JobId,
+    /// Its place in the job, from 0.
+    pub index: u32,
+    /// The file's name within the staging folder.
+    pub file: String,
+    /// SHA-256 of the file, lower-case hexadecimal.
+    pub sha256: String,
+    /// Bytes of the file.
+    pub bytes: u64,
+    /// Pixels.
+    pub width: u32,
+    /// Pixels.
+    pub height: u32,
+    /// The seed that makes this picture alone.
+    pub seed: u64,
+    /// Milliseconds it took.
+    pub elapsed_ms: u64,
+}
+
+/// How a task ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Every picture is staged.
+    Done,
+    /// Not so.
+    Failed(Failure),
+    /// As ordered.
+    Cancelled,
+}

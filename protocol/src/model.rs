@@ -1,0 +1,34 @@
+//! Models, as far as a client needs to know them.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{ModelSource, Sampler, Schedule};
+
+/// What is known of a model without reading its weights.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ModelCard {
+    /// What people call it: the folder's name, or `emoji`.
+    pub name: String,
+    /// The family, for instance `Stable Diffusion 1.x`.
+    pub family: String,
+    /// Where it comes from.
+    pub source: ModelSource,
+    /// Pixels a latent cell covers along each side; sizes are multiples of it.
+    pub vae_factor: u32,
+    /// Default width in pixels.
+    pub width: u32,
+    /// Default height in pixels.
+    pub height: u32,
+    /// Default number of steps.
+    pub steps: u32,
+    /// Default guidance.
+    pub cfg_scale: f64,
+    /// Default sampler: the one its scheduler_config names, or DPM++ 2M where that one is not built.
+    pub sampler: Sampler,
+    /// Default schedule.
+    pub schedule: Schedule,
+    /// Bytes of its weights on disk.
+    pub bytes: u64,
+    /// One line for the person, for instance that the scheduler it names was replaced.
+    pub notice: Option<String>,
+}

@@ -1,0 +1,220 @@
+use super::Value;
+use crate::sampler::Named;
+use crate::text::{closest, escape_line, fold};
+
+/// One row of the table.
+#[derive(Debug)]
+pub struct Parameter {
+    /// The JSON field.
+    pub name: &'static str,
+    /// The long flag, without dashes.
+    pub flag: &'static str,
+    /// The short flag.
+    pub short: Option<char>,
+    /// Further names that JSON accepts.
+    pub aliases: &'static [&'static str],
+    /// Type and range.
+    pub kind: Kind,
+    /// What happens when it is absent, in words.
+    pub default: &'static str,
+    /// The key in a picture's metadata; empty when it is not written there.
+    pub metadata: &'static str,
+    /// One sentence.
+    pub help: &'static str,
+}
+
+/// Type and range of a parameter. Ranges include both ends.
+#[derive(Clone, Copy, Debug)]
+pub enum Kind {
+    /// Words of at most so many bytes.
+    Text {
+        /// The most bytes.
+        max_bytes: usize,
+    },
+    /// A whole number.
+    Integer {
+        /// The least.
+        min: i64,
+        /// The most.
+        max: i64,
+    },
+    /// A finite number.
+    Number {
+        /// The least.
+        min: f64,
+        /// The most.
+        max: f64,
+    },
+    /// One of a few names.
+    Choice {
+        /// The names to print, in order.
+        names: fn() -> Vec<&'static str>,
+        /// The printed name of any accepted spelling.
+        canonical: fn(&str) -> Option<&'static str>,
+    },
+}
+
+/// The names of `T` as a [`Kind::Choice`].
+pub(super) const fn choice<T: Named>() -> Kind {
+    Kind::Choice {
+        names: || T::NAMES.iter().map(|(_, name, _)| *name).collect(),
+        canonical: |text| T::from_name(text).map(T::name),
+    }
+}
+
+/// Why a value was refused.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum ParameterError {
+    /// No row has that name.
+    #[error("There is no parameter {name}{hint}", name = escape_line(.name), hint = .hint.map(|h| format!(": did you mean {h}?")).unwrap_or_else(|| ".".to_owned()))]
+    Unknown {
+        /// The name given.
+        name: String,
+        /// A row with a similar name.
+        hint: Option<&'static str>,
+    },
+    /// The value is of another type.
+    #[error("{name} is {expected}, not {found}.", found = escape_line(.found))]
+    Type {
+        /// The row.
+        name: &'static str,
+        /// What it takes.
+        expected: String,
+        /// What was given.
+        found: String,
+    },
+    /// The value is of the right type but out of range.
+    #[error("{name} must be {expected}, not {found}.", found = escape_line(.found))]
+    Range {
+        /// The row.
+        name: &'static str,
+        /// What it takes.
+        expected: String,
+        /// What was given.
+        found: String,
+    },
+    /// The text is too long.
+    #[error("{name} has {found} bytes, the most is {max}: shorten it.")]
+    Length {
+        /// The row.
+        name: &'static str,
+        /// Bytes given.
+        found: usize,
+        /// Bytes accepted.
+        max: usize,
+    },
+}
+
+impl ParameterError {
+    pub(super) fn unknown(name: &str) -> Self {
+        let rows = super::TABLE.iter().map(|p| p.name);
+        Self::Unknown {
+            name: shorten(name),
+            hint: closest(name, rows),
+        }
+    }
+}
+
+impl Parameter {
+    /// The value that `text` spells.
+    pub fn parse(&self, text: &str) -> Result<Value, ParameterError> {
+        let value = match self.kind {
+            Kind::Text { .. } | Kind::Choice { .. } => Value::Text(text.to_owned()),
+            Kind::Integer { .. } => match text.trim().parse::<i64>() {
+                Ok(n) => Value::Integer(n),
+                Err(e) if is_overflow(&e) => return Err(self.range(text)),
+                Err(_) => return Err(self.mismatch(text)),
+            },
+            Kind::Number { .. } => Value::Number(text.trim().parse().map_err(|_| self.mismatch(text))?),
+        };
+        self.check(value)
+    }
+
+    /// The value of a JSON field.
+    pub fn from_json(&self, json: &serde_json::Value) -> Result<Value, ParameterError> {
+        use serde_json::Value as Json;
+        let value = match (json, self.kind) {
+            (Json::String(text), Kind::Text { .. } | Kind::Choice { .. }) => Value::Text(text.clone()),
+            (Json::Number(n), Kind::Integer { .. }) => match (n.as_i64(), n.as_f64()) {
+                (Some(n), _) => Value::Integer(n),
+                (None, Some(n)) if n.fract() == 0.0 && n.abs() < 9e15 => Value::Integer(n as i64),
+                (None, Some(n)) if n.fract() == 0.0 => return Err(self.range(&n.to_string())),
+                _ => return Err(self.mismatch(&n.to_string())),
+            },
+            (Json::Number(n), Kind::Number { .. }) => Value::Number(n.as_f64().unwrap_or(f64::NAN)),
+            (other, _) => return Err(self.mismatch(&other.to_string())),
+        };
+        self.check(value)
+    }
+
+    /// The value in its canonical spelling, once its type and range are right.
+    pub fn check(&self, value: Value) -> Result<Value, ParameterError> {
+        match (self.kind, value) {
+            (Kind::Text { max_bytes }, Value::Text(text)) if text.len() > max_bytes => Err(ParameterError::Length {
+                name: self.name,
+                found: text.len(),
+                max: max_bytes,
+            }),
+            (Kind::Text { .. }, value @ Value::Text(_)) => Ok(value),
+            (Kind::Integer { min, max }, Value::Integer(n)) if (min..=max).contains(&n) => Ok(Value::Integer(n)),
+            (Kind::Number { min, max }, Value::Number(n)) if (min..=max).contains(&n) => Ok(Value::Number(n)),
+            (Kind::Choice { canonical, .. }, Value::Text(text)) => match canonical(&text) {
+                Some(name) => Ok(Value::Text(name.to_owned())),
+                None => Err(self.range(&text)),
+            },
+            (Kind::Integer { .. }, Value::Integer(n)) => Err(self.range(&n.to_string())),
+            (Kind::Number { .. }, Value::Number(n)) => Err(self.range(&n.to_string())),
+            (_, value) => Err(self.mismatch(&value.to_string())),
+        }
+    }
+
+    /// What it takes, in words: "a whole number from 1 to 1000".
+    pub fn expects(&self) -> String {
+        match self.kind {
+            Kind::Text { max_bytes } => format!("text of at most {max_bytes} bytes"),
+            Kind::Integer { min, max } => format!("a whole number from {min} to {max}"),
+            Kind::Number { min, max } => format!("a number from {min} to {max}"),
+            Kind::Choice { names, .. } => format!("one of {}", names().join(", ")),
+        }
+    }
+
+    /// Whether `name` is this row's field, flag or an alias.
+    pub fn is_named(&self, name: &str) -> bool {
+        let folded = fold(name);
+        [self.name, self.flag]
+            .iter()
+            .chain(self.aliases)
+            .any(|n| fold(n) == folded)
+    }
+
+    fn mismatch(&self, found: &str) -> ParameterError {
+        ParameterError::Type {
+            name: self.name,
+            expected: self.expects(),
+            found: shorten(found),
+        }
+    }
+
+    fn range(&self, found: &str) -> ParameterError {
+        ParameterError::Range {
+            name: self.name,
+            expected: self.expects(),
+            found: shorten(found),
+        }
+    }
+}
+
+fn is_overflow(error: &std::num::ParseIntError) -> bool {
+    matches!(
+        error.kind(),
+        std::num::IntErrorKind::PosOverflow | std::num::IntErrorKind::NegOverflow
+    )
+}
+
+/// At most 60 characters of what a stranger sent.
+fn shorten(text: &str) -> String {
+    match text.char_indices().nth(60) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}

@@ -1,0 +1,113 @@
+use super::*;
+use crate::params::find;
+use rstest::rstest;
+
+/// A value that each row takes and that is not its default.
+fn example(row: &Parameter) -> String {
+    match row.kind {
+        Kind::Text { .. } => format!("some {}", row.name),
+        Kind::Integer { min, max } => (min + (max - min) / 3).to_string(),
+        Kind::Number { min, max } => (min + (max - min) / 4.0).to_string(),
+        Kind::Choice { names, .. } => names()[0].to_owned(),
+    }
+}
+
+#[test]
+fn every_row_goes_through_every_door() {
+    let mut request = GenerateRequest::default();
+    for row in TABLE {
+        let text = example(row);
+        for name in [row.name, row.flag].into_iter().chain(row.aliases.iter().copied()) {
+            assert_eq!(find(name).map(|r| r.name), Some(row.name), "{name} is ambiguous");
+            let mut one = GenerateRequest::default();
+            one.set_text(name, &text).unwrap();
+            let json = serde_json::to_value(&one).unwrap();
+            assert_eq!(json.as_object().unwrap().len(), 1);
+            let mut again = GenerateRequest::default();
+            again.set_json(name, &json[row.name]).unwrap();
+            assert_eq!(one, again, "{name}");
+        }
+        request.set_text(row.name, &text).unwrap();
+        assert!(request.get(row.name).is_some());
+        assert!(
+            !row.help.is_empty() && row.help.ends_with('.'),
+            "{} lacks a sentence",
+            row.name
+        );
+        assert!(!row.default.is_empty());
+    }
+    let bytes = crate::codec::frame::encode(&request).unwrap();
+    assert_eq!(crate::codec::frame::decode::<GenerateRequest>(&bytes).unwrap(), request);
+    let json = serde_json::to_string(&request).unwrap();
+    assert_eq!(serde_json::from_str::<GenerateRequest>(&json).unwrap(), request);
+    let keyed = TABLE.iter().filter(|row| !row.metadata.is_empty()).count();
+    assert_eq!(request.metadata().len(), keyed);
+}
+
+#[test]
+fn short_flags_are_unique() {
+    let mut shorts: Vec<char> = TABLE.iter().filter_map(|row| row.short).collect();
+    shorts.sort_unstable();
+    let all = shorts.len();
+    shorts.dedup();
+    assert_eq!(shorts.len(), all);
+}
+
+#[rstest]
+#[case("steps", "0", "steps must be a whole number from 1 to 1000, not 0.")]
+#[case("steps", "many", "steps is a whole number from 1 to 1000, not many.")]
+#[case("batch", "1000000", "batch must be a whole number from 1 to 256, not 1000000.")]
+#[case(
+    "width",
+    "99999999999999999999",
+    "width must be a whole number from 8 to 8192, not 99999999999999999999."
+)]
+#[case("cfg", "NaN", "cfg_scale must be a number from 0 to 100, not NaN.")]
+#[case("cfg", "-1", "cfg_scale must be a number from 0 to 100, not -1.")]
+#[case(
+    "seed",
+    "9007199254740992",
+    "seed must be a whole number from -1 to 9007199254740991, not 9007199254740992."
+)]
+#[case(
+    "sampler",
+    "plms",
+    "sampler must be one of DDIM, Euler, Euler a, DPM++ 2M, not plms."
+)]
+#[case("stepps", "1", "There is no parameter stepps: did you mean steps?")]
+#[case("x\x1by", "1", "There is no parameter x\\u{1b}y.")]
+fn refusals_say_what_is_accepted(#[case] name: &str, #[case] text: &str, #[case] message: &str) {
+    let error = GenerateRequest::default().set_text(name, text).unwrap_err();
+    assert_eq!(error.to_string(), message);
+}
+
+#[test]
+fn a_long_prompt_is_refused_by_its_size() {
+    let error = GenerateRequest::default()
+        .set_text("prompt", &"a".repeat(1 << 20))
+        .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "prompt has 1048576 bytes, the most is 65536: shorten it."
+    );
+}
+
+#[rstest]
+#[case(r#"{"prompt": 3}"#)]
+#[case(r#"{"steps": "ten"}"#)]
+#[case(r#"{"steps": 1.5}"#)]
+#[case(r#"{"width": [64]}"#)]
+#[case(r#"{"nonsense": 1}"#)]
+#[case(r#"[]"#)]
+fn wrong_json_is_refused(#[case] json: &str) {
+    assert!(serde_json::from_str::<GenerateRequest>(json).is_err());
+}
+
+#[test]
+fn aliases_of_other_programs_work() {
+    let json = r#"{"prompt": "a fox", "guidance_scale": 5, "num_inference_steps": 20.0, "sampler_name": "Euler a"}"#;
+    let request: GenerateRequest = serde_json::from_str(json).unwrap();
+    assert_eq!(request.steps, Some(20));
+    assert_eq!(request.cfg_scale, Some(5.0));
+    assert_eq!(request.sampler, Some(Sampler::EulerAncestral));
+}

@@ -1,0 +1,102 @@
+use serde::{Deserialize, Serialize};
+
+use crate::device::Dtype;
+use crate::picture::Format;
+use crate::sampler::{Named, Sampler, Schedule};
+
+/// The value of a parameter, whatever its type.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Value {
+    /// Words, a path or the name of a choice.
+    Text(String),
+    /// A whole number.
+    Integer(i64),
+    /// Any finite number.
+    Number(f64),
+}
+
+impl std::fmt::Display for Value {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Text(text) => f.write_str(text),
+            Self::Integer(n) => n.fmt(f),
+            Self::Number(n) => n.fmt(f),
+        }
+    }
+}
+
+/// A type that a field of the request may have.
+pub(super) trait Field: Sized {
+    fn to_value(&self) -> Value;
+    /// `None` when the value is of another type, which [`super::Parameter::check`] has excluded.
+    fn from_value(value: &Value) -> Option<Self>;
+}
+
+impl Field for String {
+    fn to_value(&self) -> Value {
+        Value::Text(self.clone())
+    }
+
+    fn from_value(value: &Value) -> Option<Self> {
+        match value {
+            Value::Text(text) => Some(text.clone()),
+            _ => None,
+        }
+    }
+}
+
+impl Field for i64 {
+    fn to_value(&self) -> Value {
+        Value::Integer(*self)
+    }
+
+    fn from_value(value: &Value) -> Option<Self> {
+        match value {
+            Value::Integer(n) => Some(*n),
+            _ => None,
+        }
+    }
+}
+
+impl Field for u32 {
+    fn to_value(&self) -> Value {
+        Value::Integer((*self).into())
+    }
+
+    fn from_value(value: &Value) -> Option<Self> {
+        i64::from_value(value).and_then(|n| n.try_into().ok())
+    }
+}
+
+impl Field for f64 {
+    fn to_value(&self) -> Value {
+        Value::Number(*self)
+    }
+
+    fn from_value(value: &Value) -> Option<Self> {
+        match value {
+            Value::Number(n) => Some(*n),
+            _ => None,
+        }
+    }
+}
+
+macro_rules! named_field {
+    ($($type:ty),*) => {$(
+        impl Field for $type {
+            fn to_value(&self) -> Value {
+                Value::Text(self.name().to_owned())
+            }
+
+            fn from_value(value: &Value) -> Option<Self> {
+                match value {
+                    Value::Text(text) => Self::from_name(text),
+                    _ => None,
+                }
+            }
+        }
+    )*};
+}
+
+named_field!(Sampler, Schedule, Dtype, Format);

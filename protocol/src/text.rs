@@ -1,0 +1,91 @@
+//! Text from strangers, made safe to print.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+/// `text` with every control and direction-changing character written as an escape, so that a prompt, a file name or an
+/// error cannot drive the terminal. Newlines and tabs are escaped too: the result is one line.
+pub fn escape_line(text: &str) -> Cow<'_, str> {
+    escape(text, |_| false)
+}
+
+/// As [`escape_line`], but newlines and tabs stay: for logs and multi-line prompts.
+pub fn escape_block(text: &str) -> Cow<'_, str> {
+    escape(text, |c| matches!(c, '\n' | '\t'))
+}
+
+fn escape(text: &str, keep: impl Fn(char) -> bool) -> Cow<'_, str> {
+    if !text.chars().any(|c| is_unsafe(c) && !keep(c)) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        match c {
+            c if !is_unsafe(c) || keep(c) => out.push(c),
+            '\n' => out.push_str("\\n"),
+            '\t' => out.push_str("\\t"),
+            '\r' => out.push_str("\\r"),
+            c => write!(out, "\\u{{{:x}}}", c as u32).unwrap_or_default(),
+        }
+    }
+    Cow::Owned(out)
+}
+
+/// C0, DEL and C1 controls, line and paragraph separators, and the bidirectional overrides of CVE-2021-42574.
+fn is_unsafe(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// `name` for comparison: lower case, without spaces, `_` and `-`.
+pub fn fold(name: &str) -> String {
+    name.chars()
+        .filter(|c| !matches!(c, ' ' | '_' | '-'))
+        .flat_map(char::to_lowercase)
+        .collect()
+}
+
+/// The candidate that `name` was probably meant to be, for "did you mean".
+pub fn closest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let name = fold(name);
+    candidates
+        .into_iter()
+        .map(|c| (strsim::damerau_levenshtein(&name, &fold(c)), c))
+        .filter(|(distance, c)| *distance <= 1 + c.len() / 4)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, c)| c)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case("a fox", "a fox")]
+    #[case("a\x1b]0;x\x07b", "a\\u{1b}]0;x\\u{7}b")]
+    #[case("two\nlines", "two\\nlines")]
+    #[case("\u{202e}evil", "\\u{202e}evil")]
+    #[case("c1 \u{9b}31m", "c1 \\u{9b}31m")]
+    fn controls_are_escaped(#[case] text: &str, #[case] shown: &str) {
+        assert_eq!(escape_line(text), shown);
+    }
+
+    #[test]
+    fn blocks_keep_their_lines() {
+        assert_eq!(escape_block("a\n\tb\r"), "a\n\tb\\r");
+    }
+
+    #[rstest]
+    #[case("DPM++ 2M", "dpm++2m")]
+    #[case("euler_a", "eulera")]
+    fn names_fold(#[case] name: &str, #[case] folded: &str) {
+        assert_eq!(fold(name), folded);
+    }
+
+    #[test]
+    fn a_near_miss_finds_its_name() {
+        assert_eq!(closest("eulr", ["DDIM", "Euler", "DPM++ 2M"]), Some("Euler"));
+        assert_eq!(closest("zzzzzz", ["DDIM", "Euler"]), None);
+    }
+}
