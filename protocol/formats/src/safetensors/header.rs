@@ -1,0 +1,231 @@
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry as Slot;
+use std::fs::File;
+use std::io::Read;
+use std::ops::Range;
+use std::path::Path;
+
+use super::raw::{RawEntry, RawHeader};
+use super::{Dtype, HeaderProblem, MAX_HEADER, MAX_NAME, MAX_RANK, MAX_TENSORS};
+use crate::{Error, Result};
+
+/// Bytes of the little-endian length that every safetensors file starts with.
+const LENGTH: usize = 8;
+
+/// One stored tensor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// How its elements are encoded.
+    pub dtype: Dtype,
+    /// Its dimensions, outermost first; empty for a scalar. The product fits 64 bits.
+    pub shape: Vec<u64>,
+    /// Its bytes, counted from the start of the file; inside the file and exactly as long as shape and dtype need.
+    pub range: Range<u64>,
+}
+
+impl Entry {
+    /// The number of elements.
+    pub fn elements(&self) -> u64 {
+        self.shape.iter().product()
+    }
+
+    /// The number of bytes.
+    pub fn bytes(&self) -> u64 {
+        self.range.end - self.range.start
+    }
+}
+
+/// A checked header: the tensors fill the rest of the file, one after the other, without overlap or hole.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Header {
+    /// The tensors by name.
+    pub tensors: BTreeMap<String, Entry>,
+    /// The `__metadata__` map, empty when there is none.
+    pub metadata: BTreeMap<String, String>,
+}
+
+impl Header {
+    /// The header of a file of `file_len` bytes that starts with `prefix`.
+    ///
+    /// `prefix` holds at least the header (a whole mapped file will do; [`Header::prefix_len`] says how much is needed).
+    /// Nothing is allocated beyond a small multiple of the header's own bytes.
+    ///
+    /// # Errors
+    /// [`HeaderProblem`] for everything that the format forbids, for a name twice, and for the limits of this module.
+    pub fn parse(prefix: &[u8], file_len: u64) -> Result<Self, HeaderProblem> {
+        let data = Self::prefix_len(prefix, file_len)?;
+        let json = usize::try_from(data)
+            .ok()
+            .and_then(|end| prefix.get(LENGTH..end))
+            .ok_or(HeaderProblem::ShortPrefix {
+                needed: data,
+                given: prefix.len(),
+            })?;
+        if json.first() != Some(&b'{') {
+            return Err(HeaderProblem::Json("it does not start with '{'".to_owned()));
+        }
+        let raw: RawHeader = serde_json::from_slice(json).map_err(|e| HeaderProblem::Json(e.to_string()))?;
+        if raw.tensors.len() > MAX_TENSORS {
+            return Err(HeaderProblem::TooManyTensors);
+        }
+        let metadata = unique(raw.metadata.map(|pairs| pairs.0).unwrap_or_default())?;
+        let mut tensors = Vec::with_capacity(raw.tensors.len());
+        for (name, entry) in raw.tensors {
+            let entry = checked(&name, entry)?;
+            tensors.push((name, entry));
+        }
+        let mut tensors = unique(tensors)?;
+        place(&mut tensors, data, file_len)?;
+        Ok(Self { tensors, metadata })
+    }
+
+    /// How many bytes from the start of the file [`Header::parse`] needs: the length word and the header.
+    ///
+    /// # Errors
+    /// [`HeaderProblem`] when `first` or the file is shorter than a length word, or the length is over the format's limit or
+    /// the file's end.
+    pub fn prefix_len(first: &[u8], file_len: u64) -> Result<u64, HeaderProblem> {
+        let word = first.first_chunk::<LENGTH>().filter(|_| file_len >= LENGTH as u64);
+        let claimed = u64::from_le_bytes(*word.ok_or(HeaderProblem::TooShort { len: file_len })?);
+        if claimed > MAX_HEADER {
+            return Err(HeaderProblem::OverLimit { claimed });
+        }
+        if claimed > file_len - LENGTH as u64 {
+            return Err(HeaderProblem::OverFile { claimed, len: file_len });
+        }
+        Ok(LENGTH as u64 + claimed)
+    }
+
+    /// The header of the file at `path`, which must be a regular file. Only the header is read.
+    ///
+    /// # Errors
+    /// [`Error::Io`] and [`Error::Header`], both with the path.
+    pub fn read(path: &Path) -> Result<Self> {
+        let io = |source| Error::io(path, source);
+        // Opening a pipe would wait for a writer, so the kind is asked first.
+        if !path.metadata().map_err(io)?.is_file() {
+            return Err(io(std::io::Error::other("not a regular file")));
+        }
+        let mut file = File::open(path).map_err(io)?;
+        let len = file.metadata().map_err(io)?.len();
+        let named = |problem: HeaderProblem| problem.in_file(path.display());
+        let mut prefix = Vec::new();
+        file.by_ref().take(LENGTH as u64).read_to_end(&mut prefix).map_err(io)?;
+        let needed = Self::prefix_len(&prefix, len).map_err(named)?;
+        file.take(needed - LENGTH as u64).read_to_end(&mut prefix).map_err(io)?;
+        Self::parse(&prefix, len).map_err(named)
+    }
+
+    /// Bytes of all tensors together.
+    pub fn bytes(&self) -> u64 {
+        self.tensors.values().map(Entry::bytes).sum()
+    }
+}
+
+/// What one entry says of itself, checked; its range still counts from the end of the header.
+fn checked(name: &str, raw: RawEntry) -> Result<Entry, HeaderProblem> {
+    if name.len() > MAX_NAME {
+        return Err(HeaderProblem::LongName { len: name.len() });
+    }
+    let name = || name.to_owned();
+    let RawEntry {
+        dtype,
+        shape,
+        data_offsets: (begin, end),
+    } = raw;
+    let Ok(dtype) = dtype.parse::<Dtype>() else {
+        return Err(HeaderProblem::UnknownDtype { name: name(), dtype });
+    };
+    if shape.len() > MAX_RANK {
+        return Err(HeaderProblem::Rank {
+            name: name(),
+            rank: shape.len(),
+        });
+    }
+    let elements = shape.iter().try_fold(1u64, |product, n| product.checked_mul(*n));
+    let Some(needed) = elements.and_then(|n| dtype.bytes(n)) else {
+        return Err(HeaderProblem::Shape {
+            name: name(),
+            shape,
+            dtype,
+        });
+    };
+    let Some(given) = end.checked_sub(begin) else {
+        return Err(HeaderProblem::Backwards {
+            name: name(),
+            begin,
+            end,
+        });
+    };
+    if given != needed {
+        return Err(HeaderProblem::Size {
+            name: name(),
+            shape,
+            dtype,
+            needed,
+            given,
+        });
+    }
+    Ok(Entry {
+        dtype,
+        shape,
+        range: begin..end,
+    })
+}
+
+/// Checks that the tensors fill the file from `data` on, and makes their ranges count from its start.
+fn place(tensors: &mut BTreeMap<String, Entry>, data: u64, file_len: u64) -> Result<(), HeaderProblem> {
+    let mut in_order: Vec<_> = tensors
+        .iter_mut()
+        .map(|(name, entry)| (name, &mut entry.range))
+        .collect();
+    in_order.sort_by_key(|(_, range)| (range.start, range.end));
+    let mut previous = 0;
+    for (name, range) in in_order {
+        let begin = range.start;
+        if begin < previous {
+            return Err(HeaderProblem::Overlap {
+                name: name.clone(),
+                begin,
+                previous,
+            });
+        }
+        if begin > previous {
+            return Err(HeaderProblem::Hole {
+                name: name.clone(),
+                begin,
+                previous,
+            });
+        }
+        previous = range.end;
+        let end = data.checked_add(range.end).filter(|end| *end <= file_len);
+        let Some(end) = end else {
+            return Err(HeaderProblem::Truncated {
+                name: name.clone(),
+                needed: data.saturating_add(range.end),
+                len: file_len,
+            });
+        };
+        *range = data + begin..end;
+    }
+    let needed = data + previous;
+    if needed < file_len {
+        return Err(HeaderProblem::Trailing { needed, len: file_len });
+    }
+    Ok(())
+}
+
+fn unique<T>(pairs: Vec<(String, T)>) -> Result<BTreeMap<String, T>, HeaderProblem> {
+    let mut map = BTreeMap::new();
+    for (name, value) in pairs {
+        match map.entry(name) {
+            Slot::Vacant(slot) => slot.insert(value),
+            Slot::Occupied(slot) => {
+                return Err(HeaderProblem::Duplicate {
+                    name: slot.key().clone(),
+                });
+            }
+        };
+    }
+    Ok(map)
+}
