@@ -40,9 +40,23 @@ pub enum Error {
         /// What the system said and what to do.
         why: String,
     },
-    /// The other end closed the connection.
+    /// The other end closed the connection without a word.
     #[error("The daemon closed the connection{0}")]
     Closed(String),
+    /// The other end closed the connection and said why.
+    #[error("The daemon closed the connection: {0}")]
+    Bye(String),
+    /// The other end is silent.
+    #[error(
+        "The daemon did not answer within {seconds} s while {doing}: see `darkroom daemon logs`, \
+         or run `darkroom daemon restart --force`."
+    )]
+    Timeout {
+        /// What was being done.
+        doing: String,
+        /// How long was waited.
+        seconds: u64,
+    },
     /// The daemon answered with an error.
     #[error("{0}")]
     Remote(crate::message::RemoteError),

@@ -1,0 +1,73 @@
+//! One method a request, with the answer it has.
+
+use super::Client;
+use crate::message::client::{Download, Piece, Status, Submit, Submitted, Subscribe};
+use crate::{Error, Job, JobId, JobState, ModelCard, Reply, Request, Result};
+
+/// A reply of another kind than the request's: the daemon is broken or of another build.
+fn unexpected(reply: &Reply) -> Error {
+    let shown = format!("{reply:?}");
+    let kind = shown.split([' ', '(', '{']).next().unwrap_or_default();
+    Error::Malformed(format!(
+        "the reply `{kind}` does not answer the request: run `darkroom daemon restart`"
+    ))
+}
+
+macro_rules! answer {
+    ($reply:expr, $pattern:pat => $value:expr) => {
+        match $reply {
+            $pattern => Ok($value),
+            other => Err(unexpected(&other)),
+        }
+    };
+}
+
+impl Client {
+    /// What the daemon is doing.
+    pub async fn status(&mut self) -> Result<Status> {
+        answer!(self.call(Request::Status {}).await?, Reply::Status(status) => status)
+    }
+
+    /// Hands over a job; it is durable once this returns.
+    pub async fn submit(&mut self, submit: Submit) -> Result<Submitted> {
+        answer!(self.call(Request::Submit(submit)).await?, Reply::Submitted(submitted) => submitted)
+    }
+
+    /// One job, by id or unique prefix.
+    pub async fn job(&mut self, job: &str) -> Result<Job> {
+        let job = job.to_owned();
+        answer!(self.call(Request::Job { job }).await?, Reply::Job(job) => *job)
+    }
+
+    /// Jobs, newest first.
+    pub async fn queue(&mut self, states: Vec<JobState>, limit: u32) -> Result<Vec<Job>> {
+        answer!(self.call(Request::Queue { states, limit }).await?, Reply::Queue(jobs) => jobs)
+    }
+
+    /// Ends a job: its id and the state it is in now.
+    pub async fn cancel(&mut self, job: &str) -> Result<(JobId, JobState)> {
+        let job = job.to_owned();
+        answer!(self.call(Request::Cancel { job }).await?, Reply::Cancelling { job, state } => (job, state))
+    }
+
+    /// Asks for events; the last sequence number before them.
+    pub async fn subscribe(&mut self, subscribe: Subscribe) -> Result<u64> {
+        answer!(self.call(Request::Subscribe(subscribe)).await?, Reply::Subscribed { seq } => seq)
+    }
+
+    /// What is known of a model; of the default one when the name is empty.
+    pub async fn model(&mut self, model: &str) -> Result<ModelCard> {
+        let model = model.to_owned();
+        answer!(self.call(Request::Model { model }).await?, Reply::Model(card) => *card)
+    }
+
+    /// One piece of a finished picture.
+    pub async fn download(&mut self, download: Download) -> Result<Piece> {
+        answer!(self.call(Request::Download(download)).await?, Reply::Piece(piece) => piece)
+    }
+
+    /// Ends the daemon. It has taken the order once this returns; it is gone when its lock is free.
+    pub async fn shutdown(&mut self) -> Result<()> {
+        answer!(self.call(Request::Shutdown {}).await?, Reply::ShuttingDown {} => ())
+    }
+}

@@ -1,0 +1,76 @@
+//! Where a daemon of this user may listen.
+
+use std::io::Read;
+use std::path::PathBuf;
+
+use crate::paths::{LockRecord, Paths};
+
+/// What the last daemon wrote into its lock file. It may be dead: only an answer on the socket says that it lives.
+pub fn lock_record(paths: &Paths) -> Option<LockRecord> {
+    let mut text = String::new();
+    let file = std::fs::File::open(paths.lock()).ok()?;
+    file.take(64 * 1024).read_to_string(&mut text).ok()?;
+    serde_json::from_str(&text).ok()
+}
+
+/// Sockets to try, in order: the one in the lock file, the one that the environment gives, then those of sessions with
+/// another environment (a login without `XDG_RUNTIME_DIR` after one with it). The last kind is left out where
+/// `DARKROOM_HOME` puts everything under one folder.
+pub fn candidates(paths: &Paths) -> Vec<PathBuf> {
+    let uid = rustix::process::getuid().as_raw();
+    let shared = ["darkroom".to_owned(), format!("darkroom-{uid}")];
+    let mut all: Vec<PathBuf> = lock_record(paths).map(|record| record.socket).into_iter().collect();
+    all.push(paths.socket());
+    if shared.iter().any(|name| paths.run.ends_with(name)) {
+        let elsewhere = [format!("/run/user/{uid}/darkroom"), format!("/tmp/darkroom-{uid}")];
+        all.extend(elsewhere.iter().map(|dir| {
+            Paths {
+                run: dir.into(),
+                ..paths.clone()
+            }
+            .socket()
+        }));
+    }
+    let mut seen = std::collections::HashSet::new();
+    all.retain(|path| seen.insert(path.clone()));
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    #[test]
+    fn the_lock_file_comes_first() {
+        let dir = tempfile::tempdir().unwrap();
+        let paths = Paths::under(dir.path());
+        assert_eq!(candidates(&paths), [paths.socket()]);
+        std::fs::create_dir_all(&paths.state).unwrap();
+        let record = LockRecord {
+            pid: 1,
+            version: "0".into(),
+            protocol: 1,
+            socket: "/elsewhere/darkroom.sock".into(),
+        };
+        std::fs::write(paths.lock(), serde_json::to_vec(&record).unwrap()).unwrap();
+        assert_eq!(
+            candidates(&paths),
+            [Path::new("/elsewhere/darkroom.sock"), &paths.socket()]
+        );
+        std::fs::write(paths.lock(), b"{ half").unwrap();
+        assert_eq!(candidates(&paths), [paths.socket()]);
+    }
+
+    #[test]
+    fn sessions_of_one_user_find_each_other() {
+        let uid = rustix::process::getuid().as_raw();
+        let paths = Paths {
+            run: "/run/elsewhere/darkroom".into(),
+            ..Paths::under(Path::new("/h"))
+        };
+        let all = candidates(&paths);
+        assert_eq!(all[0], Path::new("/run/elsewhere/darkroom/darkroom.sock"));
+        assert!(all.contains(&PathBuf::from(format!("/tmp/darkroom-{uid}/darkroom.sock"))));
+    }
+}

@@ -1,0 +1,101 @@
+//! From a path to an open connection: connect, check whose it is, exchange Hellos.
+
+use std::io::{self, ErrorKind};
+use std::path::Path;
+use std::time::Duration;
+
+use interprocess::local_socket::tokio::Stream;
+use interprocess::local_socket::tokio::prelude::*;
+use interprocess::local_socket::{GenericFilePath, ToFsName};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use super::CONNECT;
+use crate::codec::preface::{HEAD, Head, Hello};
+use crate::paths::check_socket_path;
+use crate::{Error, Result};
+
+/// Opens the socket and agrees on the version.
+///
+/// # Errors
+/// [`Error::Unreachable`] when nobody listens there, [`Error::Timeout`] when somebody does and is silent,
+/// [`Error::Version`] when it speaks another version.
+pub(super) async fn dial(socket: &Path) -> Result<(Stream, Hello)> {
+    check_socket_path(socket)?;
+    let opened = async {
+        let mut stream = connect(socket).await?;
+        check_owner(&stream, socket)?;
+        let hello = greet(&mut stream).await?;
+        Ok((stream, hello))
+    };
+    within(CONNECT, "it was connected to", opened).await
+}
+
+/// `future`, or [`Error::Timeout`] after `limit`.
+pub(super) async fn within<T>(limit: Duration, doing: &str, future: impl Future<Output = Result<T>>) -> Result<T> {
+    match tokio::time::timeout(limit, future).await {
+        Ok(result) => result,
+        Err(_) => Err(Error::Timeout {
+            doing: doing.to_owned(),
+            seconds: limit.as_secs(),
+        }),
+    }
+}
+
+async fn connect(socket: &Path) -> Result<Stream> {
+    let unreachable = |why: String| Error::Unreachable {
+        socket: socket.to_path_buf(),
+        why,
+    };
+    loop {
+        let name = socket.to_fs_name::<GenericFilePath>().map_err(|e| failed(socket, e))?;
+        match Stream::connect(name).await {
+            Ok(stream) => return Ok(stream),
+            // The listener's backlog is full for a moment.
+            Err(e) if e.kind() == ErrorKind::WouldBlock => tokio::time::sleep(Duration::from_millis(5)).await,
+            Err(e) if e.kind() == ErrorKind::NotFound => return Err(unreachable("there is no socket".to_owned())),
+            Err(e) if e.kind() == ErrorKind::ConnectionRefused => {
+                return Err(unreachable("nobody listens".to_owned()));
+            }
+            Err(e) => return Err(failed(socket, e)),
+        }
+    }
+}
+
+fn failed(socket: &Path, source: io::Error) -> Error {
+    Error::Io {
+        doing: format!("Connecting to {}", socket.display()),
+        source,
+    }
+}
+
+/// A prompt is told to nobody but this user's own daemon: `/tmp/darkroom-UID` can be squatted.
+fn check_owner(stream: &Stream, socket: &Path) -> Result<()> {
+    let ours = rustix::process::geteuid().as_raw();
+    let theirs = stream.peer_creds().map_err(|e| failed(socket, e))?.euid();
+    match theirs {
+        Some(uid) if uid != ours => Err(Error::Unreachable {
+            socket: socket.to_path_buf(),
+            why: format!("it belongs to user {uid}, not to you; set XDG_RUNTIME_DIR or DARKROOM_HOME"),
+        }),
+        _ => Ok(()),
+    }
+}
+
+async fn greet(stream: &mut Stream) -> Result<Hello> {
+    let lost = |e: io::Error| match e.kind() {
+        ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => {
+            Error::Closed(" before it said who it is: see `darkroom daemon logs`.".to_owned())
+        }
+        _ => Error::Io {
+            doing: "Greeting the daemon".to_owned(),
+            source: e,
+        },
+    };
+    stream.write_all(&Hello::of("client").encode()).await.map_err(lost)?;
+    let mut head = [0; HEAD];
+    stream.read_exact(&mut head).await.map_err(lost)?;
+    let head = Head::parse(&head)?;
+    let mut body = vec![0; head.length];
+    stream.read_exact(&mut body).await.map_err(lost)?;
+    head.hello(&body)
+}

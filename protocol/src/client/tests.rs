@@ -1,0 +1,204 @@
+//! Against a daemon of a few lines on a real socket.
+
+use interprocess::local_socket::tokio::prelude::*;
+use interprocess::local_socket::tokio::{Listener, Stream};
+use interprocess::local_socket::{GenericFilePath, ListenerOptions, ToFsName};
+use rstest::rstest;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use super::Client;
+use crate::codec::frame;
+use crate::codec::preface::{HEAD, Head, Hello};
+use crate::message::RemoteError;
+use crate::message::client::ClientMessage;
+use crate::paths::Paths;
+use crate::{Error, Event, EventKind, FailureKind, JobId, Reply, Request, ServerMessage};
+
+struct Fake {
+    paths: Paths,
+    listener: Listener,
+    _dir: tempfile::TempDir,
+}
+
+impl Fake {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let paths = Paths::under(dir.path());
+        std::fs::create_dir_all(&paths.run).unwrap();
+        let name = paths.socket().to_fs_name::<GenericFilePath>().unwrap();
+        let listener = ListenerOptions::new().name(name).create_tokio().unwrap();
+        Self {
+            paths,
+            listener,
+            _dir: dir,
+        }
+    }
+
+    /// Accepts one connection, reads the client's Hello and sends `preface`.
+    async fn accept(&self, preface: &[u8]) -> Stream {
+        let mut stream = self.listener.accept().await.unwrap();
+        let mut head = [0; HEAD];
+        stream.read_exact(&mut head).await.unwrap();
+        let mut body = vec![0; Head::parse(&head).unwrap().length];
+        stream.read_exact(&mut body).await.unwrap();
+        stream.write_all(preface).await.unwrap();
+        stream
+    }
+}
+
+async fn read(stream: &mut Stream) -> ClientMessage {
+    let length = stream.read_u32_le().await.unwrap();
+    let mut body = vec![0; length as usize];
+    stream.read_exact(&mut body).await.unwrap();
+    frame::decode(&body).unwrap()
+}
+
+async fn write(stream: &mut Stream, message: ServerMessage) {
+    stream.write_all(&frame::frame(&message).unwrap()).await.unwrap();
+}
+
+fn notice(seq: u64) -> ServerMessage {
+    ServerMessage::Event(Event {
+        seq,
+        job: JobId::new(),
+        kind: EventKind::Notice("hello".into()),
+    })
+}
+
+#[tokio::test]
+async fn events_before_a_reply_are_kept_in_order() {
+    let fake = Fake::new();
+    let daemon = async {
+        let mut stream = fake.accept(&Hello::of("daemon").encode()).await;
+        let asked = read(&mut stream).await;
+        assert_eq!(asked.request, Request::Ping {});
+        let stale = ServerMessage::Reply {
+            id: 999,
+            result: Err(RemoteError::usage("nobody asked")),
+        };
+        for message in [notice(1), stale, notice(2)] {
+            write(&mut stream, message).await;
+        }
+        let result = Ok(Reply::Pong {});
+        write(&mut stream, ServerMessage::Reply { id: asked.id, result }).await;
+        write(&mut stream, notice(3)).await;
+        stream
+    };
+    let client = async {
+        let mut client = Client::connect(&fake.paths).await.unwrap();
+        assert_eq!(client.daemon().role, "daemon");
+        assert_eq!(client.call(Request::Ping {}).await.unwrap(), Reply::Pong {});
+        for seq in 1..=3 {
+            assert_eq!(client.next_event().await.unwrap().seq, seq);
+        }
+    };
+    tokio::join!(daemon, client);
+}
+
+#[tokio::test]
+async fn a_refusal_keeps_its_kind() {
+    let fake = Fake::new();
+    let daemon = async {
+        let mut stream = fake.accept(&Hello::of("daemon").encode()).await;
+        let id = read(&mut stream).await.id;
+        let result = Err(RemoteError::new(FailureKind::ModelNotFound, "no such model"));
+        write(&mut stream, ServerMessage::Reply { id, result }).await;
+        stream
+    };
+    let client = async {
+        let mut client = Client::connect(&fake.paths).await.unwrap();
+        let error = client.model("x").await.unwrap_err();
+        assert!(
+            matches!(&error, Error::Remote(e) if e.kind == FailureKind::ModelNotFound),
+            "{error}"
+        );
+    };
+    tokio::join!(daemon, client);
+}
+
+#[tokio::test]
+async fn an_answer_to_another_question_is_an_error() {
+    let fake = Fake::new();
+    let daemon = async {
+        let mut stream = fake.accept(&Hello::of("daemon").encode()).await;
+        let id = read(&mut stream).await.id;
+        let result = Ok(Reply::Pong {});
+        write(&mut stream, ServerMessage::Reply { id, result }).await;
+        stream
+    };
+    let client = async {
+        let mut client = Client::connect(&fake.paths).await.unwrap();
+        let message = client.status().await.unwrap_err().to_string();
+        assert!(message.contains("the reply `Pong` does not answer"), "{message}");
+    };
+    tokio::join!(daemon, client);
+}
+
+/// A daemon of the next version.
+fn newer() -> Vec<u8> {
+    let mut bytes = Hello::of("daemon").encode();
+    bytes[5] += 1;
+    bytes
+}
+
+#[rstest]
+#[case::newer(newer(), "run `darkroom daemon restart`")]
+#[case::something_else(b"HTTP/1.1 400 Bad Request\r\n".to_vec(), "this is no Darkroom daemon")]
+#[case::a_lying_length(b"\0DKR\0\x01\xff\xff\xff\xff".to_vec(), "exceeds the limit")]
+#[case::nothing(vec![], "before it said who it is")]
+#[tokio::test]
+async fn a_bad_greeting_is_explained(#[case] preface: Vec<u8>, #[case] expected: &str) {
+    let fake = Fake::new();
+    let daemon = async { drop(fake.accept(&preface).await) };
+    let (_, client) = tokio::join!(daemon, Client::connect(&fake.paths));
+    let message = client.unwrap_err().to_string();
+    assert!(message.contains(expected), "{message}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_daemon_times_out() {
+    let fake = Fake::new();
+    let error = Client::connect(&fake.paths).await.unwrap_err();
+    assert!(matches!(error, Error::Timeout { seconds: 2, .. }), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_daemon_that_falls_silent_is_asked_and_given_up() {
+    let fake = Fake::new();
+    let hello = Hello::of("daemon").encode();
+    let (_stream, client) = tokio::join!(fake.accept(&hello), Client::connect(&fake.paths));
+    let error = client.unwrap().next_event().await.unwrap_err();
+    assert!(matches!(error, Error::Timeout { seconds: 10, .. }), "{error}");
+}
+
+#[rstest]
+#[case(Some("shutting\x1b down"), "The daemon closed the connection: shutting\\u{1b} down")]
+#[case(None, "The daemon closed the connection: see `darkroom daemon logs`.")]
+#[tokio::test]
+async fn an_end_comes_with_its_reason(#[case] reason: Option<&str>, #[case] expected: &str) {
+    let fake = Fake::new();
+    let daemon = async {
+        let mut stream = fake.accept(&Hello::of("daemon").encode()).await;
+        if let Some(reason) = reason {
+            let reason = reason.to_owned();
+            write(&mut stream, ServerMessage::Bye { reason }).await;
+        }
+    };
+    let client = async {
+        let mut client = Client::connect(&fake.paths).await.unwrap();
+        assert_eq!(client.next_event().await.unwrap_err().to_string(), expected);
+    };
+    tokio::join!(daemon, client);
+}
+
+#[tokio::test]
+async fn a_corpse_and_an_absence_are_unreachable() {
+    let dir = tempfile::tempdir().unwrap();
+    let paths = Paths::under(dir.path());
+    let absent = Client::connect(&paths).await.unwrap_err();
+    assert!(matches!(absent, Error::Unreachable { .. }), "{absent}");
+    std::fs::create_dir_all(&paths.run).unwrap();
+    drop(std::os::unix::net::UnixListener::bind(paths.socket()).unwrap());
+    let corpse = Client::connect(&paths).await.unwrap_err();
+    assert!(matches!(corpse, Error::Unreachable { .. }), "{corpse}");
+}
