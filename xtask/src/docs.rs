@@ -1,0 +1,64 @@
+use std::fs;
+
+use crate::args::{Args, unknown};
+use crate::cargo::{cargo, command};
+use crate::failure::{Failure, Result};
+use crate::{libtorch, repo};
+
+/// A page made from the code: its path in the tree and the words after `darkroom` that print it.
+struct Page {
+    path: &'static str,
+    words: &'static [&'static str],
+}
+
+/// The generated pages. To add one, add a row.
+fn pages() -> Vec<Page> {
+    Vec::new()
+}
+
+/// `cargo xtask docs [--check]`: writes the generated pages, or says which are stale.
+pub fn run(mut args: Args) -> Result<()> {
+    let mut check = false;
+    while let Some((flag, _)) = args.flag()? {
+        match flag.as_str() {
+            "--check" => check = true,
+            _ => return Err(unknown("docs", &flag)),
+        }
+    }
+    let pages = pages();
+    if pages.is_empty() {
+        eprintln!("No page is generated from the code yet.");
+        return Ok(());
+    }
+    libtorch::ensure()?;
+    cargo(&["build"])?;
+    for page in pages {
+        make(&page, check)?;
+    }
+    Ok(())
+}
+
+fn make(page: &Page, check: bool) -> Result<()> {
+    let darkroom = repo::target()?.join("debug").join("darkroom");
+    let output = command(&darkroom)
+        .args(page.words)
+        .output()
+        .map_err(|error| Failure::file("run", &darkroom, &error))?;
+    let line = page.words.join(" ");
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        return Err(Failure::new(format!(
+            "`darkroom {line}` failed, mend that first: {}",
+            said.trim()
+        )));
+    }
+    let path = repo::root().join(page.path);
+    if fs::read(&path).is_ok_and(|old| old == output.stdout) {
+        return Ok(());
+    }
+    if check {
+        return Err(Failure::new(format!("{} is stale: run `cargo xtask docs`.", page.path)));
+    }
+    eprintln!("{}: written", page.path);
+    fs::write(&path, &output.stdout).map_err(|error| Failure::file("write", &path, &error))
+}

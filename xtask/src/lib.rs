@@ -1,1 +1,0 @@
-//! Set-up, demo, tests and docs of Darkroom: cargo xtask ….
