@@ -1,6 +1,6 @@
 use std::path::{Path, PathBuf};
 
-use crate::safetensors::HeaderProblem;
+use crate::safetensors::{HeaderProblem, IndexProblem};
 use crate::shown::Shown;
 
 /// Why a file could not be understood.
@@ -21,6 +21,90 @@ pub enum Error {
         file: String,
         /// What is wrong with it.
         problem: Box<HeaderProblem>,
+    },
+    /// A shard index that is damaged, or is not one.
+    #[error("{file}: {problem}", file = Shown(file))]
+    Index {
+        /// The file's name.
+        file: String,
+        /// What is wrong with it.
+        problem: IndexProblem,
+    },
+    /// A file that is longer than its kind ever is.
+    #[error("{file} has more than {cap} bytes, the most that is read. The file is damaged or hostile.", file = Shown(file))]
+    TooLong {
+        /// The file's name.
+        file: String,
+        /// The most bytes.
+        cap: u64,
+    },
+    /// A configuration file that is not the JSON it should be.
+    #[error("{file}: {problem}. Download it again.", file = Shown(file), problem = Shown(problem))]
+    Json {
+        /// The file's name.
+        file: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// No folder at the path.
+    #[error("There is no folder {path}: {instead}. Give the path of a model's folder.", path = Shown(&path.to_string_lossy()))]
+    NoFolder {
+        /// The path.
+        path: PathBuf,
+        /// What is there.
+        instead: &'static str,
+    },
+    /// A folder that is not a diffusers model.
+    #[error("There is no model_index.json in {place}: a diffusers model folder has one. Give the folder that holds it.", place = Shown(place))]
+    NotAModel {
+        /// Where.
+        place: String,
+    },
+    /// model_index.json names a component whose configuration is not there.
+    #[error("{place}: {file} is missing, though model_index.json names that component. The download is incomplete: download it again.",
+        place = Shown(place))]
+    MissingConfig {
+        /// The model.
+        place: String,
+        /// The file, relative to the model.
+        file: String,
+    },
+    /// model_index.json does not name a component that the family needs.
+    #[error("{place}: model_index.json names no '{component}'. This model is incomplete, or of a family that Darkroom does not know.",
+        place = Shown(place))]
+    NoComponent {
+        /// The model.
+        place: String,
+        /// The component.
+        component: String,
+    },
+    /// A component without weights.
+    #[error("{place}: there are no weights in {component}/ (a .safetensors file or its .index.json). The download is incomplete: download it again.",
+        place = Shown(place))]
+    NoWeights {
+        /// The model.
+        place: String,
+        /// The component.
+        component: String,
+    },
+    /// A component whose weights are in a format that is not read.
+    #[error("{place}: {component}/ has no .safetensors, only {file}. Such files can run code when they are read, so Darkroom does not. Download the model's .safetensors files, or save it again with diffusers (save_pretrained).",
+        place = Shown(place), file = Shown(file))]
+    OnlyForeignWeights {
+        /// The model.
+        place: String,
+        /// The component.
+        component: String,
+        /// One of the files there.
+        file: String,
+    },
+    /// A shard that the index names is not there.
+    #[error("{index} names {shard}, which is not beside it. The download is incomplete: download it again.", index = Shown(index))]
+    MissingShard {
+        /// The index.
+        index: String,
+        /// The shard.
+        shard: String,
     },
 }
 

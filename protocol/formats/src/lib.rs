@@ -5,10 +5,13 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod error;
+pub mod folder;
+mod json;
 pub mod safetensors;
 mod shown;
 
 pub use error::Error;
+pub use folder::Folder;
 
 /// What every fallible function of this crate returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

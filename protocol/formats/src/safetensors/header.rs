@@ -86,7 +86,11 @@ impl Header {
     /// the file's end.
     pub fn prefix_len(first: &[u8], file_len: u64) -> Result<u64, HeaderProblem> {
         let word = first.first_chunk::<LENGTH>().filter(|_| file_len >= LENGTH as u64);
-        let claimed = u64::from_le_bytes(*word.ok_or(HeaderProblem::TooShort { len: file_len })?);
+        let word = word.ok_or(HeaderProblem::TooShort { len: file_len })?;
+        if word == b"version " {
+            return Err(HeaderProblem::LfsPointer);
+        }
+        let claimed = u64::from_le_bytes(*word);
         if claimed > MAX_HEADER {
             return Err(HeaderProblem::OverLimit { claimed });
         }

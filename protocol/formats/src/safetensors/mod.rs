@@ -7,11 +7,13 @@
 
 mod dtype;
 mod header;
+mod index;
 mod problem;
 mod raw;
 
 pub use dtype::Dtype;
 pub use header::{Entry, Header};
+pub use index::{IndexProblem, MAX_INDEX, MAX_SHARDS, ShardIndex};
 pub use problem::HeaderProblem;
 
 /// The longest header that the format allows, in bytes.

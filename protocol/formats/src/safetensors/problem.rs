@@ -12,6 +12,9 @@ pub enum HeaderProblem {
         /// Bytes of the file.
         len: u64,
     },
+    /// What git leaves in place of a large file.
+    #[error("this is a git-lfs pointer, not the weights. Run `git lfs pull` in the model's folder.")]
+    LfsPointer,
     /// The length is one that no safetensors file has.
     #[error(
         "the header claims {claimed} bytes; the format allows {MAX_HEADER}. This is not a safetensors file, or a damaged one: download it again."

@@ -1,8 +1,10 @@
 //! The header's JSON as it stands, before anything in it is believed.
 
 use std::fmt;
+use std::marker::PhantomData;
 
 use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
 
 use super::MAX_TENSORS;
@@ -14,6 +16,9 @@ pub(super) struct RawEntry {
     pub shape: Vec<u64>,
     pub data_offsets: (u64, u64),
 }
+
+/// A `T` written as an object; serde's derive would take an array of the fields' values as well.
+pub(super) struct Object<T>(pub T);
 
 /// Tensors and metadata in the file's order, duplicates included.
 #[derive(Default)]
@@ -54,7 +59,7 @@ impl<'de> Visitor<'de> for HeaderVisitor {
             if header.tensors.len() > MAX_TENSORS {
                 return Err(A::Error::custom("too many tensors"));
             }
-            header.tensors.push((name, map.next_value()?));
+            header.tensors.push((name, map.next_value::<Object<RawEntry>>()?.0));
         }
         Ok(header)
     }
@@ -81,5 +86,25 @@ impl<'de> Visitor<'de> for PairsVisitor {
             pairs.push(pair);
         }
         Ok(Pairs(pairs))
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(ObjectVisitor(PhantomData)).map(Object)
+    }
+}
+
+struct ObjectVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(map))
     }
 }

@@ -54,6 +54,7 @@ fn an_empty_model_is_a_model() {
 #[case::space_first(" {}", 0, "does not start with '{'")]
 #[case::two_objects("{}{}", 0, "trailing characters")]
 #[case::scalar_tensor(r#"{"a":1}"#, 0, "invalid type")]
+#[case::tensor_as_array(r#"{"a":["U8",[],[0,1]]}"#, 1, "expected an object")]
 #[case::missing_shape(r#"{"a":{"dtype":"U8","data_offsets":[0,1]}}"#, 1, "missing field `shape`")]
 #[case::field_twice(
     r#"{"a":{"dtype":"U8","dtype":"U8","shape":[],"data_offsets":[0,1]}}"#,
@@ -144,6 +145,7 @@ fn hostile_headers_are_refused(#[case] json: &str, #[case] data: usize, #[case] 
 #[rstest]
 #[case::empty(vec![], HeaderProblem::TooShort { len: 0 })]
 #[case::seven_bytes(vec![0; 7], HeaderProblem::TooShort { len: 7 })]
+#[case::git_lfs(b"version https://git-lfs.github.com/spec/v1".to_vec(), HeaderProblem::LfsPointer)]
 #[case::huge_length(u64::MAX.to_le_bytes().to_vec(), HeaderProblem::OverLimit { claimed: u64::MAX })]
 #[case::lying_length(99_999_999u64.to_le_bytes().to_vec(), HeaderProblem::OverFile { claimed: 99_999_999, len: 8 })]
 fn lengths_that_lie_are_refused_before_anything_is_read(#[case] bytes: Vec<u8>, #[case] problem: HeaderProblem) {

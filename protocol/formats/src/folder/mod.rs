@@ -1,0 +1,15 @@
+//! A model as diffusers publishes it: a folder with a model_index.json and a folder for each component.
+
+mod choose;
+mod component;
+mod files;
+mod read;
+mod tokenizer;
+
+pub use component::Component;
+pub use files::{Directory, Embedded, Files};
+pub use read::{Folder, Scheduler};
+pub use tokenizer::TokenizerFiles;
+
+#[cfg(test)]
+mod tests;

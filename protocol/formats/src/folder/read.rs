@@ -1,0 +1,185 @@
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use super::{Component, Files, TokenizerFiles, choose};
+use crate::json::{MAX_CONFIG, object};
+use crate::{Error, Result};
+
+/// The most components that a model_index.json may name.
+const MAX_COMPONENTS: usize = 64;
+/// Components of published folders that make no picture: they are neither read nor asked for.
+const IGNORED: [&str; 3] = ["safety_checker", "feature_extractor", "image_encoder"];
+
+/// What a diffusers folder says of itself. No weights are read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Folder {
+    /// Where it is, for messages.
+    pub place: String,
+    /// The pipeline, for instance `StableDiffusionPipeline`.
+    pub class: String,
+    /// The whole model_index.json.
+    pub index: Map<String, Value>,
+    /// The components that have weights.
+    pub components: BTreeMap<String, Component>,
+    /// The tokenizers by component name, for instance `tokenizer`.
+    pub tokenizers: BTreeMap<String, TokenizerFiles>,
+    /// The scheduler's class and its scheduler_config.json; empty where the folder has none.
+    pub scheduler: Scheduler,
+}
+
+/// The scheduler that a folder names.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Scheduler {
+    /// The class, for instance `PNDMScheduler`.
+    pub class: String,
+    /// Its scheduler_config.json.
+    pub config: Map<String, Value>,
+}
+
+enum Role {
+    Weights,
+    Tokenizer,
+    Scheduler,
+}
+
+impl Folder {
+    /// Reads model_index.json, every component's configuration and the names of the weights.
+    ///
+    /// # Errors
+    /// [`Error::NotAModel`] without a model_index.json, [`Error::Json`] for one that is damaged, [`Error::MissingConfig`],
+    /// [`Error::NoWeights`], [`Error::OnlyForeignWeights`], [`Error::Index`], [`Error::MissingShard`] for components.
+    pub fn read(files: &dyn Files) -> Result<Self> {
+        if files.len("model_index.json")?.is_none() {
+            return Err(Error::NotAModel { place: files.place() });
+        }
+        let index = config(files, "model_index.json")?;
+        let class = text(&index, "_class_name").ok_or_else(|| not_an_index(files, "it has no _class_name"))?;
+        if index.len() > MAX_COMPONENTS {
+            return Err(not_an_index(files, "it names more than 64 components"));
+        }
+        let mut folder = Self {
+            place: files.place(),
+            class,
+            components: BTreeMap::new(),
+            tokenizers: BTreeMap::new(),
+            scheduler: Scheduler::default(),
+            index: Map::new(),
+        };
+        for (name, value) in &index {
+            if let Some(class) = class_of(files, name, value)? {
+                folder.add(files, name, class)?;
+            }
+        }
+        folder.index = index;
+        Ok(folder)
+    }
+
+    /// The component called `name`.
+    ///
+    /// # Errors
+    /// [`Error::NoComponent`] when model_index.json does not name it.
+    pub fn component(&self, name: &str) -> Result<&Component> {
+        self.components.get(name).ok_or_else(|| Error::NoComponent {
+            place: self.place.clone(),
+            component: name.to_owned(),
+        })
+    }
+
+    /// Bytes of all weights together.
+    pub fn bytes(&self) -> u64 {
+        self.components.values().map(|c| c.bytes).fold(0, u64::saturating_add)
+    }
+
+    fn add(&mut self, files: &dyn Files, name: &str, class: &str) -> Result<()> {
+        match role(name, class) {
+            Role::Tokenizer => {
+                self.tokenizers
+                    .insert(name.to_owned(), TokenizerFiles::find(files, name)?);
+            }
+            Role::Scheduler => {
+                let config = required(files, name, "scheduler_config.json")?;
+                self.scheduler = Scheduler {
+                    class: class.to_owned(),
+                    config,
+                };
+            }
+            Role::Weights => {
+                let config = required(files, name, "config.json")?;
+                let choice = choose::weights(files, name)?;
+                let weights: Vec<_> = choice.files.iter().map(|file| format!("{name}/{file}")).collect();
+                let mut bytes = 0u64;
+                for file in &weights {
+                    bytes = bytes.saturating_add(files.len(file)?.unwrap_or(0));
+                }
+                let component = Component {
+                    name: name.to_owned(),
+                    class: class.to_owned(),
+                    config,
+                    weights,
+                    variant: choice.variant,
+                    bytes,
+                };
+                self.components.insert(name.to_owned(), component);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The class of the component `name`, or `None` where the entry is a setting, `[null, null]` or a part that is ignored.
+fn class_of<'a>(files: &dyn Files, name: &str, value: &'a Value) -> Result<Option<&'a str>> {
+    let Value::Array(pair) = value else { return Ok(None) };
+    if IGNORED.contains(&name) || pair.iter().all(Value::is_null) {
+        return Ok(None);
+    }
+    let [_, Value::String(class)] = pair.as_slice() else {
+        return Ok(None);
+    };
+    // The name becomes a path.
+    let plain = !name.is_empty() && name.len() <= 64 && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    if !plain {
+        let shown = crate::shown::Shown(name);
+        return Err(not_an_index(files, &format!("'{shown}' is no component's name")));
+    }
+    Ok(Some(class))
+}
+
+fn role(name: &str, class: &str) -> Role {
+    if class.ends_with("Tokenizer") || class.ends_with("TokenizerFast") || name.starts_with("tokenizer") {
+        Role::Tokenizer
+    } else if name == "scheduler" {
+        Role::Scheduler
+    } else {
+        Role::Weights
+    }
+}
+
+fn required(files: &dyn Files, component: &str, file: &str) -> Result<Map<String, Value>> {
+    let name = format!("{component}/{file}");
+    if files.len(&name)?.is_none() {
+        return Err(Error::MissingConfig {
+            place: files.place(),
+            file: name,
+        });
+    }
+    config(files, &name)
+}
+
+fn config(files: &dyn Files, name: &str) -> Result<Map<String, Value>> {
+    object(&files.read(name, MAX_CONFIG)?).map_err(|problem| Error::Json {
+        file: name.to_owned(),
+        problem,
+    })
+}
+
+fn text(object: &Map<String, Value>, key: &str) -> Option<String> {
+    object.get(key)?.as_str().map(str::to_owned)
+}
+
+fn not_an_index(files: &dyn Files, problem: &str) -> Error {
+    Error::Json {
+        file: files.called("model_index.json"),
+        problem: problem.to_owned(),
+    }
+}
