@@ -1,1 +1,48 @@
-//! sampling
+//! The denoise loop's mathematics: schedules, samplers and noise.
+//!
+//! [`plan`] turns a model's scheduler_config.json, a sampler, a schedule and a number of steps into a [`Plan`]: every
+//! timestep and noise level, in f64 on the host. [`sample`] runs a plan over a state tensor and a model closure. The
+//! samplers are pure functions, one a file, equal to diffusers' scheduler of the same name.
+
+mod choice;
+mod config;
+mod ddim;
+mod dpmpp_2m;
+mod draft;
+mod euler;
+mod euler_ancestral;
+mod level;
+mod noise;
+#[cfg(test)]
+mod oracle;
+mod plan;
+#[cfg(test)]
+mod plan_tests;
+mod prediction;
+mod ramp;
+mod run;
+mod spacing;
+mod table;
+
+pub use choice::model_sampler;
+pub use config::{BetaSchedule, FinalSigma, SchedulerConfig};
+pub use level::Level;
+pub use noise::NoiseStream;
+pub use plan::{Plan, plan};
+pub use prediction::Prediction;
+pub use run::{StepInfo, sample};
+pub use spacing::Spacing;
+
+use crate::Error;
+
+/// The component that this room's errors name.
+const COMPONENT: &str = "scheduler";
+
+/// A complaint about one field of scheduler_config.json.
+fn config_error(field: &str, what: impl Into<String>) -> Error {
+    Error::Config {
+        component: COMPONENT.into(),
+        field: field.into(),
+        what: what.into(),
+    }
+}

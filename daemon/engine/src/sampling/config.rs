@@ -1,0 +1,269 @@
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use super::{Prediction, Spacing, config_error};
+use crate::Result;
+
+/// How β grows over the training timesteps (diffusers `beta_schedule`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BetaSchedule {
+    /// Evenly from `beta_start` to `beta_end`.
+    Linear,
+    /// Evenly in √β: Stable Diffusion's.
+    ScaledLinear,
+    /// From a squared cosine of ᾱ, β capped at 0.999 (Nichol and Dhariwal 2021, arXiv 2102.09672).
+    #[serde(rename = "squaredcos_cap_v2")]
+    SquaredCosine,
+}
+
+/// The noise level after the last step (diffusers `final_sigmas_type`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FinalSigma {
+    /// None: the last step gives the clean picture.
+    Zero,
+    /// That of training timestep 0.
+    SigmaMin,
+}
+
+/// A model's scheduler_config.json, as published.
+///
+/// Every field is optional: one that is missing or null means the default of the *sampler* that runs, as when diffusers
+/// builds one scheduler from the config of another.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SchedulerConfig {
+    /// The diffusers scheduler class that the model was published with (`_class_name`).
+    pub class_name: Option<String>,
+    /// Timesteps of training, 1 to 10,000; 1000 where missing.
+    pub num_train_timesteps: Option<i64>,
+    /// β of the first training timestep, between 0 and 1.
+    pub beta_start: Option<f64>,
+    /// β of the last training timestep, between 0 and 1.
+    pub beta_end: Option<f64>,
+    /// How β grows in between.
+    pub beta_schedule: Option<BetaSchedule>,
+    /// Every β, one a training timestep; wins over the three fields above.
+    pub trained_betas: Option<Vec<f64>>,
+    /// What the network's output means.
+    pub prediction_type: Option<Prediction>,
+    /// Which training timesteps are visited.
+    pub timestep_spacing: Option<Spacing>,
+    /// Added to each timestep of leading spacing.
+    pub steps_offset: Option<i64>,
+    /// DDIM: whether the last step ends without noise rather than at the level of timestep 0.
+    pub set_alpha_to_one: Option<bool>,
+    /// DDIM: whether the predicted clean sample is clipped.
+    pub clip_sample: Option<bool>,
+    /// DDIM: the greatest magnitude after clipping.
+    pub clip_sample_range: Option<f64>,
+    /// Dynamic thresholding, for pixel-space models; not built.
+    pub thresholding: Option<bool>,
+    /// Whether β is rescaled so that the last timestep is pure noise (arXiv 2305.08891, algorithm 1).
+    pub rescale_betas_zero_snr: Option<bool>,
+    /// Whether the model's own schedule is Karras'.
+    pub use_karras_sigmas: Option<bool>,
+    /// Whether the model's own schedule is exponential.
+    pub use_exponential_sigmas: Option<bool>,
+    /// Whether the model's own schedule is the beta distribution's; not built.
+    pub use_beta_sigmas: Option<bool>,
+    /// Whether the model's own schedule is even in λ; not built.
+    pub use_lu_lambdas: Option<bool>,
+    /// Whether the model is of the flow-matching kind; not built.
+    pub use_flow_sigmas: Option<bool>,
+    /// The lower end of the Karras and exponential schedules.
+    pub sigma_min: Option<f64>,
+    /// The upper end of the Karras and exponential schedules.
+    pub sigma_max: Option<f64>,
+    /// How σ is read between two timesteps; only `linear` is built.
+    pub interpolation_type: Option<String>,
+    /// Whether timesteps are `discrete` or `continuous`; only `discrete` is built.
+    pub timestep_type: Option<String>,
+    /// The variant of the DPM-Solver that the model was published with.
+    pub algorithm_type: Option<String>,
+    /// DPM++ 2M: `midpoint` or `heun`.
+    pub solver_type: Option<String>,
+    /// DPM++ 2M: the highest order of a step, 1 to 3; 3 runs as 2.
+    pub solver_order: Option<i64>,
+    /// DPM++ 2M: whether the last step is of first order under 15 steps.
+    pub lower_order_final: Option<bool>,
+    /// DPM++ 2M: whether the last step is of first order always.
+    pub euler_at_final: Option<bool>,
+    /// The noise level after the last step.
+    pub final_sigmas_type: Option<FinalSigma>,
+    /// DPM++ 2M: timesteps whose λ is below are left out.
+    pub lambda_min_clipped: Option<f64>,
+    /// Whether the network also predicts a variance; not built.
+    pub variance_type: Option<String>,
+}
+
+impl SchedulerConfig {
+    /// Reads the text of a scheduler_config.json. Unknown fields are ignored, as diffusers does.
+    ///
+    /// Python's `-Infinity`, which diffusers writes for `lambda_min_clipped`, is accepted.
+    ///
+    /// # Errors
+    /// `Error::Config` naming the field that has the wrong type or value.
+    pub fn parse(json: &str) -> Result<Self> {
+        let map: Map<String, Value> = serde_json::from_str(&python_numbers(json))
+            .map_err(|e| config_error("scheduler_config.json", format!("not a JSON object: {e}")))?;
+        Ok(Self {
+            class_name: get(&map, "_class_name")?,
+            num_train_timesteps: get(&map, "num_train_timesteps")?,
+            beta_start: get(&map, "beta_start")?,
+            beta_end: get(&map, "beta_end")?,
+            beta_schedule: get(&map, "beta_schedule")?,
+            trained_betas: get(&map, "trained_betas")?,
+            prediction_type: get(&map, "prediction_type")?,
+            timestep_spacing: get(&map, "timestep_spacing")?,
+            steps_offset: get(&map, "steps_offset")?,
+            set_alpha_to_one: get(&map, "set_alpha_to_one")?,
+            clip_sample: get(&map, "clip_sample")?,
+            clip_sample_range: get(&map, "clip_sample_range")?,
+            thresholding: get(&map, "thresholding")?,
+            rescale_betas_zero_snr: get(&map, "rescale_betas_zero_snr")?,
+            use_karras_sigmas: get(&map, "use_karras_sigmas")?,
+            use_exponential_sigmas: get(&map, "use_exponential_sigmas")?,
+            use_beta_sigmas: get(&map, "use_beta_sigmas")?,
+            use_lu_lambdas: get(&map, "use_lu_lambdas")?,
+            use_flow_sigmas: get(&map, "use_flow_sigmas")?,
+            sigma_min: get(&map, "sigma_min")?,
+            sigma_max: get(&map, "sigma_max")?,
+            interpolation_type: get(&map, "interpolation_type")?,
+            timestep_type: get(&map, "timestep_type")?,
+            algorithm_type: get(&map, "algorithm_type")?,
+            solver_type: get(&map, "solver_type")?,
+            solver_order: get(&map, "solver_order")?,
+            lower_order_final: get(&map, "lower_order_final")?,
+            euler_at_final: get(&map, "euler_at_final")?,
+            final_sigmas_type: get(&map, "final_sigmas_type")?,
+            lambda_min_clipped: get(&map, "lambda_min_clipped")?,
+            variance_type: get(&map, "variance_type")?,
+        })
+    }
+
+    /// Timesteps of training.
+    ///
+    /// # Errors
+    /// `Error::Config` outside 1 to 10,000.
+    pub fn train_timesteps(&self) -> Result<usize> {
+        let n = self.num_train_timesteps.unwrap_or(1000);
+        match usize::try_from(n) {
+            Ok(n @ 1..=10_000) => Ok(n),
+            _ => Err(config_error(
+                "num_train_timesteps",
+                format!("{n} is not between 1 and 10000."),
+            )),
+        }
+    }
+}
+
+fn get<T: DeserializeOwned>(map: &Map<String, Value>, field: &str) -> Result<Option<T>> {
+    match map.get(field) {
+        None | Some(Value::Null) => Ok(None),
+        Some(value) => T::deserialize(value)
+            .map(Some)
+            .map_err(|e| config_error(field, format!("{e}."))),
+    }
+}
+
+/// Python's json module writes `-Infinity`, `Infinity` and `NaN`, which JSON lacks: here they become ±10³⁰⁸ and null.
+fn python_numbers(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for (i, part) in unescaped_quotes(json).into_iter().enumerate() {
+        if i % 2 == 0 {
+            out.push_str(&part.replace("Infinity", "1e308").replace("NaN", "null"));
+        } else {
+            out.push_str(part);
+        }
+    }
+    out
+}
+
+/// `json` cut before each quotation mark that opens a string and after each that closes one: odd pieces are strings.
+fn unescaped_quotes(json: &str) -> Vec<&str> {
+    let (mut pieces, mut from, mut inside, mut escaped) = (Vec::new(), 0, false, false);
+    for (i, byte) in json.bytes().enumerate() {
+        match byte {
+            b'\\' if inside && !escaped => escaped = true,
+            b'"' if !escaped => {
+                let cut = if inside { i + 1 } else { i };
+                pieces.push(&json[from..cut]);
+                (from, inside) = (cut, !inside);
+            }
+            _ => escaped = false,
+        }
+    }
+    pieces.push(&json[from..]);
+    pieces
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[test]
+    fn published_files_parse() {
+        let sd15 = r#"{"_class_name":"PNDMScheduler","_diffusers_version":"0.6.0","beta_end":0.012,"beta_schedule":"scaled_linear",
+            "beta_start":0.00085,"num_train_timesteps":1000,"set_alpha_to_one":false,"skip_prk_steps":true,"steps_offset":1,
+            "trained_betas":null,"clip_sample":false}"#;
+        let c = SchedulerConfig::parse(sd15).unwrap();
+        assert_eq!(c.class_name.as_deref(), Some("PNDMScheduler"));
+        assert_eq!(
+            (c.beta_schedule, c.timestep_spacing),
+            (Some(BetaSchedule::ScaledLinear), None)
+        );
+        let dpm = r#"{"_class_name":"a \"-Infinity\" \\","lambda_min_clipped": -Infinity, "sigma_max": NaN}"#;
+        let c = SchedulerConfig::parse(dpm).unwrap();
+        assert_eq!(c.class_name.as_deref(), Some(r#"a "-Infinity" \"#));
+        assert_eq!((c.lambda_min_clipped, c.sigma_max), (Some(-1e308), None));
+    }
+
+    #[rstest]
+    #[case("[]", "not a JSON object")]
+    #[case("{", "not a JSON object")]
+    #[case("", "not a JSON object")]
+    #[case(r#"{"beta_start":"x"}"#, "config beta_start: invalid type")]
+    #[case(
+        r#"{"timestep_spacing":"middle"}"#,
+        "expected one of `leading`, `linspace`, `trailing`"
+    )]
+    #[case(
+        r#"{"prediction_type":"flow_prediction"}"#,
+        "config prediction_type: unknown variant `flow_prediction`"
+    )]
+    #[case(r#"{"beta_schedule":"exp"}"#, "squaredcos_cap_v2")]
+    #[case(r#"{"steps_offset":1e400}"#, "out of range")]
+    fn bad_files_name_the_field(#[case] json: &str, #[case] says: &str) {
+        let message = SchedulerConfig::parse(json).unwrap_err().to_string();
+        assert!(message.contains(says), "{message}");
+    }
+
+    #[rstest]
+    #[case(0)]
+    #[case(-1)]
+    #[case(10_001)]
+    #[case(1_000_000_000)]
+    fn training_timesteps_are_bounded(#[case] n: i64) {
+        let config = SchedulerConfig {
+            num_train_timesteps: Some(n),
+            ..Default::default()
+        };
+        assert!(
+            config
+                .train_timesteps()
+                .unwrap_err()
+                .to_string()
+                .contains("between 1 and 10000")
+        );
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn parsing_never_panics(text in ".{0,200}") {
+            let _ = SchedulerConfig::parse(&text).is_ok();
+        }
+    }
+}

@@ -1,0 +1,206 @@
+use darkroom_protocol::{Sampler, Schedule};
+use rstest::rstest;
+use tch::{Kind, Tensor};
+
+use super::{BetaSchedule, Plan, Prediction, SchedulerConfig, Spacing, plan, ramp, sample};
+use crate::{Error, Result};
+
+fn sd() -> SchedulerConfig {
+    SchedulerConfig {
+        beta_start: Some(0.00085),
+        beta_end: Some(0.012),
+        beta_schedule: Some(BetaSchedule::ScaledLinear),
+        timestep_spacing: Some(Spacing::Leading),
+        steps_offset: Some(1),
+        clip_sample: Some(false),
+        ..Default::default()
+    }
+}
+
+fn unit() -> Tensor {
+    (Tensor::arange(64, (Kind::Float, tch::Device::Cpu)) * 0.7)
+        .sin()
+        .reshape([1, 4, 4, 4])
+}
+
+fn run(plan: &Plan) -> Result<Tensor> {
+    let mut network = |x: &Tensor, t: f64| Ok(x.sin() * (t / 1000.0));
+    sample(
+        plan,
+        plan.initial(&unit()),
+        &mut network,
+        &mut || Ok(unit()),
+        &mut |_| Ok(()),
+    )
+}
+
+#[rstest]
+fn a_named_schedule_spans_the_spaced_timesteps(
+    #[values(Sampler::Ddim, Sampler::Euler, Sampler::EulerAncestral)] sampler: Sampler,
+    #[values(1, 2, 9)] steps: usize,
+) {
+    let spaced = plan(&sd(), Sampler::Euler, Schedule::Auto, steps).unwrap().sigmas;
+    let (max, min) = (spaced[0], spaced[steps - 1]);
+    for (schedule, ramp) in [
+        (Schedule::Karras, ramp::karras(min, max, steps)),
+        (Schedule::Exponential, ramp::exponential(min, max, steps)),
+    ] {
+        let plan = plan(&sd(), sampler, schedule, steps).unwrap();
+        assert_eq!(
+            (plan.sigmas.len(), plan.sigmas[steps], plan.schedule),
+            (steps + 1, 0.0, schedule)
+        );
+        let near = |(got, want): (&f64, &f64)| (got / want - 1.0).abs() < 1e-6;
+        assert!(
+            plan.sigmas.iter().zip(&ramp).all(near),
+            "{:?} is not {ramp:?}",
+            plan.sigmas
+        );
+    }
+}
+
+/// Along one chain of σs DDIM is Euler's method in other coordinates.
+#[rstest]
+fn ddim_is_euler_on_a_named_schedule(
+    #[values(Schedule::Karras, Schedule::Exponential)] schedule: Schedule,
+    #[values(Prediction::Epsilon, Prediction::VPrediction)] prediction: Prediction,
+) {
+    let config = SchedulerConfig {
+        prediction_type: Some(prediction),
+        ..sd()
+    };
+    let [ddim, euler] = [Sampler::Ddim, Sampler::Euler].map(|s| run(&plan(&config, s, schedule, 12).unwrap()).unwrap());
+    assert!(ddim.allclose(&euler, 1e-4, 1e-5, false));
+}
+
+#[test]
+fn pure_noise_stays_finite() {
+    for sampler in [Sampler::Ddim, Sampler::Euler, Sampler::EulerAncestral, Sampler::DpmPp2m] {
+        for (prediction, schedule) in [
+            (Prediction::Epsilon, Schedule::Auto),
+            (Prediction::VPrediction, Schedule::Karras),
+            (Prediction::Sample, Schedule::Auto),
+        ] {
+            let config = SchedulerConfig {
+                rescale_betas_zero_snr: Some(true),
+                timestep_spacing: Some(Spacing::Trailing),
+                prediction_type: Some(prediction),
+                ..sd()
+            };
+            let plan = plan(&config, sampler, schedule, 8).unwrap();
+            assert!(plan.sigmas.iter().all(|s| s.is_finite()));
+            let last = run(&plan).unwrap();
+            assert_eq!(last.isfinite().all().int64_value(&[]), 1, "{sampler:?} {prediction:?}");
+        }
+    }
+}
+
+#[test]
+fn without_a_sampler_the_models_own_runs() {
+    let pndm = SchedulerConfig {
+        class_name: Some("PNDMScheduler".into()),
+        ..sd()
+    };
+    let plan = plan(&pndm, None, Schedule::Auto, 20).unwrap();
+    assert_eq!(plan.sampler, Sampler::DpmPp2m);
+    assert_eq!(
+        plan.notices,
+        ["The model's PNDMScheduler is not built yet: using DPM++ 2M."]
+    );
+}
+
+#[test]
+fn the_models_karras_is_kept_and_its_beta_schedule_is_replaced_with_a_line() {
+    let karras = SchedulerConfig {
+        use_karras_sigmas: Some(true),
+        ..sd()
+    };
+    let scheduled = |config: &SchedulerConfig, sampler: Sampler| plan(config, sampler, Schedule::Auto, 5).unwrap();
+    assert_eq!(scheduled(&karras, Sampler::Euler).schedule, Schedule::Karras);
+    assert_eq!(scheduled(&karras, Sampler::Ddim).schedule, Schedule::Auto);
+    let beta = SchedulerConfig {
+        use_beta_sigmas: Some(true),
+        ..sd()
+    };
+    assert!(scheduled(&beta, Sampler::Euler).notices[0].contains("not built yet"));
+}
+
+#[rstest]
+#[case(sd(), 0, "steps: 0 is not between 1")]
+#[case(sd(), 1001, "steps: 1001 is not between 1")]
+#[case(SchedulerConfig { steps_offset: Some(-1), ..sd() }, 5, "steps_offset: -1")]
+#[case(SchedulerConfig { steps_offset: Some(1000), ..sd() }, 5, "steps_offset: 1000")]
+#[case(SchedulerConfig { thresholding: Some(true), ..sd() }, 5, "thresholding: this setting is not built")]
+#[case(SchedulerConfig { use_flow_sigmas: Some(true), ..sd() }, 5, "use_flow_sigmas")]
+#[case(SchedulerConfig { variance_type: Some("learned_range".into()), ..sd() }, 5, "variance_type")]
+#[case(SchedulerConfig { solver_order: Some(4), ..sd() }, 5, "solver_order: 4 is not between 1 and 3")]
+#[case(SchedulerConfig { solver_type: Some("x".into()), ..sd() }, 5, "solver_type: x is not known")]
+#[case(SchedulerConfig { use_karras_sigmas: Some(true), sigma_min: Some(0.0), ..sd() }, 5, "is not a range of σ")]
+#[case(SchedulerConfig { use_karras_sigmas: Some(true), sigma_max: Some(f64::NAN), ..sd() }, 5, "is not a range of σ")]
+#[case(SchedulerConfig { lambda_min_clipped: Some(1e9), ..sd() }, 5, "lambda_min_clipped: leaves no timestep")]
+fn impossible_plans_say_why(#[case] config: SchedulerConfig, #[case] steps: usize, #[case] says: &str) {
+    let message = plan(&config, Sampler::DpmPp2m, Schedule::Auto, steps)
+        .unwrap_err()
+        .to_string();
+    assert!(message.contains(says), "{message}");
+}
+
+#[rstest]
+#[case(1.0, 8)]
+#[case(0.6, 4)]
+#[case(0.125, 1)]
+fn denoise_runs_the_last_part(#[case] denoise: f64, #[case] steps: usize) {
+    let plan = plan(&sd(), Sampler::Euler, Schedule::Auto, 8)
+        .unwrap()
+        .denoise(denoise)
+        .unwrap();
+    let mut seen = Vec::new();
+    let mut network = |x: &Tensor, _| Ok(x.shallow_clone());
+    let mut on_step = |step: super::StepInfo<'_>| {
+        assert_eq!((step.total, step.denoised.size()), (steps, vec![1, 4, 4, 4]));
+        assert_eq!(step.sigma, plan.sigmas[8 - steps + step.index]);
+        seen.push(step.index);
+        Ok(())
+    };
+    let last = sample(
+        &plan,
+        plan.noised(&unit(), &unit()),
+        &mut network,
+        &mut || Ok(unit()),
+        &mut on_step,
+    )
+    .unwrap();
+    assert_eq!(last.size(), [1, 4, 4, 4]);
+    assert_eq!(seen, (0..steps).collect::<Vec<_>>());
+}
+
+#[rstest]
+#[case(0.05, "leaves no step to run")]
+#[case(-0.1, "choose a value from 0 to 1")]
+#[case(1.5, "choose a value from 0 to 1")]
+#[case(f64::NAN, "choose a value from 0 to 1")]
+fn denoise_out_of_range(#[case] denoise: f64, #[case] says: &str) {
+    let plan = plan(&sd(), Sampler::Euler, Schedule::Auto, 8).unwrap();
+    assert!(plan.denoise(denoise).unwrap_err().to_string().contains(says));
+}
+
+#[rstest]
+fn a_closures_error_ends_the_run(
+    #[values(Sampler::Ddim, Sampler::Euler, Sampler::EulerAncestral, Sampler::DpmPp2m)] sampler: Sampler,
+) {
+    let plan = plan(&sd(), sampler, Schedule::Auto, 8).unwrap();
+    let mut steps = 0;
+    let mut network = |x: &Tensor, _| Ok(x.shallow_clone());
+    let mut on_step = |_: super::StepInfo<'_>| {
+        steps += 1;
+        if steps == 3 { Err(Error::Cancelled) } else { Ok(()) }
+    };
+    let end = sample(
+        &plan,
+        plan.initial(&unit()),
+        &mut network,
+        &mut || Ok(unit()),
+        &mut on_step,
+    );
+    assert!(matches!(end, Err(Error::Cancelled)) && steps == 3);
+}

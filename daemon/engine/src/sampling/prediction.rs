@@ -1,0 +1,74 @@
+use serde::Deserialize;
+use tch::Tensor;
+
+use super::Level;
+
+/// What a network's output means (diffusers `prediction_type`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Prediction {
+    /// The noise.
+    #[default]
+    Epsilon,
+    /// α·noise − σ·clean (Salimans and Ho 2022, arXiv 2202.00512, appendix D).
+    VPrediction,
+    /// The clean sample.
+    #[serde(alias = "original_sample")]
+    Sample,
+}
+
+impl Prediction {
+    /// The clean sample that `output` implies for the network's `input` at `level`; any shape, the same for all three.
+    pub fn clean(self, input: &Tensor, output: &Tensor, level: Level) -> Tensor {
+        let Level { alpha, sigma } = level;
+        match self {
+            Self::Epsilon => (input - output * sigma) * (1.0 / alpha),
+            Self::VPrediction => input * alpha - output * sigma,
+            Self::Sample => output.shallow_clone(),
+        }
+    }
+
+    /// The noise that `output` implies for the network's `input` at `level`.
+    pub fn noise(self, input: &Tensor, output: &Tensor, level: Level) -> Tensor {
+        let Level { alpha, sigma } = level;
+        match self {
+            Self::Epsilon => output.shallow_clone(),
+            Self::VPrediction => output * alpha + input * sigma,
+            Self::Sample => (input - output * alpha) * (1.0 / sigma),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    fn every_prediction_finds_the_parts_of_a_mixture(
+        #[values(Prediction::Epsilon, Prediction::VPrediction, Prediction::Sample)] prediction: Prediction,
+        #[values(0.03, 1.0, 14.6)] sigma: f64,
+    ) {
+        let (clean, noise) = (
+            Tensor::from_slice(&[0.5, -2.0, 3.0]),
+            Tensor::from_slice(&[1.0, 0.25, -0.5]),
+        );
+        let level = Level::from_sigma(sigma);
+        let input = &clean * level.alpha + &noise * level.sigma;
+        let output = match prediction {
+            Prediction::Epsilon => noise.shallow_clone(),
+            Prediction::VPrediction => &noise * level.alpha - &clean * level.sigma,
+            Prediction::Sample => clean.shallow_clone(),
+        };
+        assert!(
+            prediction
+                .clean(&input, &output, level)
+                .allclose(&clean, 1e-12, 1e-12, false)
+        );
+        assert!(
+            prediction
+                .noise(&input, &output, level)
+                .allclose(&noise, 1e-12, 1e-12, false)
+        );
+    }
+}
