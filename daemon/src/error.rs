@@ -1,0 +1,146 @@
+use std::path::{Path, PathBuf};
+
+use darkroom_protocol::message::RemoteError;
+use darkroom_protocol::text::escape_line;
+use darkroom_protocol::{FailureKind, JobId, JobState};
+
+use crate::jobs::Move;
+
+/// Why the daemon could not do something.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The database cannot be used, or refused this one change.
+    #[error("{path}: {what}", path = shown(.path))]
+    Database {
+        /// The database's file.
+        path: PathBuf,
+        /// What is wrong with it and what to do.
+        what: String,
+    },
+    /// The thread that owns the database has ended.
+    #[error("The job store has ended: run `darkroom daemon restart`.")]
+    StoreEnded,
+    /// No job has that id, or an id that begins so.
+    #[error("There is no job {id}: `darkroom queue` lists them.", id = escape_line(.id))]
+    NoSuchJob {
+        /// What was asked for.
+        id: String,
+    },
+    /// Several jobs have ids that begin so.
+    #[error("Several jobs begin with {prefix}: {list}. Give more digits.", prefix = escape_line(.prefix), list = listed(.candidates))]
+    AmbiguousJob {
+        /// What was asked for.
+        prefix: String,
+        /// Some of the jobs it may mean, oldest first.
+        candidates: Vec<JobId>,
+    },
+    /// A job in that state cannot make that move.
+    #[error("Job {job} is {state}: it cannot {verb}.", job = .job.short(), state = .state.name(), verb = .wanted.verb())]
+    IllegalMove {
+        /// The job.
+        job: JobId,
+        /// The state it is in.
+        state: JobState,
+        /// The move that was asked for.
+        wanted: Move,
+    },
+    /// A job's row holds what this version cannot read.
+    #[error("Job {job} was stored by another version of darkroom and cannot be read ({why}): submit it again.", job = .job.short())]
+    UnreadableJob {
+        /// The job.
+        job: JobId,
+        /// What could not be read.
+        why: String,
+    },
+    /// A request or task has no JSON.
+    #[error("The job cannot be stored ({0}): this is a defect of darkroom, please report it.")]
+    Unstorable(String),
+    /// The settings file is wrong.
+    #[error("{path}: {what}", path = shown(.path))]
+    Settings {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, on which line, and what to do.
+        what: String,
+    },
+    /// A picture that the worker reported is not what it said.
+    #[error("The worker's picture {file} {what}: it was not kept.", file = escape_line(.file))]
+    Staged {
+        /// The name that was reported.
+        file: String,
+        /// How it differs.
+        what: String,
+    },
+    /// Reading or writing a file failed.
+    #[error("Cannot {doing} {path}: {why}", path = shown(.path), why = io_words(.source))]
+    Io {
+        /// What was being done, as a verb.
+        doing: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Another daemon lives.
+    #[error("A daemon runs already (process {pid}): `darkroom status` shows it, `darkroom daemon stop` ends it.")]
+    AlreadyRunning {
+        /// Its process; 0 when it has not said yet.
+        pid: u32,
+        /// The lock that it holds.
+        lock: PathBuf,
+    },
+    /// There is no program to start workers from.
+    #[error("There is no darkroom-worker {tried}: install it with `cargo xtask install`, or set DARKROOM_WORKER to it.")]
+    NoWorker {
+        /// Where it was looked for.
+        tried: String,
+    },
+    /// A folder or message that the wire's own rules refuse.
+    #[error(transparent)]
+    Wire(#[from] darkroom_protocol::Error),
+}
+
+impl Error {
+    /// `doing` to `path` failed.
+    pub fn io(doing: &'static str, path: &Path, source: std::io::Error) -> Self {
+        Self::Io {
+            doing,
+            path: path.to_owned(),
+            source,
+        }
+    }
+}
+
+impl From<Error> for RemoteError {
+    fn from(error: Error) -> Self {
+        let kind = match &error {
+            Error::Database { .. } | Error::Io { .. } | Error::Staged { .. } => FailureKind::Disk,
+            Error::NoSuchJob { .. } | Error::AmbiguousJob { .. } | Error::IllegalMove { .. } => FailureKind::Usage,
+            Error::Settings { .. } => FailureKind::Usage,
+            Error::AlreadyRunning { .. } | Error::NoWorker { .. } | Error::Wire(_) => FailureKind::Internal,
+            Error::StoreEnded | Error::UnreadableJob { .. } | Error::Unstorable(_) => FailureKind::Internal,
+        };
+        Self::new(kind, error.to_string())
+    }
+}
+
+/// A path, safe to print.
+pub(crate) fn shown(path: &Path) -> String {
+    escape_line(&path.to_string_lossy()).into_owned()
+}
+
+/// What a failed file operation means, ending in what to do where that is known.
+fn io_words(error: &std::io::Error) -> String {
+    use std::io::ErrorKind as Kind;
+    match error.kind() {
+        Kind::StorageFull | Kind::QuotaExceeded => "the disk is full: free some space and try again.".to_owned(),
+        Kind::PermissionDenied => "permission denied: make it yours or set DARKROOM_HOME.".to_owned(),
+        Kind::ReadOnlyFilesystem => "the file system is read-only: set DARKROOM_HOME to another folder.".to_owned(),
+        _ => format!("{error}."),
+    }
+}
+
+fn listed(jobs: &[JobId]) -> String {
+    let ids: Vec<String> = jobs.iter().map(JobId::short).collect();
+    ids.join(", ")
+}

@@ -1,0 +1,47 @@
+//! The write-ahead log, kept short on our terms.
+//!
+//! SQLite's own checkpoint runs inside whichever commit finds the log long, and the first commit into an emptied log syncs
+//! the log's header besides. Both would fall on a submit, which is to cost one fsync. So the log is emptied here, after the
+//! end of a job, and a small write follows at once that pays for the header.
+
+use rusqlite::Connection;
+
+use super::fault::Fault;
+use super::thread::{Durability, transact};
+
+/// Pages of 4 KiB in the log beyond which it is moved into the database.
+const LONG: i64 = 256;
+
+/// Moves a long log into the database; a short one stays.
+pub(super) fn shorten(connection: &mut Connection) -> rusqlite::Result<()> {
+    if pages(connection)? > LONG {
+        empty(connection)?;
+        restart(connection)?;
+    }
+    Ok(())
+}
+
+/// Moves the log into the database.
+pub(super) fn empty(connection: &Connection) -> rusqlite::Result<()> {
+    connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
+}
+
+/// Writes the first transaction of an emptied or new log.
+pub(super) fn restart(connection: &mut Connection) -> rusqlite::Result<()> {
+    let written = transact(connection, Durability::Relaxed, |tx| {
+        tx.execute("UPDATE log_restarts SET count = count + 1", [])?;
+        Ok(())
+    });
+    match written {
+        Ok(()) => Ok(()),
+        Err(Fault::Sqlite(error)) => Err(error),
+        Err(Fault::Ours(_)) => Ok(()),
+    }
+}
+
+/// Pages in the log that are not in the database yet.
+fn pages(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.query_row("PRAGMA wal_checkpoint(NOOP)", [], |row| {
+        Ok(row.get::<_, i64>(1)? - row.get::<_, i64>(2)?)
+    })
+}

@@ -1,0 +1,131 @@
+use darkroom_protocol::{Failure, FailureKind, Job, JobId, JobState, Picture};
+use rusqlite::{Connection, OptionalExtension, params_from_iter};
+
+use super::row::{COLUMNS, RawJob, picture};
+use super::{Store, id};
+use crate::{Error, Result};
+
+/// Candidates named when a prefix means several jobs.
+const CANDIDATES: usize = 5;
+
+impl Store {
+    /// The job of that id with its pictures.
+    ///
+    /// # Errors
+    /// When the database fails, or the row was written by another version.
+    pub async fn job(&self, job: JobId) -> Result<Option<Job>> {
+        let raw = self
+            .ask(move |c| Ok(one(c, "WHERE id = ?", [id::text(job)])?))
+            .await?;
+        raw.map(RawJob::job).transpose()
+    }
+
+    /// The job whose id begins with `prefix`; hyphens and case do not matter.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchJob`], or [`Error::AmbiguousJob`] with some of those it may mean.
+    pub async fn find(&self, prefix: &str) -> Result<JobId> {
+        let range = id::range(prefix)?;
+        let ids: Vec<JobId> = self
+            .ask(move |c| {
+                let mut statement =
+                    c.prepare_cached("SELECT id FROM jobs WHERE id >= ? AND id < ? ORDER BY id LIMIT ?")?;
+                let rows = statement.query_map((range.0, range.1, CANDIDATES), |row| {
+                    id::parse(&row.get::<_, String>(0)?)
+                })?;
+                Ok(rows.collect::<rusqlite::Result<_>>()?)
+            })
+            .await?;
+        match ids.as_slice() {
+            [] => Err(Error::NoSuchJob { id: id::short(prefix) }),
+            [job] => Ok(*job),
+            _ => Err(Error::AmbiguousJob {
+                prefix: id::short(prefix),
+                candidates: ids,
+            }),
+        }
+    }
+
+    /// Jobs in any of `states` (all when empty), newest first, at most `limit`. Rows of another version are left out.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn list(&self, states: &[JobState], limit: u32) -> Result<Vec<Job>> {
+        let states: Vec<&str> = states.iter().map(|s| s.name()).collect();
+        let raws = self.ask(move |c| Ok(newest(c, &states, limit)?)).await?;
+        Ok(raws.into_iter().filter_map(readable).collect())
+    }
+
+    /// The job to run next: by priority, then age. A waiting row that this version cannot read is failed, not met again.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn next_queued(&self) -> Result<Option<Job>> {
+        const NEXT: &str = "WHERE state = 'queued' ORDER BY priority DESC, seq LIMIT 1";
+        while let Some(raw) = self.ask(|c| Ok(one(c, NEXT, [])?)).await? {
+            let job = raw.id();
+            match raw.job() {
+                Ok(job) => return Ok(Some(job)),
+                Err(error) => {
+                    let failure = Failure {
+                        kind: FailureKind::Internal,
+                        message: error.to_string(),
+                    };
+                    self.finish(job, JobState::Failed, Some(failure)).await?;
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// How many jobs are in `state`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn count(&self, state: JobState) -> Result<u64> {
+        self.ask(move |c| {
+            let mut statement = c.prepare_cached("SELECT count(*) FROM jobs WHERE state = ?")?;
+            Ok(statement.query_row([state.name()], |row| row.get(0))?)
+        })
+        .await
+    }
+
+    /// Picture `index` of a job.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn picture(&self, job: JobId, index: u32) -> Result<Option<Picture>> {
+        self.ask(move |c| {
+            let mut statement = c.prepare_cached(
+                "SELECT job_id, place, path, sha256, bytes, width, height, seed, elapsed_ms
+                 FROM pictures WHERE job_id = ? AND place = ?",
+            )?;
+            Ok(statement.query_row((id::text(job), index), picture).optional()?)
+        })
+        .await
+    }
+}
+
+/// The first job that `clause` selects, with its pictures.
+fn one<P: rusqlite::Params>(connection: &Connection, clause: &str, params: P) -> rusqlite::Result<Option<RawJob>> {
+    let raw = connection
+        .prepare_cached(&format!("SELECT {COLUMNS} FROM jobs {clause}"))?
+        .query_row(params, RawJob::read)
+        .optional()?;
+    raw.map(|raw| raw.with_pictures(connection)).transpose()
+}
+
+fn newest(connection: &Connection, states: &[&str], limit: u32) -> rusqlite::Result<Vec<RawJob>> {
+    let wanted = match states.len() {
+        0 => String::new(),
+        n => format!("WHERE state IN ({})", vec!["?"; n].join(", ")),
+    };
+    let sql = format!("SELECT {COLUMNS} FROM jobs {wanted} ORDER BY seq DESC LIMIT {limit}");
+    let mut statement = connection.prepare_cached(&sql)?;
+    let rows = statement.query_map(params_from_iter(states), RawJob::read)?;
+    rows.map(|raw| raw?.with_pictures(connection)).collect()
+}
+
+fn readable(raw: RawJob) -> Option<Job> {
+    raw.job().inspect_err(|error| tracing::warn!("{error}")).ok()
+}

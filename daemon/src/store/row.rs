@@ -1,0 +1,127 @@
+use darkroom_protocol::{Failure, FailureKind, GenerateRequest, Job, JobId, JobState, Picture, Task};
+use rusqlite::{Connection, OptionalExtension, Row};
+
+use super::id;
+use crate::{Error, Result};
+
+/// The columns that [`RawJob::read`] reads, in its order.
+pub(super) const COLUMNS: &str = "id, state, request, task, created_ms, started_ms, finished_ms, attempts, failure_kind, failure_message";
+
+/// A job's row and its pictures, before the JSON is parsed: that is the caller's thread's work.
+pub(super) struct RawJob {
+    id: JobId,
+    state: String,
+    request: String,
+    task: String,
+    created_ms: u64,
+    started_ms: Option<u64>,
+    finished_ms: Option<u64>,
+    attempts: u32,
+    failure: Option<(String, String)>,
+    pictures: Vec<Picture>,
+}
+
+impl RawJob {
+    /// The row of [`COLUMNS`]; its pictures are read by [`Self::with_pictures`].
+    pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        let kind: Option<String> = row.get(8)?;
+        let message: Option<String> = row.get(9)?;
+        Ok(Self {
+            id: id::parse(&row.get::<_, String>(0)?)?,
+            state: row.get(1)?,
+            request: row.get(2)?,
+            task: row.get(3)?,
+            created_ms: row.get(4)?,
+            started_ms: row.get(5)?,
+            finished_ms: row.get(6)?,
+            attempts: row.get(7)?,
+            failure: kind.zip(message),
+            pictures: Vec::new(),
+        })
+    }
+
+    pub(super) fn with_pictures(mut self, connection: &Connection) -> rusqlite::Result<Self> {
+        let mut statement =
+            connection.prepare_cached("SELECT job_id, place, path, sha256, bytes, width, height, seed, elapsed_ms FROM pictures WHERE job_id = ? ORDER BY place")?;
+        let rows = statement.query_map([id::text(self.id)], picture)?;
+        self.pictures = rows.collect::<rusqlite::Result<_>>()?;
+        Ok(self)
+    }
+
+    pub(super) fn id(&self) -> JobId {
+        self.id
+    }
+
+    /// The job.
+    ///
+    /// # Errors
+    /// [`Error::UnreadableJob`] when another version wrote what this one does not know.
+    pub(super) fn job(self) -> Result<Job> {
+        let unreadable = |why: String| Error::UnreadableJob { job: self.id, why };
+        let request: GenerateRequest = serde_json::from_str(&self.request).map_err(|e| unreadable(e.to_string()))?;
+        let task: Task = serde_json::from_str(&self.task).map_err(|e| unreadable(e.to_string()))?;
+        let state =
+            JobState::from_name(&self.state).ok_or_else(|| unreadable(format!("a state named {}", self.state)))?;
+        let failure = self.failure.map(|(kind, message)| Failure {
+            kind: FailureKind::from_name(&kind).unwrap_or(FailureKind::Internal),
+            message,
+        });
+        Ok(Job {
+            id: self.id,
+            state,
+            request,
+            task,
+            created_ms: self.created_ms,
+            started_ms: self.started_ms,
+            finished_ms: self.finished_ms,
+            attempts: self.attempts,
+            failure,
+            pictures: self.pictures,
+        })
+    }
+}
+
+/// A row of `pictures`.
+pub(super) fn picture(row: &Row<'_>) -> rusqlite::Result<Picture> {
+    Ok(Picture {
+        job: id::parse(&row.get::<_, String>(0)?)?,
+        index: row.get(1)?,
+        path: row.get(2)?,
+        sha256: row.get(3)?,
+        bytes: row.get(4)?,
+        width: row.get(5)?,
+        height: row.get(6)?,
+        seed: row.get(7)?,
+        elapsed_ms: row.get(8)?,
+    })
+}
+
+/// What a transition needs to know of a job.
+pub(super) struct Standing {
+    pub(super) state: JobState,
+    pub(super) cancel_requested: bool,
+    pub(super) crashes: u32,
+}
+
+/// How `job` stands.
+///
+/// # Errors
+/// [`Error::NoSuchJob`].
+pub(super) fn standing(connection: &Connection, job: JobId) -> Result<Standing, super::fault::Fault> {
+    let row = connection
+        .prepare_cached("SELECT state, cancel_requested, crashes FROM jobs WHERE id = ?")?
+        .query_row([id::text(job)], |row| {
+            Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?))
+        })
+        .optional()?;
+    let (state, cancel_requested, crashes) = row.ok_or_else(|| Error::NoSuchJob { id: job.to_string() })?;
+    let state = JobState::from_name(&state).ok_or_else(|| Error::UnreadableJob {
+        job,
+        why: format!("a state named {state}"),
+    })?;
+    Ok(Standing {
+        state,
+        cancel_requested,
+        crashes,
+    })
+}

@@ -1,0 +1,183 @@
+use darkroom_protocol::{Failure, FailureKind, JobId, JobState, Picture};
+use rusqlite::{Transaction, named_params};
+
+use super::fault::Fault;
+use super::row::{Standing, standing};
+use super::thread::Durability;
+use super::{Store, id, now_ms};
+use crate::jobs::{Move, step};
+use crate::{Error, Result};
+
+/// What a cancel came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cancelled {
+    /// The state it found.
+    pub before: JobState,
+    /// The state now: final, or `running` until the worker has stopped.
+    pub now: JobState,
+}
+
+impl Store {
+    /// Queued → running. `false` when the job does not wait any more: cancelled, or taken already. No fsync.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchJob`], or when the database fails.
+    pub async fn start(&self, job: JobId) -> Result<bool> {
+        self.change(Durability::Relaxed, move |tx| {
+            if step(standing(tx, job)?.state, Move::Start).is_none() {
+                return Ok(false);
+            }
+            let sql = "UPDATE jobs SET state = 'running', started_ms = ?, attempts = attempts + 1 WHERE id = ?";
+            tx.prepare_cached(sql)?.execute((now_ms(), id::text(job)))?;
+            Ok(true)
+        })
+        .await
+    }
+
+    /// Running → queued, at its old place; → cancelled when a cancel was requested. Returns the state now. No fsync.
+    ///
+    /// # Errors
+    /// [`Error::IllegalMove`] when it does not run, [`Error::NoSuchJob`], or when the database fails.
+    pub async fn requeue(&self, job: JobId) -> Result<JobState> {
+        self.change(Durability::Relaxed, move |tx| requeue(tx, job, &standing(tx, job)?))
+            .await
+    }
+
+    /// The task's own doing ended its worker. The first time the job returns to the queue, the second time it fails with
+    /// `failure`; it is cancelled when a cancel was requested. Returns the state now. One fsync.
+    ///
+    /// # Errors
+    /// [`Error::IllegalMove`] when it does not run, [`Error::NoSuchJob`], or when the database fails.
+    pub async fn crash(&self, job: JobId, failure: Failure) -> Result<JobState> {
+        self.end(move |tx| {
+            let stand = standing(tx, job)?;
+            if stand.crashes == 0 || stand.cancel_requested {
+                let now = requeue(tx, job, &stand)?;
+                tx.prepare_cached("UPDATE jobs SET crashes = crashes + 1 WHERE id = ?")?
+                    .execute([id::text(job)])?;
+                return Ok(now);
+            }
+            end(tx, job, stand.state, Move::Fail, Some(&failure))
+        })
+        .await
+    }
+
+    /// Keeps a finished picture of a running job; a row for the same place is replaced. No fsync.
+    ///
+    /// # Errors
+    /// [`Error::IllegalMove`] when the job does not run, [`Error::NoSuchJob`], or when the database fails.
+    pub async fn add_picture(&self, picture: &Picture) -> Result<()> {
+        let picture = picture.clone();
+        self.change(Durability::Relaxed, move |tx| add_picture(tx, &picture))
+            .await
+    }
+
+    /// Ends a job as `state` says: done, failed (with why) or cancelled. Durable when this returns.
+    ///
+    /// # Errors
+    /// [`Error::IllegalMove`] when the job cannot end so, [`Error::NoSuchJob`], or when the database fails.
+    pub async fn finish(&self, job: JobId, state: JobState, failure: Option<Failure>) -> Result<()> {
+        self.end(move |tx| {
+            let before = standing(tx, job)?.state;
+            // A state that is no end is not a state to finish in.
+            let wanted = Move::ending(state).ok_or(Error::IllegalMove {
+                job,
+                state: before,
+                wanted: Move::Requeue,
+            })?;
+            end(tx, job, before, wanted, failure.as_ref())?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Cancels a waiting job at once and marks a running one; one that has ended stays as it is. Durable when this returns.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchJob`], or when the database fails.
+    pub async fn cancel(&self, job: JobId) -> Result<Cancelled> {
+        self.end(move |tx| {
+            let before = standing(tx, job)?.state;
+            let now = match before {
+                JobState::Queued => end(tx, job, before, Move::Cancel, None)?,
+                JobState::Running => {
+                    let sql = "UPDATE jobs SET cancel_requested = 1 WHERE id = ?";
+                    tx.prepare_cached(sql)?.execute([id::text(job)])?;
+                    before
+                }
+                JobState::Done | JobState::Failed | JobState::Cancelled => before,
+            };
+            Ok(Cancelled { before, now })
+        })
+        .await
+    }
+}
+
+/// Running → queued or, where a cancel was requested, → cancelled.
+pub(super) fn requeue(tx: &Transaction<'_>, job: JobId, stand: &Standing) -> Result<JobState, Fault> {
+    if stand.cancel_requested && stand.state == JobState::Running {
+        return end(tx, job, stand.state, Move::Cancel, None);
+    }
+    let now = legal(job, stand.state, Move::Requeue)?;
+    let sql = "UPDATE jobs SET state = 'queued', started_ms = NULL WHERE id = ?";
+    tx.prepare_cached(sql)?.execute([id::text(job)])?;
+    Ok(now)
+}
+
+/// Ends `job`, which is in state `before`.
+fn end(
+    tx: &Transaction<'_>,
+    job: JobId,
+    before: JobState,
+    wanted: Move,
+    failure: Option<&Failure>,
+) -> Result<JobState, Fault> {
+    let now = legal(job, before, wanted)?;
+    let unexplained = Failure {
+        kind: FailureKind::Internal,
+        message: "The reason was not told.".to_owned(),
+    };
+    let failure = (now == JobState::Failed).then(|| failure.unwrap_or(&unexplained));
+    tx.prepare_cached(
+        "UPDATE jobs SET state = :state, finished_ms = :now, failure_kind = :kind, failure_message = :message WHERE id = :id",
+    )?
+    .execute(named_params! {
+        ":state": now.name(), ":now": now_ms(), ":id": id::text(job),
+        ":kind": failure.map(|f| f.kind.name()), ":message": failure.map(|f| &f.message),
+    })?;
+    Ok(now)
+}
+
+fn add_picture(tx: &Transaction<'_>, picture: &Picture) -> Result<(), Fault> {
+    let state = standing(tx, picture.job)?.state;
+    if state != JobState::Running {
+        return Err(Error::IllegalMove {
+            job: picture.job,
+            state,
+            wanted: Move::Complete,
+        }
+        .into());
+    }
+    tx.prepare_cached(
+        "INSERT OR REPLACE INTO pictures (job_id, place, path, sha256, bytes, width, height, seed, elapsed_ms, created_ms)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    )?
+    .execute((
+        id::text(picture.job),
+        picture.index,
+        &picture.path,
+        &picture.sha256,
+        picture.bytes,
+        picture.width,
+        picture.height,
+        picture.seed,
+        picture.elapsed_ms,
+        now_ms(),
+    ))?;
+    Ok(())
+}
+
+/// The state after `wanted`.
+fn legal(job: JobId, state: JobState, wanted: Move) -> Result<JobState, Error> {
+    step(state, wanted).ok_or(Error::IllegalMove { job, state, wanted })
+}
