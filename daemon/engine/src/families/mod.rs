@@ -1,1 +1,9 @@
-//! families
+//! Model families, one folder each. Fields are named as the checkpoint's tensors (diffusers' spelling) and `forward` shows
+//! every layer.
+
+mod config;
+#[cfg(test)]
+pub(crate) mod fixture;
+pub mod stable_diffusion;
+
+pub use config::{ConfigReader, PerLevel};

@@ -1,1 +1,20 @@
-//! nn
+//! Layers that every family is built from.
+//!
+//! A layer owns how its weight is stored; it takes input of any float kind and answers in its weight's. Models built from
+//! layers therefore never mention kinds or devices.
+
+mod activation;
+mod attention;
+mod conv;
+mod embedding;
+mod linear;
+mod norm;
+mod timestep;
+
+pub use activation::{Activation, geglu, silu};
+pub use attention::{Attend, attention, split_heads};
+pub use conv::Conv2d;
+pub use embedding::Embedding;
+pub use linear::Linear;
+pub use norm::{GroupNorm, LayerNorm};
+pub use timestep::Timesteps;

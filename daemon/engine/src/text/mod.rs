@@ -1,1 +1,6 @@
-//! text
+//! From words to hidden states: tokenizers and text encoders.
+
+pub mod clip;
+mod tokenizer;
+
+pub use tokenizer::{Chunk, Dropped, Tokenizer};

@@ -1,0 +1,27 @@
+//! Stable Diffusion 1 and 2: `UNet2DConditionModel` and `AutoencoderKL` as diffusers has them (Rombach et al. 2022).
+
+mod cross_attention;
+mod down_block;
+mod feed_forward;
+mod mid_block;
+mod resample;
+mod resnet;
+mod transformer_2d;
+mod transformer_block;
+mod unet;
+mod unet_config;
+mod up_block;
+mod vae;
+mod vae_attention;
+mod vae_config;
+mod vae_decoder;
+mod vae_encoder;
+mod vae_mid_block;
+
+pub use unet::UNet2DConditionModel;
+pub use unet_config::UNetConfig;
+pub use vae::AutoencoderKl;
+pub use vae_config::VaeConfig;
+
+#[cfg(test)]
+mod tests;

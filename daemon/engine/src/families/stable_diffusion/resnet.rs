@@ -1,0 +1,56 @@
+use tch::Tensor;
+
+use crate::Result;
+use crate::nn::{Conv2d, GroupNorm, Linear, silu};
+use crate::weights::Weights;
+
+/// What all residual blocks of a model share.
+#[derive(Clone, Copy, Debug)]
+pub struct ResnetDims {
+    /// Groups of its normalisations.
+    pub groups: i64,
+    /// Added to their variance.
+    pub eps: f64,
+    /// Width of the time embedding; None in a model without time.
+    pub temb_channels: Option<i64>,
+}
+
+/// `ResnetBlock2D` of diffusers' `models/resnet.py` with the default time embedding.
+#[derive(Debug)]
+pub struct ResnetBlock2D {
+    norm1: GroupNorm,
+    conv1: Conv2d,
+    time_emb_proj: Option<Linear>,
+    norm2: GroupNorm,
+    conv2: Conv2d,
+    conv_shortcut: Option<Conv2d>,
+}
+
+impl ResnetBlock2D {
+    /// Binds the block's tensors; a shortcut convolution exists where the channels change.
+    pub fn new(weights: &Weights, dims: ResnetDims, inputs: i64, outputs: i64) -> Result<Self> {
+        let time_emb_proj = |temb| Linear::new(&weights.pp("time_emb_proj"), temb, outputs);
+        let conv_shortcut = || Conv2d::new(&weights.pp("conv_shortcut"), inputs, outputs, 1);
+        Ok(Self {
+            norm1: GroupNorm::new(&weights.pp("norm1"), dims.groups, inputs, dims.eps)?,
+            conv1: Conv2d::new(&weights.pp("conv1"), inputs, outputs, 3)?,
+            time_emb_proj: dims.temb_channels.map(time_emb_proj).transpose()?,
+            norm2: GroupNorm::new(&weights.pp("norm2"), dims.groups, outputs, dims.eps)?,
+            conv2: Conv2d::new(&weights.pp("conv2"), outputs, outputs, 3)?,
+            conv_shortcut: (inputs != outputs).then(conv_shortcut).transpose()?,
+        })
+    }
+
+    /// `input` [B, inputs, H, W], `temb` [1 or B, temb_channels] where the model has time → [B, outputs, H, W].
+    pub fn forward(&self, input: &Tensor, temb: Option<&Tensor>) -> Tensor {
+        let mut hidden_states = self.conv1.forward(&silu(&self.norm1.forward(input)));
+        if let (Some(proj), Some(temb)) = (&self.time_emb_proj, temb) {
+            hidden_states += proj.forward(&silu(temb)).unsqueeze(-1).unsqueeze(-1);
+        }
+        let hidden_states = self.conv2.forward(&silu(&self.norm2.forward(&hidden_states)));
+        match &self.conv_shortcut {
+            Some(conv) => conv.forward(input) + hidden_states,
+            None => input + hidden_states,
+        }
+    }
+}

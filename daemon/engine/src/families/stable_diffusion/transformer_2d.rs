@@ -1,0 +1,85 @@
+use tch::Tensor;
+
+use super::transformer_block::BasicTransformerBlock;
+use super::unet_config::TransformerDims;
+use crate::nn::{Conv2d, GroupNorm, Linear};
+use crate::weights::Weights;
+use crate::{Cancel, Result};
+
+const EPS: f64 = 1e-6;
+
+/// `Transformer2DModel` of diffusers' `models/transformers/transformer_2d.py` over pixels.
+#[derive(Debug)]
+pub struct Transformer2DModel {
+    norm: GroupNorm,
+    proj_in: Projection,
+    transformer_blocks: Vec<BasicTransformerBlock>,
+    proj_out: Projection,
+}
+
+/// Into and out of the transformer: a 1×1 convolution before pixels become a sequence (SD 1), or a linear layer after (SD 2).
+#[derive(Debug)]
+enum Projection {
+    Conv(Conv2d),
+    Linear(Linear),
+}
+
+impl Transformer2DModel {
+    /// Binds the tensors of `dims.layers` blocks.
+    pub fn new(weights: &Weights, dims: &TransformerDims) -> Result<Self> {
+        let blocks = weights.pp("transformer_blocks");
+        Ok(Self {
+            norm: GroupNorm::new(&weights.pp("norm"), dims.groups, dims.channels, EPS)?,
+            proj_in: Projection::new(&weights.pp("proj_in"), dims)?,
+            transformer_blocks: (0..dims.layers)
+                .map(|i| BasicTransformerBlock::new(&blocks.pp(i), dims))
+                .collect::<Result<_>>()?,
+            proj_out: Projection::new(&weights.pp("proj_out"), dims)?,
+        })
+    }
+
+    /// `input` [B, C, H, W], `encoder_hidden_states` [B, tokens, cross_attention_dim] → [B, C, H, W].
+    pub fn forward(&self, input: &Tensor, encoder_hidden_states: &Tensor, cancel: &Cancel) -> Result<Tensor> {
+        let mut hidden_states = self.proj_in.to_sequence(&self.norm.forward(input));
+        for block in &self.transformer_blocks {
+            cancel.check()?;
+            hidden_states = block.forward(&hidden_states, encoder_hidden_states);
+        }
+        Ok(self.proj_out.to_pixels(&hidden_states, &input.size()[2..]) + input)
+    }
+}
+
+impl Projection {
+    fn new(weights: &Weights, dims: &TransformerDims) -> Result<Self> {
+        let channels = dims.channels;
+        Ok(if dims.use_linear_projection {
+            Self::Linear(Linear::new(weights, channels, channels)?)
+        } else {
+            Self::Conv(Conv2d::new(weights, channels, channels, 1)?)
+        })
+    }
+
+    /// [B, C, H, W] → [B, H·W, C].
+    fn to_sequence(&self, x: &Tensor) -> Tensor {
+        match self {
+            Self::Conv(conv) => flatten(&conv.forward(x)),
+            Self::Linear(linear) => linear.forward(&flatten(x)),
+        }
+    }
+
+    /// [B, H·W, C] → [B, C, H, W]; `size` is [H, W].
+    fn to_pixels(&self, x: &Tensor, size: &[i64]) -> Tensor {
+        match self {
+            Self::Conv(conv) => conv.forward(&unflatten(x, size)),
+            Self::Linear(linear) => unflatten(&linear.forward(x), size),
+        }
+    }
+}
+
+fn flatten(x: &Tensor) -> Tensor {
+    x.flatten(2, 3).transpose(1, 2)
+}
+
+fn unflatten(x: &Tensor, size: &[i64]) -> Tensor {
+    x.transpose(1, 2).unflatten(2, size).contiguous()
+}

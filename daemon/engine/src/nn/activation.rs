@@ -1,0 +1,62 @@
+use serde::Deserialize;
+use tch::Tensor;
+
+/// An activation function by the name that config files give it.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum Activation {
+    /// `x·σ(x)` (Elfwing et al. 2017).
+    #[serde(alias = "swish")]
+    Silu,
+    /// `x·Φ(x)` with the exact error function (Hendrycks and Gimpel 2016).
+    Gelu,
+    /// `x·σ(1.702·x)`, OpenAI CLIP's approximation of GELU.
+    QuickGelu,
+}
+
+impl Activation {
+    /// Applies the function to each element.
+    pub fn forward(self, x: &Tensor) -> Tensor {
+        match self {
+            Self::Silu => silu(x),
+            Self::Gelu => x.gelu("none"),
+            Self::QuickGelu => x * (x * 1.702).sigmoid(),
+        }
+    }
+}
+
+/// `x·σ(x)` of each element.
+pub fn silu(x: &Tensor) -> Tensor {
+    x.silu()
+}
+
+/// Splits the last dimension into value and gate and answers `value·GELU(gate)` (Shazeer 2020): [.., 2n] → [.., n].
+pub fn geglu(x: &Tensor) -> Tensor {
+    let half = x.size().last().map_or(0, |last| last / 2);
+    x.narrow(-1, 0, half) * x.narrow(-1, half, half).gelu("none")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn close(found: &Tensor, expected: &[f32]) {
+        let difference = (found - Tensor::from_slice(expected)).abs().max().double_value(&[]);
+        assert!(difference < 1e-6, "{difference}");
+    }
+
+    // Values of torch.nn.functional.{silu,gelu} and transformers' QuickGELUActivation.
+    #[test]
+    fn values_are_those_of_pytorch() {
+        let x = Tensor::from_slice(&[-2f32, -0.5, 0., 1., 3.]);
+        close(&Activation::Silu.forward(&x), &[-0.238_405_84, -0.188_770_34, 0., 0.731_058_6, 2.857_722_3]);
+        close(&Activation::Gelu.forward(&x), &[-0.045_500_28, -0.154_268_77, 0., 0.841_344_7, 2.995_949_7]);
+        close(&Activation::QuickGelu.forward(&x), &[-0.064_341_374, -0.149_611_56, 0., 0.845_795_75, 2.981_928_8]);
+    }
+
+    #[test]
+    fn geglu_gates_the_first_half_by_the_second() {
+        let x = Tensor::from_slice(&[2f32, 3., 1., -2.]).reshape([1, 4]);
+        close(&geglu(&x).reshape([2]), &[2. * 0.841_344_7, 3. * -0.045_500_28]);
+    }
+}

@@ -1,0 +1,83 @@
+use tch::{Kind, Tensor};
+
+/// What an attention call may ask for beside `softmax(q·kᵀ/√d)·v`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Attend<'a> {
+    /// Added to the scores: broadcastable to [B, heads, queries, keys]. None is faster than a mask of zeros.
+    pub mask: Option<&'a Tensor>,
+    /// Each query sees only the keys up to its own position; not to be combined with `mask`.
+    pub causal: bool,
+    /// Forms the scores in f32 whatever the input's kind.
+    pub upcast: bool,
+}
+
+/// Scaled dot-product attention, the one door of all models (Vaswani et al. 2017).
+///
+/// `query` [B, heads, N, D], `key` and `value` [B, heads, M, D] → [B, N, heads·D], heads joined.
+pub fn attention(query: &Tensor, key: &Tensor, value: &Tensor, attend: Attend) -> Tensor {
+    let kind = query.kind();
+    let work = if attend.upcast { Kind::Float } else { kind };
+    let joined = Tensor::scaled_dot_product_attention(
+        &query.to_kind(work),
+        &key.to_kind(work),
+        &value.to_kind(work),
+        attend.mask,
+        0.0,
+        attend.causal,
+        None,
+        false,
+    );
+    joined.transpose(1, 2).flatten(2, 3).to_kind(kind)
+}
+
+/// [B, N, heads·D] → [B, heads, N, D].
+pub fn split_heads(x: &Tensor, heads: i64) -> Tensor {
+    x.unflatten(-1, [heads, -1]).transpose(1, 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::torch::Generator;
+
+    /// Softmax attention written out.
+    fn by_hand(q: &Tensor, k: &Tensor, v: &Tensor, mask: Option<&Tensor>) -> Tensor {
+        let scores = q.matmul(&k.transpose(-1, -2)) / (q.size()[3] as f64).sqrt();
+        let scores = match mask {
+            Some(mask) => scores + mask,
+            None => scores,
+        };
+        scores.softmax(-1, Kind::Float).matmul(v).transpose(1, 2).flatten(2, 3)
+    }
+
+    fn lower_triangle(n: i64) -> Tensor {
+        let hidden = Tensor::ones([n, n], (Kind::Float, tch::Device::Cpu)).triu(1).to_kind(Kind::Bool);
+        Tensor::zeros([n, n], (Kind::Float, tch::Device::Cpu)).masked_fill(&hidden, f64::NEG_INFINITY)
+    }
+
+    #[rstest]
+    #[case::plain(false, false)]
+    #[case::causal(true, false)]
+    #[case::upcast(false, true)]
+    fn equals_the_formula(#[case] causal: bool, #[case] upcast: bool) {
+        let mut generator = Generator::seeded(1);
+        let [q, k, v] = [1, 2, 3].map(|_| split_heads(&generator.randn(&[2, 7, 12]).unwrap(), 3));
+        let mask = lower_triangle(7);
+        let expected = by_hand(&q, &k, &v, causal.then_some(&mask));
+        let found = attention(&q, &k, &v, Attend { causal, upcast, ..Attend::default() });
+        assert_eq!(found.size(), [2, 7, 12]);
+        assert!((found - expected).abs().max().double_value(&[]) < 1e-5);
+    }
+
+    #[test]
+    fn a_mask_hides_what_it_says() {
+        let mut generator = Generator::seeded(2);
+        let [q, k, v] = [1, 2, 3].map(|_| split_heads(&generator.randn(&[1, 5, 8]).unwrap(), 2));
+        let mask = lower_triangle(5);
+        let masked = attention(&q, &k, &v, Attend { mask: Some(&mask), ..Attend::default() });
+        let causal = attention(&q, &k, &v, Attend { causal: true, ..Attend::default() });
+        assert!((masked - causal).abs().max().double_value(&[]) < 1e-5);
+    }
+}

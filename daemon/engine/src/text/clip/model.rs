@@ -1,0 +1,123 @@
+use tch::{Kind, Tensor};
+
+use super::config::ClipTextConfig;
+use super::encoder_layer::EncoderLayer;
+use crate::nn::{Embedding, LayerNorm};
+use crate::weights::Weights;
+use crate::{Cancel, Error, Result};
+
+/// `CLIPTextModel` of transformers' `models/clip/modeling_clip.py`.
+#[derive(Debug)]
+pub struct ClipTextModel {
+    token_embedding: Embedding,
+    position_embedding: Embedding,
+    layers: Vec<EncoderLayer>,
+    final_layer_norm: LayerNorm,
+    config: ClipTextConfig,
+}
+
+/// Which hidden states are wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClipSelect {
+    /// Layers left out at the end: 0 for the last layer's output, 1 for the penultimate's (what A1111 calls clip skip 2).
+    pub skip_layers: usize,
+    /// Whether the hidden states go through the final layer normalisation.
+    pub final_layer_norm: bool,
+    /// Whether the pooled state is wanted too.
+    pub pooled: bool,
+}
+
+/// What the encoder says about a prompt.
+#[derive(Debug)]
+pub struct ClipOutput {
+    /// [B, N, hidden_size].
+    pub hidden_states: Tensor,
+    /// The last layer's normalised state at the end-of-text mark [B, hidden_size], where it was asked for.
+    pub pooled: Option<Tensor>,
+}
+
+impl Default for ClipSelect {
+    /// What Stable Diffusion 1 conditions on: the last layer, normalised.
+    fn default() -> Self {
+        Self { skip_layers: 0, final_layer_norm: true, pooled: false }
+    }
+}
+
+impl ClipTextModel {
+    /// Checks `config`, then binds the tensors it implies, with or without `text_model.` in front of their names.
+    pub fn new(weights: &Weights, config: &ClipTextConfig) -> Result<Self> {
+        config.check()?;
+        let bare = weights.contains("embeddings.token_embedding.weight")
+            && !weights.contains("text_model.embeddings.token_embedding.weight");
+        let model = if bare { weights.clone() } else { weights.pp("text_model") };
+        let embeddings = model.pp("embeddings");
+        let layers = model.pp("encoder").pp("layers");
+        let hidden = config.hidden_size;
+        let positions = config.max_position_embeddings;
+        Ok(Self {
+            token_embedding: Embedding::new(&embeddings.pp("token_embedding"), config.vocab_size, hidden)?,
+            position_embedding: Embedding::new(&embeddings.pp("position_embedding"), positions, hidden)?,
+            layers: (0..config.num_hidden_layers)
+                .map(|i| EncoderLayer::new(&layers.pp(i), config))
+                .collect::<Result<_>>()?,
+            final_layer_norm: LayerNorm::new(&model.pp("final_layer_norm"), hidden, config.layer_norm_eps)?,
+            config: config.clone(),
+        })
+    }
+
+    /// The config that the model was built with.
+    pub fn config(&self) -> &ClipTextConfig {
+        &self.config
+    }
+
+    /// Encodes `input_ids` [B, N], i64 on the CPU, N ≤ max_position_embeddings.
+    ///
+    /// # Errors
+    /// `Error::Config` where an id or the length is outside the model's tables, or `skip_layers` leaves no layer.
+    pub fn forward(&self, input_ids: &Tensor, select: ClipSelect, cancel: &Cancel) -> Result<ClipOutput> {
+        let length = input_ids.size().last().copied().unwrap_or_default();
+        let kept = self.check(length, select.skip_layers)?;
+        let mut hidden_states = self.token_embedding.forward(input_ids)? + self.position_embedding.first(length);
+        let mut selected = None;
+        for (done, layer) in (1..).zip(&self.layers) {
+            cancel.check()?;
+            hidden_states = layer.forward(&hidden_states);
+            if done == kept {
+                selected = Some(hidden_states.shallow_clone());
+                if !select.pooled {
+                    break;
+                }
+            }
+        }
+        let pooled = select.pooled.then(|| self.pool(&hidden_states, input_ids));
+        let selected = selected.unwrap_or(hidden_states);
+        let hidden_states = if select.final_layer_norm { self.final_layer_norm.forward(&selected) } else { selected };
+        Ok(ClipOutput { hidden_states, pooled })
+    }
+
+    /// The normalised state at each prompt's first end mark.
+    fn pool(&self, last: &Tensor, input_ids: &Tensor) -> Tensor {
+        let marks = match self.config.eos_token_id {
+            2 => input_ids.shallow_clone(),
+            eos => input_ids.eq(eos).to_kind(Kind::Int64),
+        };
+        let at = Vec::<i64>::try_from(marks.argmax(-1, false)).unwrap_or_default();
+        let rows: Vec<Tensor> = (0..).zip(at).map(|(row, position)| last.get(row).get(position)).collect();
+        self.final_layer_norm.forward(&Tensor::stack(&rows, 0))
+    }
+
+    /// How many layers are to run for the selected state.
+    fn check(&self, length: i64, skip_layers: usize) -> Result<usize> {
+        let error = |field: &str, what: String| {
+            Err(Error::Config { component: "text_encoder".to_owned(), field: field.to_owned(), what })
+        };
+        let most = self.config.max_position_embeddings;
+        if length > most {
+            return error("max_position_embeddings", format!("is {most}, the prompt has {length} tokens."));
+        }
+        match self.layers.len().checked_sub(skip_layers) {
+            Some(kept) if kept > 0 => Ok(kept),
+            _ => error("num_hidden_layers", format!("is {}: {skip_layers} of them cannot be skipped.", self.layers.len())),
+        }
+    }
+}
