@@ -1,1 +1,4 @@
 //! The terminal side: pictures inline.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+pub mod graphics;

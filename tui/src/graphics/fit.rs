@@ -1,0 +1,71 @@
+//! How many cells a picture takes.
+
+use super::terminal::Screen;
+
+/// A size in character cells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cells {
+    /// Columns, at least 1.
+    pub columns: u32,
+    /// Rows, at least 1.
+    pub rows: u32,
+}
+
+/// Pictures narrower and lower than this many pixels are enlarged to it.
+const PLEASANT: u32 = 320;
+
+/// The cells for a picture of that many pixels: as large as it is, enlarged when it is small, reduced to `limit` when it
+/// does not fit, its shape kept.
+pub(super) fn cells(width: u32, height: u32, cell: (u32, u32), limit: Cells) -> Cells {
+    let (width, height) = (f64::from(width.max(1)), f64::from(height.max(1)));
+    let (cell_width, cell_height) = (f64::from(cell.0), f64::from(cell.1));
+    let enlarge = (f64::from(PLEASANT) / width.max(height)).max(1.0);
+    let room = (
+        f64::from(limit.columns) * cell_width / width,
+        f64::from(limit.rows) * cell_height / height,
+    );
+    let scale = enlarge.min(room.0).min(room.1);
+    Cells {
+        columns: ((width * scale / cell_width).round() as u32).clamp(1, limit.columns),
+        rows: ((height * scale / cell_height).round() as u32).clamp(1, limit.rows),
+    }
+}
+
+/// The most cells that a picture may take: two rows stay for the prompt, and no picture is higher than 40 rows.
+pub(super) fn limit(screen: Screen, columns: Option<u32>, rows: Option<u32>) -> Cells {
+    Cells {
+        columns: columns.unwrap_or(screen.columns).clamp(1, screen.columns),
+        rows: rows.unwrap_or(40).clamp(1, screen.rows.saturating_sub(2).max(1)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case::small_is_enlarged(64, 64, 200, 60, 32, 16)]
+    #[case::one_pixel(1, 1, 200, 60, 32, 16)]
+    #[case::as_it_is(500, 400, 200, 60, 50, 20)]
+    #[case::too_wide(2000, 200, 80, 24, 80, 4)]
+    #[case::too_high(512, 512, 80, 24, 44, 22)]
+    #[case::a_line(8192, 1, 80, 24, 80, 1)]
+    #[case::tiny_terminal(512, 512, 1, 1, 1, 1)]
+    fn sizes(
+        #[case] width: u32,
+        #[case] height: u32,
+        #[case] columns: u32,
+        #[case] rows: u32,
+        #[case] expected_columns: u32,
+        #[case] expected_rows: u32,
+    ) {
+        let screen = Screen {
+            columns,
+            rows,
+            cell: (10, 20),
+        };
+        let cells = cells(width, height, screen.cell, limit(screen, None, None));
+        assert_eq!((cells.columns, cells.rows), (expected_columns, expected_rows));
+    }
+}

@@ -1,0 +1,29 @@
+//! Pictures in the terminal: which protocol it speaks, how large to draw, the bytes themselves.
+//!
+//! ```no_run
+//! use darkroom_tui::graphics::{self, Options};
+//! let picture = graphics::open("fox.png".as_ref())?;
+//! graphics::print_inline(&picture, &Options::default())?;
+//! # Ok::<(), graphics::Error>(())
+//! ```
+
+mod decode;
+mod detect;
+mod error;
+mod fit;
+mod iterm;
+mod kitty;
+mod print;
+mod probe;
+mod protocol;
+mod sixel;
+mod terminal;
+
+pub use decode::{MAX_BYTES, MAX_SIDE, open};
+pub use detect::{Found, detect};
+pub use error::Error;
+pub use print::{Options, Printed, print_inline};
+pub use protocol::Protocol;
+
+/// What the functions here return.
+pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -1,0 +1,61 @@
+//! The size of the terminal and of its cells.
+
+use std::os::fd::AsFd;
+
+/// What fits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Screen {
+    /// Character cells in a row.
+    pub columns: u32,
+    /// Rows.
+    pub rows: u32,
+    /// Width and height of a cell in pixels.
+    pub cell: (u32, u32),
+}
+
+/// What most terminals are like when they do not tell.
+const USUAL_CELL: (u32, u32) = (10, 20);
+
+impl Screen {
+    /// The terminal on standard output.
+    pub(super) fn current() -> Self {
+        let size = rustix::termios::tcgetwinsize(std::io::stdout().as_fd());
+        let (columns, rows, x, y) = size.map_or((80, 24, 0, 0), |s| (s.ws_col, s.ws_row, s.ws_xpixel, s.ws_ypixel));
+        Self::new(columns.into(), rows.into(), (x.into(), y.into()))
+    }
+
+    /// The same with the cell that the terminal told, when it did: the kernel's number can be stale.
+    pub(super) fn with_cell(self, cell: Option<(u32, u32)>) -> Self {
+        Self {
+            cell: cell.unwrap_or(self.cell),
+            ..self
+        }
+    }
+
+    fn new(columns: u32, rows: u32, pixels: (u32, u32)) -> Self {
+        let (columns, rows) = if columns == 0 || rows == 0 {
+            (80, 24)
+        } else {
+            (columns, rows)
+        };
+        let cell = (pixels.0 / columns, pixels.1 / rows);
+        let believable = (2..=256).contains(&cell.0) && (2..=256).contains(&cell.1);
+        Self {
+            columns,
+            rows,
+            cell: if believable { cell } else { USUAL_CELL },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_without_pixels_are_the_usual_ones() {
+        assert_eq!(Screen::new(0, 0, (0, 0)).columns, 80);
+        assert_eq!(Screen::new(100, 50, (0, 0)).cell, USUAL_CELL);
+        assert_eq!(Screen::new(100, 50, (900, 900)).cell, (9, 18));
+    }
+}
