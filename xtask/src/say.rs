@@ -28,6 +28,7 @@ pub fn time(span: Duration) -> String {
 pub struct Progress {
     label: String,
     total: u64,
+    most: u64,
     started: Instant,
     shown: Instant,
     terminal: bool,
@@ -45,8 +46,9 @@ impl Progress {
         }
     }
 
-    /// Shows `done` of the total bytes, when a showing is due.
+    /// Shows `done` of the total bytes, when a showing is due. It never counts down.
     pub fn at(&mut self, done: u64) {
+        self.most = self.most.max(done).min(self.total);
         let pause = if self.terminal {
             Duration::from_millis(200)
         } else {
@@ -56,12 +58,7 @@ impl Progress {
             return;
         }
         self.shown = Instant::now();
-        let line = format!(
-            "  {}: {} of {}",
-            self.label,
-            size(done.min(self.total)),
-            size(self.total)
-        );
+        let line = format!("  {}: {} of {}", self.label, size(self.most), size(self.total));
         if self.terminal {
             eprint!("\r\x1b[K{line}");
             let _ = std::io::stderr().flush();
