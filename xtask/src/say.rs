@@ -40,6 +40,7 @@ impl Progress {
         Self {
             label: label.into(),
             total,
+            most: 0,
             started: now,
             shown: now,
             terminal: std::io::stderr().is_terminal(),
