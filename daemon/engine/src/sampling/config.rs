@@ -99,14 +99,15 @@ pub struct SchedulerConfig {
 }
 
 impl SchedulerConfig {
-    /// Reads the text of a scheduler_config.json. Unknown fields are ignored, as diffusers does.
+    /// Reads a scheduler_config.json. Unknown fields are ignored, as diffusers does.
     ///
     /// Python's `-Infinity`, which diffusers writes for `lambda_min_clipped`, is accepted.
     ///
     /// # Errors
     /// `Error::Config` naming the field that has the wrong type or value.
-    pub fn parse(json: &str) -> Result<Self> {
-        let map: Map<String, Value> = serde_json::from_str(&python_numbers(json))
+    pub fn from_json(json: &[u8]) -> Result<Self> {
+        let json = String::from_utf8_lossy(json);
+        let map: Map<String, Value> = serde_json::from_str(&python_numbers(&json))
             .map_err(|e| config_error("scheduler_config.json", format!("not a JSON object: {e}")))?;
         Ok(Self {
             class_name: get(&map, "_class_name")?,
@@ -209,14 +210,14 @@ mod tests {
         let sd15 = r#"{"_class_name":"PNDMScheduler","_diffusers_version":"0.6.0","beta_end":0.012,"beta_schedule":"scaled_linear",
             "beta_start":0.00085,"num_train_timesteps":1000,"set_alpha_to_one":false,"skip_prk_steps":true,"steps_offset":1,
             "trained_betas":null,"clip_sample":false}"#;
-        let c = SchedulerConfig::parse(sd15).unwrap();
+        let c = SchedulerConfig::from_json(sd15.as_bytes()).unwrap();
         assert_eq!(c.class_name.as_deref(), Some("PNDMScheduler"));
         assert_eq!(
             (c.beta_schedule, c.timestep_spacing),
             (Some(BetaSchedule::ScaledLinear), None)
         );
         let dpm = r#"{"_class_name":"a \"-Infinity\" \\","lambda_min_clipped": -Infinity, "sigma_max": NaN}"#;
-        let c = SchedulerConfig::parse(dpm).unwrap();
+        let c = SchedulerConfig::from_json(dpm.as_bytes()).unwrap();
         assert_eq!(c.class_name.as_deref(), Some(r#"a "-Infinity" \"#));
         assert_eq!((c.lambda_min_clipped, c.sigma_max), (Some(-1e308), None));
     }
@@ -237,7 +238,7 @@ mod tests {
     #[case(r#"{"beta_schedule":"exp"}"#, "squaredcos_cap_v2")]
     #[case(r#"{"steps_offset":1e400}"#, "out of range")]
     fn bad_files_name_the_field(#[case] json: &str, #[case] says: &str) {
-        let message = SchedulerConfig::parse(json).unwrap_err().to_string();
+        let message = SchedulerConfig::from_json(json.as_bytes()).unwrap_err().to_string();
         assert!(message.contains(says), "{message}");
     }
 
@@ -263,7 +264,7 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn parsing_never_panics(text in ".{0,200}") {
-            let _ = SchedulerConfig::parse(&text).is_ok();
+            let _ = SchedulerConfig::from_json(text.as_bytes()).is_ok();
         }
     }
 }

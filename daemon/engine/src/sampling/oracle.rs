@@ -47,7 +47,7 @@ impl Case {
     }
 
     fn plan(&self) -> crate::Result<Plan> {
-        let config = SchedulerConfig::parse(&self.config.to_string())?;
+        let config = SchedulerConfig::from_json(self.config.to_string().as_bytes())?;
         let plan = plan(&config, self.sampler, Schedule::Auto, self.steps)?;
         match self.strength {
             Some(strength) => plan.denoise(strength),

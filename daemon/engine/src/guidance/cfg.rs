@@ -1,0 +1,136 @@
+use tch::Tensor;
+
+use super::{Guidance, Predict};
+use crate::Result;
+
+/// Classifier-free guidance (Ho and Salimans 2022, arXiv 2207.12598), as diffusers scales it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Cfg {
+    /// How far to go from the prediction without the prompt toward the one with it; 1 is the latter alone.
+    pub scale: f64,
+    /// How the two predictions are computed.
+    pub passes: Passes,
+}
+
+/// How two predictions are computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Passes {
+    /// Both in one batch: faster.
+    One,
+    /// One after the other: less memory.
+    Two,
+}
+
+/// Classifier-free guidance of `scale`, in one pass.
+pub fn cfg(scale: f64) -> Cfg {
+    Cfg {
+        scale,
+        passes: Passes::One,
+    }
+}
+
+impl Guidance for Cfg {
+    fn predict(
+        &self,
+        input: &Tensor,
+        positive: &Tensor,
+        negative: Option<&Tensor>,
+        predict: &mut Predict<'_>,
+    ) -> Result<Tensor> {
+        let batch = input.size()[0];
+        let with = for_batch(positive, batch);
+        let Some(negative) = negative.filter(|_| self.needs_negative()) else {
+            return predict(input, &with);
+        };
+        let without = for_batch(negative, batch);
+        let (uncond, cond) = match self.passes {
+            Passes::One => {
+                let both = predict(&Tensor::cat(&[input, input], 0), &Tensor::cat(&[without, with], 0))?;
+                (both.narrow(0, 0, batch), both.narrow(0, batch, batch))
+            }
+            Passes::Two => (predict(input, &without)?, predict(input, &with)?),
+        };
+        Ok(&uncond + (cond - &uncond) * self.scale)
+    }
+
+    fn needs_negative(&self) -> bool {
+        self.scale != 1.0
+    }
+}
+
+/// `context` with one row a picture.
+fn for_batch(context: &Tensor, batch: i64) -> Tensor {
+    if context.size()[0] == batch {
+        context.shallow_clone()
+    } else {
+        context.expand([batch, -1, -1], false)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Error;
+    use rstest::rstest;
+
+    /// A denoiser whose prediction is its input plus its context's mean; it notes the batch of each call.
+    fn denoiser(calls: &mut Vec<i64>) -> impl FnMut(&Tensor, &Tensor) -> Result<Tensor> {
+        |input, context| {
+            assert_eq!(input.size()[0], context.size()[0]);
+            calls.push(input.size()[0]);
+            Ok(input
+                + context
+                    .mean_dim([1i64, 2].as_slice(), false, None)
+                    .reshape([-1, 1, 1, 1]))
+        }
+    }
+
+    fn context(value: f64) -> Tensor {
+        Tensor::full([1, 3, 2], value, (tch::Kind::Float, tch::Device::Cpu))
+    }
+
+    fn input() -> Tensor {
+        Tensor::arange(16, (tch::Kind::Float, tch::Device::Cpu)).reshape([2, 2, 2, 2])
+    }
+
+    #[rstest]
+    #[case(7.5, Passes::One, &[4], 0.5 + 7.5 * 1.5)]
+    #[case(7.5, Passes::Two, &[2, 2], 0.5 + 7.5 * 1.5)]
+    #[case(0.0, Passes::One, &[4], 0.5)]
+    #[case(1.0, Passes::One, &[2], 2.0)]
+    #[case(1.0, Passes::Two, &[2], 2.0)]
+    fn the_formula_is_diffusers(
+        #[case] scale: f64,
+        #[case] passes: Passes,
+        #[case] batches: &[i64],
+        #[case] shift: f64,
+    ) {
+        let mut calls = Vec::new();
+        let guidance = Cfg { scale, passes };
+        let (with, without) = (context(2.0), context(0.5));
+        let got = guidance
+            .predict(&input(), &with, Some(&without), &mut denoiser(&mut calls))
+            .unwrap();
+        assert!(got.allclose(&(input() + shift), 1e-6, 1e-6, false));
+        assert_eq!(calls, batches);
+    }
+
+    #[test]
+    fn without_a_negative_context_there_is_one_prediction() {
+        let mut calls = Vec::new();
+        let got = cfg(7.5)
+            .predict(&input(), &context(2.0), None, &mut denoiser(&mut calls))
+            .unwrap();
+        assert!(got.equal(&(input() + 2.0)) && calls == [2]);
+    }
+
+    #[test]
+    fn the_denoisers_error_is_passed_on() {
+        let mut failing = |_: &Tensor, _: &Tensor| Err(Error::Cancelled);
+        assert!(
+            cfg(2.0)
+                .predict(&input(), &context(1.0), Some(&context(0.0)), &mut failing)
+                .is_err()
+        );
+    }
+}

@@ -1,0 +1,32 @@
+use darkroom_protocol::Format;
+use png::{BitDepth, ColorType, Encoder, EncodingError};
+
+use super::{Rgb8, failed};
+use crate::Result;
+
+/// The keyword of the task's JSON.
+const TASK: &str = "darkroom";
+
+/// PNG, 8 bits a channel; the texts stand before the pixels.
+pub(super) fn encode(image: &Rgb8, parameters: &str, task_json: &str) -> Result<Vec<u8>> {
+    write(image, parameters, task_json).map_err(|e| failed(image, Format::Png, e))
+}
+
+fn write(image: &Rgb8, parameters: &str, task_json: &str) -> Result<Vec<u8>, EncodingError> {
+    let mut bytes = Vec::new();
+    let mut encoder = Encoder::new(&mut bytes, image.width(), image.height());
+    encoder.set_color(ColorType::Rgb);
+    encoder.set_depth(BitDepth::Eight);
+    // NUL ends the text for some readers, and the format forbids it.
+    let parameters = parameters.replace('\0', "\u{fffd}");
+    if parameters.chars().all(|c| u32::from(c) < 256) {
+        encoder.add_text_chunk("parameters".into(), parameters)?;
+    } else {
+        encoder.add_itxt_chunk("parameters".into(), parameters)?;
+    }
+    encoder.add_itxt_chunk(TASK.into(), task_json.into())?;
+    let mut writer = encoder.write_header()?;
+    writer.write_image_data(image.pixels())?;
+    writer.finish()?;
+    Ok(bytes)
+}
