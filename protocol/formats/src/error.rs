@@ -98,6 +98,62 @@ pub enum Error {
         /// One of the files there.
         file: String,
     },
+    /// A model of a family that has no row.
+    #[error("{place} is of a family that Darkroom does not know: {against}. It knows {known}.", place = Shown(place), against = Shown(against))]
+    UnknownFamily {
+        /// The model.
+        place: String,
+        /// What speaks against the families that are known.
+        against: String,
+        /// Their labels.
+        known: String,
+    },
+    /// A configuration whose numbers no model has.
+    #[error("{file}: {field} is {found}; models have 1 to {most}. The file is damaged or hostile: download it again.", file = Shown(file), found = Shown(found))]
+    Number {
+        /// The file.
+        file: String,
+        /// The field.
+        field: String,
+        /// Its value.
+        found: String,
+        /// The most that is accepted.
+        most: u64,
+    },
+    /// A side that is no multiple of the VAE factor.
+    #[error("{side} {value} is not a multiple of {factor}, the model's VAE factor: try {below} or {above}.")]
+    SizeStep {
+        /// `Width` or `Height`.
+        side: &'static str,
+        /// What was asked for, in pixels.
+        value: u32,
+        /// Pixels a latent cell covers.
+        factor: u32,
+        /// The next smaller value that works.
+        below: u32,
+        /// The next larger value that works.
+        above: u32,
+    },
+    /// A side that is too short or too long.
+    #[error("{side} {value} is outside what this model makes: give {least} to {most} pixels, in steps of {least}.")]
+    SizeRange {
+        /// `Width` or `Height`.
+        side: &'static str,
+        /// What was asked for, in pixels.
+        value: u32,
+        /// The least that works: one latent cell.
+        least: u32,
+        /// The most that works.
+        most: u32,
+    },
+    /// A file that is no PNG, or a damaged one.
+    #[error("{file}: {problem}. It is not a PNG picture, or a damaged one.", file = Shown(file), problem = Shown(problem))]
+    Png {
+        /// The file.
+        file: String,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// A shard that the index names is not there.
     #[error("{index} names {shard}, which is not beside it. The download is incomplete: download it again.", index = Shown(index))]
     MissingShard {

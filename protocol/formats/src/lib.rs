@@ -4,14 +4,19 @@
 //! is allocated from it, and no input makes a function here panic.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod card;
 mod error;
 pub mod folder;
+pub mod infotext;
 mod json;
+pub mod png;
 pub mod safetensors;
 mod shown;
 
+pub use card::Card;
 pub use error::Error;
 pub use folder::Folder;
+pub use infotext::Infotext;
 
 /// What every fallible function of this crate returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -122,12 +122,22 @@ impl Files for Directory {
 }
 
 /// Files compiled into the program.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Embedded {
     /// The model's name.
     pub name: &'static str,
     /// Every file: its name with `/`, and its bytes.
     pub files: &'static [(&'static str, &'static [u8])],
+}
+
+impl std::fmt::Debug for Embedded {
+    /// Without the bytes, which are many.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Embedded")
+            .field("name", &self.name)
+            .field("files", &self.files.len())
+            .finish()
+    }
 }
 
 impl Embedded {

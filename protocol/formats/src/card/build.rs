@@ -1,0 +1,177 @@
+use darkroom_protocol::{ModelCard, ModelSource, Sampler, Schedule};
+use serde_json::{Map, Value};
+
+use super::{Family, MAX_SIDE, check_numbers, choose_sampler, detect_folder};
+use crate::folder::{Component, Files, Folder};
+use crate::{Error, Result};
+
+/// The most levels that a VAE may have: each but the last halves the sides.
+const MAX_LEVELS: usize = 8;
+
+/// What the denoiser's output means (diffusers `prediction_type`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Prediction {
+    /// The noise.
+    Epsilon,
+    /// The velocity (Salimans and Ho 2022, arXiv 2202.00512).
+    Velocity,
+    /// The clean latents.
+    Sample,
+}
+
+/// What is known of a model without reading its weights.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Card {
+    /// What people call it.
+    pub name: String,
+    /// Its family.
+    pub family: Family,
+    /// Pixels a latent cell covers along each side: 2^(levels of the VAE − 1).
+    pub vae_factor: u32,
+    /// Channels of a latent cell.
+    pub latent_channels: u32,
+    /// Default width in pixels; a multiple of the factor.
+    pub width: u32,
+    /// Default height in pixels; a multiple of the factor.
+    pub height: u32,
+    /// Default sampler.
+    pub sampler: Sampler,
+    /// What its denoiser predicts.
+    pub prediction: Prediction,
+    /// Bytes of its weights on disk.
+    pub bytes: u64,
+    /// One line for the person, for instance that the scheduler it names was replaced.
+    pub notice: Option<String>,
+}
+
+impl Card {
+    /// The card of the diffusers folder in `files`.
+    ///
+    /// # Errors
+    /// As [`Folder::read`] and [`Card::new`].
+    pub fn read(name: &str, files: &dyn Files) -> Result<Self> {
+        Self::new(name, &Folder::read(files)?)
+    }
+
+    /// The card of a folder that was read.
+    ///
+    /// # Errors
+    /// [`Error::UnknownFamily`] for a family without a row, [`Error::NoComponent`], [`Error::Number`] for a configuration
+    /// whose numbers no model has, [`Error::Json`] for other values that make no sense.
+    pub fn new(name: &str, folder: &Folder) -> Result<Self> {
+        let family = detect_folder(folder)?;
+        for component in folder.components.values() {
+            check_numbers(&file(folder, component), &component.config)?;
+        }
+        let row = family.row();
+        let vae = folder.component("vae")?;
+        let vae_factor = factor(folder, vae)?;
+        let (width, height) = default_size(folder, folder.component(row.denoiser)?, vae_factor)?.unwrap_or((
+            row.side.next_multiple_of(vae_factor),
+            row.side.next_multiple_of(vae_factor),
+        ));
+        let choice = choose_sampler(&folder.scheduler);
+        Ok(Self {
+            name: name.to_owned(),
+            family,
+            vae_factor,
+            latent_channels: number(&vae.config, "latent_channels").unwrap_or(row.latents.channels),
+            width,
+            height,
+            sampler: choice.sampler,
+            prediction: prediction(folder)?,
+            bytes: folder.bytes(),
+            notice: choice.notice,
+        })
+    }
+
+    /// Numbers that one picture of this size has in latent space; 0 for a size without a whole cell.
+    pub fn latents(&self, width: u32, height: u32) -> u64 {
+        let cells = u64::from(width / self.vae_factor) * u64::from(height / self.vae_factor);
+        cells * u64::from(self.latent_channels)
+    }
+
+    /// Whether this model can make a picture of that size; see [`super::check_size`].
+    ///
+    /// # Errors
+    /// [`Error::SizeRange`], [`Error::SizeStep`].
+    pub fn check_size(&self, width: u32, height: u32) -> Result<()> {
+        super::check_size(width, height, self.vae_factor)
+    }
+
+    /// The card that travels. The schedule stays automatic: the engine reads the model's own, Karras included.
+    pub fn to_model_card(&self, source: ModelSource) -> ModelCard {
+        let row = self.family.row();
+        ModelCard {
+            name: self.name.clone(),
+            family: row.label.to_owned(),
+            source,
+            vae_factor: self.vae_factor,
+            width: self.width,
+            height: self.height,
+            steps: row.steps,
+            cfg_scale: row.cfg_scale,
+            sampler: self.sampler,
+            schedule: Schedule::Auto,
+            bytes: self.bytes,
+            notice: self.notice.clone(),
+        }
+    }
+}
+
+fn factor(folder: &Folder, vae: &Component) -> Result<u32> {
+    // A missing list is the class's default of one level in diffusers.
+    let levels = vae
+        .config
+        .get("block_out_channels")
+        .map_or(Some(1), |v| v.as_array().map(Vec::len));
+    match levels {
+        Some(levels @ 1..=MAX_LEVELS) => Ok(1 << (levels - 1)),
+        _ => Err(Error::Json {
+            file: file(folder, vae),
+            problem: format!("block_out_channels is not a list of 1 to {MAX_LEVELS} numbers"),
+        }),
+    }
+}
+
+/// Width and height that the denoiser was trained at, from `sample_size`: a number, or height and width.
+fn default_size(folder: &Folder, denoiser: &Component, factor: u32) -> Result<Option<(u32, u32)>> {
+    let cells = |value: &Value| value.as_u64().and_then(|n| u32::try_from(n).ok());
+    let (height, width) = match denoiser.config.get("sample_size") {
+        None | Some(Value::Null) => return Ok(None),
+        Some(Value::Array(list)) => match list.as_slice() {
+            [height, width] => (cells(height), cells(width)),
+            _ => (None, None),
+        },
+        Some(one) => (cells(one), cells(one)),
+    };
+    let pixels = |n: Option<u32>| n?.checked_mul(factor).filter(|side| (1..=MAX_SIDE).contains(side));
+    match (pixels(width), pixels(height)) {
+        (Some(width), Some(height)) => Ok(Some((width, height))),
+        _ => Err(Error::Json {
+            file: file(folder, denoiser),
+            problem: format!("sample_size times the VAE factor of {factor} is not a size from 1 to {MAX_SIDE} pixels"),
+        }),
+    }
+}
+
+fn prediction(folder: &Folder) -> Result<Prediction> {
+    let value = folder.scheduler.config.get("prediction_type").and_then(Value::as_str);
+    match value.unwrap_or("epsilon") {
+        "epsilon" => Ok(Prediction::Epsilon),
+        "v_prediction" => Ok(Prediction::Velocity),
+        "sample" => Ok(Prediction::Sample),
+        other => Err(Error::Json {
+            file: format!("{}: scheduler/scheduler_config.json", folder.place),
+            problem: format!("prediction_type '{other}' is none of epsilon, v_prediction, sample"),
+        }),
+    }
+}
+
+fn number(config: &Map<String, Value>, field: &str) -> Option<u32> {
+    config.get(field)?.as_u64().and_then(|n| u32::try_from(n).ok())
+}
+
+fn file(folder: &Folder, component: &Component) -> String {
+    format!("{}: {}/config.json", folder.place, component.name)
+}

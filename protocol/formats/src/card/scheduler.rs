@@ -1,0 +1,95 @@
+use darkroom_protocol::Sampler;
+use darkroom_protocol::sampler::Named;
+
+use crate::folder::Scheduler;
+use crate::shown::Shown;
+
+/// The sampler that stands in for schedulers that are not built.
+const FALLBACK: Sampler = Sampler::DpmPp2m;
+
+/// diffusers scheduler classes and the samplers that they are.
+const CLASSES: &[(&str, Sampler)] = &[
+    ("DDIMScheduler", Sampler::Ddim),
+    ("EulerDiscreteScheduler", Sampler::Euler),
+    ("EulerAncestralDiscreteScheduler", Sampler::EulerAncestral),
+    ("DPMSolverMultistepScheduler", Sampler::DpmPp2m),
+];
+
+/// A model's default sampler.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SamplerChoice {
+    /// The sampler.
+    pub sampler: Sampler,
+    /// One line for the person where it is not the one that the model names.
+    pub notice: Option<String>,
+}
+
+/// The sampler that a folder's scheduler is, or DPM++ 2M where it is none that is built, with a line that says so.
+pub fn choose_sampler(scheduler: &Scheduler) -> SamplerChoice {
+    let fallback = FALLBACK.name();
+    let stand_in = |what: String| SamplerChoice {
+        sampler: FALLBACK,
+        notice: Some(format!("{what}: using {fallback}.")),
+    };
+    if scheduler.class.is_empty() {
+        return stand_in("The model names no scheduler".to_owned());
+    }
+    let Some((_, sampler)) = CLASSES.iter().find(|(class, _)| *class == scheduler.class) else {
+        return stand_in(format!("The model's {} is not built yet", Shown(&scheduler.class)));
+    };
+    if *sampler == Sampler::DpmPp2m {
+        // diffusers reads `deis` as `dpmsolver++` in this class.
+        let variant = scheduler.config.get("algorithm_type").and_then(|v| v.as_str());
+        if let Some(variant) = variant.filter(|v| !matches!(*v, "dpmsolver++" | "deis")) {
+            return stand_in(format!(
+                "The model's scheduler variant {} is not built yet",
+                Shown(variant)
+            ));
+        }
+        if scheduler.config.get("solver_order").and_then(|v| v.as_u64()) == Some(3) {
+            return stand_in("The model's third-order solver is not built yet".to_owned());
+        }
+    }
+    SamplerChoice {
+        sampler: *sampler,
+        notice: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+    use serde_json::json;
+
+    #[rstest]
+    #[case("DDIMScheduler", json!({}), Sampler::Ddim, None)]
+    #[case("EulerDiscreteScheduler", json!({}), Sampler::Euler, None)]
+    #[case("EulerAncestralDiscreteScheduler", json!({}), Sampler::EulerAncestral, None)]
+    #[case("DPMSolverMultistepScheduler", json!({"algorithm_type": "dpmsolver++"}), Sampler::DpmPp2m, None)]
+    #[case("DPMSolverMultistepScheduler", json!({"algorithm_type": "sde-dpmsolver++"}), Sampler::DpmPp2m,
+        Some("The model's scheduler variant sde-dpmsolver++ is not built yet: using DPM++ 2M."))]
+    #[case("DPMSolverMultistepScheduler", json!({"solver_order": 3}), Sampler::DpmPp2m,
+        Some("The model's third-order solver is not built yet: using DPM++ 2M."))]
+    #[case("PNDMScheduler", json!({}), Sampler::DpmPp2m, Some("The model's PNDMScheduler is not built yet: using DPM++ 2M."))]
+    #[case("", json!({}), Sampler::DpmPp2m, Some("The model names no scheduler: using DPM++ 2M."))]
+    fn classes_are_samplers(
+        #[case] class: &str,
+        #[case] config: serde_json::Value,
+        #[case] sampler: Sampler,
+        #[case] notice: Option<&str>,
+    ) {
+        let config = config.as_object().unwrap().clone();
+        let choice = choose_sampler(&Scheduler {
+            class: class.to_owned(),
+            config,
+        });
+        assert_eq!(
+            choice,
+            SamplerChoice {
+                sampler,
+                notice: notice.map(str::to_owned)
+            }
+        );
+    }
+}

@@ -1,0 +1,106 @@
+//! The texts that a PNG carries.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Seek};
+use std::path::Path;
+
+use png::text_metadata::{ITXtChunk, TEXtChunk, ZTXtChunk};
+use png::{Decoder, DecodingError, Info, Limits};
+
+use crate::{Error, Result};
+
+/// The most memory for the chunks of one picture, in bytes.
+const MAX_CHUNKS: usize = 64 << 20;
+/// The longest single text, uncompressed, in bytes.
+const MAX_TEXT: usize = 4 << 20;
+/// The most texts that one picture may carry.
+const MAX_TEXTS: usize = 1000;
+
+/// Keyword and text of every tEXt, zTXt and iTXt chunk of the PNG at `path`.
+///
+/// Chunks before the pixels are read; those behind them only where there are none before, as that takes reading all pixels.
+///
+/// # Errors
+/// [`Error::Io`] when it cannot be opened, [`Error::Png`] for another kind of file, a damaged one, or texts over the limits.
+pub fn read_text(path: &Path) -> Result<Vec<(String, String)>> {
+    let io = |source| Error::io(path, source);
+    // Opening a pipe would wait for a writer, so the kind is asked first.
+    if !path.metadata().map_err(io)?.is_file() {
+        return Err(io(std::io::Error::other("not a regular file")));
+    }
+    let file = File::open(path).map_err(io)?;
+    texts(BufReader::new(file)).map_err(|problem| Error::Png {
+        file: path.display().to_string(),
+        problem,
+    })
+}
+
+fn texts(source: impl BufRead + Seek) -> Result<Vec<(String, String)>, String> {
+    let plain = |error: DecodingError| error.to_string();
+    let mut reader = Decoder::new_with_limits(source, Limits { bytes: MAX_CHUNKS })
+        .read_info()
+        .map_err(plain)?;
+    let before = collect(reader.info())?;
+    if !before.is_empty() {
+        return Ok(before);
+    }
+    reader.finish().map_err(plain)?;
+    collect(reader.info())
+}
+
+fn collect(info: &Info<'_>) -> Result<Vec<(String, String)>, String> {
+    let (plain, packed, wide) = (
+        &info.uncompressed_latin1_text,
+        &info.compressed_latin1_text,
+        &info.utf8_text,
+    );
+    if plain.len() + packed.len() + wide.len() > MAX_TEXTS {
+        return Err(format!("it carries more than {MAX_TEXTS} texts"));
+    }
+    let mut budget = MAX_CHUNKS;
+    let texts = plain
+        .iter()
+        .map(Text::Plain)
+        .chain(packed.iter().map(Text::Packed))
+        .chain(wide.iter().map(Text::Wide));
+    texts.map(|text| text.read(&mut budget)).collect()
+}
+
+enum Text<'a> {
+    Plain(&'a TEXtChunk),
+    Packed(&'a ZTXtChunk),
+    Wide(&'a ITXtChunk),
+}
+
+impl Text<'_> {
+    /// Keyword and text, taken off `budget` bytes for all texts of a picture.
+    fn read(self, budget: &mut usize) -> Result<(String, String), String> {
+        let limit = MAX_TEXT.min(*budget);
+        let (keyword, text) = match self {
+            Self::Plain(chunk) => (chunk.keyword.clone(), Ok(chunk.text.clone())),
+            Self::Packed(chunk) => {
+                let mut chunk = chunk.clone();
+                (
+                    chunk.keyword.clone(),
+                    chunk.decompress_text_with_limit(limit).and_then(|()| chunk.get_text()),
+                )
+            }
+            Self::Wide(chunk) => {
+                let mut chunk = chunk.clone();
+                (
+                    chunk.keyword.clone(),
+                    chunk.decompress_text_with_limit(limit).and_then(|()| chunk.get_text()),
+                )
+            }
+        };
+        let text = text.map_err(|error| error.to_string())?;
+        if text.len() > MAX_TEXT {
+            return Err(format!("its text '{keyword}' is longer than {MAX_TEXT} bytes"));
+        }
+        *budget = budget.saturating_sub(text.len());
+        Ok((keyword, text))
+    }
+}
+
+#[cfg(test)]
+mod tests;
