@@ -5,11 +5,16 @@
 
 pub mod events;
 pub mod jobs;
+pub mod lifecycle;
 pub mod store;
+pub mod workers;
 
 mod error;
+#[cfg(test)]
+mod testing;
 
 pub use error::Error;
+pub use lifecycle::{Limits, RunOptions};
 
 /// What every fallible function of this crate returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

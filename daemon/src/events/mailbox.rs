@@ -1,0 +1,264 @@
+use std::collections::VecDeque;
+use std::mem::discriminant;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use darkroom_protocol::{Event, EventKind};
+use tokio::sync::Notify;
+
+/// Events that must arrive (states, pictures, notices) and have yet to be sent, at most. A reader that lets more gather is
+/// dropped.
+const MAX_EVENTS: usize = 1024;
+/// Replies that have yet to be sent, in bytes, beyond which no further request of that connection is read.
+const MAX_REPLIES: usize = 1 << 20;
+
+/// One thing to send.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Mail {
+    /// An encoded reply.
+    Bytes(Vec<u8>),
+    /// An event, with the size to which a preview is shrunk (0: as it is).
+    Event(Arc<Event>, u32),
+    /// The last words: the connection is closed after them.
+    Bye(String),
+}
+
+/// What became of an event that was posted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Post {
+    /// It will be sent.
+    Taken,
+    /// The connection is closing; nothing more is taken.
+    Closed,
+}
+
+/// What one connection has yet to be sent. Progress and previews are latest-wins by job, everything else stays in order.
+#[derive(Debug, Default)]
+pub struct Mailbox {
+    state: Mutex<State>,
+    changed: Notify,
+    drained: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    queue: VecDeque<Mail>,
+    events: usize,
+    reply_bytes: usize,
+    closed: bool,
+}
+
+impl Mailbox {
+    /// Adds an encoded reply.
+    pub fn reply(&self, bytes: Vec<u8>) {
+        self.with(|state| {
+            if !state.closed {
+                state.reply_bytes += bytes.len();
+                state.queue.push_back(Mail::Bytes(bytes));
+            }
+        });
+    }
+
+    /// Adds an event. Too many that wait close the mailbox: what waits is thrown away and the reason is sent.
+    pub fn event(&self, event: &Arc<Event>, max_px: u32) -> Post {
+        self.with(|state| {
+            if state.closed {
+                return Post::Closed;
+            }
+            if is_transient(&event.kind) {
+                state.queue.retain(|mail| !replaces(event, mail));
+            } else if state.events >= MAX_EVENTS {
+                state.overflow();
+                return Post::Closed;
+            } else {
+                state.events += 1;
+            }
+            state.queue.push_back(Mail::Event(event.clone(), max_px));
+            Post::Taken
+        })
+    }
+
+    /// Closes it: what waits is sent, then the reason.
+    pub fn close(&self, reason: &str) {
+        self.with(|state| {
+            if !state.closed {
+                state.closed = true;
+                state.queue.push_back(Mail::Bye(reason.to_owned()));
+            }
+        });
+    }
+
+    /// The next thing to send, once there is one.
+    pub async fn next(&self) -> Mail {
+        loop {
+            let changed = self.changed.notified();
+            if let Some(mail) = self.take() {
+                return mail;
+            }
+            changed.await;
+        }
+    }
+
+    /// The next thing to send, if there is one.
+    pub fn take(&self) -> Option<Mail> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mail = state.queue.pop_front()?;
+        match &mail {
+            Mail::Bytes(bytes) => state.reply_bytes = state.reply_bytes.saturating_sub(bytes.len()),
+            Mail::Event(event, _) if !is_transient(&event.kind) => state.events = state.events.saturating_sub(1),
+            Mail::Event(..) | Mail::Bye(_) => {}
+        }
+        drop(state);
+        self.drained.notify_waiters();
+        Some(mail)
+    }
+
+    /// Waits until so few replies wait that another request may be read.
+    pub async fn room(&self) {
+        loop {
+            let drained = self.drained.notified();
+            tokio::pin!(drained);
+            drained.as_mut().enable();
+            if self.with_quietly(|state| state.reply_bytes < MAX_REPLIES || state.closed) {
+                return;
+            }
+            drained.await;
+        }
+    }
+
+    /// Whether it takes nothing more.
+    pub fn is_closed(&self) -> bool {
+        self.with_quietly(|state| state.closed)
+    }
+
+    fn with<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        let result = self.with_quietly(change);
+        self.changed.notify_one();
+        result
+    }
+
+    fn with_quietly<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl State {
+    fn overflow(&mut self) {
+        self.closed = true;
+        self.queue.clear();
+        self.reply_bytes = 0;
+        let reason = format!("this connection read too slowly: {MAX_EVENTS} events were waiting. Connect again.");
+        self.queue.push_back(Mail::Bye(reason));
+    }
+}
+
+/// Whether a newer event of its kind makes it worthless.
+pub(super) fn is_transient(kind: &EventKind) -> bool {
+    matches!(kind, EventKind::Progress(_) | EventKind::Preview(_))
+}
+
+fn replaces(newer: &Event, mail: &Mail) -> bool {
+    matches!(mail, Mail::Event(older, _)
+        if older.job == newer.job && discriminant(&older.kind) == discriminant(&newer.kind))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use darkroom_protocol::{JobId, Phase, Progress};
+
+    fn progress(job: JobId, seq: u64) -> Arc<Event> {
+        let progress = Progress {
+            phase: Phase::Denoise,
+            image: 0,
+            images: 1,
+            step: seq as u32,
+            steps: 9,
+            sigma: None,
+            step_s: None,
+            eta_s: None,
+        };
+        Arc::new(Event {
+            seq,
+            job,
+            kind: EventKind::Progress(progress),
+        })
+    }
+
+    fn notice(job: JobId, seq: u64) -> Arc<Event> {
+        Arc::new(Event {
+            seq,
+            job,
+            kind: EventKind::Notice("n".to_owned()),
+        })
+    }
+
+    fn numbers(mailbox: &Mailbox) -> Vec<u64> {
+        std::iter::from_fn(|| mailbox.take())
+            .map(|mail| match mail {
+                Mail::Event(event, _) => event.seq,
+                other => panic!("{other:?}"),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn the_latest_progress_of_each_job_wins_and_keeps_its_place_in_time() {
+        let (mailbox, a, b) = (Mailbox::default(), JobId::new(), JobId::new());
+        for event in [
+            progress(a, 1),
+            progress(b, 2),
+            notice(a, 3),
+            progress(a, 4),
+            progress(a, 5),
+        ] {
+            assert_eq!(mailbox.event(&event, 0), Post::Taken);
+        }
+        assert_eq!(numbers(&mailbox), [2, 3, 5]);
+    }
+
+    #[test]
+    fn progress_never_fills_it() {
+        let (mailbox, job) = (Mailbox::default(), JobId::new());
+        for seq in 0..100_000 {
+            assert_eq!(mailbox.event(&progress(job, seq), 0), Post::Taken);
+        }
+        assert_eq!(numbers(&mailbox), [99_999]);
+    }
+
+    #[test]
+    fn a_reader_that_is_too_slow_is_told_so_and_nothing_else() {
+        let (mailbox, job) = (Mailbox::default(), JobId::new());
+        for seq in 0..MAX_EVENTS as u64 {
+            assert_eq!(mailbox.event(&notice(job, seq), 0), Post::Taken);
+        }
+        assert_eq!(mailbox.event(&notice(job, 0), 0), Post::Closed);
+        assert!(mailbox.is_closed());
+        assert!(matches!(mailbox.take(), Some(Mail::Bye(reason)) if reason.contains("too slowly")));
+        assert_eq!(mailbox.take(), None);
+    }
+
+    #[test]
+    fn closing_sends_what_waits_first() {
+        let (mailbox, job) = (Mailbox::default(), JobId::new());
+        mailbox.event(&notice(job, 1), 0);
+        mailbox.close("the daemon ends");
+        assert_eq!(mailbox.event(&notice(job, 2), 0), Post::Closed);
+        assert!(matches!(mailbox.take(), Some(Mail::Event(..))));
+        assert_eq!(mailbox.take(), Some(Mail::Bye("the daemon ends".to_owned())));
+    }
+
+    #[tokio::test]
+    async fn replies_that_nobody_reads_stop_the_requests() {
+        let mailbox = Arc::new(Mailbox::default());
+        mailbox.room().await;
+        mailbox.reply(vec![0; MAX_REPLIES]);
+        let waiting = tokio::spawn({
+            let mailbox = mailbox.clone();
+            async move { mailbox.room().await }
+        });
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished());
+        assert!(mailbox.take().is_some());
+        waiting.await.unwrap();
+    }
+}

@@ -1,0 +1,31 @@
+//! What several rooms' tests need.
+
+use darkroom_protocol::{Conditioning, Dtype, Format, ImageTask, ModelSource, Sampler, Schedule, Task};
+
+/// A task of one small picture with that prompt.
+pub fn task(prompt: &str) -> Task {
+    Task::Image(image(prompt))
+}
+
+/// As [`task`], unwrapped.
+pub fn image(prompt: &str) -> ImageTask {
+    ImageTask {
+        model: "emoji".to_owned(),
+        source: ModelSource::Embedded("emoji".to_owned()),
+        prompt: Conditioning::plain(prompt),
+        negative: Conditioning::plain(""),
+        width: 64,
+        height: 64,
+        steps: 2,
+        cfg_scale: 1.0,
+        sampler: Sampler::Euler,
+        schedule: Schedule::Auto,
+        seed: 7,
+        batch: 1,
+        micro_batch: 1,
+        device: String::new(),
+        dtype: Dtype::Auto,
+        threads: 0,
+        format: Format::Png,
+    }
+}

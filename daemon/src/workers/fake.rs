@@ -1,0 +1,265 @@
+//! A worker without torch: this test program run again, doing what the task's prompt says.
+
+use std::collections::HashSet;
+use std::os::fd::AsFd as _;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Condvar, Mutex};
+
+use darkroom_protocol::codec::frame;
+use darkroom_protocol::message::worker::{Ready, Staged};
+use darkroom_protocol::{
+    DeviceStatus, Failure, FailureKind, ImageTask, JobId, Order, Outcome, Phase, Preview, Progress, Report, Task,
+};
+use sha2::Digest as _;
+
+use super::Program;
+
+const VARIABLE: &str = "DARKROOM_FAKE_WORKER";
+
+/// A program that is this worker. `mode` is what is wrong with it: nothing when empty; `version`, `mute`, `dies`, `garbage`.
+pub(crate) fn program(mode: &str) -> Program {
+    let args = ["--exact", "workers::fake::worker_process", "--nocapture", "--quiet"];
+    Program {
+        path: std::env::current_exe().unwrap(),
+        args: args.map(Into::into).to_vec(),
+        env: vec![(VARIABLE.into(), format!("mode:{mode}").into())],
+    }
+}
+
+/// The bytes of a picture that the fake makes.
+pub(crate) fn bytes(job: JobId, index: u32) -> Vec<u8> {
+    format!("picture {index} of {job}").into_bytes()
+}
+
+/// The process's body when this test program was started as a worker; else a check that it is not taken for one.
+#[test]
+fn worker_process() {
+    match std::env::var(VARIABLE) {
+        Ok(mode) => serve(mode.trim_start_matches("mode:")),
+        Err(_) => assert_eq!(program("x").env[0].1, "mode:x"),
+    }
+}
+
+fn serve(mode: &str) -> ! {
+    let channel = UnixStream::from(std::io::stdin().as_fd().try_clone_to_owned().unwrap());
+    match mode {
+        "dies" => {
+            eprintln!("libtorch_cpu.so: cannot open shared object file");
+            std::process::exit(127);
+        }
+        "mute" => loop {
+            std::thread::park();
+        },
+        "garbage" => {
+            use std::io::Write as _;
+            (&channel).write_all(&[0xff; 64]).unwrap();
+        }
+        _ => {}
+    }
+    let cancels = Cancels::default();
+    let orders = read(channel.try_clone().unwrap(), cancels.clone());
+    let mut worker = Fake {
+        channel,
+        cancels,
+        staging: PathBuf::new(),
+        version: if mode == "version" {
+            "0.0.0"
+        } else {
+            env!("CARGO_PKG_VERSION")
+        },
+        resident: vec![],
+    };
+    for order in orders {
+        worker.obey(order);
+    }
+    std::process::exit(0)
+}
+
+#[derive(Clone, Default)]
+struct Cancels(Arc<(Mutex<HashSet<JobId>>, Condvar)>);
+
+impl Cancels {
+    fn raise(&self, job: JobId) {
+        self.0.0.lock().unwrap().insert(job);
+        self.0.1.notify_all();
+    }
+
+    fn wait(&self, job: JobId) {
+        let flags = self.0.0.lock().unwrap();
+        drop(self.0.1.wait_while(flags, |flags| !flags.contains(&job)).unwrap());
+    }
+}
+
+fn read(mut channel: UnixStream, cancels: Cancels) -> Receiver<Order> {
+    let (sender, orders) = self::channel();
+    std::thread::spawn(move || {
+        let mut pongs = channel.try_clone().unwrap();
+        while let Ok(Some(order)) = frame::read::<Order>(&mut channel) {
+            match order {
+                Order::Cancel { job } => cancels.raise(job),
+                Order::Ping { n } => frame::write(&mut pongs, &Report::Pong { n }).unwrap(),
+                order => sender.send(order).unwrap(),
+            }
+        }
+        std::process::exit(0);
+    });
+    orders
+}
+
+struct Fake {
+    channel: UnixStream,
+    cancels: Cancels,
+    staging: PathBuf,
+    version: &'static str,
+    resident: Vec<String>,
+}
+
+impl Fake {
+    fn say(&mut self, report: &Report) {
+        frame::write(&mut self.channel, report).unwrap();
+    }
+
+    fn obey(&mut self, order: Order) {
+        match order {
+            Order::Configure { staging, device } => {
+                self.staging = staging.into();
+                let ready = ready(self.version, &device);
+                self.say(&Report::Ready(ready));
+            }
+            Order::Run { job, task, skip } => {
+                let Task::Image(task) = task else { panic!("no image") };
+                self.say(&Report::Started { job });
+                let outcome = self.run(job, &task, &skip);
+                self.resident = vec![task.model.clone()];
+                let resident = self.resident.clone();
+                self.say(&Report::Ended { job, outcome, resident });
+            }
+            Order::Shutdown {} => std::process::exit(0),
+            _ => {}
+        }
+    }
+
+    fn run(&mut self, job: JobId, task: &ImageTask, skip: &[u32]) -> Outcome {
+        let (verb, rest) = task.prompt.text.split_once(' ').unwrap_or((&task.prompt.text, ""));
+        eprintln!("doing {verb} {rest}");
+        match verb {
+            "abort" => std::process::abort(),
+            "abort-once" if first(&self.staging, job) => std::process::abort(),
+            "exit-once" if first(&self.staging, job) => std::process::exit(1),
+            "hang" => loop {
+                std::thread::park();
+            },
+            "hold" => {
+                self.progress(job, phase(rest));
+                self.cancels.wait(job);
+                return Outcome::Cancelled;
+            }
+            "fail" => {
+                let message = "No memory: make it smaller.".to_owned();
+                let kind = FailureKind::OutOfMemory;
+                return Outcome::Failed(Failure { kind, message });
+            }
+            "notice" => self.say(&Report::Notice {
+                job,
+                text: rest.to_owned(),
+            }),
+            _ => {}
+        }
+        for phase in [Phase::Load, Phase::Denoise] {
+            self.progress(job, phase);
+        }
+        self.preview(job);
+        for index in (0..task.batch).filter(|i| !skip.contains(i)) {
+            self.stage(job, index, task);
+            if verb == "half" && first(&self.staging, job) {
+                std::process::abort();
+            }
+        }
+        Outcome::Done
+    }
+
+    fn progress(&mut self, job: JobId, phase: Phase) {
+        let progress = Progress {
+            phase,
+            image: 0,
+            images: 1,
+            step: 1,
+            steps: 1,
+            sigma: None,
+            step_s: Some(0.001),
+            eta_s: None,
+        };
+        self.say(&Report::Progress { job, progress });
+    }
+
+    fn preview(&mut self, job: JobId) {
+        let preview = Preview {
+            image: 0,
+            step: 1,
+            width: 4,
+            height: 4,
+            rgb: vec![9; 48],
+        };
+        self.say(&Report::Preview { job, preview });
+    }
+
+    fn stage(&mut self, job: JobId, index: u32, task: &ImageTask) {
+        let bytes = bytes(job, index);
+        let file = format!("{job}-{index}.png");
+        std::fs::write(self.staging.join(&file), &bytes).unwrap();
+        let sha256 = sha2::Sha256::digest(&bytes)
+            .iter()
+            .map(|b| format!("{b:02x}"))
+            .collect();
+        self.say(&Report::Staged(Staged {
+            job,
+            index,
+            file: if task.prompt.text == "lie" {
+                "../../etc/passwd".to_owned()
+            } else {
+                file
+            },
+            sha256,
+            bytes: bytes.len() as u64,
+            width: task.width,
+            height: task.height,
+            seed: task.seed + u64::from(index),
+            elapsed_ms: 1,
+        }));
+    }
+}
+
+/// Whether the job meets this for the first time; across processes.
+fn first(staging: &Path, job: JobId) -> bool {
+    let mark = staging.with_file_name(format!("mark-{job}"));
+    std::fs::File::create_new(mark).is_ok()
+}
+
+fn phase(name: &str) -> Phase {
+    let all = [Phase::Load, Phase::Encode, Phase::Denoise, Phase::Decode, Phase::Save];
+    all.into_iter().find(|p| p.name() == name).unwrap()
+}
+
+fn ready(version: &str, device: &str) -> Ready {
+    let devices = ["cpu", "cuda:0"].map(|name| DeviceStatus {
+        name: name.to_owned(),
+        label: "fake".to_owned(),
+        total: 1 << 30,
+        free: 1 << 29,
+        dtype: "f32".to_owned(),
+        dtype_reason: "it is fake".to_owned(),
+    });
+    Ready {
+        version: version.to_owned(),
+        pid: std::process::id(),
+        libtorch: "0".to_owned(),
+        folder: String::new(),
+        device: if device.is_empty() { "cpu" } else { device }.to_owned(),
+        devices: devices.to_vec(),
+        cpu: vec![],
+        capabilities: vec!["image".to_owned()],
+        embedded: vec!["emoji".to_owned()],
+    }
+}
