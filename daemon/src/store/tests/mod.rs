@@ -1,0 +1,116 @@
+mod damage;
+mod lookups;
+mod recovery;
+mod transitions;
+
+use darkroom_protocol::{
+    Conditioning, Dtype, Failure, FailureKind, Format, GenerateRequest, ImageTask, JobId, JobState, ModelSource, Picture,
+    Sampler, Schedule, Task,
+};
+use rusqlite::Connection;
+use tempfile::TempDir;
+use uuid::Uuid;
+
+use super::Store;
+use super::fault::Fault;
+use crate::Result;
+
+/// A store of its own in a folder that goes with it.
+pub(super) struct Fixture {
+    pub(super) dir: TempDir,
+    pub(super) store: Store,
+}
+
+impl Fixture {
+    pub(super) fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("darkroom.db")).unwrap();
+        Self { dir, store }
+    }
+
+    /// A new queued job.
+    pub(super) async fn job(&self) -> JobId {
+        let accepted = self.store.accept(Uuid::now_v7(), &request(), &task()).await.unwrap();
+        accepted.job
+    }
+
+    /// A new job brought into `state`.
+    pub(super) async fn job_in(&self, state: JobState) -> JobId {
+        let job = self.job().await;
+        if state != JobState::Queued {
+            assert!(self.store.start(job).await.unwrap());
+        }
+        if state.is_final() {
+            let failure = (state == JobState::Failed).then(failure);
+            self.store.finish(job, state, failure).await.unwrap();
+        }
+        job
+    }
+
+    pub(super) async fn state(&self, job: JobId) -> JobState {
+        self.store.job(job).await.unwrap().unwrap().state
+    }
+
+    /// Runs SQL on the store's own connection.
+    pub(super) async fn sql(&self, sql: &'static str) {
+        raw(&self.store, move |c| Ok(c.execute_batch(sql)?)).await.unwrap();
+    }
+}
+
+pub(super) async fn raw<T: Send + 'static>(
+    store: &Store,
+    work: impl FnOnce(&mut Connection) -> Result<T, Fault> + Send + 'static,
+) -> Result<T> {
+    store.ask(work).await
+}
+
+pub(super) fn request() -> GenerateRequest {
+    GenerateRequest {
+        prompt: Some("a red apple".to_owned()),
+        seed: Some(7),
+        ..GenerateRequest::default()
+    }
+}
+
+pub(super) fn task() -> Task {
+    Task::Image(ImageTask {
+        model: "emoji".to_owned(),
+        source: ModelSource::Embedded("emoji".to_owned()),
+        prompt: Conditioning::plain("a red apple"),
+        negative: Conditioning::plain(""),
+        width: 64,
+        height: 64,
+        steps: 25,
+        cfg_scale: 4.1,
+        sampler: Sampler::Ddim,
+        schedule: Schedule::Auto,
+        seed: 7,
+        batch: 2,
+        micro_batch: 2,
+        device: "cpu".to_owned(),
+        dtype: Dtype::Auto,
+        threads: 0,
+        format: Format::Png,
+    })
+}
+
+pub(super) fn failure() -> Failure {
+    Failure {
+        kind: FailureKind::OutOfMemory,
+        message: "no room".to_owned(),
+    }
+}
+
+pub(super) fn picture(job: JobId, index: u32) -> Picture {
+    Picture {
+        job,
+        index,
+        path: format!("/p/{}-{index}.png", job.short()),
+        sha256: "00".repeat(32),
+        bytes: 10,
+        width: 64,
+        height: 64,
+        seed: (1 << 53) - 1,
+        elapsed_ms: 12,
+    }
+}

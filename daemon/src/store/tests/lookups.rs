@@ -1,0 +1,118 @@
+use darkroom_protocol::JobState::{Cancelled, Done, Queued, Running};
+use darkroom_protocol::{FailureKind, JobId, JobState};
+use proptest::prelude::*;
+use uuid::Uuid;
+
+use super::{Fixture, raw, request, task};
+use crate::Error;
+
+#[tokio::test]
+async fn waiting_jobs_run_by_priority_then_age() {
+    let f = Fixture::new();
+    let (first, second, urgent) = (f.job().await, f.job().await, f.job().await);
+    f.sql("UPDATE jobs SET priority = 5 WHERE seq = 3").await;
+    let late = f.store.accept(Uuid::now_v7(), &request(), &task()).await.unwrap();
+    assert_eq!(late.position, 3);
+    for expected in [urgent, first, second, late.job] {
+        let next = f.store.next_queued().await.unwrap().unwrap();
+        assert_eq!(next.id, expected);
+        assert!(f.store.start(next.id).await.unwrap());
+    }
+    assert_eq!(f.store.next_queued().await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_job_that_returns_keeps_its_place() {
+    let f = Fixture::new();
+    let (first, _) = (f.job().await, f.job().await);
+    f.store.start(first).await.unwrap();
+    f.store.requeue(first).await.unwrap();
+    assert_eq!(f.store.next_queued().await.unwrap().unwrap().id, first);
+}
+
+#[tokio::test]
+async fn lists_are_newest_first_and_filtered() {
+    let f = Fixture::new();
+    let jobs = [f.job_in(Done).await, f.job_in(Queued).await, f.job_in(Cancelled).await, f.job().await];
+    let ids = async |states: &[JobState], limit| -> Vec<JobId> {
+        let jobs = f.store.list(states, limit).await.unwrap();
+        jobs.into_iter().map(|job| job.id).collect()
+    };
+    assert_eq!(ids(&[], 10).await, [jobs[3], jobs[2], jobs[1], jobs[0]]);
+    assert_eq!(ids(&[], 2).await, [jobs[3], jobs[2]]);
+    assert_eq!(ids(&[Queued, Done], 10).await, [jobs[3], jobs[1], jobs[0]]);
+    assert_eq!(ids(&[Running], 10).await, []);
+    assert_eq!(f.store.count(Queued).await.unwrap(), 2);
+    assert_eq!(f.store.count(Running).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_prefix_finds_its_job() {
+    let f = Fixture::new();
+    let (a, b) = (f.job().await, f.job().await);
+    let whole = a.to_string();
+    assert_eq!(f.store.find(&whole).await.unwrap(), a);
+    assert_eq!(f.store.find(&whole.replace('-', "").to_uppercase()).await.unwrap(), a);
+    assert_eq!(f.store.find(&a.short()).await.unwrap(), a);
+    assert_eq!(f.store.find(&b.short()).await.unwrap(), b);
+    let error = f.store.find(&whole[..4]).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "Several jobs begin with {}: {}, {}. Give more digits.",
+            &whole[..4],
+            a.short(),
+            b.short()
+        )
+    );
+    let error = f.store.find("ffff").await.unwrap_err();
+    assert_eq!(error.to_string(), "There is no job ffff: `darkroom queue` lists them.");
+    assert!(matches!(f.store.find("\x1b[2J").await, Err(Error::NoSuchJob { .. })));
+}
+
+#[tokio::test]
+async fn short_ids_differ_and_rise_even_in_one_millisecond() {
+    let f = Fixture::new();
+    let mut ids = Vec::new();
+    for _ in 0..50 {
+        ids.push(f.job().await);
+    }
+    assert!(ids.windows(2).all(|pair| pair[0].short() < pair[1].short()));
+}
+
+#[tokio::test]
+async fn ids_rise_when_the_clock_is_set_back() {
+    let f = Fixture::new();
+    f.job().await;
+    let next = |now| move |c: &mut rusqlite::Connection| Ok(super::super::id::next(c, now)?);
+    let last = f.store.list(&[], 1).await.unwrap()[0].id;
+    assert!(raw(&f.store, next(1000)).await.unwrap().short() > last.short());
+    assert!(raw(&f.store, next(-5)).await.unwrap().short() > last.short());
+}
+
+#[tokio::test]
+async fn a_row_of_another_version_is_failed_in_words_not_met_again() {
+    let f = Fixture::new();
+    let strange = f.job().await;
+    f.sql(r#"UPDATE jobs SET task = '{"hologram":{}}'"#).await;
+    let sound = f.job().await;
+    assert_eq!(f.store.next_queued().await.unwrap().unwrap().id, sound);
+    let error = f.store.job(strange).await.unwrap_err();
+    assert!(error.to_string().contains("another version"), "{error}");
+    assert_eq!(f.store.count(JobState::Failed).await.unwrap(), 1);
+    assert_eq!(f.store.list(&[], 10).await.unwrap().len(), 1);
+    let kind = raw(&f.store, |c| {
+        Ok(c.query_row("SELECT failure_kind FROM jobs WHERE failure_kind IS NOT NULL", [], |r| {
+            r.get::<_, String>(0)
+        })?)
+    });
+    assert_eq!(kind.await.unwrap(), FailureKind::Internal.name());
+}
+
+proptest! {
+    #[test]
+    fn numbers_come_back_from_their_json_exactly(cfg in 0.0..100.0f64) {
+        let json = serde_json::to_string(&cfg).unwrap();
+        prop_assert_eq!(serde_json::from_str::<f64>(&json).unwrap().to_bits(), cfg.to_bits());
+    }
+}
