@@ -90,7 +90,9 @@ pub enum Error {
         lock: PathBuf,
     },
     /// There is no program to start workers from.
-    #[error("There is no darkroom-worker {tried}: install it with `cargo xtask install`, or set DARKROOM_WORKER to it.")]
+    #[error(
+        "There is no darkroom-worker {tried}: install it with `cargo xtask install`, or set DARKROOM_WORKER to it."
+    )]
     NoWorker {
         /// Where it was looked for.
         tried: String,

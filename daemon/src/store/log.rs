@@ -15,10 +15,16 @@ const LONG: i64 = 256;
 /// Moves a long log into the database; a short one stays.
 pub(super) fn shorten(connection: &mut Connection) -> rusqlite::Result<()> {
     if pages(connection)? > LONG {
-        empty(connection)?;
-        restart(connection)?;
+        renew(connection)?;
     }
     Ok(())
+}
+
+/// Empties the log, whatever a process that died left in it, and begins a new one. Both syncs that a first commit may owe
+/// are paid here: of the header, and of the folder in which the log was made.
+pub(super) fn renew(connection: &mut Connection) -> rusqlite::Result<()> {
+    empty(connection)?;
+    restart(connection)
 }
 
 /// Moves the log into the database.
@@ -27,7 +33,7 @@ pub(super) fn empty(connection: &Connection) -> rusqlite::Result<()> {
 }
 
 /// Writes the first transaction of an emptied or new log.
-pub(super) fn restart(connection: &mut Connection) -> rusqlite::Result<()> {
+fn restart(connection: &mut Connection) -> rusqlite::Result<()> {
     let written = transact(connection, Durability::Relaxed, |tx| {
         tx.execute("UPDATE log_restarts SET count = count + 1", [])?;
         Ok(())

@@ -14,9 +14,7 @@ impl Store {
     /// # Errors
     /// When the database fails, or the row was written by another version.
     pub async fn job(&self, job: JobId) -> Result<Option<Job>> {
-        let raw = self
-            .ask(move |c| Ok(one(c, "WHERE id = ?", [id::text(job)])?))
-            .await?;
+        let raw = self.ask(move |c| Ok(one(c, "WHERE id = ?", [id::text(job)])?)).await?;
         raw.map(RawJob::job).transpose()
     }
 

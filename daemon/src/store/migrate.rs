@@ -45,7 +45,10 @@ mod tests {
         names.sort();
         assert_eq!(names.len(), MIGRATIONS.len());
         for ((n, name), sql) in (1..).zip(&names).zip(MIGRATIONS) {
-            assert!(name.starts_with(&format!("{n:04}_")) && name.ends_with(".sql"), "{name}");
+            assert!(
+                name.starts_with(&format!("{n:04}_")) && name.ends_with(".sql"),
+                "{name}"
+            );
             assert_eq!(std::fs::read_to_string(format!("{folder}/{name}")).unwrap(), *sql);
         }
     }

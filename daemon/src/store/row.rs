@@ -5,7 +5,8 @@ use super::id;
 use crate::{Error, Result};
 
 /// The columns that [`RawJob::read`] reads, in its order.
-pub(super) const COLUMNS: &str = "id, state, request, task, created_ms, started_ms, finished_ms, attempts, failure_kind, failure_message";
+pub(super) const COLUMNS: &str =
+    "id, state, request, task, created_ms, started_ms, finished_ms, attempts, failure_kind, failure_message";
 
 /// A job's row and its pictures, before the JSON is parsed: that is the caller's thread's work.
 pub(super) struct RawJob {

@@ -44,7 +44,7 @@ impl Store {
     /// In words: a damaged file, a file of another program, one of a newer darkroom, no permission, a full disk.
     pub fn open(path: &Path) -> Result<Self> {
         let mut connection = file::open(path)?;
-        log::restart(&mut connection).map_err(|e| in_words(path, &e))?;
+        log::renew(&mut connection).map_err(|e| in_words(path, &e))?;
         let (orders, inbox) = channel();
         std::thread::Builder::new()
             .name("store".to_owned())

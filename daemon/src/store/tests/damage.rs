@@ -11,7 +11,10 @@ use crate::store::Store;
 /// The sentence with which a file is refused, without its folder.
 fn refusal(dir: &TempDir, path: &Path) -> String {
     let error = Store::open(path).unwrap_err();
-    assert_eq!(RemoteError::from(Store::open(path).unwrap_err()).kind, FailureKind::Disk);
+    assert_eq!(
+        RemoteError::from(Store::open(path).unwrap_err()).kind,
+        FailureKind::Disk
+    );
     error.to_string().replace(&format!("{}/", dir.path().display()), "")
 }
 
@@ -20,9 +23,11 @@ async fn filled() -> (TempDir, PathBuf) {
     for _ in 0..40 {
         f.job_in(Done).await;
     }
-    raw(&f.store, |c| Ok(c.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?))
-        .await
-        .unwrap();
+    raw(&f.store, |c| {
+        Ok(c.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?)
+    })
+    .await
+    .unwrap();
     let path = f.dir.path().join("darkroom.db");
     (f.dir, path)
 }
@@ -45,7 +50,10 @@ async fn a_damaged_file() {
     std::fs::write(&path, bytes).unwrap();
     let message = refusal(&dir, &path);
     assert!(message.starts_with("darkroom.db: is damaged ("), "{message}");
-    assert!(message.contains("move darkroom.db, darkroom.db-wal and darkroom.db-shm away"), "{message}");
+    assert!(
+        message.contains("move darkroom.db, darkroom.db-wal and darkroom.db-shm away"),
+        "{message}"
+    );
 }
 
 #[tokio::test]
@@ -59,7 +67,10 @@ async fn a_cut_file() {
 #[tokio::test]
 async fn a_newer_database() {
     let (dir, path) = filled().await;
-    rusqlite::Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
+    rusqlite::Connection::open(&path)
+        .unwrap()
+        .pragma_update(None, "user_version", 99)
+        .unwrap();
     insta::assert_snapshot!(refusal(&dir, &path), @"darkroom.db: was written by a newer darkroom (its tables are version 99, this one knows 1): install that release again, or set DARKROOM_HOME to another folder.");
 }
 
@@ -91,7 +102,12 @@ async fn a_full_disk_is_said_and_survived() {
     };
     let id = uuid::Uuid::now_v7();
     let error = f.store.accept(id, &request, &super::task()).await.unwrap_err();
-    assert!(error.to_string().ends_with("the disk is full: free some space and try again."), "{error}");
+    assert!(
+        error
+            .to_string()
+            .ends_with("the disk is full: free some space and try again."),
+        "{error}"
+    );
     assert_eq!(f.store.count(Queued).await.unwrap(), 1);
     f.sql("PRAGMA max_page_count = 1000000").await;
     assert!(f.store.accept(id, &request, &super::task()).await.unwrap().fresh);
@@ -103,8 +119,16 @@ async fn a_read_only_database_is_said_and_survived() {
     let f = Fixture::new();
     let job = f.job().await;
     f.sql("PRAGMA query_only = 1").await;
-    let error = f.store.finish(job, JobState::Cancelled, None).await.unwrap_err().to_string();
-    assert!(error.contains("make the file and its folder yours and writable"), "{error}");
+    let error = f
+        .store
+        .finish(job, JobState::Cancelled, None)
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("make the file and its folder yours and writable"),
+        "{error}"
+    );
     f.sql("PRAGMA query_only = 0").await;
     assert!(f.store.start(job).await.unwrap());
 }
@@ -120,6 +144,9 @@ async fn the_schema_refuses_what_no_transition_makes() {
         "UPDATE jobs SET task = 'no json'",
         "INSERT INTO pictures VALUES ('nobody', 0, '', '', 0, 0, 0, 0, 0, 0)",
     ] {
-        assert!(raw(&f.store, move |c| Ok(c.execute_batch(sql)?)).await.is_err(), "{sql}");
+        assert!(
+            raw(&f.store, move |c| Ok(c.execute_batch(sql)?)).await.is_err(),
+            "{sql}"
+        );
     }
 }

@@ -33,7 +33,12 @@ async fn a_job_that_returns_keeps_its_place() {
 #[tokio::test]
 async fn lists_are_newest_first_and_filtered() {
     let f = Fixture::new();
-    let jobs = [f.job_in(Done).await, f.job_in(Queued).await, f.job_in(Cancelled).await, f.job().await];
+    let jobs = [
+        f.job_in(Done).await,
+        f.job_in(Queued).await,
+        f.job_in(Cancelled).await,
+        f.job().await,
+    ];
     let ids = async |states: &[JobState], limit| -> Vec<JobId> {
         let jobs = f.store.list(states, limit).await.unwrap();
         jobs.into_iter().map(|job| job.id).collect()
@@ -102,9 +107,11 @@ async fn a_row_of_another_version_is_failed_in_words_not_met_again() {
     assert_eq!(f.store.count(JobState::Failed).await.unwrap(), 1);
     assert_eq!(f.store.list(&[], 10).await.unwrap().len(), 1);
     let kind = raw(&f.store, |c| {
-        Ok(c.query_row("SELECT failure_kind FROM jobs WHERE failure_kind IS NOT NULL", [], |r| {
-            r.get::<_, String>(0)
-        })?)
+        Ok(c.query_row(
+            "SELECT failure_kind FROM jobs WHERE failure_kind IS NOT NULL",
+            [],
+            |r| r.get::<_, String>(0),
+        )?)
     });
     assert_eq!(kind.await.unwrap(), FailureKind::Internal.name());
 }

@@ -4,8 +4,8 @@ mod recovery;
 mod transitions;
 
 use darkroom_protocol::{
-    Conditioning, Dtype, Failure, FailureKind, Format, GenerateRequest, ImageTask, JobId, JobState, ModelSource, Picture,
-    Sampler, Schedule, Task,
+    Conditioning, Dtype, Failure, FailureKind, Format, GenerateRequest, ImageTask, JobId, JobState, ModelSource,
+    Picture, Sampler, Schedule, Task,
 };
 use rusqlite::Connection;
 use tempfile::TempDir;

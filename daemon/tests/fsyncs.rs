@@ -1,0 +1,146 @@
+//! What a job costs in fsyncs, counted by strace where the machine has it and lets it trace. The program starts itself
+//! under strace, so it brings its own `main`.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+use std::io::Write as _;
+use std::path::Path;
+use std::process::Command;
+
+use darkroom_daemon::store::Store;
+use darkroom_protocol::{
+    Conditioning, Dtype, Format, GenerateRequest, ImageTask, JobState, ModelSource, Sampler, Schedule, Task,
+};
+use uuid::Uuid;
+
+/// Jobs in the traced run: enough that the log is shortened several times on the way.
+const JOBS: usize = 200;
+/// The environment variable that makes this the traced run, with the database's path.
+const DATABASE: &str = "DARKROOM_TEST_DATABASE";
+/// The environment variable that makes it close the store in the end; else the log stays, as after a kill.
+const CLOSE: &str = "DARKROOM_TEST_CLOSE";
+
+fn task() -> Task {
+    Task::Image(ImageTask {
+        model: "emoji".to_owned(),
+        source: ModelSource::Embedded("emoji".to_owned()),
+        prompt: Conditioning::plain("a red apple"),
+        negative: Conditioning::plain(""),
+        width: 64,
+        height: 64,
+        steps: 25,
+        cfg_scale: 4.0,
+        sampler: Sampler::Ddim,
+        schedule: Schedule::Auto,
+        seed: 7,
+        batch: 1,
+        micro_batch: 1,
+        device: "cpu".to_owned(),
+        dtype: Dtype::Auto,
+        threads: 0,
+        format: Format::Png,
+    })
+}
+
+/// Says where the run is, as a write that shows in the trace.
+fn mark(what: &str) {
+    std::io::stderr()
+        .write_all(format!("mark {what}\n").as_bytes())
+        .unwrap();
+}
+
+fn main() {
+    match std::env::var_os(DATABASE) {
+        Some(path) => run_jobs(path.as_ref()),
+        None => a_job_costs_one_fsync_before_it_runs(),
+    }
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn run_jobs(path: &Path) {
+    let store = Store::open(path).unwrap();
+    store.recover().await.unwrap();
+    for _ in 0..JOBS {
+        // Behind whatever the end of the last job left to do.
+        store.count(JobState::Queued).await.unwrap();
+        mark("submit");
+        let accepted = store
+            .accept(Uuid::now_v7(), &GenerateRequest::default(), &task())
+            .await
+            .unwrap();
+        mark("start");
+        assert!(store.start(accepted.job).await.unwrap());
+        mark("run");
+        store.finish(accepted.job, JobState::Done, None).await.unwrap();
+        mark("done");
+    }
+    if std::env::var_os(CLOSE).is_some() {
+        store.close().await.unwrap();
+    }
+}
+
+fn a_job_costs_one_fsync_before_it_runs() {
+    let dir = tempfile::tempdir().unwrap();
+    let trace = dir.path().join("trace");
+    let database = dir.path().join("darkroom.db");
+    for run in ["a new database", "one whose daemon was killed", "one that was closed"] {
+        let traced = Command::new("strace")
+            .args(["-f", "-e", "trace=fsync,fdatasync,write", "-s", "16", "-o"])
+            .arg(&trace)
+            .arg(std::env::current_exe().unwrap())
+            .env(DATABASE, &database)
+            .envs((run == "one whose daemon was killed").then_some((CLOSE, "1")))
+            .output();
+        match traced {
+            Ok(output) if output.status.success() => {}
+            why => {
+                eprintln!("strace cannot trace here, nothing was counted: {why:?}");
+                return;
+            }
+        }
+        let counts = count(&std::fs::read_to_string(&trace).unwrap());
+        assert_eq!(counts.submit, [1; JOBS], "{run}: accept");
+        assert_eq!(counts.start, [0; JOBS], "{run}: start");
+        assert_eq!(counts.run, [1; JOBS], "{run}: finish");
+        eprintln!(
+            "{run}: 1 fsync a submit, 0 a start, 1 a finish, {} between {JOBS} jobs",
+            counts.between
+        );
+    }
+}
+
+#[derive(Default)]
+struct Counts {
+    submit: Vec<u32>,
+    start: Vec<u32>,
+    run: Vec<u32>,
+    between: u32,
+}
+
+/// fsyncs after each mark of the trace.
+fn count(trace: &str) -> Counts {
+    let mut counts = Counts::default();
+    let mut at = "";
+    for line in trace.lines() {
+        let marked = ["submit", "start", "run", "done"]
+            .into_iter()
+            .find(|m| line.contains(&format!("\"mark {m}")));
+        if let Some(mark) = marked {
+            at = mark;
+            match mark {
+                "submit" => counts.submit.push(0),
+                "start" => counts.start.push(0),
+                "run" => counts.run.push(0),
+                _ => {}
+            }
+        } else if line.contains("sync(") {
+            let counter = match at {
+                "submit" => counts.submit.last_mut(),
+                "start" => counts.start.last_mut(),
+                "run" => counts.run.last_mut(),
+                _ => Some(&mut counts.between),
+            };
+            *counter.unwrap() += 1;
+        }
+    }
+    counts
+}
