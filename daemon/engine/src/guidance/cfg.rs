@@ -22,11 +22,11 @@ pub enum Passes {
 }
 
 /// Classifier-free guidance of `scale`, in one pass.
-pub fn cfg(scale: f64) -> Cfg {
-    Cfg {
+pub fn cfg(scale: f64) -> Box<dyn Guidance> {
+    Box::new(Cfg {
         scale,
         passes: Passes::One,
-    }
+    })
 }
 
 impl Guidance for Cfg {
