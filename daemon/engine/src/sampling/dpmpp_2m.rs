@@ -38,7 +38,8 @@ fn second_order(method: &Method, at_end: bool, last: f64, h: f64) -> bool {
         return false;
     };
     let usable = |step: f64| step.is_finite() && step > 1e-9;
-    !single && !(at_end && *single_at_end) && usable(last) && usable(h)
+    let first_order = *single || (at_end && *single_at_end);
+    !first_order && usable(last) && usable(h)
 }
 
 /// How far the clean sample's change since the last step is carried on: the integral of its slope, approximated.
