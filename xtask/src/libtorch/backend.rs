@@ -38,7 +38,7 @@ impl Backend {
     pub fn space(self) -> u64 {
         match self {
             Self::Cpu => 3_000_000_000,
-            Self::Cuda | Self::Rocm | Self::Xpu => 9_000_000_000,
+            Self::Cuda | Self::Rocm | Self::Xpu => 7_000_000_000,
         }
     }
 

@@ -1,12 +1,12 @@
-//! A stand-in for the crate `zip` 0.6, patched in for the build script of torch-sys alone.
+//! A stand-in for the crate `zip` 0.6, patched in for torch-sys's build script and for tch.
 //!
 //! torch-sys's build script names `zip` for a download that Darkroom never asks of it: `cargo xtask libtorch` fetches
-//! libtorch. Standing here does two things. This crate's own build script is certain to run before torch-sys's,
+//! libtorch. tch names it for numpy's `.npz` files, which Darkroom neither reads nor writes. Standing here does two things. This crate's own build script is certain to run before torch-sys's,
 //! whatever the number of jobs, since the second is linked with the first: so a build without libtorch ends in one
 //! sentence. And 27 crates with their C code (bzip2, zstd, …) are not compiled.
 
 use std::convert::Infallible;
-use std::io::{Error, Read, Result};
+use std::io::{Error, Read, Result, Write};
 use std::marker::PhantomData;
 use std::path::PathBuf;
 
@@ -67,3 +67,72 @@ impl Read for ZipFile {
         match self.never {}
     }
 }
+
+/// Options of a file in an archive, as tch sets them.
+pub mod write {
+    /// How a file would be stored.
+    #[derive(Clone, Copy, Debug, Default)]
+    pub struct FileOptions;
+
+    impl FileOptions {
+        /// The same options: there is one way not to store a file.
+        #[must_use]
+        pub fn compression_method(self, _method: super::CompressionMethod) -> Self {
+            self
+        }
+    }
+}
+
+/// How a file would be compressed.
+#[derive(Clone, Copy, Debug)]
+pub enum CompressionMethod {
+    /// Not at all.
+    Stored,
+}
+
+/// The error type that tch wraps; no function here returns it.
+pub mod result {
+    /// There is no value of it.
+    #[derive(Clone, Copy, Debug)]
+    pub enum ZipError {}
+
+    impl std::fmt::Display for ZipError {
+        fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            match *self {}
+        }
+    }
+
+    impl std::error::Error for ZipError {}
+}
+
+/// An archive to write to, in which no file can be started.
+pub struct ZipWriter<W> {
+    writer: PhantomData<W>,
+}
+
+impl<W> ZipWriter<W> {
+    /// Takes the writer and leaves it as it is.
+    pub fn new(_writer: W) -> Self {
+        Self { writer: PhantomData }
+    }
+
+    /// Starts a file in the archive.
+    ///
+    /// # Errors
+    /// Always: nothing is packed here.
+    pub fn start_file<S: Into<String>>(&mut self, _name: S, _options: write::FileOptions) -> Result<()> {
+        Err(Error::other(NOT_PACKED))
+    }
+}
+
+impl<W> Write for ZipWriter<W> {
+    fn write(&mut self, _bytes: &[u8]) -> Result<usize> {
+        Err(Error::other(NOT_PACKED))
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        Ok(())
+    }
+}
+
+const NOT_PACKED: &str = "Darkroom writes no .npz files: use safetensors.";
