@@ -1,9 +1,10 @@
-//! A stand-in for the crate `zip` 0.6, patched in for torch-sys's build script and for tch.
+//! A stand-in for the crate `zip` 0.6, patched in for tch and for torch-sys's build script.
 //!
 //! torch-sys's build script names `zip` for a download that Darkroom never asks of it: `cargo xtask libtorch` fetches
-//! libtorch. tch names it for numpy's `.npz` files, which Darkroom neither reads nor writes. Standing here does two things. This crate's own build script is certain to run before torch-sys's,
-//! whatever the number of jobs, since the second is linked with the first: so a build without libtorch ends in one
-//! sentence. And 27 crates with their C code (bzip2, zstd, …) are not compiled.
+//! libtorch. tch names it for numpy's `.npz` files, which Darkroom neither reads nor writes. Standing here does two
+//! things. This crate's own build script is certain to run before torch-sys's, whatever the number of jobs, since the
+//! second is linked with the first: so a build without libtorch ends in one sentence. And 27 crates with their C code
+//! (bzip2, zstd, …) are not compiled.
 
 use std::convert::Infallible;
 use std::io::{Error, Read, Result, Write};
@@ -26,12 +27,12 @@ impl<R> ZipArchive<R> {
     /// Always: nothing is unpacked here.
     pub fn new(_reader: R) -> Result<Self> {
         Err(Error::other(
-            "Darkroom does not unpack libtorch here: run `cargo xtask libtorch`.",
+            "Darkroom opens no archive here: `cargo xtask libtorch` fetches libtorch, safetensors hold tensors.",
         ))
     }
 
     /// How many files the archive holds.
-    #[expect(clippy::len_without_is_empty, reason = "torch-sys asks for the length alone")]
+    #[expect(clippy::len_without_is_empty, reason = "torch-sys and tch ask for the length alone")]
     pub fn len(&self) -> usize {
         match self.never {}
     }
