@@ -63,6 +63,7 @@ impl Card {
         for component in folder.components.values() {
             check_numbers(&file(folder, component), &component.config)?;
         }
+        check_numbers(&scheduler_file(folder), &folder.scheduler.config)?;
         let row = family.row();
         let vae = folder.component("vae")?;
         let vae_factor = factor(folder, vae)?;
@@ -162,7 +163,7 @@ fn prediction(folder: &Folder) -> Result<Prediction> {
         "v_prediction" => Ok(Prediction::Velocity),
         "sample" => Ok(Prediction::Sample),
         other => Err(Error::Json {
-            file: format!("{}: scheduler/scheduler_config.json", folder.place),
+            file: scheduler_file(folder),
             problem: format!("prediction_type '{other}' is none of epsilon, v_prediction, sample"),
         }),
     }
@@ -174,4 +175,8 @@ fn number(config: &Map<String, Value>, field: &str) -> Option<u32> {
 
 fn file(folder: &Folder, component: &Component) -> String {
     format!("{}: {}/config.json", folder.place, component.name)
+}
+
+fn scheduler_file(folder: &Folder) -> String {
+    format!("{}: scheduler/scheduler_config.json", folder.place)
 }

@@ -126,6 +126,13 @@ fn configurations_beyond_reason_are_refused() {
     insta::assert_snapshot!(error(with(unet(), "layers_per_block", json!(1_000_000_000)), vae()), @"sd15: unet/config.json: layers_per_block is 1000000000; models have 1 to 64. The file is damaged or hostile: download it again.");
     insta::assert_snapshot!(error(unet(), json!({"block_out_channels": vec![1; 33]})), @"sd15: vae/config.json: block_out_channels is not a list of 1 to 8 numbers. Download it again.");
     insta::assert_snapshot!(error(with(unet(), "sample_size", json!(8192)), vae()), @"sd15: unet/config.json: sample_size times the VAE factor of 8 is not a size from 1 to 8192 pixels. Download it again.");
+    let mut folder = folder(unet(), vae());
+    folder
+        .scheduler
+        .config
+        .insert("num_train_timesteps".to_owned(), json!(1_000_000_000));
+    let steps = Card::new("m", &folder).unwrap_err();
+    insta::assert_snapshot!(steps, @"sd15: scheduler/scheduler_config.json: num_train_timesteps is 1000000000; models have 1 to 10000. The file is damaged or hostile: download it again.");
 }
 
 #[rstest]
