@@ -43,7 +43,10 @@ impl<'a> ConfigReader<'a> {
         if range.contains(&value) {
             return Ok(value);
         }
-        Err(self.error(field, format!("{value:?} is outside {:?} to {:?}.", range.start(), range.end())))
+        Err(self.error(
+            field,
+            format!("{value:?} is outside {:?} to {:?}.", range.start(), range.end()),
+        ))
     }
 
     /// `Ok` where `part` divides `whole`; both are positive.
@@ -56,14 +59,21 @@ impl<'a> ConfigReader<'a> {
 
     /// `Error::Config` about a field.
     pub fn error(&self, field: &str, what: impl Into<String>) -> Error {
-        Error::Config { component: self.component.to_owned(), field: field.to_owned(), what: what.into() }
+        Error::Config {
+            component: self.component.to_owned(),
+            field: field.to_owned(),
+            what: what.into(),
+        }
     }
 
     fn only(&self, field: &str, found: Option<&Value>, accepted: &[Value]) -> Result<()> {
         match found {
             Some(found) if !accepted.iter().any(|value| same(value, found)) => {
                 let accepted: Vec<_> = accepted.iter().map(Value::to_string).collect();
-                Err(self.error(field, format!("{found} is not supported, only {}.", accepted.join(" or "))))
+                Err(self.error(
+                    field,
+                    format!("{found} is not supported, only {}.", accepted.join(" or ")),
+                ))
             }
             _ => Ok(()),
         }
@@ -75,7 +85,10 @@ impl<'a> ConfigReader<'a> {
             let one = Value::Object(once((field.clone(), value)).collect());
             T::deserialize(one).err().map(|error| (field, error.to_string()))
         };
-        let (field, what) = object.into_iter().find_map(alone).unwrap_or(("file".to_owned(), error.to_string()));
+        let (field, what) = object
+            .into_iter()
+            .find_map(alone)
+            .unwrap_or(("file".to_owned(), error.to_string()));
         self.error(&field, format!("{what}."))
     }
 }
@@ -132,13 +145,19 @@ mod tests {
 
     impl Default for Sample {
         fn default() -> Self {
-            Self { width: 7, heads: PerLevel::All(8) }
+            Self {
+                width: 7,
+                heads: PerLevel::All(8),
+            }
         }
     }
 
     fn read(json: &str) -> Result<Sample> {
         let scale = [json!(1)];
-        ConfigReader::new("unet").read(json.as_bytes(), &[("scale", &scale), ("kind", &[json!(null), json!("a")])])
+        ConfigReader::new("unet").read(
+            json.as_bytes(),
+            &[("scale", &scale), ("kind", &[json!(null), json!("a")])],
+        )
     }
 
     #[rstest]
@@ -151,9 +170,18 @@ mod tests {
     }
 
     #[rstest]
-    #[case("[]", "unet: config file: is not a JSON object: invalid type: sequence, expected a map at line 1 column 0.")]
-    #[case(r#"{"width": "3"}"#, r#"unet: config width: invalid type: string "3", expected i64."#)]
-    #[case(r#"{"width": 1e9}"#, "unet: config width: invalid type: floating point `1000000000.0`, expected i64.")]
+    #[case(
+        "[]",
+        "unet: config file: is not a JSON object: invalid type: sequence, expected a map at line 1 column 0."
+    )]
+    #[case(
+        r#"{"width": "3"}"#,
+        r#"unet: config width: invalid type: string "3", expected i64."#
+    )]
+    #[case(
+        r#"{"width": 1e9}"#,
+        "unet: config width: invalid type: floating point `1000000000.0`, expected i64."
+    )]
     #[case(r#"{"width": null}"#, "unet: config width: invalid type: null, expected i64.")]
     #[case(r#"{"scale": 2}"#, "unet: config scale: 2 is not supported, only 1.")]
     #[case(r#"{"kind": "b"}"#, r#"unet: config kind: "b" is not supported, only null or "a"."#)]
@@ -164,6 +192,9 @@ mod tests {
     #[test]
     fn a_huge_file_is_not_parsed() {
         let message = read(&" ".repeat(MAX_JSON + 1)).unwrap_err().to_string();
-        assert_eq!(message, "unet: config file: is 1048577 bytes, more than a config ever has.");
+        assert_eq!(
+            message,
+            "unet: config file: is 1048577 bytes, more than a config ever has."
+        );
     }
 }

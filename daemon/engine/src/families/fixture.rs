@@ -1,12 +1,16 @@
 //! What the models' tests share: fixture folders made by `tests/oracle/*.py`, and weights filled by name.
 
-use std::fmt::Write;
 use std::io::Read;
 use std::path::PathBuf;
 
-use tch::Tensor;
+use darkroom_protocol::ModelSource;
+use safetensors::tensor::TensorView;
+use safetensors::{Dtype, SafeTensors};
+use tch::{Kind, Tensor};
 
-use crate::weights::Weights;
+use crate::Cancel;
+use crate::torch::{Device, from_bytes};
+use crate::weights::{Source, Weights};
 
 /// A folder under `tests/fixtures`.
 pub struct Fixture(PathBuf);
@@ -21,17 +25,27 @@ impl Fixture {
         std::fs::read(self.0.join(format!("{name}.json"))).unwrap()
     }
 
-    /// A tensor of `expected.safetensors`.
+    /// A tensor of `expected.safetensors`, f32 or i64.
     pub fn expected(&self, key: &str) -> Tensor {
-        let tensors = Tensor::read_safetensors(self.0.join("expected.safetensors")).unwrap();
-        tensors.into_iter().find(|(name, _)| name == key).unwrap().1
+        let bytes = std::fs::read(self.0.join("expected.safetensors")).unwrap();
+        let tensors = SafeTensors::deserialize(&bytes).unwrap();
+        let tensor = tensors.tensor(key).unwrap();
+        let kind = if tensor.dtype() == Dtype::I64 {
+            Kind::Int64
+        } else {
+            Kind::Float
+        };
+        let shape: Vec<i64> = tensor.shape().iter().map(|dim| *dim as i64).collect();
+        from_bytes(tensor.data(), &shape, kind).unwrap()
     }
 
     /// The sorted lines `key dim,dim` of `NAME.txt.gz`.
     pub fn key_list(&self, name: &str) -> String {
         let packed = std::fs::read(self.0.join(format!("{name}.txt.gz"))).unwrap();
         let mut text = String::new();
-        flate2::read::GzDecoder::new(&packed[..]).read_to_string(&mut text).unwrap();
+        flate2::read::GzDecoder::new(&packed[..])
+            .read_to_string(&mut text)
+            .unwrap();
         text
     }
 }
@@ -44,24 +58,45 @@ pub fn assert_close(found: &Tensor, expected: &Tensor, bound: f64) {
     assert!(difference < bound, "differs by {difference}");
 }
 
-/// Weights filled by their names, as `tests/oracle/fill.py` does.
-pub fn random(component: &str) -> Weights {
-    Weights::random(component)
-}
-
 /// What `build` asks of its weights, as sorted lines `key dim,dim`.
 pub fn asked<T>(component: &str, build: impl FnOnce(&Weights) -> crate::Result<T>) -> String {
     let weights = Weights::recorder(component);
     drop(build(&weights).unwrap());
-    let mut lines: Vec<String> = weights.seen.lock().unwrap().iter().map(|(key, shape)| line(key, shape)).collect();
+    let line = |(key, shape): (String, Vec<i64>)| {
+        let shape: Vec<String> = shape.iter().map(i64::to_string).collect();
+        format!("{key} {}\n", shape.join(","))
+    };
+    let mut lines: Vec<String> = weights.asked().into_iter().map(line).collect();
     lines.sort();
     lines.concat()
 }
 
-fn line(key: &str, shape: &[i64]) -> String {
-    let mut line = format!("{key} ");
-    for (i, dim) in shape.iter().enumerate() {
-        write!(line, "{}{dim}", if i > 0 { "," } else { "" }).unwrap();
-    }
-    line + "\n"
+/// The random weights that `build` asks for, written to a file under other names and opened again.
+pub fn renamed<T>(
+    component: &str,
+    build: impl Fn(&Weights) -> crate::Result<T>,
+    rename: impl Fn(&str) -> String,
+) -> (tempfile::TempDir, Weights) {
+    let recorder = Weights::recorder(component);
+    drop(build(&recorder).unwrap());
+    let random = Weights::random(component);
+    let tensor = |(key, shape): (String, Vec<i64>)| {
+        let values = Vec::<f32>::try_from(random.get(&key, &shape).unwrap().flatten(0, -1)).unwrap();
+        let bytes: Vec<u8> = values.into_iter().flat_map(f32::to_le_bytes).collect();
+        (
+            rename(&key),
+            shape.into_iter().map(|dim| dim as usize).collect::<Vec<_>>(),
+            bytes,
+        )
+    };
+    let tensors: Vec<_> = recorder.asked().into_iter().map(tensor).collect();
+    let views = tensors
+        .iter()
+        .map(|(key, shape, bytes)| (key, TensorView::new(Dtype::F32, shape.clone(), bytes).unwrap()));
+    let folder = tempfile::tempdir().unwrap();
+    safetensors::serialize_to_file(views, None, &folder.path().join("model.safetensors")).unwrap();
+    let source = Source::open(&ModelSource::Folder(folder.path().display().to_string())).unwrap();
+    let files = ["model.safetensors".to_owned()];
+    let weights = Weights::open(component, &source, &files, Device::Cpu, None, Cancel::new()).unwrap();
+    (folder, weights)
 }

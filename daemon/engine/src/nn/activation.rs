@@ -49,9 +49,18 @@ mod tests {
     #[test]
     fn values_are_those_of_pytorch() {
         let x = Tensor::from_slice(&[-2f32, -0.5, 0., 1., 3.]);
-        close(&Activation::Silu.forward(&x), &[-0.238_405_84, -0.188_770_34, 0., 0.731_058_6, 2.857_722_3]);
-        close(&Activation::Gelu.forward(&x), &[-0.045_500_28, -0.154_268_77, 0., 0.841_344_7, 2.995_949_7]);
-        close(&Activation::QuickGelu.forward(&x), &[-0.064_341_374, -0.149_611_56, 0., 0.845_795_75, 2.981_928_8]);
+        close(
+            &Activation::Silu.forward(&x),
+            &[-0.238_405_84, -0.188_770_34, 0., 0.731_058_6, 2.857_722_3],
+        );
+        close(
+            &Activation::Gelu.forward(&x),
+            &[-0.045_500_28, -0.154_268_77, 0., 0.841_344_7, 2.995_949_7],
+        );
+        close(
+            &Activation::QuickGelu.forward(&x),
+            &[-0.064_341_374, -0.149_611_56, 0., 0.845_795_75, 2.981_928_8],
+        );
     }
 
     #[test]

@@ -53,7 +53,9 @@ mod tests {
     }
 
     fn lower_triangle(n: i64) -> Tensor {
-        let hidden = Tensor::ones([n, n], (Kind::Float, tch::Device::Cpu)).triu(1).to_kind(Kind::Bool);
+        let hidden = Tensor::ones([n, n], (Kind::Float, tch::Device::Cpu))
+            .triu(1)
+            .to_kind(Kind::Bool);
         Tensor::zeros([n, n], (Kind::Float, tch::Device::Cpu)).masked_fill(&hidden, f64::NEG_INFINITY)
     }
 
@@ -62,22 +64,68 @@ mod tests {
     #[case::causal(true, false)]
     #[case::upcast(false, true)]
     fn equals_the_formula(#[case] causal: bool, #[case] upcast: bool) {
-        let mut generator = Generator::seeded(1);
+        let mut generator = Generator::seeded(1).unwrap();
         let [q, k, v] = [1, 2, 3].map(|_| split_heads(&generator.randn(&[2, 7, 12]).unwrap(), 3));
         let mask = lower_triangle(7);
         let expected = by_hand(&q, &k, &v, causal.then_some(&mask));
-        let found = attention(&q, &k, &v, Attend { causal, upcast, ..Attend::default() });
+        let found = attention(
+            &q,
+            &k,
+            &v,
+            Attend {
+                causal,
+                upcast,
+                ..Attend::default()
+            },
+        );
         assert_eq!(found.size(), [2, 7, 12]);
         assert!((found - expected).abs().max().double_value(&[]) < 1e-5);
     }
 
     #[test]
     fn a_mask_hides_what_it_says() {
-        let mut generator = Generator::seeded(2);
+        let mut generator = Generator::seeded(2).unwrap();
         let [q, k, v] = [1, 2, 3].map(|_| split_heads(&generator.randn(&[1, 5, 8]).unwrap(), 2));
         let mask = lower_triangle(5);
-        let masked = attention(&q, &k, &v, Attend { mask: Some(&mask), ..Attend::default() });
-        let causal = attention(&q, &k, &v, Attend { causal: true, ..Attend::default() });
+        let masked = attention(
+            &q,
+            &k,
+            &v,
+            Attend {
+                mask: Some(&mask),
+                ..Attend::default()
+            },
+        );
+        let causal = attention(
+            &q,
+            &k,
+            &v,
+            Attend {
+                causal: true,
+                ..Attend::default()
+            },
+        );
         assert!((masked - causal).abs().max().double_value(&[]) < 1e-5);
+    }
+
+    #[test]
+    fn upcast_forms_scores_in_f32_and_keeps_the_kind() {
+        let mut generator = Generator::seeded(3).unwrap();
+        let bf16 =
+            [1, 2, 3].map(|_| split_heads(&(generator.randn(&[1, 9, 8]).unwrap() * 5), 2).to_kind(Kind::BFloat16));
+        let [q, k, v] = &bf16;
+        let upcast = attention(
+            q,
+            k,
+            v,
+            Attend {
+                upcast: true,
+                ..Attend::default()
+            },
+        );
+        let [q, k, v] = bf16.each_ref().map(|t| t.to_kind(Kind::Float));
+        let expected = attention(&q, &k, &v, Attend::default()).to_kind(Kind::BFloat16);
+        assert_eq!(upcast.kind(), Kind::BFloat16);
+        assert!(upcast.equal(&expected));
     }
 }

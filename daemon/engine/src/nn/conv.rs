@@ -26,7 +26,11 @@ impl Conv2d {
 
     /// The same weights moved over the input in steps of `stride`, with `padding` zeros on each side.
     pub fn strided(self, stride: i64, padding: i64) -> Self {
-        Self { stride, padding, ..self }
+        Self {
+            stride,
+            padding,
+            ..self
+        }
     }
 
     /// [B, inputs, H, W] → [B, outputs, H', W'].

@@ -14,12 +14,18 @@ impl Linear {
     /// Binds `weight` [outputs, inputs] and `bias` [outputs].
     pub fn new(weights: &Weights, inputs: i64, outputs: i64) -> Result<Self> {
         let bias = Some(weights.get("bias", &[outputs])?);
-        Ok(Self { bias, ..Self::without_bias(weights, inputs, outputs)? })
+        Ok(Self {
+            bias,
+            ..Self::without_bias(weights, inputs, outputs)?
+        })
     }
 
     /// Binds `weight` [outputs, inputs] alone.
     pub fn without_bias(weights: &Weights, inputs: i64, outputs: i64) -> Result<Self> {
-        Ok(Self { weight: weights.get("weight", &[outputs, inputs])?, bias: None })
+        Ok(Self {
+            weight: weights.get("weight", &[outputs, inputs])?,
+            bias: None,
+        })
     }
 
     /// [.., inputs] → [.., outputs].

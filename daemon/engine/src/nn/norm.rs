@@ -16,7 +16,12 @@ impl GroupNorm {
     /// Binds `weight` and `bias` [channels]; `groups` divides `channels`.
     pub fn new(weights: &Weights, groups: i64, channels: i64, eps: f64) -> Result<Self> {
         let [weight, bias] = scale_and_shift(weights, channels)?;
-        Ok(Self { weight, bias, groups, eps })
+        Ok(Self {
+            weight,
+            bias,
+            groups,
+            eps,
+        })
     }
 
     /// [B, channels, ..] → the same shape.

@@ -23,14 +23,26 @@ impl Timesteps {
         let ramp = Tensor::arange(half, (Kind::Float, tch::Device::Cpu)) * -MAX_PERIOD.ln();
         let exponents = ramp / (half as f64 - freq_shift);
         let frequencies = torch::to(&exponents.exp(), weights.device(), Kind::Float)?;
-        Ok(Self { frequencies, flip_sin_to_cos, odd: dim % 2 == 1 })
+        Ok(Self {
+            frequencies,
+            flip_sin_to_cos,
+            odd: dim % 2 == 1,
+        })
     }
 
     /// [1, dim] in f32. The timestep may be fractional.
     pub fn forward(&self, timestep: f64) -> Tensor {
         let angles = (&self.frequencies * timestep).unsqueeze(0);
         let (sin, cos) = (angles.sin(), angles.cos());
-        let embedding = if self.flip_sin_to_cos { Tensor::cat(&[cos, sin], -1) } else { Tensor::cat(&[sin, cos], -1) };
-        if self.odd { embedding.constant_pad_nd([0, 1]) } else { embedding }
+        let embedding = if self.flip_sin_to_cos {
+            Tensor::cat(&[cos, sin], -1)
+        } else {
+            Tensor::cat(&[sin, cos], -1)
+        };
+        if self.odd {
+            embedding.constant_pad_nd([0, 1])
+        } else {
+            embedding
+        }
     }
 }

@@ -27,7 +27,7 @@ MODELS = {
     # Everything that Stable Diffusion 2 and the smaller models do otherwise.
     "sd15-mixed": dict(
         unet=dict(in_channels=5, out_channels=3, block_out_channels=[8, 16, 24], layers_per_block=[1, 2, 1],
-                  attention_head_dim=[1, 2, 3], cross_attention_dim=10, norm_num_groups=2, norm_eps=1e-4,
+                  attention_head_dim=[1, 2, 3], cross_attention_dim=10, norm_num_groups=2, norm_eps=0.05,
                   down_block_types=[DOWN, CROSS_DOWN, CROSS_DOWN], up_block_types=[CROSS_UP, CROSS_UP, UP],
                   transformer_layers_per_block=[1, 2, 3], use_linear_projection=True, upcast_attention=True, flip_sin_to_cos=False,
                   freq_shift=1, downsample_padding=0, conv_in_kernel=5, conv_out_kernel=1, sample_size=[8, 12]),
@@ -52,6 +52,13 @@ def main():
             key = "x".join(map(str, shape))
             out[f"latents.{key}"] = randn(2, channels, *shape)
             out[f"unet.{key}"] = unet(out[f"latents.{key}"], torch.tensor(timestep), out["prompt"]).sample
+        # Small inputs, so that what is added to variances shows.
+        out["block"] = 0.003 * randn(2, unet.config.block_out_channels[-1], 5, 3)
+        out["temb"] = 0.003 * randn(2, unet.config.block_out_channels[0] * 4)
+        out["resnet"] = unet.mid_block.resnets[0](out["block"], out["temb"])
+        out["attention"] = unet.mid_block.attentions[0](out["block"], out["prompt"]).sample
+        out["vae_block"] = 0.003 * randn(2, vae.config.block_out_channels[-1], 5, 3)
+        out["vae_middle"] = vae.decoder.mid_block(out["vae_block"])
         out["z"] = randn(2, vae.config.latent_channels, 5, 3)
         out["decoded"] = vae.decode(out["z"]).sample
         out["picture"] = randn(2, 3, 40, 24)
@@ -60,7 +67,8 @@ def main():
         folder = FIXTURES / name
         folder.mkdir(parents=True, exist_ok=True)
         for part, model in (("unet", unet), ("vae", vae)):
-            (folder / f"{part}.json").write_text(json.dumps(dict(model.config), sort_keys=True, indent=1, default=list) + "\n")
+            config = {k: v for k, v in model.config.items() if k != "_use_default_values"}
+            (folder / f"{part}.json").write_text(json.dumps(config, sort_keys=True, indent=1) + "\n")
         save_file({k: v.contiguous() for k, v in out.items()}, folder / "expected.safetensors")
         for key, value in out.items():
             print(f"{name:12} {key:16} {tuple(value.shape)} mean|x| {value.abs().mean():.4f} max {value.abs().max():.3f}")

@@ -24,7 +24,8 @@ def main():
         text = CLIPTextModel(CLIPTextConfig(hidden_size=768, intermediate_size=3072, num_attention_heads=12, num_hidden_layers=12))
     for name, model, prefix in (("unet", unet, ""), ("vae", vae, ""), ("text_encoder", text, "text_model.")):
         config = model.config.to_dict() if name == "text_encoder" else dict(model.config)
-        (FOLDER / f"{name}.json").write_text(json.dumps(config, sort_keys=True, default=list) + "\n")
+        config.pop("_use_default_values", None)
+        (FOLDER / f"{name}.json").write_text(json.dumps(config, sort_keys=True) + "\n")
         lines = [f"{prefix}{key} {','.join(map(str, value.shape))}" for key, value in model.named_parameters()]
         with open(FOLDER / f"{name}.txt.gz", "wb") as f:
             f.write(gzip.compress(("\n".join(sorted(lines)) + "\n").encode(), 9, mtime=0))

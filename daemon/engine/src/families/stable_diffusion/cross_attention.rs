@@ -36,7 +36,10 @@ impl CrossAttention {
         let query = split_heads(&self.to_q.forward(hidden_states), self.heads);
         let key = split_heads(&self.to_k.forward(context), self.heads);
         let value = split_heads(&self.to_v.forward(context), self.heads);
-        let attend = Attend { upcast: self.upcast, ..Attend::default() };
+        let attend = Attend {
+            upcast: self.upcast,
+            ..Attend::default()
+        };
         self.to_out.forward(&attention(&query, &key, &value, attend))
     }
 }

@@ -26,11 +26,18 @@ impl DownBlock2D {
             ResnetBlock2D::new(&weights.pp("resnets").pp(j), level.resnet, inputs, level.channels)
         };
         let attention = |j: i64| Transformer2DModel::new(&weights.pp("attentions").pp(j), &level.transformer);
-        let downsampler =
-            || Downsample2D::new(&weights.pp("downsamplers").pp(0), level.channels, config.downsample_padding);
+        let downsampler = || {
+            Downsample2D::new(
+                &weights.pp("downsamplers").pp(0),
+                level.channels,
+                config.downsample_padding,
+            )
+        };
         Ok(Self {
             resnets: (0..level.layers).map(resnet).collect::<Result<_>>()?,
-            attentions: (0..if level.down_attends { level.layers } else { 0 }).map(attention).collect::<Result<_>>()?,
+            attentions: (0..if level.down_attends { level.layers } else { 0 })
+                .map(attention)
+                .collect::<Result<_>>()?,
             downsamplers: (index + 1 < levels.len()).then(downsampler).transpose()?,
         })
     }

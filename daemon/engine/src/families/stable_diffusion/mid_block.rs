@@ -18,7 +18,12 @@ impl UNetMidBlock2DCrossAttn {
     /// Built with the dimensions of the coarsest level.
     pub fn new(weights: &Weights, level: &Level) -> Result<Self> {
         let resnet = |j: i64| {
-            ResnetBlock2D::new(&weights.pp("resnets").pp(j), level.resnet, level.channels, level.channels)
+            ResnetBlock2D::new(
+                &weights.pp("resnets").pp(j),
+                level.resnet,
+                level.channels,
+                level.channels,
+            )
         };
         Ok(Self {
             resnets: [resnet(0)?, resnet(1)?],
@@ -30,7 +35,9 @@ impl UNetMidBlock2DCrossAttn {
     pub fn forward(&self, hidden_states: &Tensor, cond: &Conditions) -> Result<Tensor> {
         cond.cancel.check()?;
         let hidden_states = self.resnets[0].forward(hidden_states, Some(cond.temb));
-        let hidden_states = self.attentions.forward(&hidden_states, cond.encoder_hidden_states, cond.cancel)?;
+        let hidden_states = self
+            .attentions
+            .forward(&hidden_states, cond.encoder_hidden_states, cond.cancel)?;
         Ok(self.resnets[1].forward(&hidden_states, Some(cond.temb)))
     }
 }

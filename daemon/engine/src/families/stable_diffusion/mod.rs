@@ -23,5 +23,7 @@ pub use unet_config::UNetConfig;
 pub use vae::AutoencoderKl;
 pub use vae_config::VaeConfig;
 
+#[cfg(all(test, feature = "embedded-model"))]
+mod emoji_tests;
 #[cfg(test)]
 mod tests;

@@ -16,12 +16,19 @@ impl Downsample2D {
     /// `padding` is 1, or 0 for zeros at the bottom and right only.
     pub fn new(weights: &Weights, channels: i64, padding: i64) -> Result<Self> {
         let conv = Conv2d::new(&weights.pp("conv"), channels, channels, 3)?.strided(2, padding);
-        Ok(Self { conv, asymmetric: padding == 0 })
+        Ok(Self {
+            conv,
+            asymmetric: padding == 0,
+        })
     }
 
     /// [B, C, H, W] → [B, C, H/2, W/2].
     pub fn forward(&self, x: &Tensor) -> Tensor {
-        if self.asymmetric { self.conv.forward(&x.constant_pad_nd([0, 1, 0, 1])) } else { self.conv.forward(x) }
+        if self.asymmetric {
+            self.conv.forward(&x.constant_pad_nd([0, 1, 0, 1]))
+        } else {
+            self.conv.forward(x)
+        }
     }
 }
 
@@ -34,7 +41,9 @@ pub struct Upsample2D {
 impl Upsample2D {
     /// Binds `conv`.
     pub fn new(weights: &Weights, channels: i64) -> Result<Self> {
-        Ok(Self { conv: Conv2d::new(&weights.pp("conv"), channels, channels, 3)? })
+        Ok(Self {
+            conv: Conv2d::new(&weights.pp("conv"), channels, channels, 3)?,
+        })
     }
 
     /// [B, C, h, w] → [B, C, H, W] where `size` is [H, W].

@@ -1,17 +1,29 @@
 use rstest::rstest;
 use tch::{Kind, Tensor};
 
+use super::resnet::ResnetBlock2D;
+use super::transformer_2d::Transformer2DModel;
+use super::vae_mid_block::UNetMidBlock2D;
 use super::*;
-use crate::families::fixture::{Fixture, asked, assert_close, random};
+use crate::families::fixture::{Fixture, asked, assert_close, renamed};
 use crate::text::clip::{ClipTextConfig, ClipTextModel};
+use crate::weights::Weights;
 use crate::{Cancel, Error};
 
 fn unet(fixture: &Fixture) -> UNet2DConditionModel {
-    UNet2DConditionModel::new(&random("unet"), &UNetConfig::from_json(&fixture.json("unet")).unwrap()).unwrap()
+    UNet2DConditionModel::new(
+        &Weights::random("unet"),
+        &UNetConfig::from_json(&fixture.json("unet")).unwrap(),
+    )
+    .unwrap()
 }
 
 fn vae(fixture: &Fixture) -> AutoencoderKl {
-    AutoencoderKl::new(&random("vae"), &VaeConfig::from_json(&fixture.json("vae")).unwrap()).unwrap()
+    AutoencoderKl::new(
+        &Weights::random("vae"),
+        &VaeConfig::from_json(&fixture.json("vae")).unwrap(),
+    )
+    .unwrap()
 }
 
 #[rstest]
@@ -22,12 +34,53 @@ fn unet_equals_diffusers(
     let fixture = Fixture::open(folder);
     let latents = fixture.expected(&format!("latents.{size}"));
     let model = unet(&fixture);
-    let output = model.forward(&latents, timestep, &fixture.expected("prompt"), &Cancel::new()).unwrap();
+    let output = model
+        .forward(&latents, timestep, &fixture.expected("prompt"), &Cancel::new())
+        .unwrap();
     assert_close(&output, &fixture.expected(&format!("unet.{size}")), 1e-4);
 
     let one = |t: &Tensor| t.narrow(0, 1, 1);
-    let alone = model.forward(&one(&latents), timestep, &one(&fixture.expected("prompt")), &Cancel::new()).unwrap();
+    let alone = model
+        .forward(
+            &one(&latents),
+            timestep,
+            &one(&fixture.expected("prompt")),
+            &Cancel::new(),
+        )
+        .unwrap();
     assert_close(&alone, &one(&output), 1e-5);
+}
+
+#[rstest]
+fn unet_blocks_equal_diffusers(#[values("sd15", "sd15-mixed")] folder: &str) {
+    let fixture = Fixture::open(folder);
+    let level = *UNetConfig::from_json(&fixture.json("unet"))
+        .unwrap()
+        .levels()
+        .unwrap()
+        .last()
+        .unwrap();
+    let middle = Weights::random("unet").pp("mid_block");
+    let input = fixture.expected("block");
+
+    let resnet = ResnetBlock2D::new(&middle.pp("resnets.0"), level.resnet, level.channels, level.channels).unwrap();
+    let output = resnet.forward(&input, Some(&fixture.expected("temb")));
+    assert_close(&output, &fixture.expected("resnet"), 1e-5);
+
+    let attention = Transformer2DModel::new(&middle.pp("attentions.0"), &level.transformer).unwrap();
+    let output = attention
+        .forward(&input, &fixture.expected("prompt"), &Cancel::new())
+        .unwrap();
+    assert_close(&output, &fixture.expected("attention"), 1e-5);
+}
+
+#[rstest]
+fn vae_middle_equals_diffusers(#[values("sd15", "sd15-mixed")] folder: &str) {
+    let fixture = Fixture::open(folder);
+    let config = VaeConfig::from_json(&fixture.json("vae")).unwrap();
+    let middle = UNetMidBlock2D::new(&Weights::random("vae").pp("decoder.mid_block"), &config).unwrap();
+    let output = middle.forward(&fixture.expected("vae_block"), &Cancel::new()).unwrap();
+    assert_close(&output, &fixture.expected("vae_middle"), 1e-5);
 }
 
 #[rstest]
@@ -39,6 +92,26 @@ fn vae_equals_diffusers(#[values("sd15", "sd15-mixed")] folder: &str) {
     let (mean, logvar) = model.encode(&fixture.expected("picture"), &Cancel::new()).unwrap();
     assert_close(&mean, &fixture.expected("mean"), 1e-4);
     assert_close(&logvar, &fixture.expected("logvar"), 1e-4);
+}
+
+#[test]
+fn vae_attention_may_have_its_names_of_2022() {
+    let fixture = Fixture::open("sd15");
+    let config = VaeConfig::from_json(&fixture.json("vae")).unwrap();
+    let build = |weights: &Weights| AutoencoderKl::new(weights, &config);
+    let old = [
+        (".to_q.", ".query."),
+        (".to_k.", ".key."),
+        (".to_v.", ".value."),
+        (".to_out.0.", ".proj_attn."),
+    ];
+    let rename = |key: &str| old.iter().fold(key.to_owned(), |key, (new, old)| key.replace(new, old));
+    let (_folder, weights) = renamed("vae", build, rename);
+    let decoded = build(&weights)
+        .unwrap()
+        .decode(&fixture.expected("z"), &Cancel::new())
+        .unwrap();
+    assert_close(&decoded, &fixture.expected("decoded"), 1e-4);
 }
 
 #[test]
@@ -56,7 +129,10 @@ fn scale_and_unscale_are_those_of_diffusers_pipelines() {
 fn sizes_come_from_the_configs(#[case] folder: &str, #[case] factor: i64, #[case] latents: Option<[i64; 2]>) {
     let fixture = Fixture::open(folder);
     assert_eq!(VaeConfig::from_json(&fixture.json("vae")).unwrap().factor(), factor);
-    assert_eq!(UNetConfig::from_json(&fixture.json("unet")).unwrap().sample_size(), latents);
+    assert_eq!(
+        UNetConfig::from_json(&fixture.json("unet")).unwrap().sample_size(),
+        latents
+    );
 }
 
 #[test]
@@ -84,7 +160,10 @@ fn inputs_of_another_model_are_refused() {
     let model = unet(&Fixture::open("sd15"));
     let zeros = |size: &[i64]| Tensor::zeros(size, (Kind::Float, tch::Device::Cpu));
     let run = |latents: &[i64], prompt: &[i64]| {
-        model.forward(&zeros(latents), 1.0, &zeros(prompt), &Cancel::new()).unwrap_err().to_string()
+        model
+            .forward(&zeros(latents), 1.0, &zeros(prompt), &Cancel::new())
+            .unwrap_err()
+            .to_string()
     };
     assert_eq!(
         run(&[1, 9, 8, 8], &[1, 7, 12]),
@@ -102,38 +181,91 @@ fn a_cancel_ends_each_pass() {
     let cancel = Cancel::new();
     cancel.raise();
     let cancelled = |result: crate::Result<Tensor>| assert!(matches!(result, Err(Error::Cancelled)));
-    cancelled(unet(&fixture).forward(&fixture.expected("latents.8x8"), 1.0, &fixture.expected("prompt"), &cancel));
+    cancelled(unet(&fixture).forward(
+        &fixture.expected("latents.8x8"),
+        1.0,
+        &fixture.expected("prompt"),
+        &cancel,
+    ));
     let vae = vae(&fixture);
     cancelled(vae.decode(&fixture.expected("z"), &cancel));
     cancelled(vae.encode(&fixture.expected("picture"), &cancel).map(|(mean, _)| mean));
 }
 
 #[rstest]
-#[case(r#"{"layers_per_block": 1000000000}"#, "layers_per_block: 1000000000 is outside 1 to 32.")]
+#[case(
+    r#"{"layers_per_block": 1000000000}"#,
+    "layers_per_block: 1000000000 is outside 1 to 32."
+)]
 #[case(r#"{"layers_per_block": -1}"#, "layers_per_block: -1 is outside 1 to 32.")]
-#[case(r#"{"layers_per_block": [2, 2]}"#, "layers_per_block: must have 4 entries, as many as block_out_channels.")]
-#[case(r#"{"transformer_layers_per_block": 1000000000}"#, "transformer_layers_per_block: 1000000000 is outside 1 to 64.")]
+#[case(
+    r#"{"layers_per_block": [2, 2]}"#,
+    "layers_per_block: must have 4 entries, as many as block_out_channels."
+)]
+#[case(
+    r#"{"transformer_layers_per_block": 1000000000}"#,
+    "transformer_layers_per_block: 1000000000 is outside 1 to 64."
+)]
 #[case(r#"{"block_out_channels": []}"#, "block_out_channels: 0 is outside 1 to 8.")]
-#[case(r#"{"block_out_channels": [0, 1, 2, 3]}"#, "block_out_channels: 0 is outside 4 to 16384.")]
-#[case(r#"{"block_out_channels": [320, 640, 1280, 9000000000]}"#, "block_out_channels: 9000000000 is outside 1 to 16384.")]
-#[case(r#"{"block_out_channels": [320, 640, 1280]}"#, "down_block_types: must have 3 entries, as many as block_out_channels.")]
-#[case(r#"{"attention_head_dim": 7}"#, "attention_head_dim: 7 does not divide 320 channels.")]
+#[case(
+    r#"{"block_out_channels": [0, 1, 2, 3]}"#,
+    "block_out_channels: 0 is outside 4 to 16384."
+)]
+#[case(
+    r#"{"block_out_channels": [320, 640, 1280, 9000000000]}"#,
+    "block_out_channels: 9000000000 is outside 1 to 16384."
+)]
+#[case(
+    r#"{"block_out_channels": [320, 640, 1280]}"#,
+    "down_block_types: must have 3 entries, as many as block_out_channels."
+)]
+#[case(
+    r#"{"attention_head_dim": 7}"#,
+    "attention_head_dim: 7 does not divide 320 channels."
+)]
 #[case(r#"{"attention_head_dim": 0}"#, "attention_head_dim: 0 is outside 1 to 1024.")]
 #[case(r#"{"norm_num_groups": 33}"#, "norm_num_groups: 33 does not divide 320 channels.")]
 #[case(r#"{"norm_num_groups": 0}"#, "norm_num_groups: 0 does not divide 320 channels.")]
 #[case(r#"{"norm_num_groups": null}"#, "norm_num_groups: invalid type: null, expected i64.")]
 #[case(r#"{"norm_eps": -1}"#, "norm_eps: -1.0 is outside 1e-12 to 1.0.")]
 #[case(r#"{"in_channels": 0}"#, "in_channels: 0 is outside 1 to 256.")]
-#[case(r#"{"cross_attention_dim": 99999}"#, "cross_attention_dim: 99999 is outside 1 to 16384.")]
-#[case(r#"{"conv_in_kernel": 4}"#, "conv_in_kernel: 4 is even; only odd kernels keep the size.")]
-#[case(r#"{"sample_size": [1, 2, 3]}"#, "sample_size: must be one number or [height, width].")]
+#[case(
+    r#"{"cross_attention_dim": 99999}"#,
+    "cross_attention_dim: 99999 is outside 1 to 16384."
+)]
+#[case(
+    r#"{"conv_in_kernel": 4}"#,
+    "conv_in_kernel: 4 is even; only odd kernels keep the size."
+)]
+#[case(
+    r#"{"sample_size": [1, 2, 3]}"#,
+    "sample_size: must be one number or [height, width]."
+)]
 #[case(r#"{"sample_size": 0}"#, "sample_size: 0 is outside 1 to 8192.")]
-#[case(r#"{"class_embed_type": "timestep"}"#, r#"class_embed_type: "timestep" is not supported, only null."#)]
-#[case(r#"{"addition_embed_type": "text_time"}"#, r#"addition_embed_type: "text_time" is not supported, only null."#)]
-#[case(r#"{"resnet_time_scale_shift": "scale_shift"}"#, r#"resnet_time_scale_shift: "scale_shift" is not supported, only "default"."#)]
-#[case(r#"{"dual_cross_attention": true}"#, "dual_cross_attention: true is not supported, only false.")]
-#[case(r#"{"mid_block_type": null}"#, r#"mid_block_type: null is not supported, only "UNetMidBlock2DCrossAttn"."#)]
-#[case(r#"{"act_fn": "gelu"}"#, r#"act_fn: "gelu" is not supported, only "silu" or "swish"."#)]
+#[case(
+    r#"{"class_embed_type": "timestep"}"#,
+    r#"class_embed_type: "timestep" is not supported, only null."#
+)]
+#[case(
+    r#"{"addition_embed_type": "text_time"}"#,
+    r#"addition_embed_type: "text_time" is not supported, only null."#
+)]
+#[case(
+    r#"{"resnet_time_scale_shift": "scale_shift"}"#,
+    r#"resnet_time_scale_shift: "scale_shift" is not supported, only "default"."#
+)]
+#[case(
+    r#"{"dual_cross_attention": true}"#,
+    "dual_cross_attention: true is not supported, only false."
+)]
+#[case(
+    r#"{"mid_block_type": null}"#,
+    r#"mid_block_type: null is not supported, only "UNetMidBlock2DCrossAttn"."#
+)]
+#[case(
+    r#"{"act_fn": "gelu"}"#,
+    r#"act_fn: "gelu" is not supported, only "silu" or "swish"."#
+)]
 #[case(
     r#"{"down_block_types": ["AttnDownBlock2D"]}"#,
     "down_block_types: unknown variant `AttnDownBlock2D`, expected one of `CrossAttnDownBlock2D`, `DownBlock2D`, \
@@ -153,10 +285,16 @@ fn bad_unet_configs_are_named(#[case] json: &str, #[case] message: &str) {
 }
 
 #[rstest]
-#[case(r#"{"layers_per_block": 1000000000}"#, "layers_per_block: 1000000000 is outside 1 to 32.")]
+#[case(
+    r#"{"layers_per_block": 1000000000}"#,
+    "layers_per_block: 1000000000 is outside 1 to 32."
+)]
 #[case(r#"{"block_out_channels": []}"#, "block_out_channels: 0 is outside 1 to 8.")]
 #[case(r#"{"block_out_channels": [0]}"#, "block_out_channels: 0 is outside 1 to 16384.")]
-#[case(r#"{"block_out_channels": [64, 64]}"#, "down_block_types: must have 2 entries, as many as block_out_channels.")]
+#[case(
+    r#"{"block_out_channels": [64, 64]}"#,
+    "down_block_types: must have 2 entries, as many as block_out_channels."
+)]
 #[case(r#"{"norm_num_groups": 48}"#, "norm_num_groups: 48 does not divide 64 channels.")]
 #[case(r#"{"latent_channels": 0}"#, "latent_channels: 0 is outside 1 to 256.")]
 #[case(r#"{"scaling_factor": 0}"#, "scaling_factor: 0.0 is outside 1e-6 to 1000000.0.")]

@@ -48,21 +48,33 @@ impl UNet2DConditionModel {
         let temb_channels = config.time_embed_dim();
         let (down, up) = (weights.pp("down_blocks"), weights.pp("up_blocks"));
         Ok(Self {
-            conv_in: Conv2d::new(&weights.pp("conv_in"), config.in_channels, first.channels, config.conv_in_kernel)?,
+            conv_in: Conv2d::new(
+                &weights.pp("conv_in"),
+                config.in_channels,
+                first.channels,
+                config.conv_in_kernel,
+            )?,
             time_proj: Timesteps::new(weights, first.channels, config.flip_sin_to_cos, freq_shift)?,
             time_embedding: TimestepEmbedding::new(&weights.pp("time_embedding"), first.channels, temb_channels)?,
             down_blocks: (0..levels.len())
                 .map(|i| DownBlock2D::new(&down.pp(i), config, &levels, i))
                 .collect::<Result<_>>()?,
             mid_block: UNetMidBlock2DCrossAttn::new(&weights.pp("mid_block"), last)?,
-            up_blocks: (0..levels.len()).map(|i| UpBlock2D::new(&up.pp(i), &levels, i)).collect::<Result<_>>()?,
+            up_blocks: (0..levels.len())
+                .map(|i| UpBlock2D::new(&up.pp(i), &levels, i))
+                .collect::<Result<_>>()?,
             conv_norm_out: GroupNorm::new(
                 &weights.pp("conv_norm_out"),
                 config.norm_num_groups,
                 first.channels,
                 config.norm_eps,
             )?,
-            conv_out: Conv2d::new(&weights.pp("conv_out"), first.channels, config.out_channels, config.conv_out_kernel)?,
+            conv_out: Conv2d::new(
+                &weights.pp("conv_out"),
+                first.channels,
+                config.out_channels,
+                config.conv_out_kernel,
+            )?,
             config: config.clone(),
         })
     }
@@ -85,7 +97,11 @@ impl UNet2DConditionModel {
     ) -> Result<Tensor> {
         self.check(sample, encoder_hidden_states)?;
         let temb = self.time_embedding.forward(&self.time_proj.forward(timestep));
-        let cond = Conditions { temb: &temb, encoder_hidden_states, cancel };
+        let cond = Conditions {
+            temb: &temb,
+            encoder_hidden_states,
+            cancel,
+        };
 
         let mut hidden_states = self.conv_in.forward(sample);
         let mut skips = vec![hidden_states.shallow_clone()];
@@ -96,18 +112,30 @@ impl UNet2DConditionModel {
         for block in &self.up_blocks {
             hidden_states = block.forward(hidden_states, &cond, &mut skips)?;
         }
-        Ok(self.conv_out.forward(&silu(&self.conv_norm_out.forward(&hidden_states))))
+        Ok(self
+            .conv_out
+            .forward(&silu(&self.conv_norm_out.forward(&hidden_states))))
     }
 
     fn check(&self, sample: &Tensor, encoder_hidden_states: &Tensor) -> Result<()> {
         let channels = sample.size().get(1).copied();
         let width = encoder_hidden_states.size().get(2).copied();
         let mismatch = |field: &str, what: String| {
-            Err(Error::Config { component: "unet".to_owned(), field: field.to_owned(), what })
+            Err(Error::Config {
+                component: "unet".to_owned(),
+                field: field.to_owned(),
+                what,
+            })
         };
         if channels != Some(self.config.in_channels) {
             let takes = self.config.in_channels;
-            return mismatch("in_channels", format!("is {takes}, the latents are {:?}: another kind of model.", sample.size()));
+            return mismatch(
+                "in_channels",
+                format!(
+                    "is {takes}, the latents are {:?}: another kind of model.",
+                    sample.size()
+                ),
+            );
         }
         if width != Some(self.config.cross_attention_dim) {
             let takes = self.config.cross_attention_dim;

@@ -97,7 +97,12 @@ impl Default for UNetConfig {
             out_channels: 4,
             flip_sin_to_cos: true,
             freq_shift: 0,
-            down_block_types: vec![CrossAttnDownBlock2D, CrossAttnDownBlock2D, CrossAttnDownBlock2D, DownBlock2D],
+            down_block_types: vec![
+                CrossAttnDownBlock2D,
+                CrossAttnDownBlock2D,
+                CrossAttnDownBlock2D,
+                DownBlock2D,
+            ],
             up_block_types: vec![UpBlock2D, CrossAttnUpBlock2D, CrossAttnUpBlock2D, CrossAttnUpBlock2D],
             block_out_channels: vec![320, 640, 1280, 1280],
             layers_per_block: PerLevel::All(2),
@@ -158,12 +163,23 @@ impl UNetConfig {
         fits("down_block_types", self.down_block_types.len() == levels)?;
         fits("up_block_types", self.up_block_types.len() == levels)?;
         fits("layers_per_block", self.layers_per_block.fits(levels))?;
-        fits("transformer_layers_per_block", self.transformer_layers_per_block.fits(levels))?;
+        fits(
+            "transformer_layers_per_block",
+            self.transformer_layers_per_block.fits(levels),
+        )?;
         fits("attention_head_dim", self.attention_head_dim.fits(levels))?;
-        if self.down_block_types.iter().any(|b| matches!(b, CrossAttnUpBlock2D | UpBlock2D)) {
+        if self
+            .down_block_types
+            .iter()
+            .any(|b| matches!(b, CrossAttnUpBlock2D | UpBlock2D))
+        {
             return Err(CONFIG.error("down_block_types", "names a block of the way up."));
         }
-        if self.up_block_types.iter().any(|b| matches!(b, CrossAttnDownBlock2D | DownBlock2D)) {
+        if self
+            .up_block_types
+            .iter()
+            .any(|b| matches!(b, CrossAttnDownBlock2D | DownBlock2D))
+        {
             return Err(CONFIG.error("up_block_types", "names a block of the way down."));
         }
         if self.sample_size.as_ref().is_some_and(|size| !size.fits(2)) {
@@ -182,7 +198,10 @@ impl UNetConfig {
         CONFIG.within("downsample_padding", self.downsample_padding, 0..=1)?;
         CONFIG.within("norm_eps", self.norm_eps, 1e-12..=1.0)?;
         CONFIG.within("cross_attention_dim", self.cross_attention_dim, CHANNELS)?;
-        for (field, kernel) in [("conv_in_kernel", self.conv_in_kernel), ("conv_out_kernel", self.conv_out_kernel)] {
+        for (field, kernel) in [
+            ("conv_in_kernel", self.conv_in_kernel),
+            ("conv_out_kernel", self.conv_out_kernel),
+        ] {
             CONFIG.within(field, kernel, 1..=15)?;
             if kernel % 2 == 0 {
                 return Err(CONFIG.error(field, format!("{kernel} is even; only odd kernels keep the size.")));
@@ -213,7 +232,11 @@ impl UNetConfig {
             layers,
             down_attends,
             up_attends,
-            resnet: ResnetDims { groups: self.norm_num_groups, eps: self.norm_eps, temb_channels },
+            resnet: ResnetDims {
+                groups: self.norm_num_groups,
+                eps: self.norm_eps,
+                temb_channels,
+            },
             transformer: TransformerDims {
                 channels,
                 layers: transformer_layers,

@@ -26,14 +26,23 @@ impl UpBlock2D {
         let resnet = |j: i64| {
             let inputs = if j == 0 { below } else { level.channels };
             let skip = if j == level.layers { beside } else { level.channels };
-            ResnetBlock2D::new(&weights.pp("resnets").pp(j), level.resnet, inputs + skip, level.channels)
+            ResnetBlock2D::new(
+                &weights.pp("resnets").pp(j),
+                level.resnet,
+                inputs + skip,
+                level.channels,
+            )
         };
         let attention = |j: i64| Transformer2DModel::new(&weights.pp("attentions").pp(j), &level.transformer);
         let layers = level.layers + 1;
         Ok(Self {
             resnets: (0..layers).map(resnet).collect::<Result<_>>()?,
-            attentions: (0..if level.up_attends { layers } else { 0 }).map(attention).collect::<Result<_>>()?,
-            upsamplers: (at > 0).then(|| Upsample2D::new(&weights.pp("upsamplers").pp(0), level.channels)).transpose()?,
+            attentions: (0..if level.up_attends { layers } else { 0 })
+                .map(attention)
+                .collect::<Result<_>>()?,
+            upsamplers: (at > 0)
+                .then(|| Upsample2D::new(&weights.pp("upsamplers").pp(0), level.channels))
+                .transpose()?,
         })
     }
 

@@ -46,7 +46,10 @@ impl AutoencoderKl {
             moments = conv.forward(&moments);
         }
         let latents = self.config.latent_channels;
-        Ok((moments.narrow(1, 0, latents), moments.narrow(1, latents, latents).clamp(-30.0, 20.0)))
+        Ok((
+            moments.narrow(1, 0, latents),
+            moments.narrow(1, latents, latents).clamp(-30.0, 20.0),
+        ))
     }
 
     /// The picture [B, out_channels, factor·h, factor·w], about −1..1, of `z` [B, latent_channels, h, w]: a denoiser's latents

@@ -71,7 +71,11 @@ impl VaeConfig {
     pub fn from_json(json: &[u8]) -> Result<Self> {
         let silu = [json!("silu"), json!("swish")];
         let null = [Value::Null];
-        let accepted = [("act_fn", &silu[..]), ("latents_mean", &null[..]), ("latents_std", &null[..])];
+        let accepted = [
+            ("act_fn", &silu[..]),
+            ("latents_mean", &null[..]),
+            ("latents_std", &null[..]),
+        ];
         let config: Self = CONFIG.read(json, &accepted)?;
         config.check()?;
         Ok(config)
@@ -112,7 +116,11 @@ impl VaeConfig {
     }
 
     pub(super) fn resnet(&self) -> ResnetDims {
-        ResnetDims { groups: self.norm_num_groups, eps: EPS, temb_channels: None }
+        ResnetDims {
+            groups: self.norm_num_groups,
+            eps: EPS,
+            temb_channels: None,
+        }
     }
 
     pub(super) fn finest(&self) -> i64 {

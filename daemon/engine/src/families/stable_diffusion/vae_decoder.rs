@@ -48,7 +48,9 @@ impl Decoder {
         for block in &self.up_blocks {
             hidden_states = block.forward(hidden_states, cancel)?;
         }
-        Ok(self.conv_out.forward(&silu(&self.conv_norm_out.forward(&hidden_states))))
+        Ok(self
+            .conv_out
+            .forward(&silu(&self.conv_norm_out.forward(&hidden_states))))
     }
 }
 

@@ -47,7 +47,9 @@ impl Encoder {
             hidden_states = block.forward(hidden_states, cancel)?;
         }
         hidden_states = self.mid_block.forward(&hidden_states, cancel)?;
-        Ok(self.conv_out.forward(&silu(&self.conv_norm_out.forward(&hidden_states))))
+        Ok(self
+            .conv_out
+            .forward(&silu(&self.conv_norm_out.forward(&hidden_states))))
     }
 }
 

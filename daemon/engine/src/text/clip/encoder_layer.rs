@@ -62,9 +62,17 @@ impl SelfAttention {
     }
 
     fn forward(&self, hidden_states: &Tensor) -> Tensor {
-        let [query, key, value] =
-            [&self.q_proj, &self.k_proj, &self.v_proj].map(|proj| split_heads(&proj.forward(hidden_states), self.heads));
-        self.out_proj.forward(&attention(&query, &key, &value, Attend { causal: true, ..Attend::default() }))
+        let [query, key, value] = [&self.q_proj, &self.k_proj, &self.v_proj]
+            .map(|proj| split_heads(&proj.forward(hidden_states), self.heads));
+        self.out_proj.forward(&attention(
+            &query,
+            &key,
+            &value,
+            Attend {
+                causal: true,
+                ..Attend::default()
+            },
+        ))
     }
 }
 
@@ -78,6 +86,7 @@ impl Mlp {
     }
 
     fn forward(&self, hidden_states: &Tensor) -> Tensor {
-        self.fc2.forward(&self.activation.forward(&self.fc1.forward(hidden_states)))
+        self.fc2
+            .forward(&self.activation.forward(&self.fc1.forward(hidden_states)))
     }
 }

@@ -39,7 +39,11 @@ pub struct ClipOutput {
 impl Default for ClipSelect {
     /// What Stable Diffusion 1 conditions on: the last layer, normalised.
     fn default() -> Self {
-        Self { skip_layers: 0, final_layer_norm: true, pooled: false }
+        Self {
+            skip_layers: 0,
+            final_layer_norm: true,
+            pooled: false,
+        }
     }
 }
 
@@ -49,7 +53,11 @@ impl ClipTextModel {
         config.check()?;
         let bare = weights.contains("embeddings.token_embedding.weight")
             && !weights.contains("text_model.embeddings.token_embedding.weight");
-        let model = if bare { weights.clone() } else { weights.pp("text_model") };
+        let model = if bare {
+            weights.clone()
+        } else {
+            weights.pp("text_model")
+        };
         let embeddings = model.pp("embeddings");
         let layers = model.pp("encoder").pp("layers");
         let hidden = config.hidden_size;
@@ -91,7 +99,11 @@ impl ClipTextModel {
         }
         let pooled = select.pooled.then(|| self.pool(&hidden_states, input_ids));
         let selected = selected.unwrap_or(hidden_states);
-        let hidden_states = if select.final_layer_norm { self.final_layer_norm.forward(&selected) } else { selected };
+        let hidden_states = if select.final_layer_norm {
+            self.final_layer_norm.forward(&selected)
+        } else {
+            selected
+        };
         Ok(ClipOutput { hidden_states, pooled })
     }
 
@@ -102,22 +114,35 @@ impl ClipTextModel {
             eos => input_ids.eq(eos).to_kind(Kind::Int64),
         };
         let at = Vec::<i64>::try_from(marks.argmax(-1, false)).unwrap_or_default();
-        let rows: Vec<Tensor> = (0..).zip(at).map(|(row, position)| last.get(row).get(position)).collect();
+        let rows: Vec<Tensor> = (0..)
+            .zip(at)
+            .map(|(row, position)| last.get(row).get(position))
+            .collect();
         self.final_layer_norm.forward(&Tensor::stack(&rows, 0))
     }
 
     /// How many layers are to run for the selected state.
     fn check(&self, length: i64, skip_layers: usize) -> Result<usize> {
         let error = |field: &str, what: String| {
-            Err(Error::Config { component: "text_encoder".to_owned(), field: field.to_owned(), what })
+            Err(Error::Config {
+                component: "text_encoder".to_owned(),
+                field: field.to_owned(),
+                what,
+            })
         };
         let most = self.config.max_position_embeddings;
         if length > most {
-            return error("max_position_embeddings", format!("is {most}, the prompt has {length} tokens."));
+            return error(
+                "max_position_embeddings",
+                format!("is {most}, the prompt has {length} tokens."),
+            );
         }
         match self.layers.len().checked_sub(skip_layers) {
             Some(kept) if kept > 0 => Ok(kept),
-            _ => error("num_hidden_layers", format!("is {}: {skip_layers} of them cannot be skipped.", self.layers.len())),
+            _ => error(
+                "num_hidden_layers",
+                format!("is {}: {skip_layers} of them cannot be skipped.", self.layers.len()),
+            ),
         }
     }
 }

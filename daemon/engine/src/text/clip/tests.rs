@@ -2,11 +2,16 @@ use rstest::rstest;
 use tch::{Kind, Tensor};
 
 use super::*;
-use crate::families::fixture::{Fixture, assert_close, random};
+use crate::families::fixture::{Fixture, assert_close, renamed};
+use crate::weights::Weights;
 use crate::{Cancel, Error};
 
 fn model(folder: &Fixture) -> ClipTextModel {
-    ClipTextModel::new(&random("text_encoder"), &ClipTextConfig::from_json(&folder.json("config")).unwrap()).unwrap()
+    ClipTextModel::new(
+        &Weights::random("text_encoder"),
+        &ClipTextConfig::from_json(&folder.json("config")).unwrap(),
+    )
+    .unwrap()
 }
 
 #[rstest]
@@ -17,20 +22,43 @@ fn equals_transformers(#[case] folder: &str) {
     let model = model(&fixture);
     let run = |select| model.forward(&fixture.expected("ids"), select, &Cancel::new()).unwrap();
 
-    let last = run(ClipSelect { pooled: true, ..ClipSelect::default() });
+    let last = run(ClipSelect {
+        pooled: true,
+        ..ClipSelect::default()
+    });
     assert_close(&last.hidden_states, &fixture.expected("last"), 1e-4);
     assert_close(&last.pooled.unwrap(), &fixture.expected("pooled"), 1e-4);
     for skip_layers in [1, 2] {
         for (final_layer_norm, name) in [(false, ""), (true, ".normed")] {
             let expected = fixture.expected(&format!("skip{skip_layers}{name}"));
-            let alone = run(ClipSelect { skip_layers, final_layer_norm, pooled: false });
+            let alone = run(ClipSelect {
+                skip_layers,
+                final_layer_norm,
+                pooled: false,
+            });
             assert_close(&alone.hidden_states, &expected, 1e-4);
             assert!(alone.pooled.is_none());
-            let both = run(ClipSelect { skip_layers, final_layer_norm, pooled: true });
+            let both = run(ClipSelect {
+                skip_layers,
+                final_layer_norm,
+                pooled: true,
+            });
             assert_close(&both.hidden_states, &expected, 1e-4);
             assert_close(&both.pooled.unwrap(), &fixture.expected("pooled"), 1e-4);
         }
     }
+}
+
+#[test]
+fn names_may_lack_text_model() {
+    let fixture = Fixture::open("clip");
+    let config = ClipTextConfig::from_json(&fixture.json("config")).unwrap();
+    let build = |weights: &Weights| ClipTextModel::new(weights, &config);
+    let (_folder, weights) = renamed("text_encoder", build, |key| key.replacen("text_model.", "", 1));
+    let output = build(&weights)
+        .unwrap()
+        .forward(&fixture.expected("ids"), ClipSelect::default(), &Cancel::new());
+    assert_close(&output.unwrap().hidden_states, &fixture.expected("last"), 1e-4);
 }
 
 #[rstest]
@@ -40,8 +68,14 @@ fn equals_transformers(#[case] folder: &str) {
 #[case::all_skipped(&[1], 3, "config num_hidden_layers: is 3: 3 of them cannot be skipped.")]
 fn refuses_what_its_tables_lack(#[case] ids: &[i64], #[case] skip_layers: usize, #[case] message: &str) {
     let ids = Tensor::from_slice(ids).unsqueeze(0);
-    let select = ClipSelect { skip_layers, ..ClipSelect::default() };
-    let error = model(&Fixture::open("clip")).forward(&ids, select, &Cancel::new()).unwrap_err().to_string();
+    let select = ClipSelect {
+        skip_layers,
+        ..ClipSelect::default()
+    };
+    let error = model(&Fixture::open("clip"))
+        .forward(&ids, select, &Cancel::new())
+        .unwrap_err()
+        .to_string();
     assert!(error.contains(message), "{error}");
 }
 
@@ -55,17 +89,35 @@ fn a_cancel_ends_it() {
 }
 
 #[rstest]
-#[case(r#"{"num_hidden_layers": 1000000000}"#, "text_encoder: config num_hidden_layers: 1000000000 is outside 1 to 128.")]
-#[case(r#"{"hidden_size": 0}"#, "text_encoder: config hidden_size: 0 is outside 1 to 16384.")]
-#[case(r#"{"num_attention_heads": 7}"#, "text_encoder: config num_attention_heads: 7 does not divide 512 channels.")]
-#[case(r#"{"num_attention_heads": 0}"#, "text_encoder: config num_attention_heads: 0 does not divide 512 channels.")]
-#[case(r#"{"vocab_size": -5}"#, "text_encoder: config vocab_size: -5 is outside 1 to 1048576.")]
+#[case(
+    r#"{"num_hidden_layers": 1000000000}"#,
+    "text_encoder: config num_hidden_layers: 1000000000 is outside 1 to 128."
+)]
+#[case(
+    r#"{"hidden_size": 0}"#,
+    "text_encoder: config hidden_size: 0 is outside 1 to 16384."
+)]
+#[case(
+    r#"{"num_attention_heads": 7}"#,
+    "text_encoder: config num_attention_heads: 7 does not divide 512 channels."
+)]
+#[case(
+    r#"{"num_attention_heads": 0}"#,
+    "text_encoder: config num_attention_heads: 0 does not divide 512 channels."
+)]
+#[case(
+    r#"{"vocab_size": -5}"#,
+    "text_encoder: config vocab_size: -5 is outside 1 to 1048576."
+)]
 #[case(
     r#"{"hidden_act": "relu"}"#,
     "text_encoder: config hidden_act: unknown variant `relu`, expected one of `silu`, `swish`, `gelu`, `quick_gelu`."
 )]
 fn bad_configs_are_named(#[case] json: &str, #[case] message: &str) {
-    assert_eq!(ClipTextConfig::from_json(json.as_bytes()).unwrap_err().to_string(), message);
+    assert_eq!(
+        ClipTextConfig::from_json(json.as_bytes()).unwrap_err().to_string(),
+        message
+    );
 }
 
 #[test]

@@ -33,7 +33,11 @@ impl Tokenizer {
             tokens: ids.len() - used,
             text: text.get(*start..).unwrap_or_default().to_owned(),
         });
-        Ok(Chunk { ids: self.wrap77(&ids[..used]), used, dropped })
+        Ok(Chunk {
+            ids: self.wrap77(&ids[..used]),
+            used,
+            dropped,
+        })
     }
 
     /// Up to 75 ids between the two marks, padded to 77; more are left out.

@@ -37,8 +37,18 @@ impl Tokenizer {
             None => match (read("vocab.json")?, read("merges.txt")?) {
                 (Some(vocab), Some(merges)) => Tables::from_vocab_and_merges(&vocab, &merges)?,
                 (None, None) => Tables::embedded()?,
-                (None, _) => return Err(error("vocab.json", "is missing beside merges.txt: fetch the model again.")),
-                (_, None) => return Err(error("merges.txt", "is missing beside vocab.json: fetch the model again.")),
+                (None, _) => {
+                    return Err(error(
+                        "vocab.json",
+                        "is missing beside merges.txt: fetch the model again.",
+                    ));
+                }
+                (_, None) => {
+                    return Err(error(
+                        "merges.txt",
+                        "is missing beside vocab.json: fetch the model again.",
+                    ));
+                }
             },
         };
         build::build(tables, &specials)
@@ -70,12 +80,18 @@ impl Tokenizer {
     }
 
     fn encoding(&self, text: &str) -> Result<tokenizers::Encoding> {
-        self.inner.encode(text, false).map_err(|e| error("vocabulary", format!("cannot spell the prompt: {e}.")))
+        self.inner
+            .encode(text, false)
+            .map_err(|e| error("vocabulary", format!("cannot spell the prompt: {e}.")))
     }
 }
 
 fn error(field: &str, what: impl Into<String>) -> Error {
-    Error::Config { component: "tokenizer".to_owned(), field: field.to_owned(), what: what.into() }
+    Error::Config {
+        component: "tokenizer".to_owned(),
+        field: field.to_owned(),
+        what: what.into(),
+    }
 }
 
 #[cfg(test)]

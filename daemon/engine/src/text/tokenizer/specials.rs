@@ -21,7 +21,12 @@ pub struct Specials {
 impl Default for Specials {
     fn default() -> Self {
         let eos = || "<|endoftext|>".to_owned();
-        Self { bos: "<|startoftext|>".to_owned(), eos: eos(), unk: eos(), pad: eos() }
+        Self {
+            bos: "<|startoftext|>".to_owned(),
+            eos: eos(),
+            unk: eos(),
+            pad: eos(),
+        }
     }
 }
 

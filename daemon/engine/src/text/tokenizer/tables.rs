@@ -60,8 +60,11 @@ impl Tables {
             MergeJson::Line(line) => split(&line),
         };
         let merges = model.merges.into_iter().map(pair).collect::<Option<_>>();
-        Self { vocab: model.vocab, merges: merges.ok_or_else(|| error(FILE, "has a merge that is not a pair."))? }
-            .checked(FILE)
+        Self {
+            vocab: model.vocab,
+            merges: merges.ok_or_else(|| error(FILE, "has a merge that is not a pair."))?,
+        }
+        .checked(FILE)
     }
 
     /// The tables of `vocab.json` and `merges.txt`.
@@ -70,7 +73,11 @@ impl Tables {
         capped("merges.txt", merges)?;
         let vocab = serde_json::from_slice(vocab)
             .map_err(|e| error("vocab.json", format!("is not an object of numbered pieces: {e}.")))?;
-        Self { vocab, merges: parse_merges(merges)? }.checked("merges.txt")
+        Self {
+            vocab,
+            merges: parse_merges(merges)?,
+        }
+        .checked("merges.txt")
     }
 
     /// OpenAI CLIP's tables: the merges are in the program, the vocabulary follows from them.
@@ -79,16 +86,30 @@ impl Tables {
         let read = GzDecoder::new(MERGES).take(MAX_FILE as u64).read_to_end(&mut text);
         read.map_err(|e| error("merges", format!("inside the program are damaged: {e}.")))?;
         let merges = parse_merges(&text)?;
-        Self { vocab: derive_vocab(&merges), merges }.checked("merges")
+        Self {
+            vocab: derive_vocab(&merges),
+            merges,
+        }
+        .checked("merges")
     }
 
     fn checked(self, file: &str) -> Result<Self> {
         if let Some((piece, id)) = self.vocab.iter().find(|(_, id)| **id >= MAX_ID) {
-            return Err(error(file, format!("numbers {piece:?} as {id}, more than any vocabulary has.")));
+            return Err(error(
+                file,
+                format!("numbers {piece:?} as {id}, more than any vocabulary has."),
+            ));
         }
         let known = |piece: &str| self.vocab.contains_key(piece);
-        if let Some((a, b)) = self.merges.iter().find(|(a, b)| !(known(a) && known(b) && known(&format!("{a}{b}")))) {
-            return Err(error(file, format!("joins {a:?} and {b:?}, which the vocabulary lacks: files of two models.")));
+        if let Some((a, b)) = self
+            .merges
+            .iter()
+            .find(|(a, b)| !(known(a) && known(b) && known(&format!("{a}{b}"))))
+        {
+            return Err(error(
+                file,
+                format!("joins {a:?} and {b:?}, which the vocabulary lacks: files of two models."),
+            ));
         }
         Ok(self)
     }
@@ -98,7 +119,10 @@ fn capped(file: &str, bytes: &[u8]) -> Result<()> {
     if bytes.len() <= MAX_FILE {
         return Ok(());
     }
-    Err(error(file, format!("is {} bytes, more than a tokenizer ever has.", bytes.len())))
+    Err(error(
+        file,
+        format!("is {} bytes, more than a tokenizer ever has.", bytes.len()),
+    ))
 }
 
 fn parse_merges(text: &[u8]) -> Result<Vec<(String, String)>> {
@@ -129,6 +153,9 @@ fn derive_vocab(merges: &[(String, String)]) -> HashMap<String, u32> {
 fn byte_symbols() -> impl Iterator<Item = char> {
     let printable = |byte: &u8| matches!(byte, b'!'..=b'~' | 0xA1..=0xAC | 0xAE..=0xFF);
     let visible = (0..=u8::MAX).filter(printable).map(char::from);
-    let hidden = (0..=u8::MAX).filter(move |byte| !printable(byte)).zip('\u{100}'..).map(|(_, symbol)| symbol);
+    let hidden = (0..=u8::MAX)
+        .filter(move |byte| !printable(byte))
+        .zip('\u{100}'..)
+        .map(|(_, symbol)| symbol);
     visible.chain(hidden)
 }

@@ -38,7 +38,10 @@ fn tokenizer_json(merge: impl Fn(&(String, String)) -> Value) -> Folder<'static>
     let tables = Tables::embedded().unwrap();
     let merges: Vec<_> = tables.merges.iter().map(merge).collect();
     let model = json!({"type": "BPE", "end_of_word_suffix": "</w>", "vocab": tables.vocab, "merges": merges});
-    HashMap::from([("tokenizer.json", serde_json::to_vec(&json!({ "model": model })).unwrap())])
+    HashMap::from([(
+        "tokenizer.json",
+        serde_json::to_vec(&json!({ "model": model })).unwrap(),
+    )])
 }
 
 #[rstest]
@@ -49,7 +52,11 @@ fn tokenizer_json(merge: impl Fn(&(String, String)) -> Value) -> Folder<'static>
 fn hard_strings_have_the_ids_of_transformers(#[case] folder: Folder) {
     let tokenizer = open(&folder).unwrap();
     for (text, times, ids) in cases("clip") {
-        assert_eq!(tokenizer.encode(&text.repeat(times)).unwrap(), ids, "{text:?} × {times}");
+        assert_eq!(
+            tokenizer.encode(&text.repeat(times)).unwrap(),
+            ids,
+            "{text:?} × {times}"
+        );
     }
 }
 
@@ -83,10 +90,20 @@ fn a_chunk_has_77_places() {
     let chunk = tokenizer.chunk77("a red apple").unwrap();
     let mut expected = vec![49_406, 320, 736, 3055];
     expected.resize(77, 49_407);
-    assert_eq!(chunk, Chunk { ids: expected, used: 3, dropped: None });
+    assert_eq!(
+        chunk,
+        Chunk {
+            ids: expected,
+            used: 3,
+            dropped: None
+        }
+    );
 
     let empty = tokenizer.chunk77("").unwrap();
-    assert_eq!((empty.ids.len(), empty.ids[0], empty.ids[1], empty.used), (77, 49_406, 49_407, 0));
+    assert_eq!(
+        (empty.ids.len(), empty.ids[0], empty.ids[1], empty.used),
+        (77, 49_406, 49_407, 0)
+    );
 }
 
 #[test]
@@ -135,12 +152,18 @@ fn a_chunk_says_what_it_drops() {
     r#"{"model": {"end_of_word_suffix": "</w>", "vocab": {"a": 0}, "merges": []}}"#,
     r#"config bos_token: "<|startoftext|>" is not in the vocabulary."#
 )]
-#[case::strange_mark("tokenizer_config.json", r#"{"bos_token": "<s>"}"#, r#"config bos_token: "<s>" is not in"#)]
+#[case::strange_mark(
+    "tokenizer_config.json",
+    r#"{"bos_token": "<s>"}"#,
+    r#"config bos_token: "<s>" is not in"#
+)]
 #[case::config_is_a_list("tokenizer_config.json", "[]", "config tokenizer_config.json: is not a JSON object")]
 #[case::merges_alone("merges.txt", "a b", "config vocab.json: is missing beside merges.txt")]
 #[case::vocab_alone("vocab.json", "{}", "config merges.txt: is missing beside vocab.json")]
 fn bad_files_are_named(#[case] name: &str, #[case] text: &str, #[case] message: &str) {
-    let error = open(&HashMap::from([(name, text.as_bytes().to_vec())])).unwrap_err().to_string();
+    let error = open(&HashMap::from([(name, text.as_bytes().to_vec())]))
+        .unwrap_err()
+        .to_string();
     assert!(error.contains(message), "{error}");
 }
 
@@ -152,7 +175,9 @@ fn bad_files_are_named(#[case] name: &str, #[case] text: &str, #[case] message: 
 #[case::not_utf8("{}", "\u{fffd}", "config merges.txt: line 1 is not a pair of pieces.")]
 #[case::strangers(r#"{"a": 0, "b": 1}"#, "a b", r#"joins "a" and "b", which the vocabulary lacks"#)]
 fn bad_tables_are_named(#[case] vocab: &str, #[case] merges: &str, #[case] message: &str) {
-    let error = Tables::from_vocab_and_merges(vocab.as_bytes(), merges.as_bytes()).unwrap_err().to_string();
+    let error = Tables::from_vocab_and_merges(vocab.as_bytes(), merges.as_bytes())
+        .unwrap_err()
+        .to_string();
     assert!(error.contains(message), "{error}");
 }
 
