@@ -7,11 +7,15 @@
 mod cancel;
 mod error;
 pub mod families;
+pub mod guidance;
 pub mod nn;
+pub mod pipeline;
+pub mod residency;
 pub mod sampling;
 pub mod text;
 pub mod torch;
 pub mod weights;
+pub mod worker;
 
 pub use cancel::Cancel;
 pub use error::Error;

@@ -1,2 +1,5 @@
-//! The worker process.
-fn main() {}
+//! The worker process: libtorch on one device, driven by the daemon.
+
+fn main() -> std::process::ExitCode {
+    darkroom_engine::worker::main()
+}

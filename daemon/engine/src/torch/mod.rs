@@ -1,1 +1,38 @@
-//! torch
+//! The safe face of libtorch: everything that `tch` cannot do, and the only place that reads libtorch's error texts.
+//!
+//! `tch` gives the operations. This room gives devices that `tch` has no name for, seeded generators, memory figures, typed
+//! failures, backends loaded at run time, and the choice of a dtype. It knows nothing of models.
+
+mod backends;
+mod catch;
+mod choose;
+mod classify;
+mod cores;
+mod cpu;
+mod device;
+mod devices;
+mod ffi;
+mod generator;
+mod inference;
+mod kind;
+mod memory;
+mod names;
+mod system;
+mod tensor;
+mod threads;
+mod view;
+
+pub use backends::{Backends, check_version, folder, load_backends, version};
+pub use catch::catch;
+pub use choose::{choose_dtype, dtype_for};
+pub use cores::physical_cores;
+pub use cpu::cpu_features;
+pub use device::{Device, UnknownDevice};
+pub use devices::{DeviceInfo, devices};
+pub use generator::Generator;
+pub use inference::{InferenceMode, inference_mode, is_inference_mode};
+pub use kind::{kind_name, parse_kind};
+pub use memory::{Memory, empty_cache, memory, reset_peak, synchronise};
+pub use tensor::{channels_last, device_of, from_bytes, kind_of, to, zeros};
+pub use threads::{set_threads, threads};
+pub use view::{Bytes, view};

@@ -1,1 +1,13 @@
-//! weights
+//! Tensors by name, from a model's files to the device: mapped, never read ahead of need, copied only where they must be.
+
+mod dtype;
+#[cfg(feature = "embedded-model")]
+mod embedded;
+mod files;
+mod origin;
+mod random;
+mod source;
+mod store;
+
+pub use source::{Source, embedded_models};
+pub use store::Weights;

@@ -1,0 +1,61 @@
+//! Compiles the C++ shim beside libtorch's headers and says where the programs find libtorch at run time.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::exit;
+
+const SOURCES: [&str; 2] = ["shim/device.cpp", "shim/tensor.cpp"];
+
+fn main() {
+    for file in ["build.rs", "shim/guard.h"].iter().chain(&SOURCES) {
+        println!("cargo::rerun-if-changed={file}");
+    }
+    println!("cargo::rerun-if-env-changed=LIBTORCH");
+    let lib = libtorch_lib();
+    compile_shim(&lib);
+    link_args(&lib);
+}
+
+/// The folder of libtorch's libraries: torch-sys says where it found them.
+fn libtorch_lib() -> PathBuf {
+    let lib = env::var_os("DEP_TCH_LIBTORCH_LIB").map(PathBuf::from);
+    match lib {
+        Some(lib) if lib.is_dir() => lib.canonicalize().unwrap_or(lib),
+        _ => {
+            println!("cargo::error=libtorch is not set up here: run `cargo xtask libtorch`.");
+            exit(1)
+        }
+    }
+}
+
+fn compile_shim(lib: &Path) {
+    let include = lib.join("../include");
+    cc::Build::new()
+        .cpp(true)
+        .warnings(false)
+        .include(include.join("torch/csrc/api/include"))
+        .include(&include)
+        .flag("-std=c++17")
+        .flag("-D_GLIBCXX_USE_CXX11_ABI=1")
+        .files(SOURCES)
+        .compile("darkroom_shim");
+}
+
+/// Installed programs look in `../lib/darkroom` first, then in the folder they were built with.
+fn link_args(lib: &Path) {
+    let lib = lib.display();
+    match env::var("CARGO_CFG_TARGET_OS").as_deref() {
+        Ok("macos") => {
+            for path in ["@executable_path/../lib/darkroom", &lib.to_string()] {
+                println!("cargo::rustc-link-arg=-Wl,-rpath,{path}");
+            }
+        }
+        // RUNPATH, not RPATH: LD_LIBRARY_PATH then chooses another libtorch.
+        _ => {
+            println!("cargo::rustc-link-arg=-Wl,--enable-new-dtags");
+            for path in ["$ORIGIN/../lib/darkroom", &lib.to_string()] {
+                println!("cargo::rustc-link-arg=-Wl,-rpath,{path}");
+            }
+        }
+    }
+}

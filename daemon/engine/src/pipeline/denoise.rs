@@ -1,0 +1,98 @@
+use std::ops::Range;
+use std::time::Instant;
+
+use darkroom_protocol::{Phase, Progress, failpoint};
+use tch::{Kind, Tensor};
+
+use super::conditioning::Prompts;
+use super::text_to_image::Work;
+use super::{Model, Observer, check_numbers};
+use crate::sampling::{NoiseStream, Plan, StepInfo, sample};
+use crate::{Result, guidance, torch};
+
+/// Noise to latents [B, C, H/f, W/f] in f32 on the model's device: the one denoise loop.
+///
+/// `group` are the pictures computed together, `groups_left` how many such groups follow, for the estimate of time.
+pub fn denoise(
+    work: &Work,
+    model: &Model,
+    plan: &Plan,
+    prompts: &Prompts,
+    group: Range<u32>,
+    groups_left: usize,
+    observer: &mut dyn Observer,
+) -> Result<Tensor> {
+    let task = work.task;
+    let side = |pixels: u32| i64::from(pixels / model.vae_factor());
+    let shape = [model.latent_channels(), side(task.height), side(task.width)];
+    let mut stream = NoiseStream::new(task.seed + u64::from(group.start), group.len(), &shape)?;
+    let draw = |stream: &mut NoiseStream| torch::to(&stream.draw()?, model.device, Kind::Float);
+    let latents = plan.initial(&draw(&mut stream)?);
+
+    let guidance = guidance::cfg(task.cfg_scale);
+    let mut clock = Clock::new(plan.steps(), groups_left);
+    observer.progress(clock.progress(work, &group, 0, plan.sigmas[0]));
+    let latents = sample(
+        plan,
+        latents,
+        &mut |x, timestep| {
+            work.cancel.check()?;
+            let predict = &mut |x: &Tensor, context: &Tensor| {
+                model.unet.forward(x, timestep, context, work.cancel).map(|out| out.to_kind(Kind::Float))
+            };
+            guidance.predict(x, &prompts.positive, prompts.negative.as_ref(), predict)
+        },
+        &mut || draw(&mut stream),
+        &mut |step: StepInfo| {
+            failpoint::hit(6);
+            torch::synchronise(model.device)?;
+            if step.index == 0 {
+                check_numbers("unet", step.denoised)?;
+            }
+            clock.tick();
+            let next = plan.sigmas.get(step.index + 1).copied().unwrap_or(0.0);
+            observer.progress(clock.progress(work, &group, step.index as u32 + 1, next));
+            Ok(())
+        },
+    )?;
+    check_numbers("unet", &latents)?;
+    Ok(latents)
+}
+
+/// Times the steps of one group.
+struct Clock {
+    steps: usize,
+    done: usize,
+    groups_left: usize,
+    last: Instant,
+    step_s: Option<f64>,
+    mean_s: f64,
+}
+
+impl Clock {
+    fn new(steps: usize, groups_left: usize) -> Self {
+        Self { steps, done: 0, groups_left, last: Instant::now(), step_s: None, mean_s: 0.0 }
+    }
+
+    fn tick(&mut self) {
+        let took = self.last.elapsed().as_secs_f64();
+        self.last = Instant::now();
+        self.step_s = Some(took);
+        self.done += 1;
+        self.mean_s += (took - self.mean_s) / self.done as f64;
+    }
+
+    fn progress(&self, work: &Work, group: &Range<u32>, step: u32, sigma: f64) -> Progress {
+        let left = self.steps.saturating_sub(self.done) + self.groups_left * self.steps;
+        Progress {
+            phase: Phase::Denoise,
+            image: group.start,
+            images: work.task.batch,
+            step,
+            steps: self.steps as u32,
+            sigma: Some(sigma),
+            step_s: self.step_s,
+            eta_s: self.step_s.map(|_| left as f64 * self.mean_s),
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! The one denoise loop and the tasks built on it.
+
+mod conditioning;
+mod decode;
+mod denoise;
+pub mod encode;
+mod model;
+mod observer;
+mod save;
+mod text_to_image;
+
+pub use model::{Model, ModelFiles};
+pub use observer::{Observer, Saved};
+pub use text_to_image::{Work, text_to_image};
+
+use tch::Tensor;
+
+use crate::{Error, Result};
+
+/// Refuses values that are not numbers, naming the component that made them.
+fn check_numbers(component: &str, tensor: &Tensor) -> Result<()> {
+    // A sum is NaN or infinite as soon as one element is; f64 cannot overflow from finite elements.
+    if tensor.sum(tch::Kind::Double).double_value(&[]).is_finite() {
+        Ok(())
+    } else {
+        Err(Error::NotANumber { component: component.to_owned() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case(1.0, true)]
+    #[case(f32::NAN, false)]
+    #[case(f32::INFINITY, false)]
+    #[case(f32::MAX, true)]
+    fn numbers_are_told_from_others(#[case] value: f32, #[case] good: bool) {
+        let tensor = Tensor::from_slice(&[0.5, value, f32::MAX]);
+        assert_eq!(check_numbers("unet", &tensor).is_ok(), good);
+    }
+}

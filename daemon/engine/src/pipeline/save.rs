@@ -1,0 +1,50 @@
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+use std::time::Instant;
+
+use darkroom_protocol::sampler::Named;
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use tch::Tensor;
+
+use super::encode;
+use super::observer::Saved;
+use super::text_to_image::Work;
+use crate::{Error, Result};
+
+/// Writes picture `index` [1, 3, H, W] in 0..1 into the staging folder, whole or not at all.
+pub fn save(work: &Work, index: u32, pixels: &Tensor, begun: Instant) -> Result<Saved> {
+    let task = work.task;
+    let seed = task.seed + u64::from(index);
+    let about = json!({ "task": { "image": task }, "index": index, "version": env!("CARGO_PKG_VERSION") });
+    let image = encode::to_rgb8(pixels)?;
+    let bytes = encode::encode(&image, task.format, &encode::parameters(task, index), &about.to_string())?;
+    let file = format!("{}-{index}.{}", work.job, task.format.name());
+    write_whole(&work.staging.join(&file), &bytes)?;
+    Ok(Saved {
+        index,
+        file,
+        sha256: hex(&Sha256::digest(&bytes)),
+        bytes: bytes.len() as u64,
+        width: task.width,
+        height: task.height,
+        seed,
+        elapsed_ms: begun.elapsed().as_millis() as u64,
+    })
+}
+
+/// Under another name first: who sees `path` sees all of it. The daemon makes it durable.
+fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
+    let part = path.with_extension("part");
+    let written = File::create(&part).and_then(|mut f| f.write_all(bytes)).and_then(|()| std::fs::rename(&part, path));
+    written.map_err(|source| {
+        // What is left of it is swept by the daemon as well; the first reason is the one to tell.
+        let _ = std::fs::remove_file(&part);
+        Error::Io { path: path.to_path_buf(), source }
+    })
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}

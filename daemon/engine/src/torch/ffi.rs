@@ -1,0 +1,101 @@
+//! The C side: declarations of `shim/*.cpp` and the translation of its return codes.
+
+use std::ffi::{CStr, c_char, c_int, c_void};
+
+use tch::Tensor;
+use torch_sys::C_tensor;
+
+use super::classify;
+use crate::{Error, Result};
+
+/// A `at::Generator` of the shim.
+#[repr(C)]
+pub(super) struct CGenerator {
+    _private: [u8; 0],
+}
+
+/// A `c10::InferenceMode` of the shim.
+#[repr(C)]
+pub(super) struct CInferenceMode {
+    _private: [u8; 0],
+}
+
+#[allow(unsafe_code)]
+// SAFETY: the signatures are those of `shim/device.cpp` and `shim/tensor.cpp`, which is linked into this crate.
+unsafe extern "C" {
+    fn dk_last_error() -> *const c_char;
+    pub(super) fn dk_version() -> u64;
+    pub(super) fn dk_device_count(kind: c_int) -> c_int;
+    pub(super) fn dk_memory(device: c_int, index: c_int, out: *mut i64) -> c_int;
+    pub(super) fn dk_reset_peak(device: c_int, index: c_int) -> c_int;
+    pub(super) fn dk_empty_cache(device: c_int) -> c_int;
+    pub(super) fn dk_synchronize(device: c_int, index: c_int) -> c_int;
+    pub(super) fn dk_supports(device: c_int, index: c_int, kind: c_int, out: *mut c_int) -> c_int;
+    pub(super) fn dk_cpu_capabilities(out: *mut *const c_char) -> c_int;
+
+    pub(super) fn dk_device_of(tensor: *const C_tensor, device: *mut c_int, index: *mut c_int) -> c_int;
+    pub(super) fn dk_kind_of(tensor: *const C_tensor, kind: *mut c_int) -> c_int;
+    pub(super) fn dk_to(
+        tensor: *const C_tensor,
+        kind: c_int,
+        device: c_int,
+        index: c_int,
+        out: *mut *mut C_tensor,
+    ) -> c_int;
+    pub(super) fn dk_zeros(
+        size: *const i64,
+        dims: usize,
+        kind: c_int,
+        device: c_int,
+        index: c_int,
+        out: *mut *mut C_tensor,
+    ) -> c_int;
+    pub(super) fn dk_channels_last(tensor: *const C_tensor, out: *mut *mut C_tensor) -> c_int;
+    pub(super) fn dk_view_of(
+        data: *mut c_void,
+        size: *const i64,
+        dims: usize,
+        kind: c_int,
+        owner: *mut c_void,
+        release: extern "C" fn(*mut c_void),
+        out: *mut *mut C_tensor,
+    ) -> c_int;
+
+    pub(super) fn dk_generator_new(seed: u64, out: *mut *mut CGenerator) -> c_int;
+    pub(super) fn dk_generator_free(generator: *mut CGenerator);
+    pub(super) fn dk_randn(
+        generator: *mut CGenerator,
+        size: *const i64,
+        dims: usize,
+        out: *mut *mut C_tensor,
+    ) -> c_int;
+    pub(super) fn dk_inference_mode_new(out: *mut *mut CInferenceMode) -> c_int;
+    pub(super) fn dk_inference_mode_free(guard: *mut CInferenceMode);
+    pub(super) fn dk_is_inference_mode() -> c_int;
+}
+
+/// Turns a return code of the shim into a result.
+pub(super) fn check(code: c_int) -> Result<()> {
+    match code {
+        0 => Ok(()),
+        1 => Err(Error::OutOfMemory { doing: String::new() }),
+        _ => Err(classify::text(&last_error())),
+    }
+}
+
+/// Runs a call that leaves a new tensor behind a pointer, and takes the tensor over.
+#[allow(unsafe_code)]
+pub(super) fn produce(call: impl FnOnce(*mut *mut C_tensor) -> c_int) -> Result<Tensor> {
+    let mut out = std::ptr::null_mut();
+    check(call(&mut out))?;
+    // SAFETY: on success the shim stored a heap-allocated at::Tensor that nobody else owns.
+    Ok(unsafe { Tensor::from_ptr(out) })
+}
+
+#[allow(unsafe_code)]
+fn last_error() -> String {
+    // SAFETY: the pointer is to a thread-local, zero-terminated string that lives until the next failure on this thread.
+    unsafe { CStr::from_ptr(dk_last_error()) }
+        .to_string_lossy()
+        .into_owned()
+}

@@ -1,0 +1,78 @@
+use std::ffi::c_int;
+
+use tch::Kind;
+
+/// The number of a dtype in `c10/core/ScalarType.h`.
+pub(super) fn code(kind: Kind) -> c_int {
+    match kind {
+        Kind::Uint8 => 0,
+        Kind::Int8 => 1,
+        Kind::Int16 => 2,
+        Kind::Int => 3,
+        Kind::Int64 => 4,
+        Kind::Half => 5,
+        Kind::Float => 6,
+        Kind::Double => 7,
+        Kind::ComplexHalf => 8,
+        Kind::ComplexFloat => 9,
+        Kind::ComplexDouble => 10,
+        Kind::Bool => 11,
+        Kind::QInt8 => 12,
+        Kind::QUInt8 => 13,
+        Kind::QInt32 => 14,
+        Kind::BFloat16 => 15,
+        Kind::Float8e5m2 => 23,
+        Kind::Float8e4m3fn => 24,
+        Kind::Float8e5m2fnuz => 25,
+        Kind::Float8e4m3fnuz => 26,
+    }
+}
+
+/// The short name of a dtype that a person writes: `f32`, `bf16`, `f16`, `f64`; torch's own for the others.
+pub fn kind_name(kind: Kind) -> String {
+    match kind {
+        Kind::Float => "f32".to_owned(),
+        Kind::BFloat16 => "bf16".to_owned(),
+        Kind::Half => "f16".to_owned(),
+        Kind::Double => "f64".to_owned(),
+        other => format!("{other:?}").to_ascii_lowercase(),
+    }
+}
+
+/// The dtype that a person means by `f32`, `fp32`, `float32`, `bf16`, `bfloat16`, `f16`, `fp16`, `float16` or `half`.
+pub fn parse_kind(name: &str) -> Option<Kind> {
+    match name.trim().to_ascii_lowercase().as_str() {
+        "f32" | "fp32" | "float32" => Some(Kind::Float),
+        "bf16" | "bfloat16" => Some(Kind::BFloat16),
+        "f16" | "fp16" | "float16" | "half" => Some(Kind::Half),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::torch::{Device, kind_of, zeros};
+
+    /// The codes are libtorch's: it makes a tensor of each and says the same kind back.
+    #[test]
+    fn codes_are_those_of_libtorch() {
+        use Kind::*;
+        for kind in [
+            Uint8, Int8, Int16, Int, Int64, Half, Float, Double, ComplexFloat, ComplexDouble, Bool, BFloat16, Float8e5m2,
+            Float8e4m3fn, Float8e5m2fnuz, Float8e4m3fnuz,
+        ] {
+            let tensor = zeros(&[1], kind, Device::Cpu).unwrap();
+            assert_eq!(tensor.kind(), kind);
+            assert_eq!(kind_of(&tensor).unwrap(), kind);
+        }
+    }
+
+    #[test]
+    fn names_read_back() {
+        for kind in [Kind::Float, Kind::BFloat16, Kind::Half] {
+            assert_eq!(parse_kind(&kind_name(kind)), Some(kind));
+        }
+        assert_eq!(parse_kind("int8"), None);
+    }
+}

@@ -1,0 +1,152 @@
+use std::any::Any;
+use std::ffi::c_void;
+use std::ops::Range;
+use std::sync::Arc;
+
+use tch::{Kind, Tensor};
+
+use super::{ffi, kind};
+use crate::{Error, Result};
+
+/// Memory that tensors may look into: it never moves or changes while this lives.
+///
+/// Cheap to clone; every view holds a clone.
+#[derive(Clone)]
+pub struct Bytes {
+    data: *const u8,
+    len: usize,
+    owner: Arc<dyn Any + Send + Sync>,
+}
+
+#[allow(unsafe_code)]
+// SAFETY: the memory is only read, and the owner may be sent and shared.
+unsafe impl Send for Bytes {}
+#[allow(unsafe_code)]
+// SAFETY: as above.
+unsafe impl Sync for Bytes {}
+
+impl Bytes {
+    /// A mapped file.
+    pub fn mapped(map: memmap2::Mmap) -> Self {
+        let owner = Arc::new(map);
+        Self {
+            data: owner.as_ptr(),
+            len: owner.len(),
+            owner,
+        }
+    }
+
+    /// Bytes that are part of the program.
+    pub fn fixed(bytes: &'static [u8]) -> Self {
+        Self {
+            data: bytes.as_ptr(),
+            len: bytes.len(),
+            owner: Arc::new(()),
+        }
+    }
+
+    /// All bytes.
+    #[allow(unsafe_code)]
+    pub fn as_slice(&self) -> &[u8] {
+        // SAFETY: data and len are those of the mapping or static that `owner` keeps alive.
+        unsafe { std::slice::from_raw_parts(self.data, self.len) }
+    }
+}
+
+impl std::fmt::Debug for Bytes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Bytes({})", self.len)
+    }
+}
+
+/// The number of bytes of a dense tensor; `None` when a dimension is negative or the product too large.
+pub(super) fn bytes_of(size: &[i64], kind: Kind) -> Option<usize> {
+    size.iter().try_fold(kind.elt_size_in_bytes(), |bytes, n| {
+        bytes.checked_mul(usize::try_from(*n).ok()?)
+    })
+}
+
+/// A tensor over `range` of `bytes`, row-major, little endian, without a copy. `None` when the start is not aligned for
+/// the dtype, then the caller copies.
+///
+/// The tensor keeps the memory alive. It is read-only: an operation that writes into it ends the process.
+///
+/// # Errors
+/// [`Error::Torch`] when the range is not inside the bytes or not exactly as long as size and dtype need.
+#[allow(unsafe_code)]
+pub fn view(bytes: &Bytes, range: Range<usize>, size: &[i64], kind: Kind) -> Result<Option<Tensor>> {
+    let part = bytes.as_slice().get(range.clone());
+    let Some(part) = part.filter(|part| Some(part.len()) == bytes_of(size, kind)) else {
+        return Err(Error::Torch(format!(
+            "bytes {range:?} of {} are not a tensor of {size:?} {}",
+            bytes.len,
+            super::kind_name(kind)
+        )));
+    };
+    if !part.as_ptr().addr().is_multiple_of(kind.elt_size_in_bytes()) {
+        return Ok(None);
+    }
+    let owner = Box::into_raw(Box::new(bytes.clone()));
+    // SAFETY: the range was checked against the memory and the size against the range; `owner` keeps the memory alive
+    // until `release`, which the shim calls exactly once, also when it fails.
+    let tensor = ffi::produce(|out| unsafe {
+        ffi::dk_view_of(
+            part.as_ptr().cast_mut().cast(),
+            size.as_ptr(),
+            size.len(),
+            kind::code(kind),
+            owner.cast(),
+            release,
+            out,
+        )
+    })?;
+    Ok(Some(tensor))
+}
+
+#[allow(unsafe_code)]
+extern "C" fn release(owner: *mut c_void) {
+    // SAFETY: the pointer is that of `Box::into_raw` in `view`, given back exactly once.
+    drop(unsafe { Box::from_raw(owner.cast::<Bytes>()) });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[repr(align(8))]
+    struct Aligned([u8; 24]);
+    static DATA: Aligned = Aligned([0, 0, 128, 63, 0, 0, 0, 64, 0, 0, 64, 64, 1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0]);
+
+    #[test]
+    fn a_view_is_the_memory_itself() {
+        let bytes = Bytes::fixed(&DATA.0);
+        let tensor = view(&bytes, 0..12, &[3, 1], Kind::Float).unwrap().unwrap();
+        assert_eq!(tensor.data_ptr().addr(), DATA.0.as_ptr().addr());
+        assert_eq!(Vec::<f32>::try_from(tensor.flatten(0, 1)).unwrap(), [1.0, 2.0, 3.0]);
+    }
+
+    #[test]
+    fn unaligned_bytes_are_no_view_and_wrong_ranges_an_error() {
+        let bytes = Bytes::fixed(&DATA.0);
+        assert!(view(&bytes, 12..20, &[1], Kind::Int64).unwrap().is_none());
+        assert!(view(&bytes, 0..12, &[4], Kind::Float).is_err());
+        assert!(view(&bytes, 16..28, &[3], Kind::Float).is_err());
+        assert!(view(&bytes, 0..0, &[-1, 0], Kind::Float).is_err());
+    }
+
+    #[test]
+    fn the_memory_lives_as_long_as_its_last_view() {
+        let bytes = Bytes::fixed(&DATA.0);
+        let owner = Arc::downgrade(&bytes.owner);
+        let tensor = view(&bytes, 0..0, &[0, 7], Kind::Float).unwrap().unwrap();
+        let other = view(&bytes, 0..8, &[2], Kind::Float).unwrap().unwrap();
+        drop(bytes);
+        drop(tensor);
+        assert!(owner.upgrade().is_some());
+        let part = other.narrow(0, 1, 1);
+        drop(other);
+        assert!(owner.upgrade().is_some());
+        drop(part);
+        assert!(owner.upgrade().is_none());
+    }
+}

@@ -1,0 +1,68 @@
+use std::collections::HashMap;
+use std::fs::File;
+use std::path::Path;
+
+use darkroom_formats::safetensors::{Entry, Header};
+use memmap2::Mmap;
+
+use super::Source;
+use crate::torch::Bytes;
+use crate::{Error, Result};
+
+/// The safetensors files of one component: which tensor is where.
+#[derive(Debug)]
+pub struct TensorFiles {
+    files: Vec<Bytes>,
+    places: HashMap<String, (usize, Entry)>,
+}
+
+impl TensorFiles {
+    /// Maps the files called `names` and reads their headers.
+    ///
+    /// # Errors
+    /// [`Error::Io`], [`Error::Model`] with what is wrong with a header.
+    pub fn open(source: &Source, names: &[String]) -> Result<Self> {
+        let mut all = Self { files: Vec::new(), places: HashMap::new() };
+        for name in names {
+            let bytes = source.bytes(name)?;
+            let header = header(source, name, &bytes)?;
+            let at = all.files.len();
+            all.places.extend(header.tensors.into_iter().map(|(key, entry)| (key, (at, entry))));
+            all.files.push(bytes);
+        }
+        Ok(all)
+    }
+
+    /// Where the tensor called `key` is.
+    pub fn find(&self, key: &str) -> Option<(&Bytes, &Entry)> {
+        let (file, entry) = self.places.get(key)?;
+        Some((&self.files[*file], entry))
+    }
+}
+
+fn header(source: &Source, name: &str, bytes: &Bytes) -> Result<Header> {
+    use darkroom_formats::folder::Files;
+    let all = bytes.as_slice();
+    let bad = |what: String| Error::Model { path: source.called(name).into(), what };
+    let first = all.get(..8).ok_or_else(|| bad(format!("it has {} bytes, a safetensors file has at least 8.", all.len())))?;
+    let len = Header::prefix_len(first, all.len() as u64).map_err(|e| bad(e.to_string()))?;
+    Header::parse(&all[..len as usize], all.len() as u64).map_err(|e| bad(e.to_string()))
+}
+
+/// Maps a file into memory.
+///
+/// # Errors
+/// [`Error::Io`].
+#[allow(unsafe_code)]
+pub fn map(path: &Path) -> Result<Bytes> {
+    let io = |source| Error::Io { path: path.to_path_buf(), source };
+    let file = File::open(path).map_err(io)?;
+    if !file.metadata().map_err(io)?.is_file() {
+        return Err(io(std::io::Error::other("not a regular file")));
+    }
+    // SAFETY: the mapping is private and read-only, and its length is that of the open file. Another process may still write
+    // into the file: then weights change, which no code here depends on for soundness, since tensors hold plain numbers.
+    // Or truncate it: then touching the lost pages is SIGBUS, which ends this worker and nothing else; the daemon sees it.
+    let map = unsafe { Mmap::map(&file) }.map_err(io)?;
+    Ok(Bytes::mapped(map))
+}

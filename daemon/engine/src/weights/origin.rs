@@ -1,0 +1,75 @@
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use tch::{Kind, Tensor};
+
+use super::dtype::kind;
+use super::files::TensorFiles;
+use super::random;
+use crate::torch::{self, Device, from_bytes, view};
+use crate::{Error, Result};
+
+/// Where tensors come from.
+#[derive(Debug)]
+pub enum Origin {
+    /// Files.
+    Files(TensorFiles),
+    /// A generator seeded by each tensor's name.
+    Random,
+    /// Nowhere: zeros, and a list of what was asked for.
+    Recorder(Mutex<BTreeMap<String, Vec<i64>>>),
+}
+
+/// Why a tensor is not to be had.
+pub enum Missing {
+    /// There is none of that name.
+    Key,
+    /// It has another shape.
+    Shape(Vec<i64>),
+    /// Anything else.
+    Error(Error),
+}
+
+impl From<Error> for Missing {
+    fn from(error: Error) -> Self {
+        Self::Error(error)
+    }
+}
+
+impl Origin {
+    /// Whether there is a tensor called `key`.
+    pub fn contains(&self, key: &str) -> bool {
+        match self {
+            Self::Files(files) => files.find(key).is_some(),
+            Self::Random | Self::Recorder(_) => true,
+        }
+    }
+
+    /// The tensor called `key`, as it is stored: on the CPU, in its own dtype, without a copy where its place in the file is
+    /// aligned.
+    pub fn tensor(&self, key: &str, shape: &[i64]) -> Result<Tensor, Missing> {
+        match self {
+            Self::Files(files) => stored(files, key, shape),
+            Self::Random => Ok(random::tensor(key, shape)?),
+            Self::Recorder(seen) => {
+                seen.lock().unwrap_or_else(PoisonError::into_inner).insert(key.to_owned(), shape.to_vec());
+                Ok(torch::zeros(&[1], Kind::Float, Device::Cpu)?.expand(shape, false))
+            }
+        }
+    }
+}
+
+fn stored(files: &TensorFiles, key: &str, shape: &[i64]) -> Result<Tensor, Missing> {
+    let (bytes, entry) = files.find(key).ok_or(Missing::Key)?;
+    let found: Vec<i64> = entry.shape.iter().map(|n| *n as i64).collect();
+    if found != shape {
+        return Err(Missing::Shape(found));
+    }
+    let kind = kind(entry.dtype).ok_or_else(|| Error::Unsupported(format!("{key}: weights of type {:?} are not read.", entry.dtype)))?;
+    let range = entry.range.start as usize..entry.range.end as usize;
+    match view(bytes, range.clone(), shape, kind)? {
+        Some(tensor) => Ok(tensor),
+        // The file puts it at an odd place: this one tensor is copied.
+        None => Ok(from_bytes(&bytes.as_slice()[range], shape, kind)?),
+    }
+}

@@ -1,0 +1,137 @@
+use std::path::Path;
+use std::time::UNIX_EPOCH;
+
+use darkroom_formats::folder::{Directory, Embedded, Files};
+use darkroom_protocol::ModelSource;
+use darkroom_protocol::text::escape_line;
+
+use super::files::map;
+use crate::torch::Bytes;
+use crate::{Error, Result};
+
+/// A model's files: on disk, or inside the program. Everything above reads both alike.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// A folder on disk.
+    Directory(Directory),
+    /// Inside the program.
+    Embedded(Embedded),
+}
+
+/// Names of the models inside the program.
+pub fn embedded_models() -> Vec<&'static str> {
+    EMBEDDED.iter().map(|model| model.name).collect()
+}
+
+#[cfg(feature = "embedded-model")]
+static EMBEDDED: &[&Embedded] = &[&super::embedded::EMOJI];
+#[cfg(not(feature = "embedded-model"))]
+static EMBEDDED: &[&Embedded] = &[];
+
+impl Source {
+    /// The files that a task names.
+    ///
+    /// # Errors
+    /// [`Error::Format`] when the folder is not there, [`Error::Unsupported`] for single files and for embedded models that
+    /// this build lacks.
+    pub fn open(source: &ModelSource) -> Result<Self> {
+        match source {
+            ModelSource::Folder(path) => Ok(Self::Directory(Directory::open(path)?)),
+            ModelSource::Embedded(name) => {
+                let found = EMBEDDED.iter().find(|model| model.name == name);
+                let missing = || Error::Unsupported(format!("This worker was built without the model {}: name a folder with -m.", escape_line(name)));
+                found.map(|model| Self::Embedded(**model)).ok_or_else(missing)
+            }
+            ModelSource::File(path) => Err(Error::Model {
+                path: path.into(),
+                what: "single files are not read: use the model's diffusers folder.".to_owned(),
+            }),
+        }
+    }
+
+    /// The bytes of a file, without a copy.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when it is not there or cannot be mapped.
+    pub fn bytes(&self, name: &str) -> Result<Bytes> {
+        match self {
+            Self::Directory(folder) => map(&folder.path().join(name)),
+            Self::Embedded(model) => match model.get(name) {
+                Some(bytes) => Ok(Bytes::fixed(bytes)),
+                None => Err(Error::Io { path: self.called(name).into(), source: std::io::ErrorKind::NotFound.into() }),
+            },
+        }
+    }
+
+    /// A number that changes when one of the files called `names` is replaced or touched.
+    pub fn stamp<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> u64 {
+        let Self::Directory(folder) = self else { return 0 };
+        names.into_iter().fold(0, |stamp, name| stamp.wrapping_mul(0x0100_0000_01b3) ^ of_file(&folder.path().join(name)))
+    }
+}
+
+/// Length and time of change; 0 for a file that is not there.
+fn of_file(path: &Path) -> u64 {
+    let Ok(meta) = path.metadata() else { return 0 };
+    let changed = meta.modified().ok().and_then(|t| t.duration_since(UNIX_EPOCH).ok()).map_or(0, |t| t.as_nanos() as u64);
+    meta.len().rotate_left(32) ^ changed
+}
+
+impl Files for Source {
+    fn place(&self) -> String {
+        self.files().place()
+    }
+
+    fn called(&self, name: &str) -> String {
+        self.files().called(name)
+    }
+
+    fn len(&self, name: &str) -> darkroom_formats::Result<Option<u64>> {
+        self.files().len(name)
+    }
+
+    fn read(&self, name: &str, cap: u64) -> darkroom_formats::Result<Vec<u8>> {
+        self.files().read(name, cap)
+    }
+
+    fn list(&self, folder: &str) -> darkroom_formats::Result<Vec<String>> {
+        self.files().list(folder)
+    }
+}
+
+impl Source {
+    fn files(&self) -> &dyn Files {
+        match self {
+            Self::Directory(folder) => folder,
+            Self::Embedded(model) => model,
+        }
+    }
+}
+
+#[cfg(all(test, feature = "embedded-model"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_embedded_model_is_found_by_name_only() {
+        assert!(Source::open(&ModelSource::Embedded("emoji".into())).is_ok());
+        let message = Source::open(&ModelSource::Embedded("no\x1b".into())).unwrap_err().to_string();
+        assert_eq!(message, "This worker was built without the model no\\u{1b}: name a folder with -m.");
+    }
+
+    #[test]
+    fn embedded_bytes_are_aligned_for_any_tensor() {
+        let source = Source::open(&ModelSource::Embedded("emoji".into())).unwrap();
+        let bytes = source.bytes("unet/diffusion_pytorch_model.safetensors").unwrap();
+        assert_eq!(bytes.as_slice().as_ptr().addr() % 64, 0);
+    }
+
+    #[test]
+    fn a_touched_file_changes_the_stamp() {
+        let dir = tempfile::tempdir().unwrap();
+        let source = Source::open(&ModelSource::Folder(dir.path().display().to_string())).unwrap();
+        let before = source.stamp(["a"]);
+        std::fs::write(dir.path().join("a"), "x").unwrap();
+        assert_ne!(source.stamp(["a"]), before);
+    }
+}

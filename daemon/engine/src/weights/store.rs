@@ -1,0 +1,126 @@
+use std::fmt::Display;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tch::{Kind, Tensor};
+
+use super::Source;
+use super::files::TensorFiles;
+use super::origin::{Missing, Origin};
+use crate::torch::{self, Device};
+use crate::{Cancel, Error, Result};
+
+/// The tensors of one component under a name. Cheap to clone; [`Weights::pp`] goes a name deeper.
+#[derive(Clone, Debug)]
+pub struct Weights {
+    shared: Arc<Shared>,
+    prefix: String,
+}
+
+#[derive(Debug)]
+struct Shared {
+    component: String,
+    origin: Origin,
+    device: Device,
+    kind: Option<Kind>,
+    cancel: Cancel,
+    loaded: AtomicU64,
+}
+
+impl Weights {
+    /// The tensors of the safetensors files called `files`, to be used on `device`, floats as `kind` (as stored when `None`).
+    ///
+    /// # Errors
+    /// [`Error::Io`], [`Error::Model`] with what is wrong with a header.
+    pub fn open(component: &str, source: &Source, files: &[String], device: Device, kind: Option<Kind>, cancel: Cancel) -> Result<Self> {
+        let origin = Origin::Files(TensorFiles::open(source, files)?);
+        Ok(Self::of(component, origin, device, kind, cancel))
+    }
+
+    /// Weights filled by their names, on the CPU in f32: for tests and benches. The rule is that of `tests/oracle/fill.py`.
+    pub fn random(component: &str) -> Self {
+        Self::of(component, Origin::Random, Device::Cpu, None, Cancel::new())
+    }
+
+    /// Zeros that take no memory, and a list of what a model asks for: see [`Weights::asked`].
+    pub fn recorder(component: &str) -> Self {
+        Self::of(component, Origin::Recorder(Default::default()), Device::Cpu, None, Cancel::new())
+    }
+
+    fn of(component: &str, origin: Origin, device: Device, kind: Option<Kind>, cancel: Cancel) -> Self {
+        let loaded = AtomicU64::new(0);
+        Self { shared: Arc::new(Shared { component: component.to_owned(), origin, device, kind, cancel, loaded }), prefix: String::new() }
+    }
+
+    /// The same tensors with `name.` put before every name.
+    pub fn pp(&self, name: impl Display) -> Self {
+        Self { prefix: format!("{}{name}.", self.prefix), ..self.clone() }
+    }
+
+    /// Whether there is a tensor of that name.
+    pub fn contains(&self, name: &str) -> bool {
+        self.shared.origin.contains(&self.key(name))
+    }
+
+    /// The tensor of that name and exactly that shape, on the device and in the kind asked for. On the CPU, in the stored
+    /// kind, it is the file itself and no copy.
+    ///
+    /// # Errors
+    /// [`Error::MissingTensor`], [`Error::TensorShape`], [`Error::Cancelled`], [`Error::OutOfMemory`].
+    pub fn get(&self, name: &str, shape: &[i64]) -> Result<Tensor> {
+        let shared = &*self.shared;
+        shared.cancel.check()?;
+        let key = self.key(name);
+        let tensor = match shared.origin.tensor(&key, shape) {
+            Ok(tensor) => tensor,
+            Err(Missing::Key) => return Err(Error::MissingTensor { component: shared.component.clone(), key }),
+            Err(Missing::Shape(found)) => {
+                return Err(Error::TensorShape { component: shared.component.clone(), key, found, expected: shape.to_vec() });
+            }
+            Err(Missing::Error(error)) => return Err(error),
+        };
+        let stored = torch::kind_of(&tensor)?;
+        let kind = shared.kind.filter(|_| is_float(stored)).unwrap_or(stored);
+        shared.loaded.fetch_add(shape.iter().product::<i64>() as u64 * kind.elt_size_in_bytes() as u64, Ordering::Relaxed);
+        torch::to(&tensor, shared.device, kind)
+    }
+
+    /// Which part of a model this is, for messages.
+    pub fn component(&self) -> &str {
+        &self.shared.component
+    }
+
+    /// Where its tensors go.
+    pub fn device(&self) -> Device {
+        self.shared.device
+    }
+
+    /// Bytes of all tensors handed out so far, on the device.
+    pub fn loaded_bytes(&self) -> u64 {
+        self.shared.loaded.load(Ordering::Relaxed)
+    }
+
+    /// Name and shape of every tensor that a [`Weights::recorder`] was asked for, in order of name.
+    pub fn asked(&self) -> Vec<(String, Vec<i64>)> {
+        match &self.shared.origin {
+            Origin::Recorder(seen) => {
+                let seen = seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                seen.iter().map(|(key, shape)| (key.clone(), shape.clone())).collect()
+            }
+            Origin::Files(_) | Origin::Random => Vec::new(),
+        }
+    }
+
+    fn key(&self, name: &str) -> String {
+        format!("{}{name}", self.prefix)
+    }
+}
+
+fn is_float(kind: Kind) -> bool {
+    use Kind::{BFloat16, Double, Float, Float8e4m3fn, Float8e4m3fnuz, Float8e5m2, Float8e5m2fnuz, Half};
+    matches!(kind, BFloat16 | Double | Float | Half | Float8e4m3fn | Float8e4m3fnuz | Float8e5m2 | Float8e5m2fnuz)
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

@@ -1,0 +1,105 @@
+use std::path::Path;
+
+use darkroom_protocol::ModelSource;
+use safetensors::tensor::{Dtype, TensorView};
+
+use super::*;
+
+/// A folder with `unet/w.safetensors`: a (f32 [2, 2]), b (bf16 [2]), n (i64 [1]), odd (f16 [1]).
+fn folder(dir: &Path) -> Source {
+    let floats: Vec<u8> = [1.0f32, -2.0, 0.5, 3.0].iter().flat_map(|x| x.to_le_bytes()).collect();
+    let halves: Vec<u8> = [1.0f32, -2.5].iter().flat_map(|x| half::bf16::from_f32(*x).to_le_bytes()).collect();
+    let (number, odd) = (7i64.to_le_bytes(), half::f16::from_f32(0.25).to_le_bytes());
+    let tensors = [
+        ("x.a", TensorView::new(Dtype::F32, vec![2, 2], &floats).unwrap()),
+        ("x.b", TensorView::new(Dtype::BF16, vec![2], &halves).unwrap()),
+        ("x.n", TensorView::new(Dtype::I64, vec![1], &number).unwrap()),
+        ("odd", TensorView::new(Dtype::F16, vec![1], &odd).unwrap()),
+    ];
+    std::fs::create_dir_all(dir.join("unet")).unwrap();
+    std::fs::write(dir.join("unet/w.safetensors"), safetensors::serialize(tensors, None).unwrap()).unwrap();
+    Source::open(&ModelSource::Folder(dir.display().to_string())).unwrap()
+}
+
+fn open(dir: &Path, kind: Option<Kind>) -> Weights {
+    Weights::open("unet", &folder(dir), &["unet/w.safetensors".to_owned()], Device::Cpu, kind, Cancel::new()).unwrap()
+}
+
+fn floats(tensor: &Tensor) -> Vec<f32> {
+    Vec::try_from(tensor.to_kind(Kind::Float).flatten(0, -1)).unwrap()
+}
+
+#[test]
+fn values_are_those_of_the_file_in_any_kind() {
+    let dir = tempfile::tempdir().unwrap();
+    for kind in [None, Some(Kind::Float), Some(Kind::BFloat16), Some(Kind::Half)] {
+        let weights = open(dir.path(), kind);
+        let a = weights.pp("x").get("a", &[2, 2]).unwrap();
+        assert_eq!(floats(&a), [1.0, -2.0, 0.5, 3.0]);
+        assert_eq!(a.kind(), kind.unwrap_or(Kind::Float));
+        assert_eq!(floats(&weights.get("x.b", &[2]).unwrap()), [1.0, -2.5]);
+        assert_eq!(weights.get("x.n", &[1]).unwrap().kind(), Kind::Int64);
+        assert_eq!(floats(&weights.get("odd", &[1]).unwrap()), [0.25]);
+    }
+}
+
+#[test]
+fn the_same_kind_on_the_cpu_is_the_file_itself() {
+    let dir = tempfile::tempdir().unwrap();
+    let weights = open(dir.path(), None);
+    let (first, second) = (weights.get("x.a", &[2, 2]).unwrap(), weights.get("x.a", &[2, 2]).unwrap());
+    assert_eq!(first.data_ptr(), second.data_ptr());
+    assert_ne!(first.data_ptr(), weights.get("x.b", &[2]).unwrap().data_ptr());
+    assert_eq!(weights.loaded_bytes(), 16 + 16 + 4);
+}
+
+#[test]
+fn complaints_name_component_and_key() {
+    let dir = tempfile::tempdir().unwrap();
+    let weights = open(dir.path(), None).pp("x");
+    let message = weights.get("c", &[2]).unwrap_err().to_string();
+    assert_eq!(message, "unet: tensor x.c is missing: the file is incomplete or of another model; fetch it again.");
+    let message = weights.get("a", &[4]).unwrap_err().to_string();
+    assert!(message.starts_with("unet: tensor x.a is [2, 2], the config asks for [4]"), "{message}");
+    assert!(weights.contains("a") && !weights.contains("c"));
+}
+
+#[test]
+fn a_raised_flag_ends_loading() {
+    let dir = tempfile::tempdir().unwrap();
+    let cancel = Cancel::new();
+    let weights = Weights::open("unet", &folder(dir.path()), &["unet/w.safetensors".to_owned()], Device::Cpu, None, cancel.clone()).unwrap();
+    assert!(weights.get("odd", &[1]).is_ok());
+    cancel.raise();
+    assert!(matches!(weights.get("odd", &[1]), Err(Error::Cancelled)));
+}
+
+#[test]
+fn a_damaged_file_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let source = folder(dir.path());
+    for bytes in [&b""[..], b"1234567", b"\xff\xff\xff\xff\xff\xff\xff\xff{}", b"\x02\0\0\0\0\0\0\0[]"] {
+        std::fs::write(dir.path().join("unet/w.safetensors"), bytes).unwrap();
+        let opened = Weights::open("unet", &source, &["unet/w.safetensors".to_owned()], Device::Cpu, None, Cancel::new());
+        assert!(opened.unwrap_err().to_string().contains("unet/w.safetensors: "));
+    }
+}
+
+#[test]
+fn a_recorder_lists_what_was_asked() {
+    let weights = Weights::recorder("vae");
+    weights.pp("b").get("w", &[3, 1]).unwrap();
+    weights.get("a", &[2]).unwrap();
+    assert_eq!(weights.asked(), [("a".to_owned(), vec![2]), ("b.w".to_owned(), vec![3, 1])]);
+}
+
+#[cfg(feature = "embedded-model")]
+#[test]
+fn the_embedded_model_opens_in_place() {
+    let source = Source::open(&ModelSource::Embedded("emoji".into())).unwrap();
+    let file = "unet/diffusion_pytorch_model.safetensors".to_owned();
+    let weights = Weights::open("unet", &source, &[file], Device::Cpu, None, Cancel::new()).unwrap();
+    let conv = weights.pp("conv_in").get("weight", &[64, 4, 3, 3]).unwrap();
+    assert_eq!(conv.kind(), Kind::Half);
+    assert_eq!(conv.data_ptr(), weights.get("conv_in.weight", &[64, 4, 3, 3]).unwrap().data_ptr());
+}

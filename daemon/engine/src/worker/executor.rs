@@ -1,0 +1,109 @@
+use std::path::PathBuf;
+
+use darkroom_protocol::message::worker::Ready;
+use darkroom_protocol::{Dtype, ImageTask, JobId, Report, Task, failpoint};
+use tch::Kind;
+
+use super::failure::outcome;
+use super::outbox::Outbox;
+use super::reporter::Reporter;
+use super::describe;
+use crate::pipeline::{self, Observer, Work};
+use crate::residency::{Key, Models};
+use crate::torch::{self, Device};
+use crate::{Cancel, Error, Result};
+
+/// Runs tasks one after the other on one device and keeps models between them.
+pub struct Executor {
+    outbox: Outbox,
+    staging: PathBuf,
+    device: Device,
+    models: Models,
+}
+
+impl Executor {
+    /// An executor that knows nothing yet.
+    pub fn new(outbox: Outbox) -> Self {
+        Self { outbox, staging: PathBuf::new(), device: Device::Cpu, models: Models::new(u64::MAX) }
+    }
+
+    /// Takes up a device.
+    ///
+    /// # Errors
+    /// When the machine has no such device.
+    pub fn configure(&mut self, staging: &str, device: &str) -> Result<Ready> {
+        let ready = torch::catch(|| describe::ready(device))?;
+        self.device = describe::choose(&ready.device, &ready.devices)?;
+        self.staging = PathBuf::from(staging);
+        self.models = Models::new(budget(self.device));
+        Ok(ready)
+    }
+
+    /// Runs a task and reports how it ended. Whatever happens, the worker stays usable.
+    pub fn run(&mut self, job: JobId, task: &Task, skip: &[u32], cancel: &Cancel) {
+        failpoint::hit(4);
+        self.outbox.send(Report::Started { job });
+        let result = match task {
+            Task::Image(image) => torch::catch(|| self.image(job, image, skip, cancel)),
+            other => Err(Error::Unsupported(format!("This worker cannot run {} tasks yet.", other.kind()))),
+        };
+        if matches!(result, Err(Error::OutOfMemory { .. })) {
+            self.models.clear();
+            self.empty_cache();
+        }
+        if let Err(e) = &result {
+            tracing::info!(%job, "ended: {e}");
+        }
+        self.outbox.send(Report::Ended { job, outcome: outcome(result), resident: self.models.names() });
+    }
+
+    /// Forgets the model of that name, all when it is empty.
+    pub fn unload(&mut self, model: &str) {
+        self.models.unload(model);
+        self.empty_cache();
+    }
+
+    /// Memory that stays cached costs the next task room, not this one its result.
+    fn empty_cache(&self) {
+        if let Err(e) = torch::empty_cache(self.device) {
+            tracing::warn!("cached memory stays: {e}");
+        }
+    }
+
+    /// The number format that a task's `dtype` comes to; says so where that is another than was asked.
+    fn kind(&self, dtype: Dtype, observer: &mut dyn Observer) -> Kind {
+        let asked = match dtype {
+            Dtype::Auto => None,
+            Dtype::F32 => Some(Kind::Float),
+            Dtype::Bf16 => Some(Kind::BFloat16),
+            Dtype::F16 => Some(Kind::Half),
+        };
+        let choice = torch::choose_dtype(self.device, asked);
+        if asked.is_some_and(|asked| asked != choice.kind) {
+            observer.notice(&format!("Computing in {}: {}.", torch::kind_name(choice.kind), choice.reason));
+        }
+        choice.kind
+    }
+
+    fn image(&mut self, job: JobId, task: &ImageTask, skip: &[u32], cancel: &Cancel) -> Result<()> {
+        let _inference = torch::inference_mode()?;
+        torch::set_threads(if task.threads == 0 { torch::physical_cores() } else { task.threads as usize });
+        let mut reporter = Reporter::new(job, self.outbox.clone());
+        let kind = self.kind(task.dtype, &mut reporter);
+        let key = Key { source: task.source.clone(), name: task.model.clone(), device: self.device, kind };
+        let model = self.models.load(&key, cancel, &mut reporter)?;
+        failpoint::hit(5);
+        let work = Work { task, job: job.to_string(), staging: &self.staging, skip, cancel };
+        pipeline::text_to_image(&work, &model, &mut reporter)
+    }
+}
+
+
+/// Bytes of weights to keep: 0.88 × total − 0.8 GiB on an accelerator (ComfyUI's rule), half the memory on the CPU.
+fn budget(device: Device) -> u64 {
+    let Ok(torch::Memory { total, .. }) = torch::memory(device) else { return u64::MAX };
+    match device {
+        Device::Cpu => total / 2,
+        _ => ((total as f64 * 0.88) as u64).saturating_sub(858_993_459),
+    }
+}

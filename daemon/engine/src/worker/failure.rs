@@ -1,0 +1,27 @@
+use darkroom_protocol::{Failure, FailureKind, Outcome};
+
+use crate::Error;
+
+/// How a task ended, from what the engine returned.
+pub fn outcome(result: Result<(), Error>) -> Outcome {
+    match result {
+        Ok(()) => Outcome::Done,
+        Err(Error::Cancelled) => Outcome::Cancelled,
+        Err(error) => Outcome::Failed(Failure { kind: kind(&error), message: error.to_string() }),
+    }
+}
+
+fn kind(error: &Error) -> FailureKind {
+    match error {
+        Error::OutOfMemory { .. } => FailureKind::OutOfMemory,
+        Error::NotANumber { .. } => FailureKind::NotANumber,
+        Error::Unsupported(_) => FailureKind::Usage,
+        Error::Io { .. } => FailureKind::Disk,
+        Error::Model { .. }
+        | Error::MissingTensor { .. }
+        | Error::TensorShape { .. }
+        | Error::Config { .. }
+        | Error::Format(_) => FailureKind::BadModel,
+        Error::Torch(_) | Error::Cancelled => FailureKind::Internal,
+    }
+}

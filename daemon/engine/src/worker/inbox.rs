@@ -1,0 +1,103 @@
+use std::collections::HashMap;
+use std::os::unix::net::UnixStream;
+use std::sync::mpsc::{self, Receiver};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use darkroom_protocol::codec::frame;
+use darkroom_protocol::{JobId, Order, Report};
+
+use super::outbox::Outbox;
+use crate::Cancel;
+
+/// Orders for the computing thread, and the flags of those that were cancelled meanwhile.
+pub struct Inbox {
+    /// In the order in which they came; cancels and pings are dealt with already.
+    pub orders: Receiver<Order>,
+    /// Flags by job.
+    pub cancels: Cancels,
+}
+
+/// Reads `channel` on a thread of its own. At its end the process ends: the daemon is gone, and nobody wants the result.
+pub fn start(mut channel: UnixStream, outbox: Outbox) -> Inbox {
+    let (orders, receiver) = mpsc::channel();
+    let cancels = Cancels::default();
+    let flags = cancels.clone();
+    std::thread::spawn(move || {
+        loop {
+            match frame::read::<Order>(&mut channel) {
+                Ok(Some(Order::Cancel { job })) => flags.raise(job),
+                Ok(Some(Order::Ping { n })) => outbox.send(Report::Pong { n }),
+                Ok(Some(order)) => {
+                    if let Order::Run { job, .. } = &order {
+                        flags.prepare(*job);
+                    }
+                    if orders.send(order).is_err() {
+                        return;
+                    }
+                }
+                Ok(None) => std::process::exit(0),
+                Err(e) => {
+                    eprintln!("darkroom-worker: the daemon sent what cannot be read: {e}");
+                    std::process::exit(1);
+                }
+            }
+        }
+    });
+    Inbox { orders: receiver, cancels }
+}
+
+/// Cancel flags by job. A flag is made when the order to run is read, before the computing thread sees it, so that a cancel
+/// that follows at once is not lost.
+#[derive(Clone, Default)]
+pub struct Cancels(Arc<Mutex<HashMap<JobId, Cancel>>>);
+
+impl Cancels {
+    fn with<T>(&self, f: impl FnOnce(&mut HashMap<JobId, Cancel>) -> T) -> T {
+        f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn prepare(&self, job: JobId) {
+        self.with(|flags| flags.insert(job, Cancel::new()));
+    }
+
+    fn raise(&self, job: JobId) {
+        self.with(|flags| flags.get(&job).map(Cancel::raise));
+    }
+
+    /// The flag of a job that begins now.
+    pub fn watch(&self, job: JobId) -> Cancel {
+        self.with(|flags| flags.entry(job).or_default().clone())
+    }
+
+    /// Forgets the flag of a job that has ended.
+    pub fn forget(&self, job: JobId) {
+        self.with(|flags| flags.remove(&job));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cancel_before_the_start_is_kept() {
+        let cancels = Cancels::default();
+        let job = JobId::new();
+        cancels.prepare(job);
+        cancels.raise(job);
+        assert!(cancels.watch(job).is_raised());
+    }
+
+    #[test]
+    fn a_cancel_reaches_the_running_job_only() {
+        let cancels = Cancels::default();
+        let (first, second) = (JobId::new(), JobId::new());
+        cancels.prepare(first);
+        let flag = cancels.watch(first);
+        cancels.prepare(second);
+        cancels.raise(second);
+        assert!(!flag.is_raised());
+        cancels.raise(first);
+        assert!(flag.is_raised());
+    }
+}

@@ -1,0 +1,78 @@
+//! The process around the engine: orders in, reports out, cancel flags.
+//!
+//! The main thread computes. A second thread reads orders, raises cancel flags at once and ends the process when the daemon
+//! is gone; a third writes reports, so that a slow daemon never slows a step.
+
+mod describe;
+mod executor;
+mod failure;
+mod inbox;
+mod outbox;
+mod reporter;
+
+use std::io::Write as _;
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::process::ExitCode;
+
+use darkroom_protocol::{Order, Report};
+
+use crate::torch;
+use executor::Executor;
+use outbox::Outbox;
+
+/// The program: `darkroom-worker` serves the daemon at the other end of its standard input, `--describe` prints what it is
+/// as one line of JSON.
+pub fn main() -> ExitCode {
+    // First of all: libtorch decides once, at the first question about CUDA, whether there is a backend.
+    let backends = torch::load_backends();
+    tracing_subscriber::fmt().with_writer(std::io::stderr).with_target(false).init();
+    tracing::info!(?backends, "darkroom-worker {}", env!("CARGO_PKG_VERSION"));
+    let result = match std::env::args().nth(1).as_deref() {
+        Some("--describe") => print_description(),
+        Some("--version") => writeln!(std::io::stdout(), "darkroom-worker {}", env!("CARGO_PKG_VERSION")).map_err(|e| e.to_string()),
+        Some(other) => Err(format!("unknown argument {}: the daemon starts this program; `darkroom generate` uses it.", other.escape_debug())),
+        None => torch::check_version().map_err(|e| e.to_string()).and_then(|()| serve()),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("darkroom-worker: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn print_description() -> Result<(), String> {
+    let ready = torch::catch(|| describe::ready("")).map_err(|e| e.to_string())?;
+    let line = serde_json::to_string(&ready).map_err(|e| e.to_string())?;
+    writeln!(std::io::stdout(), "{line}").map_err(|e| e.to_string())
+}
+
+/// Takes orders until the daemon says goodbye or is gone.
+fn serve() -> Result<(), String> {
+    let channel = std::io::stdin().as_fd().try_clone_to_owned().map(UnixStream::from).map_err(|e| format!("standard input: {e}"))?;
+    if channel.peer_addr().is_err() {
+        return Err("standard input is no socket: the daemon starts this program; `darkroom generate` uses it.".to_owned());
+    }
+    let outbox = Outbox::start(channel.try_clone().map_err(|e| e.to_string())?);
+    let inbox = inbox::start(channel, outbox.clone());
+    let mut executor = Executor::new(outbox.clone());
+    while let Ok(order) = inbox.orders.recv() {
+        match order {
+            Order::Configure { staging, device } => match executor.configure(&staging, &device) {
+                Ok(ready) => outbox.send(Report::Ready(ready)),
+                Err(e) => return Err(e.to_string()),
+            },
+            Order::Run { job, task, skip } => {
+                executor.run(job, &task, &skip, &inbox.cancels.watch(job));
+                inbox.cancels.forget(job);
+            }
+            Order::Unload { model } => executor.unload(&model),
+            Order::Shutdown {} => break,
+            Order::Cancel { .. } | Order::Ping { .. } => {}
+        }
+    }
+    outbox.flush();
+    Ok(())
+}

@@ -1,0 +1,43 @@
+use darkroom_protocol::message::worker::Staged;
+use darkroom_protocol::{JobId, Progress, Report, failpoint};
+
+use super::outbox::Outbox;
+use crate::pipeline::{Observer, Saved};
+
+/// Turns what a pipeline tells into reports about one job.
+pub struct Reporter {
+    job: JobId,
+    outbox: Outbox,
+}
+
+impl Reporter {
+    /// Reports about `job`.
+    pub fn new(job: JobId, outbox: Outbox) -> Self {
+        Self { job, outbox }
+    }
+}
+
+impl Observer for Reporter {
+    fn progress(&mut self, progress: Progress) {
+        self.outbox.send(Report::Progress { job: self.job, progress });
+    }
+
+    fn notice(&mut self, line: &str) {
+        self.outbox.send(Report::Notice { job: self.job, text: line.to_owned() });
+    }
+
+    fn saved(&mut self, picture: Saved) {
+        failpoint::hit(7);
+        self.outbox.send(Report::Staged(Staged {
+            job: self.job,
+            index: picture.index,
+            file: picture.file,
+            sha256: picture.sha256,
+            bytes: picture.bytes,
+            width: picture.width,
+            height: picture.height,
+            seed: picture.seed,
+            elapsed_ms: picture.elapsed_ms,
+        }));
+    }
+}
