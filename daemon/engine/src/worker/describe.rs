@@ -13,11 +13,11 @@ pub fn ready(device: &str) -> Result<Ready> {
     Ok(Ready {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         pid: std::process::id(),
-        libtorch: torch::version().to_string(),
-        folder: torch::folder().map(|f| f.display().to_string()).unwrap_or_default(),
+        libtorch: torch::version(),
+        folder: torch::folder().display().to_string(),
         device: choose(device, &devices)?.to_string(),
         devices,
-        cpu: torch::cpu_features().map(|cpu| cpu.features).unwrap_or_default(),
+        cpu: torch::cpu_features(),
         capabilities: vec!["image".to_owned()],
         embedded: weights::embedded_models().iter().map(ToString::to_string).collect(),
     })
@@ -42,14 +42,13 @@ pub fn choose(name: &str, devices: &[DeviceStatus]) -> Result<Device> {
 }
 
 fn status(info: &torch::DeviceInfo) -> DeviceStatus {
-    let choice = torch::choose_dtype(info.device, None);
-    let memory = info.memory.unwrap_or_default();
+    let (kind, reason) = torch::choose_dtype(info.device);
     DeviceStatus {
         name: info.device.to_string(),
-        label: info.name.clone(),
-        total: memory.total,
-        free: memory.free,
-        dtype: torch::kind_name(choice.kind),
-        dtype_reason: choice.reason,
+        label: info.label.clone(),
+        total: info.total,
+        free: info.free,
+        dtype: torch::kind_name(kind),
+        dtype_reason: reason,
     }
 }

@@ -49,7 +49,7 @@ impl Executor {
         };
         if matches!(result, Err(Error::OutOfMemory { .. })) {
             self.models.clear();
-            self.empty_cache();
+            torch::empty_cache(self.device);
         }
         if let Err(e) = &result {
             tracing::info!(%job, "ended: {e}");
@@ -60,14 +60,7 @@ impl Executor {
     /// Forgets the model of that name, all when it is empty.
     pub fn unload(&mut self, model: &str) {
         self.models.unload(model);
-        self.empty_cache();
-    }
-
-    /// Memory that stays cached costs the next task room, not this one its result.
-    fn empty_cache(&self) {
-        if let Err(e) = torch::empty_cache(self.device) {
-            tracing::warn!("cached memory stays: {e}");
-        }
+        torch::empty_cache(self.device);
     }
 
     /// The number format that a task's `dtype` comes to; says so where that is another than was asked.
@@ -78,16 +71,16 @@ impl Executor {
             Dtype::Bf16 => Some(Kind::BFloat16),
             Dtype::F16 => Some(Kind::Half),
         };
-        let choice = torch::choose_dtype(self.device, asked);
-        if asked.is_some_and(|asked| asked != choice.kind) {
-            observer.notice(&format!("Computing in {}: {}.", torch::kind_name(choice.kind), choice.reason));
+        let (kind, reason) = torch::dtype_for(self.device, asked);
+        if asked.is_some_and(|asked| asked != kind) {
+            observer.notice(&format!("Computing in {}: {reason}.", torch::kind_name(kind)));
         }
-        choice.kind
+        kind
     }
 
     fn image(&mut self, job: JobId, task: &ImageTask, skip: &[u32], cancel: &Cancel) -> Result<()> {
-        let _inference = torch::inference_mode()?;
-        torch::set_threads(if task.threads == 0 { torch::physical_cores() } else { task.threads as usize });
+        let _inference = torch::inference_mode();
+        torch::set_threads(if task.threads == 0 { torch::physical_cores() } else { task.threads });
         let mut reporter = Reporter::new(job, self.outbox.clone());
         let kind = self.kind(task.dtype, &mut reporter);
         let key = Key { source: task.source.clone(), name: task.model.clone(), device: self.device, kind };
@@ -101,7 +94,7 @@ impl Executor {
 
 /// Bytes of weights to keep: 0.88 × total − 0.8 GiB on an accelerator (ComfyUI's rule), half the memory on the CPU.
 fn budget(device: Device) -> u64 {
-    let Ok(torch::Memory { total, .. }) = torch::memory(device) else { return u64::MAX };
+    let total = torch::memory(device).total;
     match device {
         Device::Cpu => total / 2,
         _ => ((total as f64 * 0.88) as u64).saturating_sub(858_993_459),
