@@ -16,6 +16,8 @@ const APPLICATION_ID: i32 = 0x444b_524d;
 /// A file up to this size is checked whole when it is opened, which takes about a millisecond a megabyte; damage in a larger
 /// one is told when it is met.
 const CHECKED_WHOLE: u64 = 16 << 20;
+/// Statements that are kept compiled: more than the store has.
+const STATEMENTS: usize = 64;
 /// A log longer than this is cut when it restarts, in bytes.
 const LOG_LIMIT: u32 = 8 << 20;
 
@@ -23,10 +25,9 @@ const LOG_LIMIT: u32 = 8 << 20;
 pub(super) fn open(path: &Path) -> Result<Connection> {
     make_private(path)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags).map_err(|e| in_words(path, &e))?;
+    let mut connection = Connection::open_with_flags(path, flags).map_err(|e| in_words(path, &e))?;
     configure(&connection).map_err(|e| in_words(path, &e))?;
     check(&connection, path)?;
-    let mut connection = connection;
     migrate::run(&mut connection).map_err(|fault| fault.at(path))?;
     Ok(connection)
 }
@@ -45,6 +46,7 @@ fn make_private(path: &Path) -> Result<()> {
 }
 
 fn configure(connection: &Connection) -> rusqlite::Result<()> {
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
     connection.busy_timeout(Duration::from_secs(5))?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "trusted_schema", false)?;

@@ -1,7 +1,7 @@
 use darkroom_protocol::{Failure, FailureKind, Job, JobId, JobState, Picture};
 use rusqlite::{Connection, OptionalExtension, params_from_iter};
 
-use super::row::{COLUMNS, RawJob, picture};
+use super::row::{COLUMNS, PICTURE_COLUMNS, RawJob, picture};
 use super::{Store, id};
 use crate::{Error, Result};
 
@@ -49,8 +49,10 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn list(&self, states: &[JobState], limit: u32) -> Result<Vec<Job>> {
-        let states: Vec<&str> = states.iter().map(|s| s.name()).collect();
-        let raws = self.ask(move |c| Ok(newest(c, &states, limit)?)).await?;
+        let all = states.is_empty();
+        let wanted = JobState::ALL.into_iter().filter(|state| all || states.contains(state));
+        let wanted: Vec<&str> = wanted.map(JobState::name).collect();
+        let raws = self.ask(move |c| Ok(newest(c, &wanted, limit)?)).await?;
         Ok(raws.into_iter().filter_map(readable).collect())
     }
 
@@ -94,10 +96,8 @@ impl Store {
     /// When the database fails.
     pub async fn picture(&self, job: JobId, index: u32) -> Result<Option<Picture>> {
         self.ask(move |c| {
-            let mut statement = c.prepare_cached(
-                "SELECT job_id, place, path, sha256, bytes, width, height, seed, elapsed_ms
-                 FROM pictures WHERE job_id = ? AND place = ?",
-            )?;
+            let sql = format!("SELECT {PICTURE_COLUMNS} FROM pictures WHERE job_id = ? AND place = ?");
+            let mut statement = c.prepare_cached(&sql)?;
             Ok(statement.query_row((id::text(job), index), picture).optional()?)
         })
         .await
@@ -114,12 +114,9 @@ fn one<P: rusqlite::Params>(connection: &Connection, clause: &str, params: P) ->
 }
 
 fn newest(connection: &Connection, states: &[&str], limit: u32) -> rusqlite::Result<Vec<RawJob>> {
-    let wanted = match states.len() {
-        0 => String::new(),
-        n => format!("WHERE state IN ({})", vec!["?"; n].join(", ")),
-    };
-    let sql = format!("SELECT {COLUMNS} FROM jobs {wanted} ORDER BY seq DESC LIMIT {limit}");
-    let mut statement = connection.prepare_cached(&sql)?;
+    let places = vec!["?"; states.len()].join(", ");
+    let sql = format!("SELECT {COLUMNS} FROM jobs WHERE state IN ({places}) ORDER BY seq DESC LIMIT {limit}");
+    let mut statement = connection.prepare(&sql)?;
     let rows = statement.query_map(params_from_iter(states), RawJob::read)?;
     rows.map(|raw| raw?.with_pictures(connection)).collect()
 }

@@ -17,10 +17,12 @@ mod recover;
 mod row;
 mod thread;
 mod transition;
+mod waiting;
 
 pub use accept::Accepted;
 pub use thread::Store;
 pub use transition::Cancelled;
+pub use waiting::Waiting;
 
 #[cfg(test)]
 mod tests;

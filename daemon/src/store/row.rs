@@ -7,6 +7,8 @@ use crate::{Error, Result};
 /// The columns that [`RawJob::read`] reads, in its order.
 pub(super) const COLUMNS: &str =
     "id, state, request, task, created_ms, started_ms, finished_ms, attempts, failure_kind, failure_message";
+/// The columns that [`picture`] reads, in its order.
+pub(super) const PICTURE_COLUMNS: &str = "job_id, place, path, sha256, bytes, width, height, seed, elapsed_ms";
 
 /// A job's row and its pictures, before the JSON is parsed: that is the caller's thread's work.
 pub(super) struct RawJob {
@@ -42,8 +44,8 @@ impl RawJob {
     }
 
     pub(super) fn with_pictures(mut self, connection: &Connection) -> rusqlite::Result<Self> {
-        let mut statement =
-            connection.prepare_cached("SELECT job_id, place, path, sha256, bytes, width, height, seed, elapsed_ms FROM pictures WHERE job_id = ? ORDER BY place")?;
+        let sql = format!("SELECT {PICTURE_COLUMNS} FROM pictures WHERE job_id = ? ORDER BY place");
+        let mut statement = connection.prepare_cached(&sql)?;
         let rows = statement.query_map([id::text(self.id)], picture)?;
         self.pictures = rows.collect::<rusqlite::Result<_>>()?;
         Ok(self)

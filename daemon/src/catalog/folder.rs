@@ -1,0 +1,33 @@
+use std::path::Path;
+
+use darkroom_formats::card::Card;
+use darkroom_formats::folder::Directory;
+use darkroom_formats::safetensors::Header;
+use darkroom_formats::{Error, Folder};
+use darkroom_protocol::message::RemoteError;
+use darkroom_protocol::{FailureKind, ModelCard, ModelSource};
+
+use super::not_found;
+use super::seen::{Stamp, Watched};
+
+/// The card of the diffusers folder at `path`, and the stamp of what it came from. The header of every weight file is checked,
+/// so that a damaged model is refused before a worker meets it.
+pub(super) fn read(name: &str, path: &Path) -> Result<(Stamp, ModelCard), RemoteError> {
+    let watched = Watched::new(Directory::open(path).map_err(refused)?);
+    let folder = Folder::read(&watched).map_err(refused)?;
+    // Taken before the headers are read: a file that changes meanwhile makes the stamp old, not the card wrong.
+    let stamp = watched.stamp();
+    let card = Card::new(name, &folder).map_err(refused)?;
+    for file in folder.components.values().flat_map(|component| &component.weights) {
+        Header::read(&path.join(file)).map_err(refused)?;
+    }
+    let source = ModelSource::Folder(path.to_string_lossy().into_owned());
+    Ok((stamp, card.to_model_card(source)))
+}
+
+fn refused(error: Error) -> RemoteError {
+    match error {
+        Error::NoFolder { .. } | Error::NotAModel { .. } => not_found(error.to_string()),
+        other => RemoteError::new(FailureKind::BadModel, other.to_string()),
+    }
+}

@@ -1,0 +1,94 @@
+//! Which model a request means, and what is known of it: configurations and headers only, never weights.
+//!
+//! A model is an absolute folder, a name in one of the folders of the settings, or `emoji`, which every worker carries. What
+//! was read is kept for as long as size and time of every file it came from stay the same.
+
+mod builtin;
+mod folder;
+mod lookup;
+mod seen;
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+
+use darkroom_protocol::message::RemoteError;
+use darkroom_protocol::{FailureKind, ModelCard};
+
+use crate::settings::Settings;
+use lookup::Meant;
+use seen::Stamp;
+
+/// The name of the model that every worker carries.
+pub const EMOJI: &str = "emoji";
+/// Said when nobody chose a model.
+const NO_MODEL: &str = "No model is configured: using the embedded `emoji`, which knows words like apple, fox face, rocket, pizza, penguin.";
+/// The most cards that are kept.
+const KEPT: usize = 256;
+
+/// The models of one daemon. Its methods read files and may block.
+#[derive(Debug)]
+pub struct Catalog {
+    /// The model to use when none is named.
+    model: Option<String>,
+    /// Folders whose subfolders are models.
+    folders: Vec<PathBuf>,
+    cards: Mutex<HashMap<PathBuf, (Stamp, ModelCard)>>,
+}
+
+impl Catalog {
+    /// The catalogue that `settings` ask for.
+    pub fn new(settings: &Settings) -> Self {
+        Self {
+            model: settings.model.clone().filter(|model| !model.is_empty()),
+            folders: settings.models.clone(),
+            cards: Mutex::default(),
+        }
+    }
+
+    /// The card of the model that `model` names; of the configured one when that is `None` or empty, else of `emoji`, with a
+    /// notice that says so.
+    ///
+    /// # Errors
+    /// `ModelNotFound` with what it may have been, `BadModel` for a model that is damaged or of an unknown family, `Usage` for
+    /// a relative path.
+    pub fn card(&self, model: Option<&str>) -> Result<ModelCard, RemoteError> {
+        let given = model.filter(|m| !m.is_empty());
+        let Some(name) = given.or(self.model.as_deref()) else {
+            let mut card = builtin::card()?;
+            card.notice = Some(NO_MODEL.to_owned());
+            return Ok(card);
+        };
+        match lookup::meant(name, &self.folders)? {
+            Meant::Emoji => builtin::card(),
+            Meant::Folder { name, path } => self.folder(&name, path),
+        }
+    }
+
+    fn folder(&self, name: &str, path: PathBuf) -> Result<ModelCard, RemoteError> {
+        if let Some((stamp, card)) = self.kept().get(&path)
+            && stamp.is_current()
+        {
+            return Ok(card.clone());
+        }
+        let (stamp, card) = folder::read(name, &path)?;
+        let mut kept = self.kept();
+        if kept.len() >= KEPT {
+            kept.clear();
+        }
+        kept.insert(path, (stamp, card.clone()));
+        Ok(card)
+    }
+
+    /// A poisoned lock still guards a whole map: cards are put in and taken out in one step.
+    fn kept(&self) -> std::sync::MutexGuard<'_, HashMap<PathBuf, (Stamp, ModelCard)>> {
+        self.cards.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn not_found(message: String) -> RemoteError {
+    RemoteError::new(FailureKind::ModelNotFound, message)
+}
+
+#[cfg(test)]
+mod tests;

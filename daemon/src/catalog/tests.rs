@@ -1,0 +1,218 @@
+use std::fs;
+use std::path::Path;
+
+use darkroom_protocol::{FailureKind, ModelSource, Sampler};
+use rstest::rstest;
+use tempfile::TempDir;
+
+use super::*;
+
+const ASSETS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/engine/assets/emoji");
+
+/// A folder of models with one called `My-Emoji`, a copy of the embedded one.
+fn models() -> TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    copy(Path::new(ASSETS), &dir.path().join("My-Emoji"));
+    dir
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let to = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &to);
+        } else {
+            // A link is as good as a copy, and these are 38 MB; what a test changes it replaces.
+            std::os::unix::fs::symlink(entry.path(), &to).unwrap();
+        }
+    }
+}
+
+fn catalog(model: Option<&str>, folders: &[&Path]) -> Catalog {
+    Catalog::new(&Settings {
+        model: model.map(str::to_owned),
+        models: folders.iter().map(|f| f.to_path_buf()).collect(),
+        ..Settings::default()
+    })
+}
+
+fn refusal(catalog: &Catalog, model: &str) -> (FailureKind, String) {
+    let error = catalog.card(Some(model)).unwrap_err();
+    (error.kind, error.message)
+}
+
+#[test]
+fn the_embedded_model_is_what_is_left() {
+    let card = catalog(None, &[]).card(None).unwrap();
+    assert_eq!(
+        (card.name.as_str(), &card.source),
+        (EMOJI, &ModelSource::Embedded(EMOJI.to_owned()))
+    );
+    assert_eq!((card.width, card.height, card.vae_factor), (64, 64, 4));
+    assert_eq!((card.steps, card.cfg_scale, card.sampler), (25, 4.0, Sampler::Ddim));
+    let notice = card.notice.clone().unwrap();
+    assert!(notice.starts_with("No model is configured: using the embedded `emoji`, which knows words like apple, "));
+    assert_eq!(catalog(None, &[]).card(Some("")).unwrap(), card);
+    let named = catalog(None, &[]).card(Some("Emoji")).unwrap();
+    assert_eq!(named.notice, None);
+    assert_eq!(catalog(Some("emoji"), &[]).card(None).unwrap(), named);
+    assert_eq!(catalog(Some(""), &[Path::new(ASSETS)]).card(None).unwrap(), card);
+}
+
+#[test]
+fn a_model_is_found_by_path_and_by_name() {
+    let dir = models();
+    let catalog = catalog(Some("my-emoji"), &[Path::new("/nowhere"), dir.path()]);
+    let path = dir.path().join("My-Emoji");
+    let card = catalog.card(Some("My-Emoji")).unwrap();
+    assert_eq!(card.source, ModelSource::Folder(path.to_str().unwrap().to_owned()));
+    assert_eq!(
+        (card.name.as_str(), card.steps, card.sampler),
+        ("My-Emoji", 20, Sampler::Ddim)
+    );
+    assert!(card.bytes > 30_000_000);
+    for spelling in ["my_emoji", "MY EMOJI", &format!("{}/./", path.display())] {
+        assert_eq!(catalog.card(Some(spelling)).unwrap(), card, "{spelling}");
+    }
+    assert_eq!(catalog.card(None).unwrap(), card);
+}
+
+#[test]
+fn a_snapshot_in_a_download_cache_has_the_repositorys_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let snapshot = dir
+        .path()
+        .join("models--stable-diffusion-v1-5--stable-diffusion/snapshots/451f4fe1");
+    copy(Path::new(ASSETS), &snapshot);
+    let card = catalog(None, &[]).card(snapshot.to_str()).unwrap();
+    assert_eq!(card.name, "stable-diffusion");
+}
+
+#[rstest]
+#[case(
+    "My-Emojy",
+    FailureKind::ModelNotFound,
+    "There is no model My-Emojy: did you mean My-Emoji?"
+)]
+#[case("emojy", FailureKind::ModelNotFound, "There is no model emojy: did you mean emoji?")]
+#[case(
+    "zzzzzzzzz",
+    FailureKind::ModelNotFound,
+    "There is no model zzzzzzzzz: none of that name is in DIR. Give its folder as a path."
+)]
+#[case(
+    "x\u{1b}]0;",
+    FailureKind::ModelNotFound,
+    "There is no model x\\u{1b}]0;: none of that name is in DIR. Give its folder as a path."
+)]
+#[case(
+    "DIR/My-Emojj",
+    FailureKind::ModelNotFound,
+    "There is no model DIR/My-Emojj: did you mean DIR/My-Emoji?"
+)]
+#[case(
+    "DIR/quite/another",
+    FailureKind::ModelNotFound,
+    "There is no model DIR/quite/another: give the folder that holds model_index.json."
+)]
+#[case(
+    "DIR",
+    FailureKind::ModelNotFound,
+    "There is no model_index.json in DIR: a diffusers model folder has one. Give the folder that holds it."
+)]
+#[case(
+    "sub/My-Emoji",
+    FailureKind::Usage,
+    "sub/My-Emoji is a relative path, and the daemon has another working directory: give the whole path."
+)]
+#[case(
+    "~/My-Emoji",
+    FailureKind::Usage,
+    "~/My-Emoji is a relative path, and the daemon has another working directory: give the whole path."
+)]
+#[case(
+    "../My-Emoji",
+    FailureKind::Usage,
+    "../My-Emoji is a relative path, and the daemon has another working directory: give the whole path."
+)]
+#[case(
+    "/nul\0byte",
+    FailureKind::ModelNotFound,
+    "There is no model /nul\\u{0}byte: give the folder that holds model_index.json."
+)]
+fn what_is_not_there_is_said_with_what_may_be_meant(
+    #[case] model: &str,
+    #[case] kind: FailureKind,
+    #[case] message: &str,
+) {
+    let dir = models();
+    let place = dir.path().to_str().unwrap();
+    let found = refusal(&catalog(None, &[dir.path()]), &model.replace("DIR", place));
+    assert_eq!(found, (kind, message.replace("DIR", place)));
+}
+
+#[test]
+fn without_folders_the_remedy_is_the_settings() {
+    let (_, message) = refusal(&catalog(None, &[]), "sd15");
+    assert_eq!(
+        message,
+        "There is no model sd15: give its folder as a path, or name the folder of your models in config.toml (models = \
+         [\"~/models\"])."
+    );
+}
+
+#[test]
+fn a_single_file_is_refused_by_path_and_by_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("dream.safetensors");
+    fs::write(&file, "x").unwrap();
+    let catalog = catalog(None, &[dir.path()]);
+    for model in [file.to_str().unwrap(), "dream", "dream.safetensors"] {
+        let (kind, message) = refusal(&catalog, model);
+        assert_eq!(kind, FailureKind::ModelNotFound);
+        assert!(
+            message.contains("dream.safetensors is a single file, and models in one file are not read yet"),
+            "{message}"
+        );
+    }
+}
+
+#[rstest]
+#[case::json("unet/config.json", "{")]
+#[case::index("model_index.json", "[]")]
+#[case::header("vae/diffusion_pytorch_model.safetensors", "truncated")]
+#[case::layers("unet/config.json", r#"{"layers_per_block": 1000000000}"#)]
+fn a_damaged_model_is_refused_naming_the_file(#[case] file: &str, #[case] content: &str) {
+    let dir = models();
+    let path = dir.path().join("My-Emoji").join(file);
+    fs::remove_file(&path).unwrap();
+    fs::write(&path, content).unwrap();
+    let (kind, message) = refusal(&catalog(None, &[dir.path()]), "My-Emoji");
+    assert_eq!(kind, FailureKind::BadModel);
+    assert!(message.contains(file), "{message}");
+}
+
+#[test]
+fn a_card_is_kept_until_a_file_changes() {
+    let dir = models();
+    let catalog = catalog(None, &[dir.path()]);
+    let config = dir.path().join("My-Emoji/scheduler/scheduler_config.json");
+    let before = catalog.card(Some("My-Emoji")).unwrap();
+    let stamp = |catalog: &Catalog| catalog.kept().values().next().unwrap().0.clone();
+    let first = stamp(&catalog);
+    assert!(first.is_current());
+    assert_eq!(catalog.card(Some("My-Emoji")).unwrap(), before);
+    assert_eq!(stamp(&catalog), first);
+
+    let text = fs::read_to_string(&config).unwrap();
+    fs::remove_file(&config).unwrap();
+    fs::write(&config, text.replace("0.012", "0.0123")).unwrap();
+    assert!(!first.is_current());
+    catalog.card(Some("My-Emoji")).unwrap();
+    assert_ne!(stamp(&catalog), first);
+
+    fs::remove_file(dir.path().join("My-Emoji/unet/diffusion_pytorch_model.safetensors")).unwrap();
+    assert_eq!(refusal(&catalog, "My-Emoji").0, FailureKind::BadModel);
+}

@@ -1,0 +1,18 @@
+//! From what was asked to what is done: every default resolved, every random choice fixed.
+//!
+//! A task names the model's files, its size, steps, sampler, seed and device as they will be. Two things stay open on purpose,
+//! because only the worker on its device can settle them: `dtype: Auto` (what the device does best) and `threads: 0` (one a
+//! physical core). Both give the same picture each time on one device and build.
+
+mod device;
+mod micro_batch;
+mod resolve;
+mod seed;
+
+pub use device::canonical_device;
+pub use micro_batch::micro_batch;
+pub use resolve::{MAX_PIXELS, resolve};
+pub use seed::random_seed;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,90 @@
+use darkroom_formats::card::check_size;
+use darkroom_protocol::message::RemoteError;
+use darkroom_protocol::params::{MAX_SEED, RANDOM_SEEDS};
+use darkroom_protocol::text::escape_line;
+use darkroom_protocol::{Conditioning, Dtype, Format, GenerateRequest, ImageTask, ModelCard};
+
+use super::{canonical_device, micro_batch};
+use crate::settings::Settings;
+
+/// The most pixels of one picture: 4096 × 4096.
+pub const MAX_PIXELS: u64 = 1 << 24;
+
+/// The task that `request` comes to with the model of `card`. Pure: `random` is the seed to take when none is given, and
+/// `default_device` the device of the worker that will run it, for requests and settings that leave it open (`auto` too).
+///
+/// # Errors
+/// Usage errors: a parameter out of its range, a size that the model cannot make or of more than [`MAX_PIXELS`], a batch
+/// whose last seed is beyond 2⁵³ − 1, a device that is none.
+pub fn resolve(
+    request: &GenerateRequest,
+    card: &ModelCard,
+    settings: &Settings,
+    default_device: &str,
+    random: u64,
+) -> Result<ImageTask, RemoteError> {
+    request.check().map_err(|e| RemoteError::usage(e.to_string()))?;
+    let (width, height) = size(request, card)?;
+    let batch = request.batch.unwrap_or(1);
+    let text = |words: &Option<String>| Conditioning::plain(words.clone().unwrap_or_default());
+    Ok(ImageTask {
+        model: card.name.clone(),
+        source: card.source.clone(),
+        prompt: text(&request.prompt),
+        negative: text(&request.negative_prompt),
+        width,
+        height,
+        steps: request.steps.unwrap_or(card.steps),
+        cfg_scale: request.cfg_scale.unwrap_or(card.cfg_scale),
+        sampler: request.sampler.unwrap_or(card.sampler),
+        schedule: request.schedule.unwrap_or(card.schedule),
+        seed: seed(request.seed, batch, random)?,
+        batch,
+        micro_batch: micro_batch(batch, width, height),
+        device: device(request, settings, default_device)?,
+        dtype: request.dtype.or(settings.dtype).unwrap_or(Dtype::Auto),
+        threads: request.threads.or(settings.threads).unwrap_or(0),
+        format: request.format.unwrap_or(Format::Png),
+    })
+}
+
+fn size(request: &GenerateRequest, card: &ModelCard) -> Result<(u32, u32), RemoteError> {
+    let width = request.width.unwrap_or(card.width);
+    let height = request.height.unwrap_or(card.height);
+    check_size(width, height, card.vae_factor).map_err(|e| RemoteError::usage(e.to_string()))?;
+    let pixels = u64::from(width) * u64::from(height);
+    if pixels > MAX_PIXELS {
+        return Err(RemoteError::usage(format!(
+            "{width}×{height} is {pixels} pixels, the most is {MAX_PIXELS}, which is 4096×4096: give a smaller size."
+        )));
+    }
+    Ok((width, height))
+}
+
+/// The first picture's seed: the given one, or `random` where that is missing or negative.
+fn seed(given: Option<i64>, batch: u32, random: u64) -> Result<u64, RemoteError> {
+    let Some(seed) = given.and_then(|seed| u64::try_from(seed).ok()) else {
+        return Ok(random % RANDOM_SEEDS);
+    };
+    let most = MAX_SEED.unsigned_abs() - u64::from(batch.saturating_sub(1));
+    if seed > most {
+        return Err(RemoteError::usage(format!(
+            "Picture i takes seed + i, and the largest seed is {MAX_SEED}: with a batch of {batch} give a seed up to {most}."
+        )));
+    }
+    Ok(seed)
+}
+
+fn device(request: &GenerateRequest, settings: &Settings, default_device: &str) -> Result<String, RemoteError> {
+    let open = |text: &&String| !matches!(text.trim().to_ascii_lowercase().as_str(), "" | "auto");
+    let asked = request.device.as_ref().or(settings.device.as_ref());
+    let Some(text) = asked.filter(open) else {
+        return Ok(default_device.to_owned());
+    };
+    canonical_device(text).ok_or_else(|| {
+        let shown = escape_line(text);
+        RemoteError::usage(format!(
+            "{shown} is no device: give cpu, cuda:0, xpu:0 or mps; `darkroom doctor` lists those that are here."
+        ))
+    })
+}

@@ -1,0 +1,188 @@
+use darkroom_protocol::params::{MAX_PROMPT, MAX_SEED};
+use darkroom_protocol::{
+    Dtype, FailureKind, Format, GenerateRequest, ImageTask, ModelCard, ModelSource, Sampler, Schedule,
+};
+use proptest::prelude::*;
+use rstest::rstest;
+
+use super::resolve;
+use crate::settings::Settings;
+
+fn card() -> ModelCard {
+    ModelCard {
+        name: "sd15".to_owned(),
+        family: "Stable Diffusion 1.x".to_owned(),
+        source: ModelSource::Folder("/models/sd15".to_owned()),
+        vae_factor: 8,
+        width: 512,
+        height: 768,
+        steps: 20,
+        cfg_scale: 7.0,
+        sampler: Sampler::DpmPp2m,
+        schedule: Schedule::Auto,
+        bytes: 1,
+        notice: None,
+    }
+}
+
+fn request(pairs: &[(&str, &str)]) -> GenerateRequest {
+    let mut request = GenerateRequest::default();
+    for (name, text) in pairs {
+        request.set_text(name, text).unwrap();
+    }
+    request
+}
+
+fn task(request: &GenerateRequest) -> ImageTask {
+    resolve(request, &card(), &Settings::default(), "cuda:0", 42).unwrap()
+}
+
+fn refusal(request: &GenerateRequest) -> String {
+    let error = resolve(request, &card(), &Settings::default(), "cpu", 42).unwrap_err();
+    assert_eq!(error.kind, FailureKind::Usage);
+    error.message
+}
+
+#[test]
+fn an_empty_request_takes_every_default() {
+    let task = task(&GenerateRequest::default());
+    assert_eq!(
+        (task.width, task.height, task.steps, task.cfg_scale),
+        (512, 768, 20, 7.0)
+    );
+    assert_eq!((task.sampler, task.schedule), (Sampler::DpmPp2m, Schedule::Auto));
+    assert_eq!((task.seed, task.batch, task.micro_batch), (42, 1, 1));
+    assert_eq!(
+        (task.device.as_str(), task.dtype, task.threads),
+        ("cuda:0", Dtype::Auto, 0)
+    );
+    assert_eq!(
+        (task.format, task.prompt.text.as_str(), task.prompt.chunks.len()),
+        (Format::Png, "", 1)
+    );
+    assert_eq!((task.model.as_str(), task.source), ("sd15", card().source));
+}
+
+#[test]
+fn what_is_asked_is_done() {
+    let asked = request(&[
+        ("prompt", "a fox"),
+        ("negative", "blur"),
+        ("width", "104"),
+        ("height", "72"),
+        ("steps", "9"),
+        ("cfg", "3.3"),
+        ("sampler", "euler a"),
+        ("schedule", "karras"),
+        ("seed", "9007199254740991"),
+        ("device", "CUDA"),
+        ("dtype", "f32"),
+        ("threads", "3"),
+        ("format", "webp"),
+    ]);
+    let task = task(&asked);
+    let again = task.to_request();
+    let expected = GenerateRequest {
+        model: Some("sd15".to_owned()),
+        batch: Some(1),
+        device: Some("cuda:0".to_owned()),
+        ..asked
+    };
+    assert_eq!(again, expected);
+}
+
+#[test]
+fn a_task_asked_again_is_the_same_task() {
+    let first = task(&request(&[("batch", "5"), ("prompt", "x")]));
+    assert_eq!(
+        resolve(&first.to_request(), &card(), &Settings::default(), "mps", 7).unwrap(),
+        first
+    );
+}
+
+#[test]
+fn settings_stand_between_request_and_default() {
+    let settings = Settings {
+        device: Some("xpu".to_owned()),
+        dtype: Some(Dtype::F16),
+        threads: Some(2),
+        ..Settings::default()
+    };
+    let of = |request| resolve(&request, &card(), &settings, "cpu", 0).unwrap();
+    let set = of(GenerateRequest::default());
+    assert_eq!((set.device.as_str(), set.dtype, set.threads), ("xpu:0", Dtype::F16, 2));
+    let asked = of(request(&[("device", "cpu"), ("dtype", "bf16"), ("threads", "4")]));
+    assert_eq!(
+        (asked.device.as_str(), asked.dtype, asked.threads),
+        ("cpu", Dtype::Bf16, 4)
+    );
+    assert_eq!(of(request(&[("device", "auto")])).device, "cpu");
+}
+
+#[rstest]
+#[case(&[("seed", "-1")], 42)]
+#[case(&[("seed", "0")], 0)]
+#[case(&[("seed", "9007199254740988"), ("batch", "4")], 9_007_199_254_740_988)]
+fn seeds(#[case] pairs: &[(&str, &str)], #[case] seed: u64) {
+    assert_eq!(task(&request(pairs)).seed, seed);
+}
+
+#[rstest]
+#[case(&[("width", "100")], "Width 100 is not a multiple of 8, the model's VAE factor: try 96 or 104.")]
+#[case(&[("height", "71")], "Height 71 is not a multiple of 8, the model's VAE factor: try 64 or 72.")]
+#[case(&[("width", "8192"), ("height", "8192")], "8192×8192 is 67108864 pixels, the most is 16777216, which is 4096×4096: give a smaller size.")]
+#[case(&[("seed", "9007199254740989"), ("batch", "4")], "Picture i takes seed + i, and the largest seed is 9007199254740991: with a batch of 4 give a seed up to 9007199254740988.")]
+#[case(&[("device", "tpu\u{1b}")], "tpu\\u{1b} is no device: give cpu, cuda:0, xpu:0 or mps; `darkroom doctor` lists those that are here.")]
+fn refusals_say_what_to_do(#[case] pairs: &[(&str, &str)], #[case] message: &str) {
+    assert_eq!(refusal(&request(pairs)), message);
+}
+
+#[test]
+fn what_came_past_the_table_is_checked_again() {
+    let long = GenerateRequest {
+        prompt: Some("a".repeat(MAX_PROMPT + 1)),
+        ..GenerateRequest::default()
+    };
+    assert_eq!(refusal(&long), "prompt has 65537 bytes, the most is 65536: shorten it.");
+    let wild = GenerateRequest {
+        width: Some(0),
+        cfg_scale: Some(f64::NAN),
+        ..GenerateRequest::default()
+    };
+    assert!(refusal(&wild).starts_with("width must be"));
+}
+
+fn any_request() -> impl Strategy<Value = GenerateRequest> {
+    let sizes = (proptest::option::of(0u32..9000), proptest::option::of(0u32..9000));
+    let numbers = (
+        proptest::option::of(any::<i64>()),
+        proptest::option::of(0u32..300),
+        proptest::option::of(any::<f64>()),
+    );
+    (sizes, numbers, proptest::option::of("\\PC{0,20}")).prop_map(
+        |((width, height), (seed, batch, cfg_scale), device)| GenerateRequest {
+            width,
+            height,
+            seed,
+            batch,
+            cfg_scale,
+            device,
+            ..GenerateRequest::default()
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn a_task_is_within_every_bound_or_the_refusal_says_something(request in any_request(), random in any::<u64>()) {
+        match resolve(&request, &card(), &Settings::default(), "cpu", random) {
+            Ok(task) => {
+                prop_assert!(task.width % 8 == 0 && task.height % 8 == 0);
+                prop_assert!(u64::from(task.width) * u64::from(task.height) <= super::MAX_PIXELS);
+                prop_assert!(task.seed + u64::from(task.batch) - 1 <= MAX_SEED as u64);
+                prop_assert!(task.cfg_scale.is_finite() && (1..=task.batch).contains(&task.micro_batch));
+            }
+            Err(error) => prop_assert!(error.message.ends_with('.')),
+        }
+    }
+}

@@ -1,0 +1,134 @@
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io::Read;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use darkroom_protocol::message::worker::Staged;
+use darkroom_protocol::sampler::Named;
+use darkroom_protocol::{Format, JobId, Picture, failpoint};
+use sha2::{Digest, Sha256};
+
+use super::day::day;
+use super::{Gallery, make_private};
+use crate::{Error, Result};
+
+impl Gallery {
+    /// Takes a picture from the staging folder into its place, durable when this returns; the caller then writes the row. It
+    /// blocks for as long as the disk needs, and passes failpoints 8 (reported, not yet moved) and 9 (moved, no row yet).
+    ///
+    /// # Errors
+    /// [`Error::Staged`] when the file is not what was reported: it is removed then. [`Error::Io`] when the disk is full or
+    /// fails: the file stays in the staging folder then, for [`Gallery::sweep_staging`].
+    pub fn adopt(&self, staged: &Staged, format: Format) -> Result<Picture> {
+        failpoint::hit(8);
+        let from = self.staged_path(&staged.file)?;
+        match verify(&from, staged) {
+            Err(error @ Error::Staged { .. }) => {
+                // What is wrong with it is told; whether its remains could be removed as well is of no use to anybody.
+                drop(fs::remove_file(&from));
+                return Err(error);
+            }
+            other => other?,
+        }
+        let to = self.path(staged.job, staged.index, format);
+        self.place(&from, &to)?;
+        failpoint::hit(9);
+        Ok(Picture {
+            job: staged.job,
+            index: staged.index,
+            path: to.to_string_lossy().into_owned(),
+            sha256: staged.sha256.clone(),
+            bytes: staged.bytes,
+            width: staged.width,
+            height: staged.height,
+            seed: staged.seed,
+            elapsed_ms: staged.elapsed_ms,
+        })
+    }
+
+    /// Where picture `index` of a job is kept.
+    pub fn path(&self, job: JobId, index: u32, format: Format) -> PathBuf {
+        let name = format!("{}-{index}.{}", job.short(), format.name());
+        self.pictures.join(day(job)).join(name)
+    }
+
+    /// The file in the staging folder; a name with a folder in it is none.
+    fn staged_path(&self, file: &str) -> Result<PathBuf> {
+        let plain = Path::new(file).file_name().is_some_and(|name| name == file) && !file.contains('\0');
+        if plain {
+            Ok(self.staging.join(file))
+        } else {
+            Err(differs(file, "is not a plain file name"))
+        }
+    }
+
+    fn place(&self, from: &Path, to: &Path) -> Result<()> {
+        let folder = to.parent().unwrap_or(&self.pictures);
+        if !folder.is_dir() {
+            make_private(folder)?;
+            sync(&self.pictures)?;
+        }
+        fs::rename(from, to).map_err(|e| Error::io("move a picture to", to, e))?;
+        sync(folder)
+    }
+}
+
+/// Checks size and SHA-256, closes the file to others and syncs it.
+fn verify(path: &Path, staged: &Staged) -> Result<()> {
+    let say = |what: String| differs(&staged.file, &what);
+    let mut file = match OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
+        .open(path)
+    {
+        Ok(file) => file,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Err(say("is not there".to_owned())),
+        Err(e) if e.raw_os_error() == Some(libc::ELOOP) => return Err(say("is a link".to_owned())),
+        Err(e) => return Err(Error::io("read", path, e)),
+    };
+    let meta = file.metadata().map_err(|e| Error::io("read", path, e))?;
+    if !meta.is_file() {
+        return Err(say("is not a regular file".to_owned()));
+    }
+    if meta.len() != staged.bytes {
+        return Err(say(format!(
+            "has {} bytes, not the {} reported",
+            meta.len(),
+            staged.bytes
+        )));
+    }
+    if hash(&mut file).map_err(|e| Error::io("read", path, e))? != staged.sha256 {
+        return Err(say("has another SHA-256 than reported".to_owned()));
+    }
+    file.set_permissions(Permissions::from_mode(0o600))
+        .and_then(|()| file.sync_all())
+        .map_err(|e| Error::io("save", path, e))
+}
+
+/// The file's SHA-256 as lower-case hexadecimal.
+fn hash(file: &mut File) -> std::io::Result<String> {
+    let mut sha = Sha256::new();
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        match file.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(n) => sha.update(&buffer[..n]),
+            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(sha.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Makes names in `folder` durable.
+fn sync(folder: &Path) -> Result<()> {
+    let synced = File::open(folder).and_then(|folder| folder.sync_all());
+    synced.map_err(|e| Error::io("save the folder", folder, e))
+}
+
+fn differs(file: &str, what: &str) -> Error {
+    Error::Staged {
+        file: file.chars().take(100).collect(),
+        what: what.to_owned(),
+    }
+}

@@ -1,0 +1,68 @@
+//! The person's settings: `config.toml`. A missing file is no settings; a wrong one is refused with the line.
+//!
+//! ```toml
+//! model = "sd15"            # used when none is named: a name from the folders below, or a folder
+//! models = ["~/models"]     # folders whose subfolders are models, known by their names
+//! device = "cuda:0"
+//! dtype = "bf16"
+//! threads = 8
+//! ```
+
+mod parse;
+
+use std::path::{Path, PathBuf};
+
+use darkroom_protocol::Dtype;
+
+use crate::{Error, Result};
+
+/// The longest settings file, in bytes.
+const MAX_BYTES: u64 = 1 << 20;
+
+/// What requests fall back on before the model's own defaults.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// The model to use when none is named: an absolute folder, or a name.
+    pub model: Option<String>,
+    /// Folders whose subfolders are models; absolute.
+    pub models: Vec<PathBuf>,
+    /// The device to compute on.
+    pub device: Option<String>,
+    /// The number format to compute in.
+    pub dtype: Option<Dtype>,
+    /// Threads of the CPU device.
+    pub threads: Option<u32>,
+}
+
+impl Settings {
+    /// The settings in the file at `path`; the default ones when there is no file.
+    ///
+    /// # Errors
+    /// [`Error::Settings`] with the line, [`Error::Io`] when the file cannot be read.
+    pub fn load(path: &Path) -> Result<Self> {
+        let read = |e| Error::io("read", path, e);
+        match std::fs::metadata(path) {
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Self::default()),
+            Err(e) => return Err(read(e)),
+            Ok(meta) if meta.len() > MAX_BYTES => {
+                return Err(Error::Settings {
+                    path: path.to_owned(),
+                    what: format!(
+                        "has {} bytes; settings have at most {MAX_BYTES}: shorten it.",
+                        meta.len()
+                    ),
+                });
+            }
+            Ok(_) => {}
+        }
+        let text = std::fs::read_to_string(path).map_err(read)?;
+        let home = directories::BaseDirs::new().map(|dirs| dirs.home_dir().to_owned());
+        Self::parse(&text, home.as_deref()).map_err(|what| Error::Settings {
+            path: path.to_owned(),
+            what,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

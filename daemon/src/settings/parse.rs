@@ -1,0 +1,106 @@
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use darkroom_protocol::Dtype;
+use darkroom_protocol::params::{Value, find};
+use darkroom_protocol::sampler::Named;
+use darkroom_protocol::text::escape_line;
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::Settings;
+
+/// The file as it is written.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Written {
+    model: Option<Spanned<String>>,
+    models: Vec<Spanned<String>>,
+    device: Option<Spanned<String>>,
+    dtype: Option<Spanned<String>>,
+    threads: Option<Spanned<i64>>,
+}
+
+impl Settings {
+    /// The settings that `text` spells; `~` is `home`.
+    ///
+    /// # Errors
+    /// What is wrong, on which line and what to do, as one sentence.
+    pub fn parse(text: &str, home: Option<&Path>) -> Result<Self, String> {
+        let at = |span: Range<usize>, what: String| format!("line {}: {what}", line(text, span.start));
+        let written: Written = toml::from_str(text).map_err(|error| {
+            let what = format!("{}. Correct it or remove the line.", escape_line(error.message()));
+            match error.span() {
+                Some(span) => at(span, what),
+                None => what,
+            }
+        })?;
+        let checked = |name, value, span: Range<usize>| taken(name, value).map_err(|what| at(span, what));
+        let word = |name, written: Option<Spanned<String>>| {
+            let value = written.map(|w| (w.span(), Value::Text(w.into_inner())));
+            value.map(|(span, value)| checked(name, value, span)).transpose()
+        };
+        let mut models = Vec::new();
+        for folder in written.models {
+            let span = folder.span();
+            models.push(absolute(folder.get_ref(), home).map_err(|what| at(span, what))?);
+        }
+        let model_span = written.model.as_ref().map_or(0..0, Spanned::span);
+        let model = match word("model", written.model)? {
+            Some(Value::Text(model)) => Some(expanded(&model, home).map_err(|what| at(model_span, what))?),
+            _ => None,
+        };
+        let threads = written
+            .threads
+            .map(|w| checked("threads", Value::Integer(*w.get_ref()), w.span()));
+        Ok(Self {
+            model,
+            models,
+            device: word("device", written.device)?.map(|value| value.to_string()),
+            dtype: word("dtype", written.dtype)?.and_then(|value| Dtype::from_name(&value.to_string())),
+            threads: match threads.transpose()? {
+                Some(Value::Integer(n)) => u32::try_from(n).ok(),
+                _ => None,
+            },
+        })
+    }
+}
+
+/// The value, once the request parameter of that name takes it.
+fn taken(name: &str, value: Value) -> Result<Value, String> {
+    match find(name) {
+        Some(row) => row.check(value).map_err(|e| e.to_string()),
+        None => Ok(value),
+    }
+}
+
+/// A model's folder with `~` expanded, or its name.
+fn expanded(model: &str, home: Option<&Path>) -> Result<String, String> {
+    if !model.contains('/') && model != "~" {
+        return Ok(model.to_owned());
+    }
+    Ok(absolute(model, home)?.to_string_lossy().into_owned())
+}
+
+fn absolute(folder: &str, home: Option<&Path>) -> Result<PathBuf, String> {
+    let shown = escape_line(folder);
+    let path = match (folder.strip_prefix('~'), home) {
+        (Some(rest), Some(home)) if rest.is_empty() || rest.starts_with('/') => home.join(rest.trim_start_matches('/')),
+        (Some(rest), None) if rest.is_empty() || rest.starts_with('/') => {
+            return Err(format!(
+                "{shown} needs a home directory: set HOME or write the whole path."
+            ));
+        }
+        _ => PathBuf::from(folder),
+    };
+    if path.is_absolute() {
+        Ok(path)
+    } else {
+        Err(format!("{shown} is a relative path: begin it with / or ~/."))
+    }
+}
+
+/// The line, counted from 1, that byte `at` is on.
+fn line(text: &str, at: usize) -> usize {
+    1 + text.bytes().take(at).filter(|b| *b == b'\n').count()
+}

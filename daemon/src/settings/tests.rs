@@ -1,0 +1,91 @@
+use super::*;
+use proptest::prelude::*;
+use rstest::rstest;
+
+fn parse(text: &str) -> Result<Settings, String> {
+    Settings::parse(text, Some(Path::new("/home/ann")))
+}
+
+#[test]
+fn every_key() {
+    let text = r#"
+        model = "~/models/sd15"
+        models = ["~/models", "/srv/models", "~"]
+        device = "cuda:1"
+        dtype = "BFloat16"
+        threads = 8
+    "#;
+    let settings = Settings {
+        model: Some("/home/ann/models/sd15".to_owned()),
+        models: ["/home/ann/models", "/srv/models", "/home/ann/"]
+            .map(PathBuf::from)
+            .into(),
+        device: Some("cuda:1".to_owned()),
+        dtype: Some(Dtype::Bf16),
+        threads: Some(8),
+    };
+    assert_eq!(parse(text), Ok(settings));
+    assert_eq!(parse(""), Ok(Settings::default()));
+    assert_eq!(parse("model = 'sd15'").unwrap().model.as_deref(), Some("sd15"));
+}
+
+#[rstest]
+#[case(
+    "\n\nmodle = 'x'",
+    "line 3: unknown field `modle`, expected one of `model`, `models`, `device`, `dtype`, `threads`. Correct it or remove the line."
+)]
+#[case("threads = 0", "line 1: threads must be a whole number from 1 to 1024, not 0.")]
+#[case(
+    "# more\nthreads = 'all'",
+    "line 2: invalid type: string \"all\", expected i64. Correct it or remove the line."
+)]
+#[case("dtype = 'int3'", "line 1: dtype must be one of auto, f32, bf16, f16, not int3.")]
+#[case(
+    "models = ['/m',\n 'models']",
+    "line 2: models is a relative path: begin it with / or ~/."
+)]
+#[case(
+    "models = ['~bob/models']",
+    "line 1: ~bob/models is a relative path: begin it with / or ~/."
+)]
+#[case("model = './sd15'", "line 1: ./sd15 is a relative path: begin it with / or ~/.")]
+fn wrong_settings_are_refused_with_the_line(#[case] text: &str, #[case] message: &str) {
+    assert_eq!(parse(text), Err(message.to_owned()));
+}
+
+#[test]
+fn a_tilde_without_a_home() {
+    assert!(
+        Settings::parse("models = ['~/m']", None)
+            .unwrap_err()
+            .contains("set HOME")
+    );
+}
+
+#[test]
+fn no_file_is_no_settings_and_a_wrong_one_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("config.toml");
+    assert_eq!(Settings::load(&path).unwrap(), Settings::default());
+    std::fs::write(&path, "model = ").unwrap();
+    let error = Settings::load(&path).unwrap_err().to_string();
+    assert!(error.contains("config.toml: line 1: "), "{error}");
+    std::fs::write(&path, [0xff, 0xfe]).unwrap();
+    assert!(Settings::load(&path).is_err());
+    std::fs::write(&path, " ".repeat(2 << 20)).unwrap();
+    assert!(
+        Settings::load(&path)
+            .unwrap_err()
+            .to_string()
+            .contains("at most 1048576")
+    );
+}
+
+proptest! {
+    #[test]
+    fn no_text_is_too_strange(text in "\\PC{0,80}|[a-z =\\[\\]'\"\n~/{}.]{0,80}") {
+        if let Err(message) = parse(&text) {
+            prop_assert!(!message.is_empty());
+        }
+    }
+}
