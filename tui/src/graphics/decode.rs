@@ -1,5 +1,7 @@
 //! Picture files, decoded under limits: a file of a few bytes can announce gigabytes.
 
+use std::fs::File;
+use std::io::{BufRead, BufReader, Cursor, Seek};
 use std::path::Path;
 
 use image::{DynamicImage, ImageError, ImageReader, Limits};
@@ -20,22 +22,41 @@ pub fn open(path: &Path) -> Result<DynamicImage> {
         path: path.to_path_buf(),
         source,
     };
-    let undecodable = |why: String| Error::Decode {
-        path: path.to_path_buf(),
-        why,
-    };
-    if std::fs::metadata(path).map_err(unreadable)?.is_dir() {
-        return Err(undecodable("it is a folder".to_owned()));
+    // Opening a pipe would wait for a writer, so the kind is asked first.
+    if !path.metadata().map_err(unreadable)?.is_file() {
+        return Err(undecodable(path, "it is no file"));
     }
-    let mut reader = ImageReader::open(path)
-        .and_then(ImageReader::with_guessed_format)
-        .map_err(unreadable)?;
+    let file = File::open(path).map_err(unreadable)?;
+    read(path, BufReader::new(file))
+}
+
+/// The picture in a file's bytes; `path` is its name for messages.
+///
+/// # Errors
+/// [`Error::Decode`] when it is no picture or beyond the limits.
+pub fn decode(path: &Path, bytes: &[u8]) -> Result<DynamicImage> {
+    read(path, Cursor::new(bytes))
+}
+
+fn read(path: &Path, source: impl BufRead + Seek) -> Result<DynamicImage> {
+    let guessed = ImageReader::new(source).with_guessed_format();
+    let mut reader = guessed.map_err(|source| Error::Read {
+        path: path.to_path_buf(),
+        source,
+    })?;
     let mut limits = Limits::default();
     limits.max_image_width = Some(MAX_SIDE);
     limits.max_image_height = Some(MAX_SIDE);
     limits.max_alloc = Some(MAX_BYTES);
     reader.limits(limits);
-    reader.decode().map_err(|e| undecodable(explain(&e)))
+    reader.decode().map_err(|e| undecodable(path, &explain(&e)))
+}
+
+fn undecodable(path: &Path, why: &str) -> Error {
+    Error::Decode {
+        path: path.to_path_buf(),
+        why: why.to_owned(),
+    }
 }
 
 fn explain(error: &ImageError) -> String {
@@ -93,6 +114,6 @@ mod tests {
     fn what_is_not_there_is_said() {
         let dir = tempfile::tempdir().unwrap();
         assert!(matches!(open(&dir.path().join("none.png")), Err(Error::Read { .. })));
-        assert!(open(dir.path()).unwrap_err().to_string().contains("it is a folder"));
+        assert!(open(dir.path()).unwrap_err().to_string().contains("it is no file"));
     }
 }

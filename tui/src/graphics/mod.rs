@@ -19,7 +19,7 @@ mod protocol;
 mod sixel;
 mod terminal;
 
-pub use decode::{MAX_BYTES, MAX_SIDE, open};
+pub use decode::{MAX_BYTES, MAX_SIDE, decode, open};
 pub use detect::{Found, detect};
 pub use error::Error;
 pub use print::{Options, Printed, print_inline};

@@ -1,0 +1,101 @@
+//! The command line: one command a verb, errors in one line.
+
+use std::ffi::OsString;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{ArgMatches, Command};
+
+use crate::verbs::{VERBS, Verb};
+use crate::{Error, Result, say};
+
+/// The whole command.
+pub fn command() -> Command {
+    let root = Command::new("darkroom")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("Makes pictures from words, on this machine.")
+        .after_help(
+            "Begin with: darkroom generate \"a red apple\" -o apple.png\n\
+             Exit codes: 0 ok, 1 failed, 2 usage, 3 daemon unreachable, 4 model not found, 5 out of memory, 130 cancelled.",
+        )
+        .disable_help_subcommand(true)
+        .color(clap::ColorChoice::Auto);
+    VERBS.iter().fold(root, |root, verb| root.subcommand((verb.command)()))
+}
+
+/// Parses and runs.
+///
+/// # Errors
+/// [`Error::Usage`] in one line; else what the verb says.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> Result<()> {
+    match command().try_get_matches_from(args) {
+        Ok(matches) => dispatch(&matches),
+        Err(e) if matches!(e.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => help(&e),
+        Err(e) => Err(Error::Usage(one_line(&e))),
+    }
+}
+
+fn dispatch(matches: &ArgMatches) -> Result<()> {
+    let Some((name, matches)) = matches.subcommand() else {
+        return say::bytes(command().render_help().to_string().as_bytes());
+    };
+    match VERBS.iter().find(|verb| verb.name == name) {
+        Some(Verb { run, .. }) => run(matches),
+        None => Err(Error::Usage(format!("There is no verb {name}."))),
+    }
+}
+
+/// Help is data; clap colours it where standard output is a terminal.
+fn help(error: &clap::Error) -> Result<()> {
+    match error.print() {
+        Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Err(Error::BrokenPipe),
+        _ => Ok(()),
+    }
+}
+
+/// clap's message without its paragraphs: the sentence, the suggestion, where help is.
+fn one_line(error: &clap::Error) -> String {
+    let text = error.render().to_string();
+    let first = text.split("\n\n").next().unwrap_or_default();
+    let first = first.strip_prefix("error: ").unwrap_or(first);
+    let first: Vec<&str> = first.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let hint = match error
+        .get(ContextKind::SuggestedArg)
+        .or(error.get(ContextKind::SuggestedSubcommand))
+    {
+        Some(ContextValue::String(close)) => format!("; did you mean {close}?"),
+        Some(ContextValue::Strings(close)) if !close.is_empty() => format!("; did you mean {}?", close.join(" or ")),
+        _ if error.kind() == ErrorKind::UnknownArgument && !first.join(" ").contains("'-") => {
+            "; put a prompt of several words in quotes".to_owned()
+        }
+        _ => String::new(),
+    };
+    format!("{}{hint} (see --help)", first.join(" "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    fn message(args: &[&str]) -> String {
+        let error = run(args.iter().map(OsString::from)).unwrap_err();
+        assert_eq!(error.code(), 2);
+        error.to_string()
+    }
+
+    #[test]
+    fn the_command_is_well_formed() {
+        command().debug_assert();
+    }
+
+    #[rstest]
+    #[case(&["darkroom", "generate", "x", "--stepps", "4"], "unexpected argument '--stepps' found; did you mean --steps? (see --help)")]
+    #[case(&["darkroom", "generat"], "unrecognized subcommand 'generat'; did you mean generate? (see --help)")]
+    #[case(&["darkroom", "generate", "a", "red"], "unexpected argument 'red' found; put a prompt of several words in quotes (see --help)")]
+    #[case(&["darkroom", "generate"], "the following required arguments were not provided: <PROMPT> (see --help)")]
+    #[case(&["darkroom", "generate", "x", "--json", "--events"], "the argument '--json' cannot be used with '--events' (see --help)")]
+    #[case(&["darkroom", "wait"], "the following required arguments were not provided: <JOB> (see --help)")]
+    fn usage_errors_are_one_line(#[case] args: &[&str], #[case] expected: &str) {
+        assert_eq!(message(args), expected);
+    }
+}

@@ -1,0 +1,12 @@
+//! Where pictures go: the path rules of `-o`, the bytes from the daemon, the file, and the line about it.
+
+mod deliver;
+mod fetch;
+mod pattern;
+mod report;
+mod save;
+mod target;
+
+pub use deliver::Delivery;
+pub use report::Report;
+pub use target::{Target, plan};

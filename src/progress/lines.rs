@@ -1,0 +1,51 @@
+use std::time::{Duration, Instant};
+
+use darkroom_protocol::Progress;
+
+use super::words;
+
+/// Between two lines.
+const PAUSE: Duration = Duration::from_secs(5);
+
+/// Progress for a log: the first line at once, then one each few seconds.
+#[derive(Default)]
+pub(super) struct Lines {
+    last: Option<Instant>,
+}
+
+impl Lines {
+    /// The line to print now, if it is time.
+    pub(super) fn line(&mut self, progress: &Progress, now: Instant) -> Option<String> {
+        if self.last.is_some_and(|last| now.duration_since(last) < PAUSE) {
+            return None;
+        }
+        self.last = Some(now);
+        Some(words::line(progress))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use darkroom_protocol::Phase;
+
+    #[test]
+    fn lines_are_rare() {
+        let progress = Progress {
+            phase: Phase::Encode,
+            image: 0,
+            images: 1,
+            step: 0,
+            steps: 1,
+            sigma: None,
+            step_s: None,
+            eta_s: None,
+        };
+        let (mut lines, start) = (Lines::default(), Instant::now());
+        let printed = (0..100).filter(|i| {
+            let now = start + Duration::from_millis(100 * i);
+            lines.line(&progress, now).is_some()
+        });
+        assert_eq!(printed.collect::<Vec<_>>(), [0, 50]);
+    }
+}

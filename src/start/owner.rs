@@ -1,0 +1,57 @@
+use std::fs::{File, TryLockError};
+use std::io;
+
+use darkroom_protocol::client::lock_record;
+use darkroom_protocol::paths::{LockRecord, Paths};
+
+/// Who holds the daemon's lock.
+#[derive(Debug)]
+pub enum Owner {
+    /// Nobody: no daemon lives.
+    Nobody,
+    /// A living daemon, as far as it has signed.
+    Somebody(Option<LockRecord>),
+}
+
+/// Looks at the lock. A process that merely exists proves nothing, and a pid may have passed on: only the lock counts.
+///
+/// # Errors
+/// What the system says of the lock file.
+pub fn owner(paths: &Paths) -> io::Result<Owner> {
+    let file = match File::options().read(true).write(true).open(paths.lock()) {
+        Ok(file) => file,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Owner::Nobody),
+        Err(e) => return Err(e),
+    };
+    match file.try_lock() {
+        Ok(()) => Ok(Owner::Nobody),
+        Err(TryLockError::WouldBlock) => Ok(Owner::Somebody(lock_record(paths))),
+        Err(TryLockError::Error(e)) => Err(e),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_lock_counts() {
+        let dir = tempfile::tempdir().unwrap();
+        let paths = Paths::under(dir.path());
+        assert!(matches!(owner(&paths).unwrap(), Owner::Nobody));
+        std::fs::create_dir_all(&paths.state).unwrap();
+        let pid = std::process::id();
+        let record = format!(r#"{{"pid":{pid},"version":"0.1.0","protocol":1,"socket":"/x"}}"#);
+        std::fs::write(paths.lock(), record).unwrap();
+        assert!(
+            matches!(owner(&paths).unwrap(), Owner::Nobody),
+            "a record without a lock"
+        );
+        let held = File::open(paths.lock()).unwrap();
+        held.lock().unwrap();
+        let Owner::Somebody(Some(record)) = owner(&paths).unwrap() else {
+            panic!("the lock is held");
+        };
+        assert_eq!(record.pid, pid);
+    }
+}

@@ -1,0 +1,153 @@
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, SeekFrom};
+use std::os::unix::fs::OpenOptionsExt;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use darkroom_protocol::client::{Client, candidates};
+use darkroom_protocol::paths::{Paths, private_folder};
+use darkroom_protocol::text::escape_line;
+
+use super::ensure::World;
+use super::owner::{Owner, owner};
+use crate::{Error, Result, say};
+
+/// The daemon is looked for so often.
+const PAUSE: Duration = Duration::from_millis(40);
+/// So many of its log lines are shown when it does not come up.
+const LAST_LINES: usize = 20;
+/// Where they are looked for, counted from the end.
+const LAST_BYTES: u64 = 64 * 1024;
+
+/// The real system.
+pub struct System<'a> {
+    paths: &'a Paths,
+    began: Instant,
+    child: Option<Child>,
+    /// Length of the log before the daemon was started.
+    log_before: u64,
+}
+
+impl<'a> System<'a> {
+    pub fn new(paths: &'a Paths) -> Self {
+        Self {
+            paths,
+            began: Instant::now(),
+            child: None,
+            log_before: 0,
+        }
+    }
+
+    fn log(&self) -> Result<File> {
+        let path = self.paths.log();
+        let file = OpenOptions::new().append(true).create(true).mode(0o600).open(&path);
+        file.map_err(|e| Error::Failed(format!("The log {} cannot be written: {e}.", say::shown(&path))))
+    }
+
+    /// The last lines that the daemon wrote since it was started, each indented.
+    fn last_words(&self) -> String {
+        let mut text = Vec::new();
+        let read = File::open(self.paths.log()).and_then(|mut file| {
+            let length = file.metadata()?.len();
+            // A log that was set aside begins anew.
+            let begin = if length < self.log_before { 0 } else { self.log_before };
+            file.seek(SeekFrom::Start(begin.max(length.saturating_sub(LAST_BYTES))))?;
+            file.take(LAST_BYTES).read_to_end(&mut text)
+        });
+        if read.is_err() {
+            return String::new();
+        }
+        let text = String::from_utf8_lossy(&text);
+        let lines: Vec<&str> = text.lines().collect();
+        let last = &lines[lines.len().saturating_sub(LAST_LINES)..];
+        last.iter().map(|line| format!("\n  {}", escape_line(line))).collect()
+    }
+}
+
+impl World for System<'_> {
+    type Client = Client;
+    type Guard = File;
+
+    async fn connect(&mut self) -> darkroom_protocol::Result<Client> {
+        Client::connect(self.paths).await
+    }
+
+    fn lock_startup(&mut self) -> Result<Option<File>> {
+        private_folder(&self.paths.state)?;
+        let path = self.paths.startup_lock();
+        let failed = |e| Error::Failed(format!("The lock {} cannot be taken: {e}.", say::shown(&path)));
+        let file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&path)
+            .map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(file)),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(e)) => Err(failed(e)),
+        }
+    }
+
+    fn holder(&mut self) -> Result<Option<u32>> {
+        let path = self.paths.lock();
+        let failed = |e| Error::Failed(format!("The lock {} cannot be read: {e}.", say::shown(&path)));
+        match owner(self.paths).map_err(failed)? {
+            Owner::Somebody(record) => Ok(Some(record.map_or(0, |r| r.pid))),
+            // A dead daemon's socket is removed by the next one, which holds the lock while it does.
+            Owner::Nobody => Ok(None),
+        }
+    }
+
+    fn spawn(&mut self) -> Result<()> {
+        let failed = |e| Error::Failed(format!("The daemon cannot be started: {e}."));
+        let log = self.log()?;
+        self.log_before = log.metadata().map_or(0, |m| m.len());
+        let mut command = Command::new(std::env::current_exe().map_err(failed)?);
+        command
+            .args(["daemon", "run", "--background"])
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().map_err(failed)?)
+            .stderr(log)
+            .current_dir("/");
+        // Relative to this working directory, which the daemon does not share.
+        for name in ["DARKROOM_HOME", "DARKROOM_WORKER", "DARKROOM_LIBTORCH"] {
+            if let Some(path) = std::env::var_os(name).filter(|v| !v.is_empty()) {
+                command.env(name, std::path::absolute(path).map_err(failed)?);
+            }
+        }
+        self.child = Some(command.spawn().map_err(failed)?);
+        Ok(())
+    }
+
+    fn ended(&mut self) -> Option<String> {
+        let status = self.child.as_mut()?.try_wait().ok()??;
+        Some(status.to_string())
+    }
+
+    async fn pause(&mut self) {
+        tokio::time::sleep(PAUSE).await;
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    fn silent(&self, pid: u32) -> Error {
+        let tried = candidates(self.paths);
+        let socket = tried.first().map(|s| say::shown(s)).unwrap_or_default();
+        Error::Unreachable(format!(
+            "A daemon (pid {pid}) is running but does not answer on {socket}: see {}, or run `darkroom daemon restart --force`.",
+            say::shown(&self.paths.log())
+        ))
+    }
+
+    fn stillborn(&self, why: &str) -> Error {
+        let log = say::shown(&self.paths.log());
+        Error::Unreachable(format!(
+            "The daemon did not start ({why}); its log is {log}:{}",
+            self.last_words()
+        ))
+    }
+}

@@ -1,0 +1,52 @@
+//! `darkroom daemon …`: the process that keeps the queue.
+
+mod logs;
+mod run;
+mod start;
+mod stop;
+
+use clap::{Arg, ArgAction, ArgMatches, Command};
+
+use super::status;
+use crate::Result;
+
+pub fn command() -> Command {
+    Command::new("daemon")
+        .about("Start, stop and watch the daemon")
+        .subcommand_required(true)
+        .disable_help_subcommand(true)
+        .subcommand(run::command())
+        .subcommand(Command::new("start").about("Start the daemon, unless it runs already"))
+        .subcommand(
+            Command::new("stop")
+                .about("End the daemon; running jobs return to the queue")
+                .arg(force()),
+        )
+        .subcommand(
+            Command::new("restart")
+                .about("End the daemon and start it again; jobs are kept")
+                .arg(force()),
+        )
+        .subcommand(status::command())
+        .subcommand(logs::command())
+}
+
+pub fn run(matches: &ArgMatches) -> Result<()> {
+    match matches.subcommand() {
+        Some(("run", matches)) => run::run(matches),
+        Some(("start", _)) => start::run(),
+        Some(("stop", matches)) => stop::run(matches.get_flag("force")),
+        Some(("restart", matches)) => stop::end(matches.get_flag("force")).and_then(|_| start::run()),
+        Some(("logs", matches)) => logs::run(matches),
+        Some((_, matches)) => status::run(matches),
+        None => Ok(()),
+    }
+}
+
+fn force() -> Arg {
+    Arg::new("force")
+        .short('f')
+        .long("force")
+        .action(ArgAction::SetTrue)
+        .help("Kill it when it does not end by itself")
+}

@@ -1,0 +1,75 @@
+use std::path::Path;
+
+use darkroom_protocol::message::worker::Ready;
+use darkroom_protocol::paths::{Paths, check_socket_path};
+
+use crate::say;
+
+/// What is wrong with the folders, each with its remedy.
+pub(super) fn folders(paths: &Paths) -> Vec<String> {
+    let mut problems: Vec<String> = [&paths.data, &paths.state, &paths.run]
+        .into_iter()
+        .filter_map(|folder| writable(folder).err())
+        .collect();
+    problems.extend(check_socket_path(&paths.socket()).err().map(|e| e.to_string()));
+    let settings = darkroom_daemon::settings::Settings::load(&paths.config_file());
+    problems.extend(settings.err().map(|e| e.to_string()));
+    problems
+}
+
+/// What is wrong with the worker that answered.
+pub(super) fn ready(ready: &Ready) -> Vec<String> {
+    let mut problems = Vec::new();
+    let ours = env!("CARGO_PKG_VERSION");
+    if ready.version != ours {
+        problems.push(format!(
+            "The worker is {}, this command is {ours}: install both together with `cargo xtask install`.",
+            ready.version
+        ));
+    }
+    if ready.devices.is_empty() {
+        problems.push(
+            "The worker sees no device: fetch a libtorch for this machine with `cargo xtask libtorch`.".to_owned(),
+        );
+    }
+    problems
+}
+
+/// Nothing is made here: a folder that is not there yet is fine when it can be made.
+fn writable(folder: &Path) -> Result<(), String> {
+    let existing = folder.ancestors().find(|path| path.exists()).unwrap_or(Path::new("/"));
+    let access = rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK;
+    if !existing.is_dir() {
+        return Err(format!("{} is no folder: move it away.", say::shown(existing)));
+    }
+    rustix::fs::access(existing, access).map_err(|e| {
+        let shown = say::shown(existing);
+        format!("Nothing can be written in {shown} ({e}): change its rights, or set DARKROOM_HOME.")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_to_be_is_fine_and_a_file_in_the_way_is_not() {
+        let dir = tempfile::tempdir().unwrap();
+        writable(&dir.path().join("a/b/c")).unwrap();
+        assert!(!dir.path().join("a").exists());
+        std::fs::write(dir.path().join("f"), "").unwrap();
+        let problem = writable(&dir.path().join("f/b")).unwrap_err();
+        assert!(problem.ends_with("f is no folder: move it away."), "{problem}");
+    }
+
+    #[test]
+    fn wrong_settings_and_long_sockets_are_problems() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut paths = Paths::under(dir.path());
+        assert_eq!(folders(&paths), Vec::<String>::new());
+        std::fs::create_dir_all(&paths.config).unwrap();
+        std::fs::write(paths.config_file(), "nonsense = 1\n").unwrap();
+        paths.run = dir.path().join("x".repeat(120));
+        assert_eq!(folders(&paths).len(), 2);
+    }
+}

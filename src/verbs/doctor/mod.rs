@@ -1,0 +1,91 @@
+//! `darkroom doctor`: what this installation has, what it lacks, and what to do about it. Never starts a daemon.
+
+mod checks;
+mod report;
+mod worker;
+
+use clap::{ArgMatches, Command};
+use darkroom_protocol::client::Client;
+use darkroom_protocol::message::worker::Ready;
+use darkroom_protocol::paths::Paths;
+use darkroom_tui::graphics::{self, Found};
+
+use super::json_flag;
+use crate::{Error, Result, block_on, say, start};
+
+pub fn command() -> Command {
+    Command::new("doctor")
+        .about("Check the installation: libtorch, devices, folders, terminal; exit 1 when something is missing")
+        .arg(json_flag("Print it as a JSON object"))
+}
+
+/// What was found.
+struct Findings {
+    paths: Paths,
+    /// The worker's file, when there is one, and what it says of itself.
+    worker: Option<String>,
+    ready: Option<Ready>,
+    /// The daemon's words for itself.
+    daemon: String,
+    terminal: Found,
+    /// What is missing, each with its remedy.
+    problems: Vec<String>,
+}
+
+pub fn run(matches: &ArgMatches) -> Result<()> {
+    let paths = Paths::from_env()?;
+    let terminal = graphics::detect();
+    let findings = block_on(examine(paths, terminal))?;
+    if matches.get_flag("json") {
+        say::json(&report::json(&findings))?;
+    } else {
+        say::bytes(report::table(&findings).as_bytes())?;
+    }
+    if findings.problems.is_empty() {
+        Ok(())
+    } else {
+        Err(Error::Said)
+    }
+}
+
+async fn examine(paths: Paths, terminal: Found) -> Result<Findings> {
+    let mut problems = checks::folders(&paths);
+    let mut findings = Findings {
+        daemon: daemon(&paths, &mut problems).await,
+        paths,
+        worker: None,
+        ready: None,
+        terminal,
+        problems,
+    };
+    match darkroom_daemon::workers::Program::locate() {
+        Err(e) => findings.problems.push(e.to_string()),
+        Ok(program) => {
+            findings.worker = Some(program.path.to_string_lossy().into_owned());
+            match worker::describe(&program).await {
+                Ok(ready) => {
+                    findings.problems.extend(checks::ready(&ready));
+                    findings.ready = Some(ready);
+                }
+                Err(problem) => findings.problems.push(problem),
+            }
+        }
+    }
+    Ok(findings)
+}
+
+async fn daemon(paths: &Paths, problems: &mut Vec<String>) -> String {
+    match start::find(paths).await {
+        Ok(Some(client)) => running(&client),
+        Ok(None) => "not running; it starts with the first job".to_owned(),
+        Err(e) => {
+            problems.push(e.to_string());
+            "cannot be talked to".to_owned()
+        }
+    }
+}
+
+fn running(client: &Client) -> String {
+    let hello = client.daemon();
+    format!("{}, pid {}, {}", hello.build, hello.pid, client.socket().display())
+}

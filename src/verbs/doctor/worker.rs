@@ -1,0 +1,104 @@
+use std::process::Stdio;
+use std::time::Duration;
+
+use darkroom_daemon::workers::Program;
+use darkroom_protocol::message::worker::Ready;
+use tokio::process::Command;
+
+use crate::say;
+
+/// Loading libtorch from a cold disk takes a while.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Asks the worker what it is: `--describe` prints one line.
+///
+/// # Errors
+/// What is wrong with it and what to do, in one line.
+pub(super) async fn describe(program: &Program) -> Result<Ready, String> {
+    let shown = say::shown(&program.path);
+    let child = Command::new(&program.path)
+        .args(&program.args)
+        .arg("--describe")
+        .envs(program.env.iter().map(|(key, value)| (key, value)))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(|e| format!("The worker {shown} cannot be run: {e}. Install it with `cargo xtask install`."))?;
+    let output = match tokio::time::timeout(PATIENCE, child.wait_with_output()).await {
+        Ok(Ok(output)) => output,
+        Ok(Err(e)) => return Err(format!("The worker {shown} cannot be read: {e}.")),
+        Err(_) => {
+            let seconds = PATIENCE.as_secs();
+            return Err(format!(
+                "The worker {shown} says nothing within {seconds} s: try `{shown} --describe`."
+            ));
+        }
+    };
+    let said = String::from_utf8_lossy(&output.stderr);
+    let complaint = said
+        .lines()
+        .rev()
+        .find(|line| !line.trim().is_empty())
+        .unwrap_or("it says nothing");
+    if !output.status.success() {
+        return Err(format!(
+            "The worker {shown} does not start ({}): {}. Its libtorch is missing or another one; fetch it with `cargo xtask libtorch`.",
+            output.status,
+            complaint.trim().trim_end_matches('.')
+        ));
+    }
+    let text = String::from_utf8_lossy(&output.stdout);
+    let line = text
+        .lines()
+        .rev()
+        .find(|line| line.starts_with('{'))
+        .unwrap_or_default();
+    serde_json::from_str(line).map_err(|e| {
+        format!(
+            "The worker {shown} is of another build ({e}): install both programs together with `cargo xtask install`."
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    async fn described(script: &str) -> Result<Ready, String> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("darkroom-worker");
+        std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let program = Program {
+            path,
+            ..Program::default()
+        };
+        describe(&program).await
+    }
+
+    #[tokio::test]
+    async fn the_last_line_counts() {
+        let script = r#"echo noise; echo '{"version":"0.1.0","pid":1,"libtorch":"2.11.0","folder":"/t","device":"cpu","devices":[],"cpu":["avx2"],"capabilities":["image"],"embedded":["emoji"]}'"#;
+        assert_eq!(described(script).await.unwrap().libtorch, "2.11.0");
+    }
+
+    #[tokio::test]
+    async fn one_that_does_not_start_is_quoted() {
+        let message = described("echo 'libtorch.so: cannot open' >&2; exit 127")
+            .await
+            .unwrap_err();
+        assert!(
+            message.contains("libtorch.so: cannot open") && message.contains("cargo xtask libtorch"),
+            "{message}"
+        );
+    }
+
+    #[tokio::test]
+    async fn one_of_another_build_is_told_apart() {
+        let message = described("echo usage").await.unwrap_err();
+        assert!(message.contains("of another build"), "{message}");
+    }
+}

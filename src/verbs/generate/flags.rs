@@ -1,0 +1,136 @@
+//! The flags: one a row of the parameter table, and those that concern this side only.
+
+use clap::{Arg, ArgAction, Command};
+use darkroom_protocol::params::{Kind, Parameter, TABLE};
+
+/// The row that is no flag but the argument.
+pub(super) const PROMPT: &str = "prompt";
+
+pub fn command() -> Command {
+    let command = Command::new("generate")
+        .about("Make pictures from a prompt")
+        .long_about(
+            "Make pictures from a prompt. The daemon is started when none runs. Without -o the pictures stay in the \
+             gallery; their paths are printed.",
+        )
+        .arg(
+            Arg::new(PROMPT)
+                .value_name("PROMPT")
+                .required(true)
+                .help("What to show; - reads it from standard input"),
+        )
+        .next_help_heading("Picture")
+        .args(TABLE.iter().filter(|row| row.name != PROMPT).map(flag));
+    command.next_help_heading("Output").args(local())
+}
+
+/// A row's flag: its help says range and default, and the row itself checks the value.
+fn flag(row: &'static Parameter) -> Arg {
+    let range = match row.kind {
+        Kind::Text { .. } => String::new(),
+        Kind::Integer { .. } | Kind::Number { .. } | Kind::Choice { .. } => format!("{}; ", row.expects()),
+    };
+    let numeric = matches!(row.kind, Kind::Integer { .. } | Kind::Number { .. });
+    let arg = Arg::new(row.name)
+        .long(row.flag)
+        .value_name(value_name(row))
+        .help(format!("{} [{range}default: {}]", row.help, row.default))
+        .allow_negative_numbers(numeric)
+        .aliases(aliases(row));
+    match row.short {
+        Some(short) => arg.short(short),
+        None => arg,
+    }
+}
+
+/// The JSON field and its aliases as flags, with `-` as well as `_`. They are accepted but not shown, so that the help has
+/// one name a thing. One-letter names are for short flags.
+fn aliases(row: &Parameter) -> Vec<String> {
+    let names = [row.name].into_iter().chain(row.aliases.iter().copied());
+    let mut all: Vec<String> = names
+        .filter(|name| name.len() > 1)
+        .flat_map(|name| [name.to_owned(), name.replace('_', "-")])
+        .filter(|name| name != row.flag)
+        .collect();
+    all.sort();
+    all.dedup();
+    all
+}
+
+fn value_name(row: &Parameter) -> &'static str {
+    match row.kind {
+        Kind::Text { .. } => "TEXT",
+        Kind::Integer { .. } => "N",
+        Kind::Number { .. } => "X",
+        Kind::Choice { .. } => "NAME",
+    }
+}
+
+fn local() -> Vec<Arg> {
+    let switch =
+        |name: &'static str, help: &'static str| Arg::new(name).long(name).action(ArgAction::SetTrue).help(help);
+    vec![
+        Arg::new("output")
+            .short('o')
+            .long("output")
+            .value_name("PATH")
+            .conflicts_with("detach")
+            .help(
+                "Write the picture here; its extension chooses png, jpg or webp. A folder takes the gallery's names, {index} \
+                 and {seed} in the name are filled in, a batch becomes fox-0.png, fox-1.png …; - is standard output",
+            ),
+        switch("json", "Print a JSON object a picture").conflicts_with("events"),
+        switch("events", "Print a JSON object an event").conflicts_with("detach"),
+        switch("detach", "Do not wait: print the job's id").conflicts_with("show"),
+        switch("show", "Show the pictures in the terminal"),
+        switch("quiet", "No progress and no notices").short('q'),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_is_a_flag_under_all_its_names() {
+        for row in TABLE.iter().filter(|row| row.name != PROMPT) {
+            let names = aliases(row).into_iter().chain([row.flag.to_owned()]);
+            let value = match row.kind {
+                Kind::Integer { max, .. } => max.to_string(),
+                Kind::Number { max, .. } => max.to_string(),
+                Kind::Choice { names, .. } => names()[0].to_owned(),
+                Kind::Text { .. } => "x".to_owned(),
+            };
+            let mut flags: Vec<String> = names.map(|name| format!("--{name}")).collect();
+            flags.extend(row.short.map(|short| format!("-{short}")));
+            for flag in flags {
+                let matches = command()
+                    .try_get_matches_from(["generate", "a fox", &flag, &value])
+                    .unwrap();
+                assert_eq!(matches.get_one::<String>(row.name), Some(&value), "{flag}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_row_says_its_range_and_default() {
+        let help = command().render_long_help().to_string();
+        let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+        for row in TABLE.iter().filter(|row| row.name != PROMPT) {
+            assert!(help.contains(row.help), "{}", row.name);
+            assert!(help.contains(&format!("default: {}]", row.default)), "{}", row.name);
+            if !matches!(row.kind, Kind::Text { .. }) {
+                assert!(help.contains(&row.expects()), "{}", row.name);
+            }
+        }
+    }
+
+    #[test]
+    fn negative_numbers_are_values() {
+        let matches = command()
+            .try_get_matches_from(["generate", "-", "--seed", "-1"])
+            .unwrap();
+        assert_eq!(matches.get_one::<String>("seed").unwrap(), "-1");
+        assert_eq!(matches.get_one::<String>("prompt").unwrap(), "-");
+    }
+}

@@ -1,0 +1,89 @@
+//! `darkroom generate`: a prompt in, pictures out. Starts the daemon when none runs.
+
+mod flags;
+mod request;
+mod submit;
+
+use std::io::IsTerminal;
+
+use clap::ArgMatches;
+use darkroom_protocol::GenerateRequest;
+use darkroom_protocol::paths::Paths;
+use darkroom_tui::graphics::{self, Protocol};
+
+pub use flags::command;
+
+use crate::output::{self, Delivery, Report, Target};
+use crate::progress::Display;
+use crate::watch::{Interrupts, OnInterrupt, Watch};
+use crate::{Error, Result, block_on, say};
+
+pub fn run(matches: &ArgMatches) -> Result<()> {
+    let mut request = request::build(matches, &mut std::io::stdin().lock())?;
+    let mut display = Display::new(matches.get_flag("quiet"));
+    let delivery = delivery(matches, &mut request, &mut display)?;
+    delivery.check()?;
+    let paths = Paths::from_env()?;
+    block_on(async {
+        if matches.get_flag("detach") {
+            return detach(&paths, request, matches.get_flag("json"), &mut display).await;
+        }
+        let mut interrupts = Interrupts::new()?;
+        let submitting = submit::submit(&paths, request, true, &mut display);
+        let (client, submitted) = tokio::select! {
+            submitted = submitting => submitted?,
+            () = interrupts.next() => return Err(Error::Cancelled("Interrupted before the job was accepted.".to_owned())),
+        };
+        if submitted.position > 0 {
+            let before = submitted.position;
+            display.waiting(&format!("Waiting in the queue: {before} before this one."));
+        }
+        let job = (submitted.job, submitted.model);
+        let interrupts = (interrupts, OnInterrupt::Cancel);
+        Watch::new(&paths, client, job, &delivery, &mut display, interrupts)
+            .follow()
+            .await
+    })
+}
+
+/// Where the pictures go, with the format that the extension asks for written into the request.
+fn delivery(matches: &ArgMatches, request: &mut GenerateRequest, display: &mut Display) -> Result<Delivery> {
+    let output = matches.get_one::<String>("output").map(String::as_str);
+    let (target, format) = output::plan(output, request.batch.unwrap_or(1), request.format)?;
+    request.format = format;
+    let flag = |name| matches.get_flag(name);
+    let report = match (&target, flag("json"), flag("events")) {
+        (Target::Stdout, false, false) => Report::Nothing,
+        (Target::Stdout, ..) => {
+            let what = "-o - puts the picture on standard output: leave out --json and --events.";
+            return Err(Error::Usage(what.to_owned()));
+        }
+        (_, true, _) => Report::Json,
+        (_, _, true) => Report::Events,
+        _ => Report::Paths,
+    };
+    if target == Target::Stdout && std::io::stdout().is_terminal() {
+        let what = "-o - would put a picture's bytes on the terminal: redirect it, or name a file.";
+        return Err(Error::Usage(what.to_owned()));
+    }
+    if flag("show") && report != Report::Paths {
+        let what = "--show draws on standard output: leave out --json, --events and -o -.";
+        return Err(Error::Usage(what.to_owned()));
+    }
+    let mut show = flag("show").then(graphics::detect);
+    if let Some(found) = show.take_if(|found| found.protocol == Protocol::Off) {
+        display.notice(&format!("Pictures are not shown: {}.", found.reason), false);
+    }
+    Ok(Delivery { target, report, show })
+}
+
+/// Hands the job over and prints its id.
+async fn detach(paths: &Paths, request: GenerateRequest, json: bool, display: &mut Display) -> Result<()> {
+    let (_, submitted) = submit::submit(paths, request, false, display).await?;
+    let job = submitted.job.to_string();
+    if json {
+        say::json(&serde_json::json!({ "job": job, "position": submitted.position, "model": submitted.model }))
+    } else {
+        say::data(&job)
+    }
+}

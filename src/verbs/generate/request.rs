@@ -1,0 +1,120 @@
+use std::io::{IsTerminal, Read};
+
+use clap::ArgMatches;
+use darkroom_protocol::GenerateRequest;
+use darkroom_protocol::params::{MAX_PROMPT, TABLE};
+
+use super::flags::PROMPT;
+use crate::{Error, Result, local, say};
+
+/// The request that the flags spell. Every value passes its row's check, as in JSON.
+///
+/// # Errors
+/// [`Error::Usage`] with the row's name and range.
+pub(super) fn build(matches: &ArgMatches, stdin: &mut impl Read) -> Result<GenerateRequest> {
+    let mut request = GenerateRequest::default();
+    for row in TABLE {
+        let Some(text) = matches.get_one::<String>(row.name) else {
+            continue;
+        };
+        let text = match row.name {
+            PROMPT if text == "-" => prompt(stdin)?,
+            "model" => local::model(text)?,
+            _ => text.clone(),
+        };
+        let set = request.set_text(row.name, &text);
+        set.map_err(|e| Error::Usage(e.to_string()))?;
+    }
+    Ok(request)
+}
+
+/// The prompt from standard input, without the line's end.
+fn prompt(stdin: &mut impl Read) -> Result<String> {
+    if std::io::stdin().is_terminal() {
+        say::note("Type the prompt, then Ctrl-D on a line of its own.");
+    }
+    let mut bytes = Vec::new();
+    let read = stdin.take(MAX_PROMPT as u64 + 3).read_to_end(&mut bytes);
+    read.map_err(|e| Error::Failed(format!("The prompt cannot be read from standard input: {e}.")))?;
+    while matches!(bytes.last(), Some(b'\n' | b'\r')) {
+        bytes.pop();
+    }
+    if bytes.len() > MAX_PROMPT {
+        return Err(Error::Usage(format!(
+            "prompt has more than {MAX_PROMPT} bytes, which is the most: shorten it."
+        )));
+    }
+    String::from_utf8(bytes).map_err(|_| Error::Usage("The prompt on standard input is not UTF-8.".to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verbs::generate::command;
+    use darkroom_protocol::Sampler;
+    use rstest::rstest;
+
+    fn built(args: &[&str], stdin: &[u8]) -> Result<GenerateRequest> {
+        let args = ["generate"].iter().chain(args);
+        let matches = command().try_get_matches_from(args).unwrap();
+        build(&matches, &mut &stdin[..])
+    }
+
+    #[test]
+    fn flags_become_a_request() {
+        let args = [
+            "a fox",
+            "-n",
+            "blur",
+            "-W",
+            "64",
+            "--cfg",
+            "5",
+            "--sampler",
+            "EULER_a",
+            "--seed",
+            "-1",
+        ];
+        let request = built(&args, b"").unwrap();
+        assert_eq!(request.prompt.as_deref(), Some("a fox"));
+        assert_eq!(request.negative_prompt.as_deref(), Some("blur"));
+        assert_eq!((request.width, request.height), (Some(64), None));
+        assert_eq!(request.cfg_scale, Some(5.0));
+        assert_eq!(request.sampler, Some(Sampler::EulerAncestral));
+        assert_eq!(request.seed, Some(-1));
+    }
+
+    #[rstest]
+    #[case(b"a fox\n", "a fox")]
+    #[case(b"a fox\r\n", "a fox")]
+    #[case(b"two\nlines\n\n", "two\nlines")]
+    #[case(b"", "")]
+    fn a_dash_reads_standard_input(#[case] stdin: &[u8], #[case] prompt: &str) {
+        assert_eq!(built(&["-"], stdin).unwrap().prompt.as_deref(), Some(prompt));
+    }
+
+    #[test]
+    fn the_longest_prompt_passes_and_one_byte_more_does_not() {
+        let mut text = vec![b'a'; MAX_PROMPT];
+        text.push(b'\n');
+        assert_eq!(built(&["-"], &text).unwrap().prompt.unwrap().len(), MAX_PROMPT);
+        let error = built(&["-"], &vec![b'a'; 1 << 20]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "prompt has more than 65536 bytes, which is the most: shorten it."
+        );
+        assert_eq!(error.code(), 2);
+        assert_eq!(built(&["-"], b"\xff").unwrap_err().code(), 2);
+    }
+
+    #[rstest]
+    #[case(&["x", "--steps", "0"], "steps must be a whole number from 1 to 1000, not 0.")]
+    #[case(&["x", "-b", "1000000"], "batch must be a whole number from 1 to 256, not 1000000.")]
+    #[case(&["x", "-W", "1e6"], "width is a whole number from 8 to 8192, not 1e6.")]
+    #[case(&["x", "--sampler", "plms"], "sampler must be one of DDIM, Euler, Euler a, DPM++ 2M, not plms.")]
+    fn a_wrong_value_is_a_usage_error(#[case] args: &[&str], #[case] message: &str) {
+        let error = built(args, b"").unwrap_err();
+        assert_eq!(error.to_string(), message);
+        assert_eq!(error.code(), 2);
+    }
+}

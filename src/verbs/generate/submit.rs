@@ -1,0 +1,43 @@
+use darkroom_protocol::GenerateRequest;
+use darkroom_protocol::client::Client;
+use darkroom_protocol::message::client::{Submit, Submitted};
+use darkroom_protocol::paths::Paths;
+use uuid::Uuid;
+
+use crate::progress::Display;
+use crate::{Error, Result, start};
+
+/// A daemon that dies while it takes the job is replaced so often.
+const TRIES: u32 = 3;
+
+/// Hands the job over. The request carries an id, so that a daemon that died after it had stored the job, but before it
+/// said so, does not make it twice.
+pub(super) async fn submit(
+    paths: &Paths,
+    request: GenerateRequest,
+    watch: bool,
+    display: &mut Display,
+) -> Result<(Client, Submitted)> {
+    let submit = Submit {
+        request_id: Uuid::now_v7(),
+        request,
+        watch,
+    };
+    let mut tries = 1;
+    loop {
+        let mut client = start::ensure(paths).await?;
+        match client.submit(submit.clone()).await.map_err(Error::from) {
+            Ok(submitted) => {
+                if let Some(notice) = &submitted.notice {
+                    display.notice(notice, false);
+                }
+                return Ok((client, submitted));
+            }
+            Err(e) if e.is_lost() && tries < TRIES => {
+                display.notice(&format!("{e} Trying again."), true);
+                tries += 1;
+            }
+            Err(e) => return Err(e),
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! One file a verb: its flags and what it does.
+
+mod cancel;
+mod daemon;
+mod doctor;
+mod generate;
+mod queue;
+mod show;
+mod status;
+mod wait;
+
+use clap::{Arg, ArgAction, ArgMatches, Command};
+
+use crate::Result;
+
+/// A verb of the command line.
+pub struct Verb {
+    /// As it is typed.
+    pub name: &'static str,
+    /// Its flags and help.
+    pub command: fn() -> Command,
+    /// What it does.
+    pub run: fn(&ArgMatches) -> Result<()>,
+}
+
+macro_rules! verbs {
+    ($($name:ident),*) => {
+        /// Every verb, in the order of the help.
+        pub const VERBS: &[Verb] = &[$(Verb {
+            name: stringify!($name),
+            command: $name::command,
+            run: $name::run,
+        }),*];
+    };
+}
+
+verbs!(generate, show, queue, wait, cancel, status, doctor, daemon);
+
+/// `--json`, with what it prints.
+fn json_flag(help: &'static str) -> Arg {
+    Arg::new("json").long("json").action(ArgAction::SetTrue).help(help)
+}
+
+/// The job's id.
+fn job_argument() -> Arg {
+    Arg::new("job")
+        .value_name("JOB")
+        .required(true)
+        .help("A job's id, or the beginning of it")
+}

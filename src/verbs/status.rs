@@ -1,0 +1,137 @@
+//! `darkroom status`: what the daemon is doing. Never starts one.
+
+use std::fmt::Write;
+
+use clap::{ArgMatches, Command};
+use darkroom_protocol::Job;
+use darkroom_protocol::client::Client;
+use darkroom_protocol::message::client::{Status, WorkerStatus};
+use darkroom_protocol::paths::Paths;
+use darkroom_protocol::text::escape_line;
+
+use super::json_flag;
+use crate::{Result, block_on, say, start};
+
+/// Width of a prompt in the table.
+const PROMPT: usize = 60;
+
+pub fn command() -> Command {
+    Command::new("status")
+        .about("Say what the daemon is doing")
+        .arg(json_flag("Print it as a JSON object"))
+}
+
+pub fn run(matches: &ArgMatches) -> Result<()> {
+    block_on(async {
+        let mut client = start::existing(&Paths::from_env()?).await?;
+        let status = client.status().await?;
+        if matches.get_flag("json") {
+            return say::json(&status);
+        }
+        let jobs = running(&mut client, &status).await;
+        say::bytes(table(&status, &jobs).as_bytes())
+    })
+}
+
+/// The running jobs. One that has ended since is left out.
+async fn running(client: &mut Client, status: &Status) -> Vec<Job> {
+    let mut jobs = Vec::new();
+    for id in &status.running {
+        jobs.extend(client.job(&id.to_string()).await.ok());
+    }
+    jobs
+}
+
+fn table(status: &Status, running: &[Job]) -> String {
+    let mut out = String::new();
+    let mut row = |name: &str, text: String| {
+        let _ = writeln!(out, "{name:<8} {}", escape_line(&text));
+    };
+    let up = say::duration(status.uptime_s as f64);
+    let daemon = format!("{}, pid {}, up {up}", status.version, status.pid);
+    row("daemon", daemon);
+    row("socket", status.socket.clone());
+    row("data", status.data.clone());
+    for each in &status.workers {
+        row("worker", worker(each));
+    }
+    if status.workers.is_empty() {
+        row("worker", "none yet; it starts with the first job".to_owned());
+    }
+    row(
+        "jobs",
+        format!("{} running, {} waiting", status.running.len(), status.queued),
+    );
+    for job in running {
+        let prompt = say::brief(job.request.prompt.as_deref().unwrap_or_default(), PROMPT);
+        let done = job.pictures.len();
+        let of = job.request.batch.unwrap_or(1);
+        row("", format!("{}  {done}/{of}  {prompt}", job.id.short()));
+    }
+    out
+}
+
+fn worker(worker: &WorkerStatus) -> String {
+    let label = worker
+        .devices
+        .iter()
+        .find(|d| d.name == worker.device)
+        .map(|d| d.label.as_str());
+    let mut parts = vec![worker.state.clone()];
+    if worker.pid > 0 {
+        parts.push(format!("pid {}", worker.pid));
+    }
+    if let Some(label) = label.filter(|l| !l.is_empty()) {
+        parts.push(label.to_owned());
+    }
+    if worker.restarts > 0 {
+        parts.push(format!("restarted {} times", worker.restarts));
+    }
+    if !worker.resident.is_empty() {
+        parts.push(format!("in memory: {}", worker.resident.join(", ")));
+    }
+    let device = if worker.device.is_empty() {
+        "best device"
+    } else {
+        &worker.device
+    };
+    format!("{device}: {}", parts.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_short_table() {
+        let mut status = Status {
+            version: "0.1.0".into(),
+            protocol: 1,
+            pid: 42,
+            uptime_s: 123,
+            socket: "/run/user/1/darkroom/darkroom.sock".into(),
+            data: "/home/me/.local/share/darkroom".into(),
+            queued: 3,
+            running: vec![],
+            workers: vec![WorkerStatus {
+                device: "cpu".into(),
+                pid: 43,
+                state: "idle".into(),
+                restarts: 1,
+                libtorch: "2.11.0".into(),
+                devices: vec![],
+                resident: vec!["emoji".into()],
+            }],
+            capabilities: vec![],
+        };
+        insta::assert_snapshot!(table(&status, &[]), @"
+        daemon   0.1.0, pid 42, up 2 min 3 s
+        socket   /run/user/1/darkroom/darkroom.sock
+        data     /home/me/.local/share/darkroom
+        worker   cpu: idle, pid 43, restarted 1 times, in memory: emoji
+        jobs     0 running, 3 waiting
+        ");
+        status.workers.clear();
+        assert!(table(&status, &[]).contains("none yet; it starts with the first job"));
+    }
+}

@@ -1,0 +1,264 @@
+use std::collections::HashSet;
+
+use darkroom_protocol::client::Client;
+use darkroom_protocol::message::client::Subscribe;
+use darkroom_protocol::paths::Paths;
+use darkroom_protocol::{Event, EventKind, Failure, FailureKind, Job, JobId, JobState, Task};
+
+use super::reconnect::reconnect;
+use super::{Interrupts, OnInterrupt};
+use crate::output::Delivery;
+use crate::progress::Display;
+use crate::{Error, Result};
+
+/// A daemon may be lost so often without anything happening in between.
+const TRIES: u32 = 3;
+
+/// One job, watched.
+pub struct Watch<'a> {
+    paths: &'a Paths,
+    client: Client,
+    job: JobId,
+    model: String,
+    delivery: &'a Delivery,
+    display: &'a mut Display,
+    interrupts: Interrupts,
+    on_interrupt: OnInterrupt,
+    /// Pictures that were delivered, or could not be.
+    delivered: HashSet<u32>,
+    /// The first picture that could not be delivered.
+    undelivered: Option<Error>,
+    state: Option<JobState>,
+    cancelling: bool,
+    lost: u32,
+}
+
+impl<'a> Watch<'a> {
+    /// A watch on `job`, which `model` computes.
+    pub fn new(
+        paths: &'a Paths,
+        client: Client,
+        (job, model): (JobId, String),
+        delivery: &'a Delivery,
+        display: &'a mut Display,
+        (interrupts, on_interrupt): (Interrupts, OnInterrupt),
+    ) -> Self {
+        Self {
+            paths,
+            client,
+            job,
+            model,
+            delivery,
+            display,
+            interrupts,
+            on_interrupt,
+            delivered: HashSet::new(),
+            undelivered: None,
+            state: None,
+            cancelling: false,
+            lost: 0,
+        }
+    }
+
+    /// Until the job's end, on a connection that is subscribed to it already.
+    ///
+    /// # Errors
+    /// [`Error::Job`] when it failed, [`Error::Cancelled`] when it was cancelled or the person left, the first delivery
+    /// that failed.
+    pub async fn follow(mut self) -> Result<()> {
+        let result = self.run().await;
+        self.display.clear();
+        result
+    }
+
+    /// The same on a connection that is not subscribed yet.
+    ///
+    /// # Errors
+    /// As [`Self::follow`].
+    pub async fn subscribe_and_follow(mut self) -> Result<()> {
+        let result = match self.subscribe().await {
+            Err(e) if e.is_lost() => self.recover(e).await,
+            other => other,
+        };
+        let result = match result {
+            Ok(()) => self.run().await,
+            Err(e) => Err(e),
+        };
+        self.display.clear();
+        result
+    }
+
+    async fn run(&mut self) -> Result<()> {
+        loop {
+            if self.state.is_some_and(JobState::is_final) {
+                match self.finish().await {
+                    Err(e) if e.is_lost() => self.recover(e).await?,
+                    other => return other,
+                }
+                continue;
+            }
+            let step = tokio::select! {
+                event = self.client.next_event() => Some(event),
+                () = self.interrupts.next() => None,
+            };
+            let handled = match step {
+                Some(Ok(event)) => self.handle(&event).await,
+                Some(Err(e)) => Err(e.into()),
+                None => self.interrupted().await,
+            };
+            match handled {
+                Err(e) if e.is_lost() => self.recover(e).await?,
+                other => other?,
+            }
+        }
+    }
+
+    async fn handle(&mut self, event: &Event) -> Result<()> {
+        if event.job != self.job {
+            return Ok(());
+        }
+        match &event.kind {
+            EventKind::State(change) => {
+                if self.state != Some(change.state) {
+                    self.state = Some(change.state);
+                    self.report(event)?;
+                }
+            }
+            EventKind::Progress(progress) => {
+                self.lost = 0;
+                self.display.progress(progress);
+                self.report(event)?;
+            }
+            EventKind::Preview(_) => {}
+            EventKind::Picture(_) => self.deliver(event).await?,
+            EventKind::Notice(text) => {
+                self.display.notice(text, false);
+                self.report(event)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn report(&mut self, event: &Event) -> Result<()> {
+        let report = self.delivery.report;
+        self.display.aside(|| report.event(event))
+    }
+
+    /// Brings a picture, once. A failure ends neither the job nor the watch: the others may still arrive.
+    async fn deliver(&mut self, event: &Event) -> Result<()> {
+        let EventKind::Picture(picture) = &event.kind else {
+            return Ok(());
+        };
+        if self.delivered.contains(&picture.index) {
+            return Ok(());
+        }
+        let delivery = self.delivery;
+        let result = delivery.deliver(&mut self.client, event, picture, &self.model, self.display);
+        match result.await {
+            Err(e) if e.is_lost() || matches!(e, Error::BrokenPipe) => return Err(e),
+            Err(e) if self.undelivered.is_none() => self.undelivered = Some(e),
+            Err(e) => self.display.notice(&format!("darkroom: {e}"), true),
+            Ok(()) => {}
+        }
+        self.lost = 0;
+        self.delivered.insert(picture.index);
+        Ok(())
+    }
+
+    async fn interrupted(&mut self) -> Result<()> {
+        let short = self.job.short();
+        if self.on_interrupt == OnInterrupt::Leave {
+            return Err(Error::Cancelled(format!(
+                "Job {short} goes on: `darkroom wait {short}` watches it again."
+            )));
+        }
+        if self.cancelling {
+            return Err(Error::Cancelled(format!(
+                "Job {short} is being cancelled; not waiting for it."
+            )));
+        }
+        self.cancelling = true;
+        self.display
+            .notice("Cancelling. Ctrl-C again stops waiting for it.", true);
+        let job = self.job.to_string();
+        let asked = tokio::select! {
+            asked = self.client.cancel(&job) => asked,
+            () = self.interrupts.next() => return Err(Error::Cancelled(format!("Job {short} may go on: `darkroom cancel {short}` ends it."))),
+        };
+        self.state = Some(asked?.1).filter(|state| state.is_final()).or(self.state);
+        Ok(())
+    }
+
+    /// What the daemon's record says of the end; what was not told before is delivered now.
+    async fn finish(&mut self) -> Result<()> {
+        let job = self.client.job(&self.job.to_string()).await?;
+        self.catch_up(&job).await?;
+        if let Some(e) = self.undelivered.take() {
+            return Err(e);
+        }
+        let short = self.job.short();
+        match job.state {
+            JobState::Done => Ok(()),
+            JobState::Cancelled => Err(Error::Cancelled(format!("Job {short} was cancelled."))),
+            _ => Err(Error::Job(job.failure.unwrap_or_else(|| Failure {
+                kind: FailureKind::Internal,
+                message: format!("Job {short} failed and gave no reason: see `darkroom daemon logs`."),
+            }))),
+        }
+    }
+
+    /// State and pictures so far come as events, before what happens from now on.
+    async fn subscribe(&mut self) -> Result<()> {
+        let subscribe = Subscribe {
+            job: Some(self.job.to_string()),
+            ..Subscribe::default()
+        };
+        self.client.subscribe(subscribe).await?;
+        let job = self.client.job(&self.job.to_string()).await?;
+        if let Task::Image(task) = &job.task {
+            self.model.clone_from(&task.model);
+        }
+        if job.state == JobState::Queued {
+            self.display.waiting("Waiting in the queue.");
+        }
+        Ok(())
+    }
+
+    async fn catch_up(&mut self, job: &Job) -> Result<()> {
+        for picture in &job.pictures {
+            let event = Event {
+                seq: 0,
+                job: self.job,
+                kind: EventKind::Picture(picture.clone()),
+            };
+            self.deliver(&event).await?;
+        }
+        Ok(())
+    }
+
+    async fn recover(&mut self, mut why: Error) -> Result<()> {
+        loop {
+            self.lost += 1;
+            if self.lost > TRIES {
+                let short = self.job.short();
+                return Err(Error::Unreachable(format!(
+                    "The daemon was lost {TRIES} times ({why}); job {short} is kept: `darkroom wait {short}` goes on with it."
+                )));
+            }
+            self.client = reconnect(self.paths, self.job, &why, self.display).await?;
+            match self.again().await {
+                Err(e) if e.is_lost() => why = e,
+                other => return other,
+            }
+        }
+    }
+
+    /// On a new connection: what the person asked for still holds.
+    async fn again(&mut self) -> Result<()> {
+        self.subscribe().await?;
+        if self.cancelling && !self.state.is_some_and(JobState::is_final) {
+            self.client.cancel(&self.job.to_string()).await?;
+        }
+        Ok(())
+    }
+}

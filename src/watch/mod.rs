@@ -1,0 +1,8 @@
+//! Watching a job to its end: progress, pictures, Ctrl-C, and a daemon that dies on the way.
+
+mod follow;
+mod interrupt;
+mod reconnect;
+
+pub use follow::Watch;
+pub use interrupt::{Interrupts, OnInterrupt};
