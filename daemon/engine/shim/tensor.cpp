@@ -74,9 +74,7 @@ int dk_randn(at::Generator *generator, const int64_t *size, size_t dims, at::Ten
   });
 }
 
-int dk_inference_mode_new(c10::InferenceMode **out) {
-  return guarded([&] { *out = new c10::InferenceMode(true); });
-}
+c10::InferenceMode *dk_inference_mode_new() { return new (std::nothrow) c10::InferenceMode(true); }
 
 void dk_inference_mode_free(c10::InferenceMode *guard) { delete guard; }
 

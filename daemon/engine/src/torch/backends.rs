@@ -59,7 +59,11 @@ fn open(path: &Path) -> Result<(), String> {
     // SAFETY: after a failure dlerror gives a zero-terminated string, valid until the next call on this thread.
     let text = unsafe {
         let text = libc::dlerror();
-        if text.is_null() { c"no reason given" } else { CStr::from_ptr(text) }
+        if text.is_null() {
+            c"no reason given"
+        } else {
+            CStr::from_ptr(text)
+        }
     };
     Err(text.to_string_lossy().into_owned())
 }
@@ -134,7 +138,11 @@ mod tests {
     #[test]
     fn libtorch_is_where_its_library_is() {
         let folder = folder();
-        let name = if cfg!(target_os = "macos") { "libtorch_cpu.dylib" } else { "libtorch_cpu.so" };
+        let name = if cfg!(target_os = "macos") {
+            "libtorch_cpu.dylib"
+        } else {
+            "libtorch_cpu.so"
+        };
         assert!(folder.join(name).is_file(), "{}", folder.display());
         assert!(version().starts_with(BUILT_FOR));
         check_version().unwrap();

@@ -90,7 +90,8 @@ mod tests {
 
     #[test]
     fn a_failing_operation_gives_its_first_line_only() {
-        let result = catch(|| Ok(Tensor::zeros([2, 3], (Kind::Float, CPU)).matmul(&Tensor::zeros([2, 3], (Kind::Float, CPU)))));
+        let result =
+            catch(|| Ok(Tensor::zeros([2, 3], (Kind::Float, CPU)).matmul(&Tensor::zeros([2, 3], (Kind::Float, CPU)))));
         let Err(Error::Torch(text)) = result else {
             panic!("expected a complaint, got {result:?}");
         };
@@ -100,7 +101,10 @@ mod tests {
     #[test]
     fn results_pass_through() {
         assert_eq!(catch(|| Ok(7)).unwrap(), 7);
-        assert!(matches!(catch(|| Err::<(), _>(Error::Cancelled)), Err(Error::Cancelled)));
+        assert!(matches!(
+            catch(|| Err::<(), _>(Error::Cancelled)),
+            Err(Error::Cancelled)
+        ));
     }
 
     #[test]

@@ -25,7 +25,9 @@ fn count() -> Option<usize> {
 /// The processors in the `Cpus_allowed_list` line of `/proc/self/status`, for instance `0-3,8`.
 #[cfg(target_os = "linux")]
 fn allowed_cpus(status: &str) -> Option<Vec<u32>> {
-    let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"))?;
+    let list = status
+        .lines()
+        .find_map(|line| line.strip_prefix("Cpus_allowed_list:"))?;
     let mut cpus = Vec::new();
     for part in list.trim().split(',') {
         let (first, last) = part.split_once('-').unwrap_or((part, part));

@@ -32,7 +32,9 @@ impl Cpu {
 
     /// The instructions that multiply bf16 matrices natively, if any.
     pub fn bf16(&self) -> Option<&str> {
-        ["amx_bf16", "avx512_bf16"].into_iter().find(|feature| self.has(feature))
+        ["amx_bf16", "avx512_bf16"]
+            .into_iter()
+            .find(|feature| self.has(feature))
     }
 }
 

@@ -83,7 +83,10 @@ impl FromStr for Device {
     fn from_str(text: &str) -> Result<Self, UnknownDevice> {
         let lower = text.trim().to_ascii_lowercase();
         let (name, index) = match lower.split_once(':') {
-            Some((name, index)) => (name, Some(index.parse::<u8>().map_err(|_| UnknownDevice(text.to_owned()))?)),
+            Some((name, index)) => (
+                name,
+                Some(index.parse::<u8>().map_err(|_| UnknownDevice(text.to_owned()))?),
+            ),
             None => (lower.as_str(), None),
         };
         match (name, index) {

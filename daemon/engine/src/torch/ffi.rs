@@ -63,13 +63,9 @@ unsafe extern "C" {
 
     pub(super) fn dk_generator_new(seed: u64, out: *mut *mut CGenerator) -> c_int;
     pub(super) fn dk_generator_free(generator: *mut CGenerator);
-    pub(super) fn dk_randn(
-        generator: *mut CGenerator,
-        size: *const i64,
-        dims: usize,
-        out: *mut *mut C_tensor,
-    ) -> c_int;
-    pub(super) fn dk_inference_mode_new(out: *mut *mut CInferenceMode) -> c_int;
+    pub(super) fn dk_randn(generator: *mut CGenerator, size: *const i64, dims: usize, out: *mut *mut C_tensor)
+    -> c_int;
+    pub(super) fn dk_inference_mode_new() -> *mut CInferenceMode;
     pub(super) fn dk_inference_mode_free(guard: *mut CInferenceMode);
     pub(super) fn dk_is_inference_mode() -> c_int;
 }

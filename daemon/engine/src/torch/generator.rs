@@ -65,7 +65,13 @@ mod tests {
         let mut first = Generator::seeded(u64::MAX >> 1).unwrap();
         let (a, b) = (first.randn(&[2, 16]).unwrap(), first.randn(&[2, 16]).unwrap());
         assert!(!a.equal(&b));
-        assert!(Generator::seeded(u64::MAX >> 1).unwrap().randn(&[2, 16]).unwrap().equal(&a));
+        assert!(
+            Generator::seeded(u64::MAX >> 1)
+                .unwrap()
+                .randn(&[2, 16])
+                .unwrap()
+                .equal(&a)
+        );
         assert!(first.randn(&[-1]).is_err());
     }
 }

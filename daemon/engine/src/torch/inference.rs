@@ -1,7 +1,6 @@
 use std::marker::PhantomData;
 
 use super::ffi;
-use crate::Result;
 
 /// While this lives, operations on this thread record nothing for gradients and skip version counting.
 #[derive(Debug)]
@@ -13,18 +12,14 @@ pub struct InferenceMode {
 }
 
 /// Enters libtorch's inference mode on this thread until the guard is dropped.
-///
-/// # Errors
-/// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
 #[allow(unsafe_code)]
-pub fn inference_mode() -> Result<InferenceMode> {
-    let mut guard = std::ptr::null_mut();
-    // SAFETY: the pointer is to a local, which the call fills on success.
-    ffi::check(unsafe { ffi::dk_inference_mode_new(&mut guard) })?;
-    Ok(InferenceMode {
+pub fn inference_mode() -> InferenceMode {
+    // SAFETY: no arguments; the result is freed once, by the guard.
+    let guard = unsafe { ffi::dk_inference_mode_new() };
+    InferenceMode {
         guard,
         _thread: PhantomData,
-    })
+    }
 }
 
 /// Whether this thread is in inference mode.
@@ -37,7 +32,8 @@ pub fn is_inference_mode() -> bool {
 impl Drop for InferenceMode {
     #[allow(unsafe_code)]
     fn drop(&mut self) {
-        // SAFETY: the pointer came from dk_inference_mode_new on this same thread (the type is not Send).
+        // SAFETY: the pointer came from dk_inference_mode_new on this same thread (the type is not Send), or is null where
+        // there was no memory for it.
         unsafe { ffi::dk_inference_mode_free(self.guard) }
     }
 }
@@ -51,7 +47,7 @@ mod tests {
     #[test]
     fn nothing_is_recorded_inside_and_all_is_as_before_after() {
         let weight = Tensor::ones([2], (Kind::Float, Device::Cpu)).set_requires_grad(true);
-        let guard = inference_mode().unwrap();
+        let guard = inference_mode();
         assert!(is_inference_mode());
         assert!(!(&weight * 2).requires_grad());
         drop(guard);
@@ -62,7 +58,7 @@ mod tests {
     #[test]
     fn an_unwinding_panic_leaves_the_mode() {
         let result = crate::torch::catch(|| {
-            let _guard = inference_mode()?;
+            let _guard = inference_mode();
             Ok(Tensor::zeros([1 << 60], (Kind::Uint8, Device::Cpu)))
         });
         assert!(result.is_err());

@@ -59,8 +59,22 @@ mod tests {
     fn codes_are_those_of_libtorch() {
         use Kind::*;
         for kind in [
-            Uint8, Int8, Int16, Int, Int64, Half, Float, Double, ComplexFloat, ComplexDouble, Bool, BFloat16, Float8e5m2,
-            Float8e4m3fn, Float8e5m2fnuz, Float8e4m3fnuz,
+            Uint8,
+            Int8,
+            Int16,
+            Int,
+            Int64,
+            Half,
+            Float,
+            Double,
+            ComplexFloat,
+            ComplexDouble,
+            Bool,
+            BFloat16,
+            Float8e5m2,
+            Float8e4m3fn,
+            Float8e5m2fnuz,
+            Float8e4m3fnuz,
         ] {
             let tensor = zeros(&[1], kind, Device::Cpu).unwrap();
             assert_eq!(tensor.kind(), kind);

@@ -23,7 +23,11 @@ fn nvidia(index: u8) -> Option<String> {
 
 /// The same three of the HIP runtime.
 fn amd(index: u8) -> Option<String> {
-    ask(c"libamdhip64.so", [c"hipInit", c"hipDeviceGet", c"hipDeviceGetName"], index)
+    ask(
+        c"libamdhip64.so",
+        [c"hipInit", c"hipDeviceGet", c"hipDeviceGetName"],
+        index,
+    )
 }
 
 #[allow(unsafe_code)]

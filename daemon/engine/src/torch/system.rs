@@ -38,7 +38,10 @@ fn container() -> Option<(u64, u64)> {
     let read = |file: &str| std::fs::read_to_string(format!("{folder}/{file}")).ok();
     let limit = read("memory.max")?.trim().parse::<u64>().ok()?;
     let current = read("memory.current")?.trim().parse::<u64>().ok()?;
-    Some((limit, limit.saturating_sub(current.saturating_sub(cache(&read("memory.stat")?)))))
+    Some((
+        limit,
+        limit.saturating_sub(current.saturating_sub(cache(&read("memory.stat")?))),
+    ))
 }
 
 /// Bytes of file cache that the kernel gives back under pressure.

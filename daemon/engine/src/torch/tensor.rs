@@ -92,10 +92,22 @@ mod tests {
         let tensor = zeros(&[1 << 20, 1 << 20], Kind::BFloat16, Device::Meta).unwrap();
         assert_eq!(device_of(&tensor).unwrap(), Device::Meta);
         assert_eq!(tensor.size(), [1 << 20, 1 << 20]);
-        assert_eq!(tensor.device(), tch::Device::Mps, "tch reads unknown devices right now: drop device_of");
+        assert_eq!(
+            tensor.device(),
+            tch::Device::Mps,
+            "tch reads unknown devices right now: drop device_of"
+        );
 
-        let moved = to(&zeros(&[2, 3], Kind::Float, Device::Cpu).unwrap(), Device::Meta, Kind::Half).unwrap();
-        assert_eq!((device_of(&moved).unwrap(), kind_of(&moved).unwrap()), (Device::Meta, Kind::Half));
+        let moved = to(
+            &zeros(&[2, 3], Kind::Float, Device::Cpu).unwrap(),
+            Device::Meta,
+            Kind::Half,
+        )
+        .unwrap();
+        assert_eq!(
+            (device_of(&moved).unwrap(), kind_of(&moved).unwrap()),
+            (Device::Meta, Kind::Half)
+        );
         assert!(matches!(to(&moved, Device::Cpu, Kind::Half), Err(Error::Torch(_))));
     }
 
@@ -103,20 +115,32 @@ mod tests {
     fn a_device_without_its_backend_is_an_error() {
         let tensor = zeros(&[1], Kind::Float, Device::Cpu).unwrap();
         let result = to(&tensor, Device::Xpu(0), Kind::Float);
-        assert!(matches!(&result, Err(Error::Torch(text)) if !text.contains('\n')), "{result:?}");
+        assert!(
+            matches!(&result, Err(Error::Torch(text)) if !text.contains('\n')),
+            "{result:?}"
+        );
     }
 
     #[test]
     fn to_copies_nothing_without_need() {
         let tensor = zeros(&[4], Kind::Float, Device::Cpu).unwrap();
-        assert_eq!(to(&tensor, Device::Cpu, Kind::Float).unwrap().data_ptr(), tensor.data_ptr());
-        assert_ne!(to(&tensor, Device::Cpu, Kind::Double).unwrap().data_ptr(), tensor.data_ptr());
+        assert_eq!(
+            to(&tensor, Device::Cpu, Kind::Float).unwrap().data_ptr(),
+            tensor.data_ptr()
+        );
+        assert_ne!(
+            to(&tensor, Device::Cpu, Kind::Double).unwrap().data_ptr(),
+            tensor.data_ptr()
+        );
     }
 
     #[test]
     fn bf16_bytes_keep_their_values() {
         let values = [1.0f32, -2.5, 0.15625, 3.0e38];
-        let bytes: Vec<u8> = values.iter().flat_map(|v| half::bf16::from_f32(*v).to_le_bytes()).collect();
+        let bytes: Vec<u8> = values
+            .iter()
+            .flat_map(|v| half::bf16::from_f32(*v).to_le_bytes())
+            .collect();
         let tensor = from_bytes(&bytes, &[2, 2], Kind::BFloat16).unwrap();
         let read = Vec::<f64>::try_from(tensor.to_kind(Kind::Double).flatten(0, 1)).unwrap();
         let expected: Vec<f64> = values.iter().map(|v| half::bf16::from_f32(*v).to_f64()).collect();

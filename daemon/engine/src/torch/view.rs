@@ -15,7 +15,8 @@ use crate::{Error, Result};
 pub struct Bytes {
     data: *const u8,
     len: usize,
-    owner: Arc<dyn Any + Send + Sync>,
+    // Held, never looked at: `data` points into it.
+    _owner: Arc<dyn Any + Send + Sync>,
 }
 
 #[allow(unsafe_code)]
@@ -32,7 +33,7 @@ impl Bytes {
         Self {
             data: owner.as_ptr(),
             len: owner.len(),
-            owner,
+            _owner: owner,
         }
     }
 
@@ -41,14 +42,14 @@ impl Bytes {
         Self {
             data: bytes.as_ptr(),
             len: bytes.len(),
-            owner: Arc::new(()),
+            _owner: Arc::new(()),
         }
     }
 
     /// All bytes.
     #[allow(unsafe_code)]
     pub fn as_slice(&self) -> &[u8] {
-        // SAFETY: data and len are those of the mapping or static that `owner` keeps alive.
+        // SAFETY: data and len are those of the mapping or static that `_owner` keeps alive.
         unsafe { std::slice::from_raw_parts(self.data, self.len) }
     }
 }
@@ -115,7 +116,9 @@ mod tests {
 
     #[repr(align(8))]
     struct Aligned([u8; 24]);
-    static DATA: Aligned = Aligned([0, 0, 128, 63, 0, 0, 0, 64, 0, 0, 64, 64, 1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0]);
+    static DATA: Aligned = Aligned([
+        0, 0, 128, 63, 0, 0, 0, 64, 0, 0, 64, 64, 1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0,
+    ]);
 
     #[test]
     fn a_view_is_the_memory_itself() {
@@ -137,7 +140,7 @@ mod tests {
     #[test]
     fn the_memory_lives_as_long_as_its_last_view() {
         let bytes = Bytes::fixed(&DATA.0);
-        let owner = Arc::downgrade(&bytes.owner);
+        let owner = Arc::downgrade(&bytes._owner);
         let tensor = view(&bytes, 0..0, &[0, 7], Kind::Float).unwrap().unwrap();
         let other = view(&bytes, 0..8, &[2], Kind::Float).unwrap().unwrap();
         drop(bytes);
