@@ -41,14 +41,15 @@ impl Device {
         self == Self::Cpu
     }
 
-    /// The number of the type in `c10/core/DeviceType.h`, and the index (0 where there is only one).
+    /// The number of the type in `c10/core/DeviceType.h`, and the index. It is -1 where libtorch counts none: cpu:0 would
+    /// be another device than cpu, and a move between the two a copy.
     pub(super) fn code(self) -> (c_int, c_int) {
         match self {
-            Self::Cpu => (0, 0),
+            Self::Cpu => (0, -1),
             Self::Cuda(index) => (1, c_int::from(index)),
             Self::Xpu(index) => (12, c_int::from(index)),
             Self::Mps => (13, 0),
-            Self::Meta => (14, 0),
+            Self::Meta => (14, -1),
         }
     }
 

@@ -41,19 +41,19 @@ fn ask(device: Device) -> Result<Memory> {
     })
 }
 
-/// Gives memory that libtorch keeps for reuse back to the device.
+/// Gives memory that libtorch keeps for reuse back to the device. Nothing happens on the CPU.
 ///
-/// Nothing happens on the CPU. A card that refuses is noted in the log only: what stays cached costs the next allocation,
-/// which will say so.
+/// # Errors
+/// [`Error::Torch`] when the device or its backend is not there, or when work done earlier failed.
 #[allow(unsafe_code)]
-pub fn empty_cache(device: Device) {
-    if !matches!(device, Device::Cuda(_) | Device::Xpu(_)) {
-        return;
-    }
-    // SAFETY: a plain integer.
-    let emptied = present(device).and_then(|(code, _)| ffi::check(unsafe { ffi::dk_empty_cache(code) }));
-    if let Err(error) = emptied {
-        tracing::warn!(%device, "cached memory stays: {error}");
+pub fn empty_cache(device: Device) -> Result<()> {
+    match device {
+        Device::Cpu | Device::Meta | Device::Mps => Ok(()),
+        Device::Cuda(_) | Device::Xpu(_) => {
+            let (code, _) = present(device)?;
+            // SAFETY: a plain integer.
+            ffi::check(unsafe { ffi::dk_empty_cache(code) })
+        }
     }
 }
 
@@ -125,7 +125,7 @@ mod tests {
     #[test]
     fn the_processor_needs_no_care() {
         for device in [Device::Cpu, Device::Meta] {
-            empty_cache(device);
+            empty_cache(device).unwrap();
             reset_peak(device).unwrap();
             synchronise(device).unwrap();
         }
@@ -135,9 +135,13 @@ mod tests {
     #[case(Device::Cuda(200))]
     #[case(Device::Xpu(200))]
     fn a_device_that_is_not_there_is_an_error(#[case] device: Device) {
-        empty_cache(device);
         assert_eq!(memory(device), Memory::default());
-        for result in [ask(device).map(drop), reset_peak(device), synchronise(device)] {
+        for result in [
+            ask(device).map(drop),
+            empty_cache(device),
+            reset_peak(device),
+            synchronise(device),
+        ] {
             let text = result.unwrap_err().to_string();
             assert!(text.contains(&format!("no device {device} here")), "{text}");
         }
