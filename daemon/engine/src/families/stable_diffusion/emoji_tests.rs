@@ -2,7 +2,8 @@ use std::borrow::Cow;
 
 use darkroom_formats::folder::Files;
 use darkroom_protocol::ModelSource;
-use tch::Kind;
+use rstest::rstest;
+use tch::{Kind, Tensor};
 
 use super::*;
 use crate::Cancel;
@@ -20,17 +21,24 @@ fn config(component: &str) -> Vec<u8> {
     emoji().read(&format!("{component}/config.json"), 1 << 20).unwrap()
 }
 
-fn weights(component: &str, file: &str) -> Weights {
+fn weights(component: &str, file: &str, kind: Kind) -> Weights {
     let files = [format!("{component}/{file}.safetensors")];
-    Weights::open(
-        component,
-        &emoji(),
-        &files,
-        Device::Cpu,
-        Some(Kind::Float),
-        Cancel::new(),
-    )
-    .unwrap()
+    Weights::open(component, &emoji(), &files, Device::Cpu, Some(kind), Cancel::new()).unwrap()
+}
+
+fn clip(kind: Kind) -> ClipTextModel {
+    let config = ClipTextConfig::from_json(&config("text_encoder")).unwrap();
+    ClipTextModel::new(&weights("text_encoder", "model", kind), &config).unwrap()
+}
+
+fn unet(kind: Kind) -> UNet2DConditionModel {
+    let config = UNetConfig::from_json(&config("unet")).unwrap();
+    UNet2DConditionModel::new(&weights("unet", "diffusion_pytorch_model", kind), &config).unwrap()
+}
+
+fn vae(kind: Kind) -> AutoencoderKl {
+    let config = VaeConfig::from_json(&config("vae")).unwrap();
+    AutoencoderKl::new(&weights("vae", "diffusion_pytorch_model", kind), &config).unwrap()
 }
 
 /// Three levels, no attention in the autoencoder, weights in f16: nothing but its JSON says so.
@@ -51,26 +59,47 @@ fn the_embedded_model_is_a_model_like_any() {
         Vec::<i64>::try_from(fixture.expected("ids").flatten(0, 1)).unwrap()
     );
 
-    let clip = ClipTextConfig::from_json(&config("text_encoder")).unwrap();
-    let clip = ClipTextModel::new(&weights("text_encoder", "model"), &clip).unwrap();
-    let prompt = clip
+    let prompt = clip(Kind::Float)
         .forward(&fixture.expected("ids"), ClipSelect::default(), &cancel)
         .unwrap()
         .hidden_states;
     assert_close(&prompt, &fixture.expected("prompt"), 1e-4);
-
-    let unet = UNetConfig::from_json(&config("unet")).unwrap();
-    let unet = UNet2DConditionModel::new(&weights("unet", "diffusion_pytorch_model"), &unet).unwrap();
-    let output = unet
+    let output = unet(Kind::Float)
         .forward(&fixture.expected("latents"), 981.0, &prompt, &cancel)
         .unwrap();
     assert_close(&output, &fixture.expected("unet"), 1e-4);
 
-    let vae = VaeConfig::from_json(&config("vae")).unwrap();
-    assert_eq!(vae.factor(), 4);
-    let vae = AutoencoderKl::new(&weights("vae", "diffusion_pytorch_model"), &vae).unwrap();
+    let vae = vae(Kind::Float);
+    assert_eq!(vae.config().factor(), 4);
     let decoded = vae.decode(&vae.unscale(&fixture.expected("latents")), &cancel).unwrap();
     assert_close(&decoded, &fixture.expected("decoded"), 1e-4);
     let (mean, _) = vae.encode(&decoded.clamp(-1.0, 1.0), &cancel).unwrap();
     assert_close(&mean, &fixture.expected("mean"), 1e-4);
+}
+
+/// Models take f32 inputs whatever their own kind is, and answer in their own.
+#[rstest]
+fn half_precision_points_the_same_way(#[values(Kind::BFloat16, Kind::Half)] kind: Kind) {
+    let (fixture, cancel) = (Fixture::open("sd15-emoji"), Cancel::new());
+    let prompt = clip(kind)
+        .forward(&fixture.expected("ids"), ClipSelect::default(), &cancel)
+        .unwrap()
+        .hidden_states;
+    let output = unet(kind)
+        .forward(
+            &fixture.expected("latents"),
+            981.0,
+            &fixture.expected("prompt"),
+            &cancel,
+        )
+        .unwrap();
+    let vae = vae(kind);
+    let decoded = vae.decode(&vae.unscale(&fixture.expected("latents")), &cancel).unwrap();
+    for (found, name) in [(prompt, "prompt"), (output, "unet"), (decoded, "decoded")] {
+        assert_eq!(found.kind(), kind, "{name}");
+        let flat = |t: &Tensor| t.to_kind(Kind::Double).flatten(0, -1);
+        let (found, expected) = (flat(&found), flat(&fixture.expected(name)));
+        let similarity = Tensor::cosine_similarity(&found, &expected, 0, 1e-8).double_value(&[]);
+        assert!(similarity > 0.999, "{name}: {similarity}");
+    }
 }
