@@ -3,9 +3,15 @@
 //! It owns the truth about jobs and pictures and never touches a tensor.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod catalog;
+pub mod dispatch;
 pub mod events;
+pub mod expand;
+pub mod gallery;
 pub mod jobs;
 pub mod lifecycle;
+pub mod server;
+pub mod settings;
 pub mod store;
 pub mod workers;
 
@@ -14,7 +20,7 @@ mod error;
 mod testing;
 
 pub use error::Error;
-pub use lifecycle::{Limits, RunOptions};
+pub use lifecycle::{Limits, RunOptions, run};
 
 /// What every fallible function of this crate returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

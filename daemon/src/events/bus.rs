@@ -144,9 +144,11 @@ impl Subscription {
         }
     }
 
-    /// Whether every event from number `from` on is still remembered.
+    /// Whether every event from number `from` on is still remembered: it is not older than the history, nor of an earlier
+    /// daemon.
     pub fn remembers(&self, from: u64) -> bool {
-        from > self.bus.lock().forgotten
+        let inner = self.bus.lock();
+        from > inner.forgotten && from <= inner.seq + 1
     }
 
     fn reader<'a>(&self, inner: &'a mut Inner) -> &'a mut Reader {

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use darkroom_protocol::{Event, EventKind};
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 
 /// Events that must arrive (states, pictures, notices) and have yet to be sent, at most. A reader that lets more gather is
 /// dropped.
@@ -18,8 +19,8 @@ pub enum Mail {
     Bytes(Vec<u8>),
     /// An event, with the size to which a preview is shrunk (0: as it is).
     Event(Arc<Event>, u32),
-    /// The last words: the connection is closed after them.
-    Bye(String),
+    /// The last words, where there are any: the connection is closed after them.
+    Bye(Option<String>),
 }
 
 /// What became of an event that was posted.
@@ -37,6 +38,7 @@ pub struct Mailbox {
     state: Mutex<State>,
     changed: Notify,
     drained: Notify,
+    closed: CancellationToken,
 }
 
 #[derive(Debug, Default)]
@@ -68,6 +70,7 @@ impl Mailbox {
                 state.queue.retain(|mail| !replaces(event, mail));
             } else if state.events >= MAX_EVENTS {
                 state.overflow();
+                self.closed.cancel();
                 return Post::Closed;
             } else {
                 state.events += 1;
@@ -77,14 +80,20 @@ impl Mailbox {
         })
     }
 
-    /// Closes it: what waits is sent, then the reason.
-    pub fn close(&self, reason: &str) {
+    /// Closes it: what waits is sent, then the reason, where there is one.
+    pub fn close(&self, reason: Option<&str>) {
         self.with(|state| {
             if !state.closed {
                 state.closed = true;
-                state.queue.push_back(Mail::Bye(reason.to_owned()));
+                state.queue.push_back(Mail::Bye(reason.map(str::to_owned)));
             }
         });
+        self.closed.cancel();
+    }
+
+    /// Waits until it is closed; what waits may still be unsent.
+    pub async fn closed(&self) {
+        self.closed.cancelled().await;
     }
 
     /// The next thing to send, once there is one.
@@ -147,7 +156,7 @@ impl State {
         self.queue.clear();
         self.reply_bytes = 0;
         let reason = format!("this connection read too slowly: {MAX_EVENTS} events were waiting. Connect again.");
-        self.queue.push_back(Mail::Bye(reason));
+        self.queue.push_back(Mail::Bye(Some(reason)));
     }
 }
 
@@ -233,7 +242,7 @@ mod tests {
         }
         assert_eq!(mailbox.event(&notice(job, 0), 0), Post::Closed);
         assert!(mailbox.is_closed());
-        assert!(matches!(mailbox.take(), Some(Mail::Bye(reason)) if reason.contains("too slowly")));
+        assert!(matches!(mailbox.take(), Some(Mail::Bye(Some(reason))) if reason.contains("too slowly")));
         assert_eq!(mailbox.take(), None);
     }
 
@@ -241,10 +250,10 @@ mod tests {
     fn closing_sends_what_waits_first() {
         let (mailbox, job) = (Mailbox::default(), JobId::new());
         mailbox.event(&notice(job, 1), 0);
-        mailbox.close("the daemon ends");
+        mailbox.close(Some("the daemon ends"));
         assert_eq!(mailbox.event(&notice(job, 2), 0), Post::Closed);
         assert!(matches!(mailbox.take(), Some(Mail::Event(..))));
-        assert_eq!(mailbox.take(), Some(Mail::Bye("the daemon ends".to_owned())));
+        assert_eq!(mailbox.take(), Some(Mail::Bye(Some("the daemon ends".to_owned()))));
     }
 
     #[tokio::test]

@@ -27,11 +27,11 @@ pub struct Program {
 
 impl Program {
     /// The program that `DARKROOM_WORKER` names, else the one beside this program or in `../libexec`; with the libtorch that
-    /// `DARKROOM_LIBTORCH` names, else `libtorch`, where there is one.
+    /// `DARKROOM_LIBTORCH` names, where it does.
     ///
     /// # Errors
     /// [`Error::NoWorker`] says where it was looked for.
-    pub fn locate(libtorch: Option<&Path>) -> Result<Self> {
+    pub fn locate() -> Result<Self> {
         let variable = |name| {
             std::env::var_os(name)
                 .filter(|value| !value.is_empty())
@@ -42,9 +42,8 @@ impl Program {
             path,
             ..Self::default()
         };
-        let chosen = variable("DARKROOM_LIBTORCH");
-        Ok(match chosen.as_deref().or(libtorch) {
-            Some(folder) => program.with_libtorch(folder, std::env::var_os(LIBRARY_PATH)),
+        Ok(match variable("DARKROOM_LIBTORCH") {
+            Some(folder) => program.with_libtorch(&folder, std::env::var_os(LIBRARY_PATH)),
             None => program,
         })
     }

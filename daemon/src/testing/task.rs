@@ -1,15 +1,8 @@
-//! What several rooms' tests need.
-
 use darkroom_protocol::{Conditioning, Dtype, Format, ImageTask, ModelSource, Sampler, Schedule, Task};
 
 /// A task of one small picture with that prompt.
 pub fn task(prompt: &str) -> Task {
-    Task::Image(image(prompt))
-}
-
-/// As [`task`], unwrapped.
-pub fn image(prompt: &str) -> ImageTask {
-    ImageTask {
+    Task::Image(ImageTask {
         model: "emoji".to_owned(),
         source: ModelSource::Embedded("emoji".to_owned()),
         prompt: Conditioning::plain(prompt),
@@ -27,5 +20,5 @@ pub fn image(prompt: &str) -> ImageTask {
         dtype: Dtype::Auto,
         threads: 0,
         format: Format::Png,
-    }
+    })
 }

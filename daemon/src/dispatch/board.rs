@@ -1,0 +1,17 @@
+use darkroom_protocol::JobId;
+use darkroom_protocol::message::client::WorkerStatus;
+
+/// How the work stands: what `status` tells, kept in memory so that telling costs nothing.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Board {
+    /// Jobs that wait.
+    pub queued: u64,
+    /// Jobs in progress.
+    pub running: Vec<JobId>,
+    /// The workers.
+    pub workers: Vec<WorkerStatus>,
+    /// Task kinds that some worker runs.
+    pub capabilities: Vec<String>,
+    /// The device of the first worker, which runs what asks for none; empty until it has told.
+    pub default_device: String,
+}

@@ -1,0 +1,268 @@
+use std::sync::Arc;
+
+use darkroom_protocol::paths::Paths;
+use darkroom_protocol::{JobId, Order, Report};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::{Instant, sleep_until};
+
+use super::Board;
+use super::ending::Owed;
+use super::line::Line;
+use super::message::Message;
+use super::slot::{Phase, Slot};
+use crate::Result;
+use crate::events::Bus;
+use crate::gallery::Gallery;
+use crate::lifecycle::Limits;
+use crate::store::{Store, Waiting};
+use crate::workers::{Program, Word};
+
+/// Messages that may wait; a worker that talks faster waits itself.
+const BACKLOG: usize = 256;
+
+/// What the dispatcher works with.
+#[derive(Clone, Debug)]
+pub struct Tools {
+    /// Jobs and pictures.
+    pub store: Store,
+    /// Where events go.
+    pub bus: Arc<Bus>,
+    /// Where pictures go.
+    pub gallery: Gallery,
+    /// Where logs go.
+    pub paths: Paths,
+    /// Deadlines.
+    pub limits: Limits,
+    /// The worker's program; `None` to look for it at each start.
+    pub program: Option<Program>,
+    /// The device of the first worker; empty for the best there is.
+    pub device: String,
+}
+
+/// The way to the dispatcher.
+#[derive(Clone, Debug)]
+pub struct Dispatch {
+    messages: mpsc::Sender<Message>,
+    board: watch::Receiver<Board>,
+}
+
+impl Dispatch {
+    /// Starts the dispatcher with the jobs that the store has waiting, and the first worker, for which nobody waits.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn start(tools: Tools) -> Result<Self> {
+        let mut line = Line::default();
+        for waiting in tools.store.waiting().await? {
+            line.insert(waiting);
+        }
+        let (messages, inbox) = mpsc::channel(BACKLOG);
+        let (show, board) = watch::channel(Board::default());
+        let first = Slot::new(&tools.device);
+        let dispatcher = Dispatcher {
+            tools,
+            line,
+            slots: vec![first],
+            owed: Vec::new(),
+            stopping: None,
+            paused: None,
+            messages: messages.clone(),
+            show,
+        };
+        tokio::spawn(dispatcher.run(inbox));
+        Ok(Self { messages, board })
+    }
+
+    /// A job was stored and waits.
+    pub async fn accepted(&self, waiting: Waiting) {
+        // The dispatcher ends only with the daemon; what is stored then runs after the next start.
+        let _ = self.messages.send(Message::Accepted(waiting)).await;
+    }
+
+    /// A cancel was stored.
+    pub async fn cancelled(&self, job: JobId) {
+        let _ = self.messages.send(Message::Cancelled(job)).await;
+    }
+
+    /// Ends the workers; running jobs return to the line. Returns when all have ended.
+    pub async fn stop(&self) {
+        let (done, ended) = oneshot::channel();
+        if self.messages.send(Message::Stop(done)).await.is_ok() {
+            let _ = ended.await;
+        }
+    }
+
+    /// How the work stands.
+    pub fn board(&self) -> Board {
+        self.board.borrow().clone()
+    }
+}
+
+/// The task behind [`Dispatch`].
+pub(super) struct Dispatcher {
+    pub tools: Tools,
+    pub line: Line,
+    pub slots: Vec<Slot>,
+    /// Ends of jobs that the store would not take yet.
+    pub owed: Vec<Owed>,
+    pub stopping: Option<Stopping>,
+    /// Until when nothing is started, because the store failed.
+    pub paused: Option<Instant>,
+    pub messages: mpsc::Sender<Message>,
+    show: watch::Sender<Board>,
+}
+
+/// The daemon ends.
+pub(super) struct Stopping {
+    /// Who waits for it.
+    pub done: oneshot::Sender<()>,
+    /// When workers that have not ended are killed.
+    pub kill: Option<Instant>,
+}
+
+impl Dispatcher {
+    async fn run(mut self, mut inbox: mpsc::Receiver<Message>) {
+        self.start_worker(0).await;
+        self.post();
+        while !self.is_over() {
+            let due = self.next_due();
+            let stirred = tokio::select! {
+                Some(message) = inbox.recv() => self.take(message).await,
+                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
+                    self.tick().await;
+                    true
+                }
+            };
+            if stirred {
+                self.assign().await;
+                self.post();
+            }
+        }
+        if let Some(stopping) = self.stopping.take() {
+            // Who asked may have given up.
+            let _ = stopping.done.send(());
+        }
+    }
+
+    /// Deals with a message. `false` when it changed neither the line nor a worker's phase.
+    async fn take(&mut self, message: Message) -> bool {
+        match message {
+            Message::Accepted(waiting) => {
+                let job = waiting.job;
+                self.line.insert(waiting);
+                self.sort(job).await;
+            }
+            Message::Cancelled(job) => self.cancel(job),
+            Message::Stop(done) => self.stop(done),
+            Message::Heard { slot, word } => match word {
+                Word::Ready(ready) => self.greet(slot, *ready).await,
+                Word::Report(report) => {
+                    let ended = matches!(*report, Report::Ended { .. });
+                    self.hear(slot, *report).await;
+                    return ended;
+                }
+                Word::Gone(death) => self.mourn(slot, death).await,
+            },
+        }
+        true
+    }
+
+    /// A waiting job leaves the line: the store has cancelled it. A running one's worker is told.
+    fn cancel(&mut self, job: JobId) {
+        self.line.remove(job);
+        let Some(slot) = self.slots.iter_mut().find(|slot| slot.job() == Some(job)) else {
+            return;
+        };
+        if let Some(worker) = &slot.worker {
+            worker.send(Order::Cancel { job });
+        }
+        if let Some(busy) = slot.busy() {
+            busy.cancelling.get_or_insert_with(Instant::now);
+        }
+    }
+
+    fn stop(&mut self, done: oneshot::Sender<()>) {
+        for slot in &self.slots {
+            let Some(worker) = &slot.worker else { continue };
+            if let Some(job) = slot.job() {
+                worker.send(Order::Cancel { job });
+            }
+            worker.send(Order::Shutdown {});
+        }
+        // Some of the farewell is left for the killed ones to be buried.
+        let kill = Instant::now() + self.tools.limits.farewell.mul_f64(0.6);
+        self.stopping = Some(Stopping { done, kill: Some(kill) });
+    }
+
+    fn is_over(&self) -> bool {
+        self.stopping.is_some() && self.slots.iter().all(|slot| slot.worker.is_none())
+    }
+
+    /// When [`Self::tick`] has something to do.
+    fn next_due(&self) -> Option<Instant> {
+        let slots = self.slots.iter().filter_map(|slot| match &slot.phase {
+            Phase::Pausing(until) => Some(*until),
+            Phase::Busy(busy) => busy.kill_due(self.tools.limits.cancel),
+            Phase::Starting | Phase::Idle | Phase::Down => None,
+        });
+        let stop = self.stopping.as_ref().and_then(|stopping| stopping.kill);
+        let owed = self.owed.iter().map(|owed| owed.due);
+        slots.chain(stop).chain(self.paused).chain(owed).min()
+    }
+
+    async fn tick(&mut self) {
+        let now = Instant::now();
+        if self.paused.is_some_and(|until| until <= now) {
+            self.paused = None;
+        }
+        if let Some(stopping) = self.stopping.as_mut().filter(|s| s.kill.is_some_and(|at| at <= now)) {
+            stopping.kill = None;
+            for worker in self.slots.iter().filter_map(|slot| slot.worker.as_ref()) {
+                worker.kill("was ended with the daemon");
+            }
+        }
+        for at in 0..self.slots.len() {
+            self.look_after(at, now).await;
+        }
+        self.pay(now).await;
+    }
+
+    /// Starts a worker whose pause is over; ends one that does not obey a cancel.
+    async fn look_after(&mut self, at: usize, now: Instant) {
+        let patience = self.tools.limits.cancel;
+        let slot = &mut self.slots[at];
+        match &mut slot.phase {
+            Phase::Pausing(until) if *until <= now => self.start_worker(at).await,
+            Phase::Busy(busy) if busy.kill_due(patience).is_some_and(|due| due <= now) => {
+                // Its death ends the job; until then it is not killed twice.
+                busy.last_sign = now;
+                if let Some(worker) = &slot.worker {
+                    worker.kill("was told to cancel, showed no sign of life, and was ended");
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Shows how the work stands.
+    fn post(&self) {
+        let mut capabilities: Vec<String> = Vec::new();
+        for kind in self
+            .slots
+            .iter()
+            .filter_map(|slot| slot.ready.as_ref())
+            .flat_map(|r| &r.capabilities)
+        {
+            if !capabilities.contains(kind) {
+                capabilities.push(kind.clone());
+            }
+        }
+        self.show.send_replace(Board {
+            queued: self.line.len() as u64,
+            running: self.slots.iter().filter_map(Slot::job).collect(),
+            workers: self.slots.iter().map(Slot::status).collect(),
+            capabilities,
+            default_device: self.slots[0].face().device.unwrap_or_default().to_owned(),
+        });
+    }
+}

@@ -1,0 +1,23 @@
+//! Which job runs next, on which worker, and what became of it.
+//!
+//! One task, the dispatcher, holds the workers and the line of waiting jobs; everybody else sends it messages. It writes a
+//! row before the effect: a job is marked running before its worker is told, a picture is recorded before clients hear of it,
+//! a job is done only when all its pictures are.
+
+mod assign;
+mod board;
+mod choose;
+mod dispatcher;
+mod ending;
+mod line;
+mod message;
+mod process;
+mod report;
+mod route;
+mod slot;
+
+pub use board::Board;
+pub use dispatcher::{Dispatch, Tools};
+
+#[cfg(test)]
+mod tests;

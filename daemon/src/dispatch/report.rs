@@ -1,0 +1,136 @@
+use std::time::Duration;
+
+use darkroom_protocol::message::worker::Staged;
+use darkroom_protocol::{EventKind, Failure, FailureKind, Format, JobId, Order, Outcome, Picture, Report, failpoint};
+use tokio::time::Instant;
+
+use super::dispatcher::Dispatcher;
+use super::ending::Ending;
+use super::slot::{Busy, Phase};
+use crate::{Error, Result};
+
+impl Dispatcher {
+    /// Deals with what a worker reports. What is not of its job comes too late and is dropped.
+    pub async fn hear(&mut self, at: usize, report: Report) {
+        match report {
+            Report::Ready(_) | Report::Pong { .. } => {}
+            Report::Started { job } => {
+                self.sign_of_life(at, job);
+            }
+            Report::Progress { job, progress } => {
+                if let Some(busy) = self.sign_of_life(at, job) {
+                    let step = progress.step_s.and_then(|s| Duration::try_from_secs_f64(s).ok());
+                    busy.last_step = step.unwrap_or(busy.last_step);
+                    self.tools.bus.publish(job, EventKind::Progress(progress));
+                }
+            }
+            Report::Preview { job, preview } => {
+                if self.sign_of_life(at, job).is_some() {
+                    self.tools.bus.publish(job, EventKind::Preview(preview));
+                }
+            }
+            Report::Notice { job, text } => {
+                if self.sign_of_life(at, job).is_some() {
+                    self.tell(job, text);
+                }
+            }
+            Report::Staged(staged) => {
+                if self.sign_of_life(at, staged.job).is_some() {
+                    self.keep(at, staged).await;
+                }
+            }
+            Report::Ended { job, outcome, resident } => {
+                self.slots[at].resident = resident;
+                if self.sign_of_life(at, job).is_some() {
+                    self.release(at, outcome).await;
+                }
+            }
+        }
+    }
+
+    /// Notes that the worker is alive with that job; `None` when it has another or none.
+    fn sign_of_life(&mut self, at: usize, job: JobId) -> Option<&mut Busy> {
+        let busy = self.slots[at].busy_with(job)?;
+        busy.last_sign = Instant::now();
+        Some(busy)
+    }
+
+    /// Takes a picture over: the file, then the row, then everybody hears of it. When that fails the job has failed, and its
+    /// worker is told to stop.
+    async fn keep(&mut self, at: usize, staged: Staged) {
+        let (job, index) = (staged.job, staged.index);
+        let Some(format) = self.slots[at].busy().map(|busy| busy.format) else {
+            return;
+        };
+        let kept = self.adopt(staged, format).await;
+        let slot = &mut self.slots[at];
+        match (kept, slot.busy()) {
+            (Ok(picture), Some(busy)) => {
+                busy.kept.insert(index);
+                self.tools.bus.publish(job, EventKind::Picture(picture));
+            }
+            (Err(error), Some(busy)) if busy.failure.is_none() => {
+                tracing::error!("picture {index} of job {job} is lost: {error}");
+                busy.failure = Some(darkroom_protocol::message::RemoteError::from(error).into());
+                busy.cancelling.get_or_insert_with(Instant::now);
+                if let Some(worker) = &slot.worker {
+                    worker.send(Order::Cancel { job });
+                }
+            }
+            _ => {}
+        }
+    }
+
+    async fn adopt(&self, staged: Staged, format: Format) -> Result<Picture> {
+        let gallery = self.tools.gallery.clone();
+        let moved = tokio::task::spawn_blocking(move || gallery.adopt(&staged, format)).await;
+        let lost = |e| {
+            Error::io(
+                "take pictures from",
+                self.tools.gallery.staging(),
+                std::io::Error::other(e),
+            )
+        };
+        let picture = moved.map_err(lost)??;
+        self.tools.store.add_picture(&picture).await?;
+        failpoint::hit(10);
+        Ok(picture)
+    }
+
+    /// The worker is free; its job ends.
+    async fn release(&mut self, at: usize, outcome: Outcome) {
+        let slot = &mut self.slots[at];
+        slot.deaths = 0;
+        let Phase::Busy(busy) = std::mem::replace(&mut slot.phase, Phase::Idle) else {
+            return;
+        };
+        if let Some(worker) = &slot.worker {
+            worker.log().end_job();
+        }
+        let ending = ending(&busy, outcome, self.stopping.is_some());
+        self.end(busy.waiting, ending).await;
+    }
+}
+
+/// How a job ends whose worker reports `outcome`.
+fn ending(busy: &Busy, outcome: Outcome, stopping: bool) -> Ending {
+    let internal = |message: String| {
+        Ending::Failed(Failure {
+            kind: FailureKind::Internal,
+            message,
+        })
+    };
+    let missing = busy.pictures.saturating_sub(busy.kept.len() as u32);
+    match (&busy.failure, outcome) {
+        (Some(failure), _) => Ending::Failed(failure.clone()),
+        (None, Outcome::Done) if missing == 0 => Ending::Done,
+        (None, Outcome::Done) => internal(format!(
+            "The worker says that it is done, but {missing} of {} pictures are missing: submit the job again.",
+            busy.pictures
+        )),
+        (None, Outcome::Failed(failure)) => Ending::Failed(failure),
+        (None, Outcome::Cancelled) if busy.cancelling.is_some() => Ending::Cancelled,
+        (None, Outcome::Cancelled) if stopping => Ending::Requeued,
+        (None, Outcome::Cancelled) => internal("The worker ended the job though nobody cancelled it.".to_owned()),
+    }
+}

@@ -1,0 +1,178 @@
+use std::collections::HashSet;
+use std::time::Duration;
+
+use darkroom_protocol::message::client::WorkerStatus;
+use darkroom_protocol::message::worker::Ready;
+use darkroom_protocol::{Failure, Format, JobId};
+use tokio::time::Instant;
+
+use super::route::Face;
+use crate::store::Waiting;
+use crate::workers::Worker;
+
+/// The place of one worker, which outlives its processes.
+#[derive(Debug)]
+pub struct Slot {
+    /// The device it is for; empty for the best there is.
+    pub asked: String,
+    /// Its process.
+    pub worker: Option<Worker>,
+    /// What it last said it is.
+    pub ready: Option<Ready>,
+    /// What it does.
+    pub phase: Phase,
+    /// How often it was started again after a death.
+    pub restarts: u32,
+    /// Deaths since a job last ended on it: each doubles the pause before the next start.
+    pub deaths: u32,
+    /// Processes in a row that died before they were ready.
+    pub stillborn: u32,
+    /// Models in its memory.
+    pub resident: Vec<String>,
+}
+
+/// What a slot does.
+#[derive(Debug)]
+pub enum Phase {
+    /// A process has been started and is not ready.
+    Starting,
+    /// It waits for work.
+    Idle,
+    /// It works.
+    Busy(Box<Busy>),
+    /// Its process died; the next one is started then.
+    Pausing(Instant),
+    /// It cannot be started; the next job tries again.
+    Down,
+}
+
+/// A job in progress.
+#[derive(Debug)]
+pub struct Busy {
+    /// What was known of it while it waited.
+    pub waiting: Waiting,
+    /// How often it was started, this time included.
+    pub attempts: u32,
+    /// Pictures it is to make.
+    pub pictures: u32,
+    /// The format of their files.
+    pub format: Format,
+    /// Those whose rows are written.
+    pub kept: HashSet<u32>,
+    /// When its worker last said something of it.
+    pub last_sign: Instant,
+    /// How long its last step took.
+    pub last_step: Duration,
+    /// When its worker was told to end it.
+    pub cancelling: Option<Instant>,
+    /// Why it has failed already, though its worker goes on.
+    pub failure: Option<Failure>,
+}
+
+impl Slot {
+    /// A place for a worker on `asked`.
+    pub fn new(asked: &str) -> Self {
+        Self {
+            asked: asked.to_owned(),
+            worker: None,
+            ready: None,
+            phase: Phase::Down,
+            restarts: 0,
+            deaths: 0,
+            stillborn: 0,
+            resident: Vec::new(),
+        }
+    }
+
+    /// What routing needs to know.
+    pub fn face(&self) -> Face<'_> {
+        Face {
+            asked: &self.asked,
+            device: self.ready.as_ref().map(|ready| ready.device.as_str()),
+        }
+    }
+
+    /// The job in progress.
+    pub fn busy(&mut self) -> Option<&mut Busy> {
+        match &mut self.phase {
+            Phase::Busy(busy) => Some(busy),
+            _ => None,
+        }
+    }
+
+    /// The job in progress, when it is that one.
+    pub fn busy_with(&mut self, job: JobId) -> Option<&mut Busy> {
+        self.busy().filter(|busy| busy.waiting.job == job)
+    }
+
+    /// The id of the job in progress.
+    pub fn job(&self) -> Option<JobId> {
+        match &self.phase {
+            Phase::Busy(busy) => Some(busy.waiting.job),
+            _ => None,
+        }
+    }
+
+    /// What `status` tells of it.
+    pub fn status(&self) -> WorkerStatus {
+        let state = match self.phase {
+            Phase::Starting | Phase::Pausing(_) => "starting",
+            Phase::Idle => "idle",
+            Phase::Busy(_) => "busy",
+            Phase::Down => "stopped",
+        };
+        let ready = self.ready.as_ref();
+        WorkerStatus {
+            device: ready.map_or_else(|| self.asked.clone(), |r| r.device.clone()),
+            pid: self.worker.as_ref().map_or(0, Worker::pid),
+            state: state.to_owned(),
+            restarts: self.restarts,
+            libtorch: ready.map(|r| r.libtorch.clone()).unwrap_or_default(),
+            devices: ready.map(|r| r.devices.clone()).unwrap_or_default(),
+            resident: self.resident.clone(),
+        }
+    }
+}
+
+impl Busy {
+    /// When a worker that was told to cancel and shows no sign of life is to be ended: after `patience`, or twice its last
+    /// step where that is longer.
+    pub fn kill_due(&self, patience: Duration) -> Option<Instant> {
+        let since = self.cancelling?.max(self.last_sign);
+        Some(since + patience.max(2 * self.last_step))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slow_step_is_given_its_time() {
+        let now = Instant::now();
+        let seconds = Duration::from_secs;
+        let mut busy = Busy {
+            waiting: Waiting {
+                job: JobId::new(),
+                priority: 0,
+                model: String::new(),
+                device: String::new(),
+            },
+            attempts: 1,
+            pictures: 1,
+            format: Format::Png,
+            kept: HashSet::new(),
+            last_sign: now,
+            last_step: seconds(1),
+            cancelling: None,
+            failure: None,
+        };
+        assert_eq!(busy.kill_due(seconds(5)), None);
+        busy.cancelling = Some(now);
+        assert_eq!(busy.kill_due(seconds(5)), Some(now + seconds(5)));
+        busy.last_step = seconds(9);
+        assert_eq!(busy.kill_due(seconds(5)), Some(now + seconds(18)));
+        busy.last_sign = now + seconds(7);
+        assert_eq!(busy.kill_due(seconds(5)), Some(now + seconds(25)));
+    }
+}

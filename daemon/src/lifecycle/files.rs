@@ -1,0 +1,85 @@
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use darkroom_protocol::paths::{Paths, check_socket_path, private_folder};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use crate::Result;
+
+/// Logs of jobs that are kept.
+const JOB_LOGS: usize = 500;
+/// File descriptors for anything but connections.
+const RESERVED: u64 = 64;
+
+/// Makes and checks the daemon's own folders.
+///
+/// # Errors
+/// Each in words: a path too long for a socket, a folder of another user, a link in its place.
+pub fn prepare(paths: &Paths) -> Result<()> {
+    check_socket_path(&paths.socket())?;
+    for folder in [&paths.run, &paths.state, &paths.data, &paths.job_logs()] {
+        private_folder(folder)?;
+    }
+    Ok(())
+}
+
+/// Raises the limit of open files as far as the system lets, and says how many connections fit under it.
+pub fn raise_limit() -> usize {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let wanted = Rlimit {
+        current: maximum,
+        maximum,
+    };
+    // macOS refuses "unlimited"; then the limit stays.
+    let raised = setrlimit(Resource::Nofile, wanted).is_ok();
+    let limit = if raised { maximum } else { current };
+    let room = limit.unwrap_or(u64::MAX).saturating_sub(RESERVED).max(1);
+    usize::try_from(room).unwrap_or(usize::MAX)
+}
+
+/// Removes all but the newest logs of jobs.
+pub fn prune_logs(folder: &Path) {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let dated = |entry: fs::DirEntry| Some((entry.metadata().ok()?.modified().ok()?, entry.path()));
+    let mut logs: Vec<(SystemTime, PathBuf)> = entries.filter_map(dated).collect();
+    logs.sort_unstable_by(|a, b| b.cmp(a));
+    for (_, path) in logs.iter().skip(JOB_LOGS) {
+        if let Err(error) = fs::remove_file(path) {
+            tracing::warn!("an old log cannot be removed: {error}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_logs_stay() {
+        let dir = tempfile::tempdir().unwrap();
+        for n in 0..JOB_LOGS + 3 {
+            let file = fs::File::create(dir.path().join(n.to_string())).unwrap();
+            file.set_modified(SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(n as u64))
+                .unwrap();
+        }
+        prune_logs(dir.path());
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), JOB_LOGS);
+        assert!(!dir.path().join("2").exists() && dir.path().join("3").exists());
+    }
+
+    #[test]
+    fn there_is_room_for_connections() {
+        assert!(raise_limit() > 100);
+    }
+
+    #[test]
+    fn a_folder_that_is_a_link_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let paths = Paths::under(dir.path());
+        fs::create_dir(dir.path().join("elsewhere")).unwrap();
+        std::os::unix::fs::symlink(dir.path().join("elsewhere"), &paths.run).unwrap();
+        let error = prepare(&paths).unwrap_err().to_string();
+        assert!(error.contains("is not a directory"), "{error}");
+    }
+}

@@ -1,0 +1,41 @@
+use std::sync::Arc;
+use std::time::Instant;
+
+use darkroom_protocol::paths::Paths;
+use tokio_util::sync::CancellationToken;
+
+use super::Uploads;
+use super::budget::Budget;
+use crate::catalog::Catalog;
+use crate::dispatch::Dispatch;
+use crate::events::Bus;
+use crate::lifecycle::Limits;
+use crate::settings::Settings;
+use crate::store::Store;
+
+/// What requests are answered from.
+#[derive(Debug)]
+pub struct Context {
+    /// Jobs and pictures.
+    pub store: Store,
+    /// Events.
+    pub bus: Arc<Bus>,
+    /// Workers and the line.
+    pub dispatch: Dispatch,
+    /// Models.
+    pub catalog: Catalog,
+    /// The person's settings.
+    pub settings: Settings,
+    /// Where everything is.
+    pub paths: Paths,
+    /// Deadlines and caps.
+    pub limits: Limits,
+    /// Inputs on their way.
+    pub uploads: Uploads,
+    /// Memory for long messages.
+    pub budget: Budget,
+    /// When the daemon started.
+    pub started: Instant,
+    /// Ends the daemon.
+    pub stop: CancellationToken,
+}

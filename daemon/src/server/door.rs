@@ -1,0 +1,60 @@
+use darkroom_protocol::codec::preface::{HEAD, Head, Hello};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
+
+use super::input::{Fault, Input};
+use super::wire::Wire;
+
+/// Why a peer was not let in.
+#[derive(Debug)]
+pub enum Refusal {
+    /// It went away.
+    Gone,
+    /// It is told this line.
+    Line(String),
+    /// It has been told what this version is, and will know what to do.
+    Told,
+}
+
+/// Finds out by the first byte how the peer speaks, and greets it if it speaks frames.
+pub async fn enter<R, W>(input: &mut Input<R>, output: &mut W, capabilities: Vec<String>) -> Result<Wire, Refusal>
+where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin,
+{
+    match input.peek().await {
+        Ok(Some(0)) => greet(input, output, capabilities).await.map(|()| Wire::Frames),
+        Ok(Some(b'{' | b' ' | b'\t' | b'\r' | b'\n')) => Ok(Wire::Lines),
+        Ok(Some(_)) => Err(Refusal::Line(
+            "This is Darkroom's socket: send JSON-RPC 2.0, one object a line, or frames after \\0DKR.".to_owned(),
+        )),
+        Ok(None) | Err(_) => Err(Refusal::Gone),
+    }
+}
+
+/// Both ends say who they are. A peer of another version reads this one's, and says what to do.
+async fn greet<R, W>(input: &mut Input<R>, output: &mut W, capabilities: Vec<String>) -> Result<(), Refusal>
+where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin,
+{
+    let refused = |fault: Fault| match fault {
+        Fault::Cut | Fault::Io(_) => Refusal::Gone,
+        other => Refusal::Line(other.to_string()),
+    };
+    let mut bytes = [0; HEAD];
+    bytes.copy_from_slice(&input.exact(HEAD).await.map_err(refused)?.bytes);
+    let head = Head::parse(&bytes).map_err(|e| Refusal::Line(e.to_string()))?;
+    let ours = Hello {
+        capabilities,
+        ..Hello::of("daemon")
+    };
+    output.write_all(&ours.encode()).await.map_err(|_| Refusal::Gone)?;
+    let hello = input.exact(head.length).await.map_err(refused)?;
+    match head.hello(&hello.bytes) {
+        Ok(_) => Ok(()),
+        Err(error) => {
+            tracing::info!("a connection was refused: {error}");
+            Err(Refusal::Told)
+        }
+    }
+}

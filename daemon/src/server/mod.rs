@@ -1,0 +1,22 @@
+//! The local socket: who may come in, how they are understood, and what each request does.
+//!
+//! One task a connection. Nothing that a peer sends, however wrong, large or slow, costs more than the stated caps or ends the
+//! daemon.
+
+mod accept;
+mod budget;
+mod connection;
+mod context;
+mod door;
+mod input;
+mod session;
+mod uploads;
+mod verbs;
+mod wire;
+
+pub use accept::accept;
+pub use context::Context;
+pub use uploads::Uploads;
+
+#[cfg(test)]
+mod tests;

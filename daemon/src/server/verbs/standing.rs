@@ -1,0 +1,41 @@
+use darkroom_protocol::event::StateChange;
+use darkroom_protocol::{EventKind, Job, JobId, JobState};
+
+use crate::Error;
+use crate::events::{Filter, Known, Subscription};
+use crate::server::Context;
+
+/// Tells how a job stands, its pictures first and its state last, then what happens from there on.
+pub async fn tell_standing(context: &Context, subscription: &Subscription, job: JobId, filter: &Filter) {
+    subscription.hold(job, filter);
+    let found = context.store.job(job).await;
+    let found = found.and_then(|row| row.ok_or_else(|| Error::NoSuchJob { id: job.to_string() }));
+    match found {
+        Ok(row) => {
+            let known = Known {
+                state: row.state,
+                pictures: row.pictures.iter().map(|picture| picture.index).collect(),
+            };
+            subscription.release(job, standing(row), &known);
+        }
+        Err(error) => {
+            let known = Known {
+                state: JobState::Queued,
+                pictures: vec![],
+            };
+            subscription.release(job, vec![EventKind::Notice(error.to_string())], &known);
+        }
+    }
+}
+
+fn standing(row: Job) -> Vec<EventKind> {
+    let state = EventKind::State(StateChange {
+        state: row.state,
+        failure: row.failure,
+    });
+    row.pictures
+        .into_iter()
+        .map(EventKind::Picture)
+        .chain([state])
+        .collect()
+}

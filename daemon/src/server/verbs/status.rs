@@ -1,0 +1,23 @@
+use darkroom_protocol::Reply;
+use darkroom_protocol::message::client::Status;
+
+use crate::server::Context;
+use crate::server::session::Answer;
+
+/// What the daemon is doing; from memory.
+pub fn status(context: &Context) -> Answer {
+    let board = context.dispatch.board();
+    Reply::Status(Status {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        protocol: darkroom_protocol::VERSION,
+        pid: std::process::id(),
+        uptime_s: context.started.elapsed().as_secs(),
+        socket: context.paths.socket().to_string_lossy().into_owned(),
+        data: context.paths.data.to_string_lossy().into_owned(),
+        queued: board.queued,
+        running: board.running,
+        workers: board.workers,
+        capabilities: board.capabilities,
+    })
+    .into()
+}
