@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::{Fixture, raw, request, task};
 use crate::Error;
+use crate::store::Waiting;
 
 #[tokio::test]
 async fn waiting_jobs_run_by_priority_then_age() {
@@ -19,6 +20,21 @@ async fn waiting_jobs_run_by_priority_then_age() {
         assert!(f.store.start(next.id).await.unwrap());
     }
     assert_eq!(f.store.next_queued().await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn what_waits_is_told_in_the_order_in_which_it_runs() {
+    let f = Fixture::new();
+    let (first, urgent, running) = (f.job().await, f.job().await, f.job().await);
+    f.sql("UPDATE jobs SET priority = 5 WHERE seq = 2").await;
+    f.store.start(running).await.unwrap();
+    let waiting = |job, priority| Waiting {
+        job,
+        priority,
+        model: "emoji".to_owned(),
+        device: "cpu".to_owned(),
+    };
+    assert_eq!(f.store.waiting().await.unwrap(), [waiting(urgent, 5), waiting(first, 0)]);
 }
 
 #[tokio::test]
