@@ -3,6 +3,7 @@ use std::fs::File;
 use std::path::Path;
 
 use darkroom_formats::safetensors::{Entry, Header};
+use darkroom_protocol::text::escape_line;
 use memmap2::Mmap;
 
 use super::Source;
@@ -22,12 +23,19 @@ impl TensorFiles {
     /// # Errors
     /// [`Error::Io`], [`Error::Model`] with what is wrong with a header.
     pub fn open(source: &Source, names: &[String]) -> Result<Self> {
-        let mut all = Self { files: Vec::new(), places: HashMap::new() };
+        let mut all = Self {
+            files: Vec::new(),
+            places: HashMap::new(),
+        };
         for name in names {
             let bytes = source.bytes(name)?;
             let header = header(source, name, &bytes)?;
             let at = all.files.len();
-            all.places.extend(header.tensors.into_iter().map(|(key, entry)| (key, (at, entry))));
+            for (key, entry) in header.tensors {
+                if let Some((first, _)) = all.places.insert(key.clone(), (at, entry)) {
+                    return Err(twice(source, &names[first], name, &key));
+                }
+            }
             all.files.push(bytes);
         }
         Ok(all)
@@ -40,11 +48,30 @@ impl TensorFiles {
     }
 }
 
+fn twice(source: &Source, first: &str, second: &str, key: &str) -> Error {
+    use darkroom_formats::folder::Files;
+    Error::Model {
+        path: source.called(second).into(),
+        what: format!(
+            "tensor {} is in {first} too: the shards are not of one model; download them again.",
+            escape_line(key)
+        ),
+    }
+}
+
 fn header(source: &Source, name: &str, bytes: &Bytes) -> Result<Header> {
     use darkroom_formats::folder::Files;
     let all = bytes.as_slice();
-    let bad = |what: String| Error::Model { path: source.called(name).into(), what };
-    let first = all.get(..8).ok_or_else(|| bad(format!("it has {} bytes, a safetensors file has at least 8.", all.len())))?;
+    let bad = |what: String| Error::Model {
+        path: source.called(name).into(),
+        what,
+    };
+    let first = all.get(..8).ok_or_else(|| {
+        bad(format!(
+            "it has {} bytes, a safetensors file has at least 8.",
+            all.len()
+        ))
+    })?;
     let len = Header::prefix_len(first, all.len() as u64).map_err(|e| bad(e.to_string()))?;
     Header::parse(&all[..len as usize], all.len() as u64).map_err(|e| bad(e.to_string()))
 }
@@ -55,7 +82,10 @@ fn header(source: &Source, name: &str, bytes: &Bytes) -> Result<Header> {
 /// [`Error::Io`].
 #[allow(unsafe_code)]
 pub fn map(path: &Path) -> Result<Bytes> {
-    let io = |source| Error::Io { path: path.to_path_buf(), source };
+    let io = |source| Error::Io {
+        path: path.to_path_buf(),
+        source,
+    };
     let file = File::open(path).map_err(io)?;
     if !file.metadata().map_err(io)?.is_file() {
         return Err(io(std::io::Error::other("not a regular file")));

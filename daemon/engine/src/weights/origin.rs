@@ -52,7 +52,9 @@ impl Origin {
             Self::Files(files) => stored(files, key, shape),
             Self::Random => Ok(random::tensor(key, shape)?),
             Self::Recorder(seen) => {
-                seen.lock().unwrap_or_else(PoisonError::into_inner).insert(key.to_owned(), shape.to_vec());
+                seen.lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .insert(key.to_owned(), shape.to_vec());
                 Ok(torch::zeros(&[1], Kind::Float, Device::Cpu)?.expand(shape, false))
             }
         }
@@ -65,7 +67,12 @@ fn stored(files: &TensorFiles, key: &str, shape: &[i64]) -> Result<Tensor, Missi
     if found != shape {
         return Err(Missing::Shape(found));
     }
-    let kind = kind(entry.dtype).ok_or_else(|| Error::Unsupported(format!("{key}: weights of type {:?} are not read.", entry.dtype)))?;
+    let kind = kind(entry.dtype).ok_or_else(|| {
+        let dtype = entry.dtype;
+        Error::Unsupported(format!(
+            "Tensor {key} is stored as {dtype}, which is not read: use the model in f16, bf16 or f32."
+        ))
+    })?;
     let range = entry.range.start as usize..entry.range.end as usize;
     match view(bytes, range.clone(), shape, kind)? {
         Some(tensor) => Ok(tensor),

@@ -10,7 +10,9 @@ use crate::torch::Generator;
 /// Weights of two and more dimensions are scaled by 1/√(fan in), embeddings and biases by 0.1; scales of norms are
 /// 1 + 0.1 randn.
 pub fn tensor(key: &str, shape: &[i64]) -> Result<Tensor> {
-    let noise = Generator::seeded(seed(key))?.randn(&[shape.iter().product()])?.reshape(shape);
+    let noise = Generator::seeded(seed(key))?
+        .randn(&[shape.iter().product()])?
+        .reshape(shape);
     Ok(if key.ends_with("embedding.weight") {
         noise * 0.1
     } else if shape.len() >= 2 {
@@ -24,7 +26,11 @@ pub fn tensor(key: &str, shape: &[i64]) -> Result<Tensor> {
 
 fn seed(key: &str) -> u64 {
     let digest = Sha256::digest(key.as_bytes());
-    let first = digest.iter().take(8).rev().fold(0, |seed: u64, byte| (seed << 8) | u64::from(*byte));
+    let first = digest
+        .iter()
+        .take(8)
+        .rev()
+        .fold(0, |seed: u64, byte| (seed << 8) | u64::from(*byte));
     first & (u64::MAX >> 1)
 }
 
@@ -41,10 +47,15 @@ mod tests {
     #[case("token_embedding.weight", &[1, 2], &FILL_EMBEDDING)]
     fn equals_the_script(#[case] key: &str, #[case] shape: &[i64], #[case] expected: &[f32]) {
         let found = Vec::<f32>::try_from(tensor(key, shape).unwrap().flatten(0, -1)).unwrap();
-        assert!(found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6), "{found:?}");
+        assert!(
+            found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6),
+            "{found:?}"
+        );
     }
 
-    const FILL_CONV: [f32; 8] = [-0.3699352, -0.1147972, 0.1378973, 0.2962176, 0.06236297, -0.2584259, 0.3329134, -0.8807834];
+    const FILL_CONV: [f32; 8] = [
+        -0.3699352, -0.1147972, 0.1378973, 0.2962176, 0.06236297, -0.2584259, 0.3329134, -0.8807834,
+    ];
     const FILL_NORM: [f32; 2] = [0.9296476, 0.9808459];
     const FILL_BIAS: [f32; 2] = [-0.02040072, 0.03632079];
     const FILL_EMBEDDING: [f32; 2] = [0.1383624, -0.1873686];

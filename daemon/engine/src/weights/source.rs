@@ -39,7 +39,12 @@ impl Source {
             ModelSource::Folder(path) => Ok(Self::Directory(Directory::open(path)?)),
             ModelSource::Embedded(name) => {
                 let found = EMBEDDED.iter().find(|model| model.name == name);
-                let missing = || Error::Unsupported(format!("This worker was built without the model {}: name a folder with -m.", escape_line(name)));
+                let missing = || {
+                    Error::Unsupported(format!(
+                        "This worker was built without the model {}: name a folder with -m.",
+                        escape_line(name)
+                    ))
+                };
                 found.map(|model| Self::Embedded(**model)).ok_or_else(missing)
             }
             ModelSource::File(path) => Err(Error::Model {
@@ -58,7 +63,10 @@ impl Source {
             Self::Directory(folder) => map(&folder.path().join(name)),
             Self::Embedded(model) => match model.get(name) {
                 Some(bytes) => Ok(Bytes::fixed(bytes)),
-                None => Err(Error::Io { path: self.called(name).into(), source: std::io::ErrorKind::NotFound.into() }),
+                None => Err(Error::Io {
+                    path: self.called(name).into(),
+                    source: std::io::ErrorKind::NotFound.into(),
+                }),
             },
         }
     }
@@ -66,14 +74,20 @@ impl Source {
     /// A number that changes when one of the files called `names` is replaced or touched.
     pub fn stamp<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> u64 {
         let Self::Directory(folder) = self else { return 0 };
-        names.into_iter().fold(0, |stamp, name| stamp.wrapping_mul(0x0100_0000_01b3) ^ of_file(&folder.path().join(name)))
+        names.into_iter().fold(0, |stamp, name| {
+            stamp.wrapping_mul(0x0100_0000_01b3) ^ of_file(&folder.path().join(name))
+        })
     }
 }
 
 /// Length and time of change; 0 for a file that is not there.
 fn of_file(path: &Path) -> u64 {
     let Ok(meta) = path.metadata() else { return 0 };
-    let changed = meta.modified().ok().and_then(|t| t.duration_since(UNIX_EPOCH).ok()).map_or(0, |t| t.as_nanos() as u64);
+    let changed = meta
+        .modified()
+        .ok()
+        .and_then(|t| t.duration_since(UNIX_EPOCH).ok())
+        .map_or(0, |t| t.as_nanos() as u64);
     meta.len().rotate_left(32) ^ changed
 }
 
@@ -115,8 +129,13 @@ mod tests {
     #[test]
     fn the_embedded_model_is_found_by_name_only() {
         assert!(Source::open(&ModelSource::Embedded("emoji".into())).is_ok());
-        let message = Source::open(&ModelSource::Embedded("no\x1b".into())).unwrap_err().to_string();
-        assert_eq!(message, "This worker was built without the model no\\u{1b}: name a folder with -m.");
+        let message = Source::open(&ModelSource::Embedded("no\x1b".into()))
+            .unwrap_err()
+            .to_string();
+        assert_eq!(
+            message,
+            "This worker was built without the model no\\u{1b}: name a folder with -m."
+        );
     }
 
     #[test]

@@ -32,7 +32,14 @@ impl Weights {
     ///
     /// # Errors
     /// [`Error::Io`], [`Error::Model`] with what is wrong with a header.
-    pub fn open(component: &str, source: &Source, files: &[String], device: Device, kind: Option<Kind>, cancel: Cancel) -> Result<Self> {
+    pub fn open(
+        component: &str,
+        source: &Source,
+        files: &[String],
+        device: Device,
+        kind: Option<Kind>,
+        cancel: Cancel,
+    ) -> Result<Self> {
         let origin = Origin::Files(TensorFiles::open(source, files)?);
         Ok(Self::of(component, origin, device, kind, cancel))
     }
@@ -44,17 +51,36 @@ impl Weights {
 
     /// Zeros that take no memory, and a list of what a model asks for: see [`Weights::asked`].
     pub fn recorder(component: &str) -> Self {
-        Self::of(component, Origin::Recorder(Default::default()), Device::Cpu, None, Cancel::new())
+        Self::of(
+            component,
+            Origin::Recorder(Default::default()),
+            Device::Cpu,
+            None,
+            Cancel::new(),
+        )
     }
 
     fn of(component: &str, origin: Origin, device: Device, kind: Option<Kind>, cancel: Cancel) -> Self {
         let loaded = AtomicU64::new(0);
-        Self { shared: Arc::new(Shared { component: component.to_owned(), origin, device, kind, cancel, loaded }), prefix: String::new() }
+        Self {
+            shared: Arc::new(Shared {
+                component: component.to_owned(),
+                origin,
+                device,
+                kind,
+                cancel,
+                loaded,
+            }),
+            prefix: String::new(),
+        }
     }
 
     /// The same tensors with `name.` put before every name.
     pub fn pp(&self, name: impl Display) -> Self {
-        Self { prefix: format!("{}{name}.", self.prefix), ..self.clone() }
+        Self {
+            prefix: format!("{}{name}.", self.prefix),
+            ..self.clone()
+        }
     }
 
     /// Whether there is a tensor of that name.
@@ -73,15 +99,28 @@ impl Weights {
         let key = self.key(name);
         let tensor = match shared.origin.tensor(&key, shape) {
             Ok(tensor) => tensor,
-            Err(Missing::Key) => return Err(Error::MissingTensor { component: shared.component.clone(), key }),
+            Err(Missing::Key) => {
+                return Err(Error::MissingTensor {
+                    component: shared.component.clone(),
+                    key,
+                });
+            }
             Err(Missing::Shape(found)) => {
-                return Err(Error::TensorShape { component: shared.component.clone(), key, found, expected: shape.to_vec() });
+                return Err(Error::TensorShape {
+                    component: shared.component.clone(),
+                    key,
+                    found,
+                    expected: shape.to_vec(),
+                });
             }
             Err(Missing::Error(error)) => return Err(error),
         };
         let stored = torch::kind_of(&tensor)?;
         let kind = shared.kind.filter(|_| is_float(stored)).unwrap_or(stored);
-        shared.loaded.fetch_add(shape.iter().product::<i64>() as u64 * kind.elt_size_in_bytes() as u64, Ordering::Relaxed);
+        shared.loaded.fetch_add(
+            shape.iter().product::<i64>() as u64 * kind.elt_size_in_bytes() as u64,
+            Ordering::Relaxed,
+        );
         torch::to(&tensor, shared.device, kind)
     }
 
@@ -118,7 +157,10 @@ impl Weights {
 
 fn is_float(kind: Kind) -> bool {
     use Kind::{BFloat16, Double, Float, Float8e4m3fn, Float8e4m3fnuz, Float8e5m2, Float8e5m2fnuz, Half};
-    matches!(kind, BFloat16 | Double | Float | Half | Float8e4m3fn | Float8e4m3fnuz | Float8e5m2 | Float8e5m2fnuz)
+    matches!(
+        kind,
+        BFloat16 | Double | Float | Half | Float8e4m3fn | Float8e4m3fnuz | Float8e5m2 | Float8e5m2fnuz
+    )
 }
 
 #[cfg(test)]

@@ -8,7 +8,10 @@ use super::*;
 /// A folder with `unet/w.safetensors`: a (f32 [2, 2]), b (bf16 [2]), n (i64 [1]), odd (f16 [1]).
 fn folder(dir: &Path) -> Source {
     let floats: Vec<u8> = [1.0f32, -2.0, 0.5, 3.0].iter().flat_map(|x| x.to_le_bytes()).collect();
-    let halves: Vec<u8> = [1.0f32, -2.5].iter().flat_map(|x| half::bf16::from_f32(*x).to_le_bytes()).collect();
+    let halves: Vec<u8> = [1.0f32, -2.5]
+        .iter()
+        .flat_map(|x| half::bf16::from_f32(*x).to_le_bytes())
+        .collect();
     let (number, odd) = (7i64.to_le_bytes(), half::f16::from_f32(0.25).to_le_bytes());
     let tensors = [
         ("x.a", TensorView::new(Dtype::F32, vec![2, 2], &floats).unwrap()),
@@ -17,12 +20,24 @@ fn folder(dir: &Path) -> Source {
         ("odd", TensorView::new(Dtype::F16, vec![1], &odd).unwrap()),
     ];
     std::fs::create_dir_all(dir.join("unet")).unwrap();
-    std::fs::write(dir.join("unet/w.safetensors"), safetensors::serialize(tensors, None).unwrap()).unwrap();
+    std::fs::write(
+        dir.join("unet/w.safetensors"),
+        safetensors::serialize(tensors, None).unwrap(),
+    )
+    .unwrap();
     Source::open(&ModelSource::Folder(dir.display().to_string())).unwrap()
 }
 
 fn open(dir: &Path, kind: Option<Kind>) -> Weights {
-    Weights::open("unet", &folder(dir), &["unet/w.safetensors".to_owned()], Device::Cpu, kind, Cancel::new()).unwrap()
+    Weights::open(
+        "unet",
+        &folder(dir),
+        &["unet/w.safetensors".to_owned()],
+        Device::Cpu,
+        kind,
+        Cancel::new(),
+    )
+    .unwrap()
 }
 
 fn floats(tensor: &Tensor) -> Vec<f32> {
@@ -47,10 +62,95 @@ fn values_are_those_of_the_file_in_any_kind() {
 fn the_same_kind_on_the_cpu_is_the_file_itself() {
     let dir = tempfile::tempdir().unwrap();
     let weights = open(dir.path(), None);
-    let (first, second) = (weights.get("x.a", &[2, 2]).unwrap(), weights.get("x.a", &[2, 2]).unwrap());
+    let (first, second) = (
+        weights.get("x.a", &[2, 2]).unwrap(),
+        weights.get("x.a", &[2, 2]).unwrap(),
+    );
     assert_eq!(first.data_ptr(), second.data_ptr());
     assert_ne!(first.data_ptr(), weights.get("x.b", &[2]).unwrap().data_ptr());
     assert_eq!(weights.loaded_bytes(), 16 + 16 + 4);
+}
+
+/// A file as the format allows it and no library writes it: the floats start at odd bytes.
+fn odd_file(dir: &Path) -> Source {
+    let header = r#"{"e5":{"dtype":"F8_E5M2","shape":[1],"data_offsets":[0,1]},
+        "f":{"dtype":"F32","shape":[2],"data_offsets":[1,9]},"e4":{"dtype":"F8_E4M3","shape":[2],"data_offsets":[9,11]},
+        "u":{"dtype":"U16","shape":[1],"data_offsets":[11,13]}}"#;
+    let mut file = (header.len() as u64).to_le_bytes().to_vec();
+    file.extend_from_slice(header.as_bytes());
+    file.push(0x3c);
+    file.extend([1.5f32, -0.25].iter().flat_map(|x| x.to_le_bytes()));
+    file.extend([0x38, 0xc4, 1, 0]);
+    std::fs::write(dir.join("odd.safetensors"), file).unwrap();
+    Source::open(&ModelSource::Folder(dir.display().to_string())).unwrap()
+}
+
+#[test]
+fn unaligned_floats_and_8_bit_floats_keep_their_values() {
+    let dir = tempfile::tempdir().unwrap();
+    let names = ["odd.safetensors".to_owned()];
+    for kind in [Kind::Float, Kind::BFloat16] {
+        let weights = Weights::open(
+            "unet",
+            &odd_file(dir.path()),
+            &names,
+            Device::Cpu,
+            Some(kind),
+            Cancel::new(),
+        )
+        .unwrap();
+        let get = |name, len| {
+            let tensor = weights.get(name, &[len]).unwrap();
+            assert_eq!(tensor.kind(), kind);
+            floats(&tensor)
+        };
+        assert_eq!(get("f", 2), [1.5, -0.25]);
+        assert_eq!(get("e4", 2), [1.0, -3.0]);
+        assert_eq!(get("e5", 1), [1.0]);
+        let message = weights.get("u", &[1]).unwrap_err().to_string();
+        assert_eq!(
+            message,
+            "Tensor u is stored as U16, which is not read: use the model in f16, bf16 or f32."
+        );
+    }
+}
+
+#[test]
+fn shards_make_one_component_and_share_no_tensor() {
+    let dir = tempfile::tempdir().unwrap();
+    let (source, _) = (folder(dir.path()), odd_file(dir.path()));
+    let mut names = vec!["unet/w.safetensors".to_owned(), "odd.safetensors".to_owned()];
+    let open = |names: &[String]| Weights::open("unet", &source, names, Device::Cpu, None, Cancel::new());
+    let weights = open(&names).unwrap();
+    assert_eq!(floats(&weights.get("odd", &[1]).unwrap()), [0.25]);
+    assert_eq!(floats(&weights.get("f", &[2]).unwrap()), [1.5, -0.25]);
+    names.push("odd.safetensors".to_owned());
+    let message = open(&names).unwrap_err().to_string();
+    assert!(
+        message.ends_with("tensor e4 is in odd.safetensors too: the shards are not of one model; download them again."),
+        "{message}"
+    );
+}
+
+#[test]
+fn a_tensor_outlives_its_weights_and_its_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let tensor = open(dir.path(), None).get("x.a", &[2, 2]).unwrap();
+    std::fs::remove_file(dir.path().join("unet/w.safetensors")).unwrap();
+    assert_eq!(floats(&tensor), [1.0, -2.0, 0.5, 3.0]);
+}
+
+#[test]
+fn meta_weights_have_shapes_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let names = ["unet/w.safetensors".to_owned()];
+    let kind = Some(Kind::Half);
+    let weights = Weights::open("unet", &folder(dir.path()), &names, Device::Meta, kind, Cancel::new()).unwrap();
+    let tensor = weights.get("x.a", &[2, 2]).unwrap();
+    assert_eq!(
+        (torch::device_of(&tensor).unwrap(), tensor.size()),
+        (Device::Meta, vec![2, 2])
+    );
 }
 
 #[test]
@@ -58,9 +158,15 @@ fn complaints_name_component_and_key() {
     let dir = tempfile::tempdir().unwrap();
     let weights = open(dir.path(), None).pp("x");
     let message = weights.get("c", &[2]).unwrap_err().to_string();
-    assert_eq!(message, "unet: tensor x.c is missing: the file is incomplete or of another model; fetch it again.");
+    assert_eq!(
+        message,
+        "unet: tensor x.c is missing: the file is incomplete or of another model; fetch it again."
+    );
     let message = weights.get("a", &[4]).unwrap_err().to_string();
-    assert!(message.starts_with("unet: tensor x.a is [2, 2], the config asks for [4]"), "{message}");
+    assert!(
+        message.starts_with("unet: tensor x.a is [2, 2], the config asks for [4]"),
+        "{message}"
+    );
     assert!(weights.contains("a") && !weights.contains("c"));
 }
 
@@ -68,7 +174,15 @@ fn complaints_name_component_and_key() {
 fn a_raised_flag_ends_loading() {
     let dir = tempfile::tempdir().unwrap();
     let cancel = Cancel::new();
-    let weights = Weights::open("unet", &folder(dir.path()), &["unet/w.safetensors".to_owned()], Device::Cpu, None, cancel.clone()).unwrap();
+    let weights = Weights::open(
+        "unet",
+        &folder(dir.path()),
+        &["unet/w.safetensors".to_owned()],
+        Device::Cpu,
+        None,
+        cancel.clone(),
+    )
+    .unwrap();
     assert!(weights.get("odd", &[1]).is_ok());
     cancel.raise();
     assert!(matches!(weights.get("odd", &[1]), Err(Error::Cancelled)));
@@ -78,9 +192,21 @@ fn a_raised_flag_ends_loading() {
 fn a_damaged_file_is_named() {
     let dir = tempfile::tempdir().unwrap();
     let source = folder(dir.path());
-    for bytes in [&b""[..], b"1234567", b"\xff\xff\xff\xff\xff\xff\xff\xff{}", b"\x02\0\0\0\0\0\0\0[]"] {
+    for bytes in [
+        &b""[..],
+        b"1234567",
+        b"\xff\xff\xff\xff\xff\xff\xff\xff{}",
+        b"\x02\0\0\0\0\0\0\0[]",
+    ] {
         std::fs::write(dir.path().join("unet/w.safetensors"), bytes).unwrap();
-        let opened = Weights::open("unet", &source, &["unet/w.safetensors".to_owned()], Device::Cpu, None, Cancel::new());
+        let opened = Weights::open(
+            "unet",
+            &source,
+            &["unet/w.safetensors".to_owned()],
+            Device::Cpu,
+            None,
+            Cancel::new(),
+        );
         assert!(opened.unwrap_err().to_string().contains("unet/w.safetensors: "));
     }
 }
@@ -90,7 +216,10 @@ fn a_recorder_lists_what_was_asked() {
     let weights = Weights::recorder("vae");
     drop(weights.pp("b").get("w", &[3, 1]).unwrap());
     drop(weights.get("a", &[2]).unwrap());
-    assert_eq!(weights.asked(), [("a".to_owned(), vec![2]), ("b.w".to_owned(), vec![3, 1])]);
+    assert_eq!(
+        weights.asked(),
+        [("a".to_owned(), vec![2]), ("b.w".to_owned(), vec![3, 1])]
+    );
 }
 
 #[cfg(feature = "embedded-model")]
@@ -101,5 +230,8 @@ fn the_embedded_model_opens_in_place() {
     let weights = Weights::open("unet", &source, &[file], Device::Cpu, None, Cancel::new()).unwrap();
     let conv = weights.pp("conv_in").get("weight", &[64, 4, 3, 3]).unwrap();
     assert_eq!(conv.kind(), Kind::Half);
-    assert_eq!(conv.data_ptr(), weights.get("conv_in.weight", &[64, 4, 3, 3]).unwrap().data_ptr());
+    assert_eq!(
+        conv.data_ptr(),
+        weights.get("conv_in.weight", &[64, 4, 3, 3]).unwrap().data_ptr()
+    );
 }
