@@ -34,7 +34,10 @@ async fn what_waits_is_told_in_the_order_in_which_it_runs() {
         model: "emoji".to_owned(),
         device: "cpu".to_owned(),
     };
-    assert_eq!(f.store.waiting().await.unwrap(), [waiting(urgent, 5), waiting(first, 0)]);
+    assert_eq!(
+        f.store.waiting().await.unwrap(),
+        [waiting(urgent, 5), waiting(first, 0)]
+    );
 }
 
 #[tokio::test]
