@@ -48,7 +48,7 @@ pub enum Error {
     Bye(String),
     /// The other end is silent.
     #[error(
-        "The daemon did not answer within {seconds} s while {doing}: see `darkroom daemon logs`, \
+        "The daemon did not answer within {seconds} s ({doing}): see `darkroom daemon logs`, \
          or run `darkroom daemon restart --force`."
     )]
     Timeout {

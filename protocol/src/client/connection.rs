@@ -74,7 +74,7 @@ impl Client {
     /// # Errors
     /// [`Error::Remote`] when the daemon refuses, [`Error::Timeout`] after [`REPLY`], [`Error::Closed`] when it ends.
     pub async fn call(&mut self, request: Request) -> Result<Reply> {
-        within(REPLY, "an answer was awaited", self.exchange(request)).await
+        within(REPLY, "after a request", self.exchange(request)).await
     }
 
     /// The next event. Dropping the future loses nothing.
@@ -89,7 +89,7 @@ impl Client {
             }
             match tokio::time::timeout(SILENCE, self.receive()).await {
                 Ok(message) => drop(self.sort(message?)?),
-                Err(_) => drop(within(PONG, "it was watched", self.exchange(Request::Ping {})).await?),
+                Err(_) => drop(within(PONG, "asked whether it lives", self.exchange(Request::Ping {})).await?),
             }
         }
     }

@@ -27,7 +27,7 @@ pub(super) async fn dial(socket: &Path) -> Result<(Stream, Hello)> {
         let hello = greet(&mut stream).await?;
         Ok((stream, hello))
     };
-    within(CONNECT, "it was connected to", opened).await
+    within(CONNECT, "connecting", opened).await
 }
 
 /// `future`, or [`Error::Timeout`] after `limit`.

@@ -20,7 +20,7 @@ pub enum Order {
         /// The job, for reports.
         job: JobId,
         /// What to do.
-        task: Task,
+        task: Box<Task>,
         /// Pictures that are finished already: these are not made again.
         skip: Vec<u32>,
     },

@@ -48,7 +48,7 @@ impl Models {
         self.held.retain(|(k, _)| k != key);
         let files = Model::open(key, cancel)?;
         self.make_room(files.bytes());
-        torch::empty_cache(key.device);
+        torch::empty_cache(key.device)?;
         let model = Rc::new(files.load(observer)?);
         self.held.push((key.clone(), model.clone()));
         Ok(model)

@@ -107,6 +107,22 @@ mod tests {
         ));
     }
 
+    /// Runs the test before this one in a process of its own, to see what it prints.
+    #[test]
+    fn what_is_caught_prints_nothing() {
+        let test = concat!(
+            module_path!(),
+            "::an_impossible_allocation_is_out_of_memory::case_1_infallible"
+        );
+        let (_crate, test) = test.split_once("::").unwrap();
+        let run = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "--nocapture", test])
+            .output()
+            .unwrap();
+        assert!(String::from_utf8_lossy(&run.stdout).contains("1 passed"));
+        assert_eq!(String::from_utf8_lossy(&run.stderr), "");
+    }
+
     #[test]
     fn a_panic_of_our_own_goes_on() {
         let outcome = catch_unwind(|| catch(|| -> Result<()> { std::panic::resume_unwind(Box::new("a defect")) }));

@@ -7,14 +7,24 @@ use super::Device;
 /// The name of a card as its driver gives it, for instance `NVIDIA H100`; `None` when the driver does not say.
 pub(super) fn card(device: Device) -> Option<String> {
     match device {
-        Device::Cuda(index) => nvidia(index).or_else(|| amd(index)),
+        // AMD's cards are `cuda` to libtorch. A machine may hold cards of both.
+        Device::Cuda(index) if has_rocm() => amd(index),
+        Device::Cuda(index) => nvidia(index),
         _ => None,
     }
 }
 
-type Count = unsafe extern "C" fn(u32) -> c_int;
+type Init = unsafe extern "C" fn(u32) -> c_int;
 type Get = unsafe extern "C" fn(*mut c_int, c_int) -> c_int;
 type Name = unsafe extern "C" fn(*mut c_char, c_int, c_int) -> c_int;
+
+/// Whether this process drives AMD's cards.
+#[allow(unsafe_code)]
+fn has_rocm() -> bool {
+    // SAFETY: the name is zero-terminated; with RTLD_NOLOAD nothing is loaded or run.
+    let library = unsafe { libc::dlopen(c"libtorch_hip.so".as_ptr(), libc::RTLD_LAZY | libc::RTLD_NOLOAD) };
+    !library.is_null()
+}
 
 /// `cuInit`, `cuDeviceGet` and `cuDeviceGetName` of the CUDA driver.
 fn nvidia(index: u8) -> Option<String> {
@@ -43,7 +53,7 @@ fn ask(library: &CStr, [init, get, name]: [&CStr; 3], index: u8) -> Option<Strin
             let symbol = libc::dlsym(library, name.as_ptr());
             (!symbol.is_null()).then_some(symbol)
         };
-        let init = std::mem::transmute::<*mut c_void, Count>(symbol(init)?);
+        let init = std::mem::transmute::<*mut c_void, Init>(symbol(init)?);
         let get = std::mem::transmute::<*mut c_void, Get>(symbol(get)?);
         let name = std::mem::transmute::<*mut c_void, Name>(symbol(name)?);
         let (mut device, mut buffer) = (0, [0u8; 256]);

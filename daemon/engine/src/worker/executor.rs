@@ -49,7 +49,7 @@ impl Executor {
         };
         if matches!(result, Err(Error::OutOfMemory { .. })) {
             self.models.clear();
-            torch::empty_cache(self.device);
+            self.empty_cache();
         }
         if let Err(e) = &result {
             tracing::info!(%job, "ended: {e}");
@@ -60,7 +60,14 @@ impl Executor {
     /// Forgets the model of that name, all when it is empty.
     pub fn unload(&mut self, model: &str) {
         self.models.unload(model);
-        torch::empty_cache(self.device);
+        self.empty_cache();
+    }
+
+    /// Memory that stays cached costs the next task room, not this one its result.
+    fn empty_cache(&self) {
+        if let Err(e) = torch::empty_cache(self.device) {
+            tracing::warn!("cached memory stays: {e}");
+        }
     }
 
     /// The number format that a task's `dtype` comes to; says so where that is another than was asked.

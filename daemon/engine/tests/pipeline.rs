@@ -1,0 +1,263 @@
+//! The whole way from a task to a picture, against diffusers: `oracle/pipeline.py` made the expected pictures.
+#![allow(clippy::unwrap_used)]
+
+use std::path::{Path, PathBuf};
+
+use darkroom_engine::families::stable_diffusion::{AutoencoderKl, UNet2DConditionModel, UNetConfig, VaeConfig};
+use darkroom_engine::pipeline::{Observer, Saved, Work, text_to_image};
+use darkroom_engine::residency::{Key, Models};
+use darkroom_engine::text::clip::{ClipTextConfig, ClipTextModel};
+use darkroom_engine::torch::{self, Device};
+use darkroom_engine::weights::Weights;
+use darkroom_engine::{Cancel, Error, Result};
+use darkroom_protocol::sampler::Named;
+use darkroom_protocol::{Conditioning, Dtype, Format, ImageTask, ModelSource, Progress, Sampler, Schedule};
+use serde::Deserialize;
+use tch::{Kind, Tensor};
+
+#[derive(Deserialize)]
+struct Case {
+    sampler: String,
+    width: u32,
+    height: u32,
+    seed: u64,
+    steps: u32,
+    cfg_scale: f64,
+    prompt: String,
+    negative: String,
+}
+
+fn fixture() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/pipeline")
+}
+
+/// The fixture's folder with weights filled by name, as a published folder has them.
+fn model_folder() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    for name in ["model_index.json", "scheduler/scheduler_config.json", "unet/config.json", "vae/config.json", "text_encoder/config.json"] {
+        let to = dir.path().join(name);
+        std::fs::create_dir_all(to.parent().unwrap()).unwrap();
+        std::fs::copy(fixture().join(name), to).unwrap();
+    }
+    let config = |name: &str| std::fs::read(fixture().join(name).join("config.json")).unwrap();
+    let asked = |component: &str, build: &dyn Fn(&Weights) -> Result<()>| {
+        let weights = Weights::recorder(component);
+        build(&weights).unwrap();
+        let tensors: Vec<_> = weights.asked().iter().map(|(key, shape)| (key.clone(), Weights::random(component).get(key, shape).unwrap())).collect();
+        tensors
+    };
+    let unet = asked("unet", &|w| UNet2DConditionModel::new(w, &UNetConfig::from_json(&config("unet"))?).map(drop));
+    let vae = asked("vae", &|w| AutoencoderKl::new(w, &VaeConfig::from_json(&config("vae"))?).map(drop));
+    let text = asked("text_encoder", &|w| ClipTextModel::new(w, &ClipTextConfig::from_json(&config("text_encoder"))?).map(drop));
+    Tensor::write_safetensors(&unet, dir.path().join("unet/diffusion_pytorch_model.safetensors")).unwrap();
+    Tensor::write_safetensors(&vae, dir.path().join("vae/diffusion_pytorch_model.safetensors")).unwrap();
+    Tensor::write_safetensors(&text, dir.path().join("text_encoder/model.safetensors")).unwrap();
+    dir
+}
+
+fn task(folder: &Path, case: &Case) -> ImageTask {
+    let (sampler, schedule) = match case.sampler.strip_suffix(" Karras") {
+        Some(sampler) => (sampler, Schedule::Karras),
+        None => (case.sampler.as_str(), Schedule::Auto),
+    };
+    ImageTask {
+        model: "tiny".into(),
+        source: ModelSource::Folder(folder.display().to_string()),
+        prompt: Conditioning::plain(&case.prompt),
+        negative: Conditioning::plain(&case.negative),
+        width: case.width,
+        height: case.height,
+        steps: case.steps,
+        cfg_scale: case.cfg_scale,
+        sampler: Sampler::from_name(sampler).unwrap(),
+        schedule,
+        seed: case.seed,
+        batch: 1,
+        micro_batch: 1,
+        device: "cpu".into(),
+        dtype: Dtype::F32,
+        threads: 0,
+        format: Format::Png,
+    }
+}
+
+#[derive(Default)]
+struct Told {
+    notices: Vec<String>,
+    steps: Vec<Progress>,
+    saved: Vec<Saved>,
+    cancel_at: Option<(usize, Cancel)>,
+}
+
+impl Observer for Told {
+    fn progress(&mut self, progress: Progress) {
+        if let Some((at, cancel)) = &self.cancel_at
+            && self.steps.len() == *at
+        {
+            cancel.raise();
+        }
+        self.steps.push(progress);
+    }
+
+    fn notice(&mut self, line: &str) {
+        self.notices.push(line.to_owned());
+    }
+
+    fn saved(&mut self, picture: Saved) {
+        self.saved.push(picture);
+    }
+}
+
+/// A model in memory and a place for its pictures.
+struct Bench {
+    folder: tempfile::TempDir,
+    staging: tempfile::TempDir,
+    models: Models,
+}
+
+impl Bench {
+    fn new() -> Self {
+        Self { folder: model_folder(), staging: tempfile::tempdir().unwrap(), models: Models::new(u64::MAX) }
+    }
+
+    fn run(&mut self, task: &ImageTask, kind: Kind, cancel: &Cancel, told: &mut Told) -> Result<()> {
+        let key = Key { source: task.source.clone(), name: task.model.clone(), device: Device::Cpu, kind };
+        let staging = self.staging.path();
+        let models = &mut self.models;
+        torch::catch(|| {
+            let model = models.load(&key, cancel, told)?;
+            let work = Work { task, job: "job".into(), staging, skip: &[], cancel };
+            text_to_image(&work, &model, told)
+        })
+    }
+
+    /// The pictures of `task` as [H, W, 3] bytes.
+    fn pictures(&mut self, task: &ImageTask, kind: Kind) -> Vec<Vec<u8>> {
+        let mut told = Told::default();
+        self.run(task, kind, &Cancel::new(), &mut told).unwrap();
+        told.saved.iter().map(|s| image::open(self.staging.path().join(&s.file)).unwrap().into_rgb8().into_raw()).collect()
+    }
+
+    fn files(&self) -> Vec<Vec<u8>> {
+        let mut names: Vec<_> = std::fs::read_dir(self.staging.path()).unwrap().map(|e| e.unwrap().path()).collect();
+        names.sort();
+        names.iter().map(|path| std::fs::read(path).unwrap()).collect()
+    }
+}
+
+fn largest_difference(a: &[u8], b: &[u8]) -> u8 {
+    assert_eq!(a.len(), b.len());
+    a.iter().zip(b).map(|(a, b)| a.abs_diff(*b)).max().unwrap()
+}
+
+#[test]
+fn pictures_are_those_of_diffusers() {
+    let cases: Vec<Case> = serde_json::from_slice(&std::fs::read(fixture().join("cases.json")).unwrap()).unwrap();
+    let expected = Tensor::read_safetensors(fixture().join("expected.safetensors")).unwrap();
+    let mut bench = Bench::new();
+    for (n, case) in cases.iter().enumerate() {
+        let task = task(bench.folder.path(), case);
+        let found = bench.pictures(&task, Kind::Float).remove(0);
+        let (_, picture) = expected.iter().find(|(key, _)| *key == format!("{n}.picture")).unwrap();
+        let picture = Vec::<u8>::try_from(picture.flatten(0, -1)).unwrap();
+        let difference = largest_difference(&found, &picture);
+        assert!(difference <= 1, "case {n}, {}: differs by {difference}/255", case.sampler);
+    }
+}
+
+fn short(seed: u64, batch: u32, micro_batch: u32) -> (Case, u32, u32) {
+    let case = Case { sampler: "Euler a".into(), width: 64, height: 64, seed, steps: 4, cfg_scale: 5.0, prompt: "a fox".into(), negative: String::new() };
+    (case, batch, micro_batch)
+}
+
+fn batch(folder: &Path, (case, batch, micro_batch): (Case, u32, u32)) -> ImageTask {
+    ImageTask { batch, micro_batch, ..task(folder, &case) }
+}
+
+#[test]
+fn the_same_task_gives_the_same_bytes() {
+    let mut bench = Bench::new();
+    let task = batch(bench.folder.path(), short(3, 2, 2));
+    bench.pictures(&task, Kind::Float);
+    let first = bench.files();
+    bench.pictures(&task, Kind::Float);
+    assert_eq!(bench.files(), first);
+}
+
+#[test]
+fn a_picture_of_a_batch_is_that_picture_alone() {
+    let mut bench = Bench::new();
+    for (kind, bound) in [(Kind::Float, 1), (Kind::BFloat16, 4)] {
+        let together = bench.pictures(&batch(bench.folder.path(), short(10, 3, 3)), kind);
+        let apart = bench.pictures(&batch(bench.folder.path(), short(10, 3, 1)), kind);
+        for (i, picture) in together.iter().enumerate() {
+            assert!(largest_difference(picture, &apart[i]) <= bound, "{kind:?}, split");
+            let alone = bench.pictures(&batch(bench.folder.path(), short(10 + i as u64, 1, 1)), kind).remove(0);
+            let difference = largest_difference(picture, &alone);
+            assert!(difference <= bound, "{kind:?}, picture {i}: {difference}/255");
+        }
+    }
+}
+
+#[test]
+fn a_cancel_takes_effect_wherever_it_comes() {
+    let mut bench = Bench::new();
+    let task = batch(bench.folder.path(), short(1, 2, 1));
+    let mut told = Told::default();
+    bench.run(&task, Kind::Float, &Cancel::new(), &mut told).unwrap();
+    let all = told.steps.len();
+    bench.models.clear();
+    for at in 0..all + 4 {
+        let cancel = Cancel::new();
+        let mut told = Told { cancel_at: Some((at, cancel.clone())), ..Told::default() };
+        let result = bench.run(&task, Kind::Float, &cancel, &mut told);
+        let late = told.steps.get(at).is_none_or(|p| p.image == 1 && p.phase == darkroom_protocol::Phase::Save);
+        assert!(late || matches!(result, Err(Error::Cancelled)), "at {at}: {result:?}");
+    }
+    told = Told::default();
+    bench.run(&task, Kind::Float, &Cancel::new(), &mut told).unwrap();
+    assert_eq!(told.saved.len(), 2);
+}
+
+#[test]
+fn what_exists_is_not_made_again() {
+    let mut bench = Bench::new();
+    let task = batch(bench.folder.path(), short(1, 3, 2));
+    let whole = bench.pictures(&task, Kind::Float);
+    let mut told = Told::default();
+    let key = Key { source: task.source.clone(), name: "tiny".into(), device: Device::Cpu, kind: Kind::Float };
+    let cancel = Cancel::new();
+    let model = bench.models.load(&key, &cancel, &mut told).unwrap();
+    let work = Work { task: &task, job: "again".into(), staging: bench.staging.path(), skip: &[0, 2], cancel: &cancel };
+    text_to_image(&work, &model, &mut told).unwrap();
+    assert_eq!(told.saved.iter().map(|s| s.index).collect::<Vec<_>>(), [1]);
+    let again = image::open(bench.staging.path().join(&told.saved[0].file)).unwrap().into_rgb8().into_raw();
+    assert_eq!(again, whole[1]);
+}
+
+#[test]
+fn a_long_prompt_is_said_to_be_cut() {
+    let mut bench = Bench::new();
+    let mut task = batch(bench.folder.path(), short(1, 1, 1));
+    task.prompt = Conditioning::plain("word ".repeat(100) + "tail\x1b[2J");
+    let mut told = Told::default();
+    bench.run(&task, Kind::Float, &Cancel::new(), &mut told).unwrap();
+    assert_eq!(told.notices.len(), 1, "{:?}", told.notices);
+    assert!(told.notices[0].contains("reads 75 tokens") && !told.notices[0].contains('\x1b'), "{:?}", told.notices);
+}
+
+#[test]
+fn numbers_that_are_none_name_their_component() {
+    let mut bench = Bench::new();
+    for (file, component) in [("unet/diffusion_pytorch_model", "unet"), ("vae/diffusion_pytorch_model", "vae"), ("text_encoder/model", "text_encoder")] {
+        let path = bench.folder.path().join(format!("{file}.safetensors"));
+        let good = std::fs::read(&path).unwrap();
+        let mut tensors = Tensor::read_safetensors(&path).unwrap();
+        tensors.iter_mut().for_each(|(_, tensor)| *tensor = tensor.full_like(f64::NAN));
+        Tensor::write_safetensors(&tensors, &path).unwrap();
+        let task = batch(bench.folder.path(), short(1, 1, 1));
+        let error = bench.run(&task, Kind::Float, &Cancel::new(), &mut Told::default()).unwrap_err();
+        assert!(matches!(&error, Error::NotANumber { component: c } if c == component), "{error}");
+        std::fs::write(&path, good).unwrap();
+    }
+}
