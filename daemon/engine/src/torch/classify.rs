@@ -18,7 +18,15 @@ pub(super) fn text(text: &str) -> Error {
     if NO_MEMORY.iter().any(|sign| first.contains(sign)) {
         Error::OutOfMemory { doing: String::new() }
     } else {
-        Error::Torch(first.trim_end_matches('.').to_owned())
+        Error::Torch(shortened(first.trim_end_matches('.')))
+    }
+}
+
+/// At most 300 characters: libtorch lists every backend it knows where one is missing.
+fn shortened(line: &str) -> String {
+    match line.char_indices().nth(300) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line.to_owned(),
     }
 }
 
@@ -38,13 +46,9 @@ pub(super) fn panic_message(message: &str) -> Option<Error> {
     match variant {
         "Torch" => Some(text(&unescape(rest))),
         "Convert" | "FileFormat" | "TensorNameNotFound" | "Kind" | "MissingImage" | "Shape" | "UnknownKind"
-        | "NdArray" | "SafeTensorError" => Some(Error::Torch(format!("{variant}({}", unescape(debug_body(rest))))),
+        | "NdArray" | "SafeTensorError" => Some(text(debug)),
         _ => None,
     }
-}
-
-fn debug_body(rest: &str) -> &str {
-    rest.lines().next().unwrap_or(rest)
 }
 
 /// Undoes what `Debug` does to a string: takes the quotes off and makes `\n` a line end again.
@@ -55,15 +59,72 @@ fn unescape(quoted: &str) -> String {
     let mut out = String::with_capacity(inner.len());
     let mut chars = inner.chars();
     while let Some(c) = chars.next() {
-        match (c, c == '\\') {
-            (_, false) => out.push(c),
-            _ => match chars.next() {
-                Some('n') => out.push('\n'),
-                Some('t') => out.push('\t'),
-                Some(other) => out.push(other),
-                None => {}
-            },
+        if c != '\\' {
+            out.push(c);
+            continue;
+        }
+        match chars.next() {
+            Some('n') => out.push('\n'),
+            Some('t') => out.push('\t'),
+            Some(other) => out.push(other),
+            None => {}
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::cuda("CUDA out of memory. Tried to allocate 20.00 GiB. GPU 0 has …")]
+    #[case::mps("MPS backend out of memory (MPS allocated: 1 GB)")]
+    #[case::cpu(
+        "[enforce fail at alloc_cpu.cpp:124] err == 0. DefaultCPUAllocator: can't allocate memory: you tried …"
+    )]
+    #[case::cxx("std::bad_alloc")]
+    fn allocations_that_fail_are_told_from_other_failures(#[case] message: &str) {
+        let full =
+            format!("{message}\nException raised from alloc at file.cpp:1 (most recent call first):\nframe #0: …");
+        let panic = panic_of(&TchError::Torch(full.clone()));
+        for error in [Error::from(TchError::Torch(full)), panic_message(&panic).unwrap()] {
+            assert!(matches!(error, Error::OutOfMemory { .. }), "{error}");
+        }
+    }
+
+    #[rstest]
+    #[case("a \"b\" c\nframe #0", "a \"b\" c")]
+    #[case("", "an error without a text")]
+    #[case(&"é".repeat(400), &format!("{}…", "é".repeat(300)))]
+    fn first_lines_of_returned_and_panicked_errors(#[case] message: &str, #[case] expected: &str) {
+        let error = TchError::Torch(message.to_owned());
+        let panic = panic_of(&error);
+        for found in [Error::from(error), panic_message(&panic).unwrap()] {
+            assert!(matches!(&found, Error::Torch(text) if text == expected), "{found}");
+        }
+    }
+
+    #[rstest]
+    #[case(TchError::Shape("[1] is no matrix".to_owned()))]
+    #[case(TchError::Kind("Half".to_owned()))]
+    #[case(TchError::UnknownKind(44))]
+    fn other_complaints_of_tch_are_taken_too(#[case] error: TchError) {
+        let panic = panic_of(&error);
+        assert!(matches!(panic_message(&panic), Some(Error::Torch(_))), "{panic}");
+    }
+
+    #[rstest]
+    #[case("index out of bounds: the len is 1 but the index is 1")]
+    #[case("called `Result::unwrap()` on an `Err` value: Os { code: 2 }")]
+    #[case("called `Option::unwrap()` on a `None` value")]
+    fn panics_of_others_are_left(#[case] message: &str) {
+        assert!(panic_message(message).is_none());
+    }
+
+    fn panic_of(error: &TchError) -> String {
+        format!("called `Result::unwrap()` on an `Err` value: {error:?}")
+    }
 }

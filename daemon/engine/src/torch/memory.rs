@@ -97,8 +97,15 @@ pub(super) fn count(device: Device) -> u8 {
     u8::try_from(count.max(0)).unwrap_or(u8::MAX)
 }
 
-fn present(device: Device) -> Result<(i32, i32)> {
+/// The codes of a device that is there.
+///
+/// # Errors
+/// [`Error::Torch`] for one that is not: libtorch's own words for it take a paragraph.
+pub(super) fn present(device: Device) -> Result<(i32, i32)> {
     let (code, index) = device.code();
+    if matches!(device, Device::Cpu | Device::Meta) {
+        return Ok((code, index));
+    }
     let count = count(device);
     if index < i32::from(count) {
         return Ok((code, index));
