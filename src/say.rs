@@ -52,7 +52,10 @@ pub fn bytes(bytes: &[u8]) -> Result<()> {
     match out.write_all(bytes).and_then(|()| out.flush()) {
         Ok(()) => Ok(()),
         Err(e) if e.kind() == ErrorKind::BrokenPipe => Err(Error::BrokenPipe),
-        Err(e) => Err(Error::Failed(format!("Standard output cannot be written: {e}."))),
+        Err(e) => Err(Error::Failed(format!(
+            "Standard output cannot be written: {}.",
+            reason(&e)
+        ))),
     }
 }
 
@@ -63,6 +66,16 @@ pub fn bytes(bytes: &[u8]) -> Result<()> {
 pub fn json(value: &impl serde::Serialize) -> Result<()> {
     let line = serde_json::to_string(value).map_err(|e| Error::Failed(format!("No JSON could be made: {e}.")))?;
     data(&line)
+}
+
+/// What the system said, without its number.
+pub fn reason(error: &std::io::Error) -> String {
+    match error.kind() {
+        ErrorKind::StorageFull => "the disk is full".to_owned(),
+        ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        ErrorKind::ReadOnlyFilesystem => "the file system is read-only".to_owned(),
+        _ => error.to_string(),
+    }
 }
 
 /// A path as it may be printed.

@@ -56,7 +56,10 @@ impl Delivery {
             Target::Stdout => {
                 let bytes = fetch::fetch(client, picture).await?;
                 display.clear();
-                return say::bytes(&bytes);
+                return say::bytes(&bytes).map_err(|e| match e {
+                    Error::Failed(why) => Error::Failed(format!("{why} {}", gallery(picture))),
+                    other => other,
+                });
             }
             Target::Files(pattern) => {
                 let path = pattern.path(picture);
@@ -106,9 +109,13 @@ fn kept(path: &Path, picture: &Picture, error: &std::io::Error) -> Error {
         return Error::BrokenPipe;
     }
     Error::Failed(format!(
-        "{} could not be written: {}. The picture is kept as {}.",
+        "{} could not be written: {}. {}",
         say::shown(path),
-        save::reason(error),
-        say::shown(Path::new(&picture.path))
+        say::reason(error),
+        gallery(picture)
     ))
+}
+
+fn gallery(picture: &Picture) -> String {
+    format!("The picture is kept as {}.", say::shown(Path::new(&picture.path)))
 }

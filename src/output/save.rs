@@ -19,14 +19,14 @@ pub fn check(pattern: &Pattern) -> Result<()> {
     let folder = pattern.existing_folder();
     match temporary(folder) {
         Ok(_) => Ok(()),
-        Err(e) if e.kind() == io::ErrorKind::NotFound => Err(Error::Failed(format!(
+        Err(_) if !folder.exists() => Err(Error::Failed(format!(
             "The folder {} does not exist: make it first.",
             say::shown(folder)
         ))),
         Err(e) => Err(Error::Failed(format!(
             "Nothing can be written in {}: {}.",
             say::shown(folder),
-            reason(&e)
+            say::reason(&e)
         ))),
     }
 }
@@ -50,16 +50,6 @@ pub fn write(path: &Path, bytes: &[u8], replace: bool) -> io::Result<()> {
     file.as_file().sync_data()?;
     file.persist(&path).map_err(|e| e.error)?;
     Ok(())
-}
-
-/// What the system said, without its number.
-pub fn reason(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::StorageFull => "the disk is full".to_owned(),
-        io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
-        io::ErrorKind::ReadOnlyFilesystem => "the file system is read-only".to_owned(),
-        _ => error.to_string(),
-    }
 }
 
 /// A file without a name to be, with the rights that the person's umask leaves.
@@ -149,6 +139,6 @@ mod tests {
     #[test]
     fn a_full_disk_is_said() {
         let error = write(Path::new("/dev/full"), b"x", false).unwrap_err();
-        assert_eq!(reason(&error), "the disk is full");
+        assert_eq!(say::reason(&error), "the disk is full");
     }
 }

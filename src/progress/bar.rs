@@ -9,7 +9,7 @@ pub(super) struct Bar(ProgressBar);
 impl Bar {
     pub(super) fn new() -> Self {
         let bar = ProgressBar::with_draw_target(Some(1), ProgressDrawTarget::stderr_with_hz(10));
-        let style = ProgressStyle::with_template("{prefix:>7} {bar:24.cyan/dim} {wide_msg}");
+        let style = ProgressStyle::with_template("{prefix:>7} {bar:24.cyan/dim} {msg}");
         if let Ok(style) = style {
             bar.set_style(style.progress_chars("━━─"));
         }

@@ -7,7 +7,7 @@ use super::words;
 /// Between two lines.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// Progress for a log: the first line at once, then one each few seconds.
+/// Progress for a log: one line each few seconds, so that a job that takes no longer says nothing.
 #[derive(Default)]
 pub(super) struct Lines {
     last: Option<Instant>,
@@ -16,7 +16,8 @@ pub(super) struct Lines {
 impl Lines {
     /// The line to print now, if it is time.
     pub(super) fn line(&mut self, progress: &Progress, now: Instant) -> Option<String> {
-        if self.last.is_some_and(|last| now.duration_since(last) < PAUSE) {
+        let last = *self.last.get_or_insert(now);
+        if now.duration_since(last) < PAUSE {
             return None;
         }
         self.last = Some(now);
@@ -42,10 +43,10 @@ mod tests {
             eta_s: None,
         };
         let (mut lines, start) = (Lines::default(), Instant::now());
-        let printed = (0..100).filter(|i| {
-            let now = start + Duration::from_millis(100 * i);
+        let printed = (0..100u32).filter(|i| {
+            let now = start + Duration::from_millis(100 * u64::from(*i));
             lines.line(&progress, now).is_some()
         });
-        assert_eq!(printed.collect::<Vec<_>>(), [0, 50]);
+        assert_eq!(printed.collect::<Vec<_>>(), [50]);
     }
 }

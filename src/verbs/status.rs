@@ -84,8 +84,10 @@ fn worker(worker: &WorkerStatus) -> String {
     if let Some(label) = label.filter(|l| !l.is_empty()) {
         parts.push(label.to_owned());
     }
-    if worker.restarts > 0 {
-        parts.push(format!("restarted {} times", worker.restarts));
+    match worker.restarts {
+        0 => {}
+        1 => parts.push("restarted once".to_owned()),
+        n => parts.push(format!("restarted {n} times")),
     }
     if !worker.resident.is_empty() {
         parts.push(format!("in memory: {}", worker.resident.join(", ")));
@@ -128,7 +130,7 @@ mod tests {
         daemon   0.1.0, pid 42, up 2 min 3 s
         socket   /run/user/1/darkroom/darkroom.sock
         data     /home/me/.local/share/darkroom
-        worker   cpu: idle, pid 43, restarted 1 times, in memory: emoji
+        worker   cpu: idle, pid 43, restarted once, in memory: emoji
         jobs     0 running, 3 waiting
         ");
         status.workers.clear();

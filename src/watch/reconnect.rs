@@ -20,8 +20,8 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// [`Error::Unreachable`] when none is there in time.
 pub(super) async fn reconnect(paths: &Paths, job: JobId, why: &Error, display: &mut Display) -> Result<Client> {
     let short = job.short();
-    if let Error::Wire(Wire::Bye(reason)) = why {
-        display.notice(&format!("The daemon ended ({reason}); job {short} is kept."), true);
+    if matches!(why, Error::Wire(Wire::Bye(_))) {
+        display.notice(&format!("{why} Job {short} is kept."), true);
         return successor(paths, job).await;
     }
     display.notice(&format!("{why} Job {short} is kept: going on with it."), true);

@@ -34,6 +34,7 @@ pub(super) fn end(force: bool) -> Result<bool> {
         match asked {
             Ok(()) | Err(Wire::Closed(_) | Wire::Bye(_)) => {}
             Err(Wire::Unreachable { .. }) if holder(&paths)?.is_none() => return Ok(false),
+            Err(Wire::Timeout { .. }) if force => return kill(&paths, force).await,
             // It cannot be talked to, but the lock says who it is.
             Err(e) => match holder(&paths)? {
                 Some(pid) => signal(pid, Signal::TERM)?,

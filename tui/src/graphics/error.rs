@@ -4,7 +4,7 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The file cannot be opened or read.
-    #[error("{path}: {source}", path = path.display())]
+    #[error("{path} cannot be read: {source}.", path = path.display())]
     Read {
         /// The file.
         path: PathBuf,
@@ -12,7 +12,7 @@ pub enum Error {
         source: std::io::Error,
     },
     /// The file is no picture of a known kind, damaged, or too large.
-    #[error("{path} cannot be shown: {why}", path = path.display())]
+    #[error("{path} cannot be shown: {why}.", path = path.display())]
     Decode {
         /// The file.
         path: PathBuf,
