@@ -26,13 +26,11 @@ use outbox::Outbox;
 pub fn main() -> ExitCode {
     // First of all: libtorch decides once, at the first question about CUDA, whether there is a backend.
     let backends = torch::load_backends();
-    tracing_subscriber::fmt().with_writer(std::io::stderr).with_target(false).init();
-    tracing::info!(?backends, "darkroom-worker {}", env!("CARGO_PKG_VERSION"));
     let result = match std::env::args().nth(1).as_deref() {
         Some("--describe") => print_description(),
         Some("--version") => writeln!(std::io::stdout(), "darkroom-worker {}", env!("CARGO_PKG_VERSION")).map_err(|e| e.to_string()),
         Some(other) => Err(format!("unknown argument {}: the daemon starts this program; `darkroom generate` uses it.", other.escape_debug())),
-        None => torch::check_version().map_err(|e| e.to_string()).and_then(|()| serve()),
+        None => serve(&backends),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -49,8 +47,11 @@ fn print_description() -> Result<(), String> {
     writeln!(std::io::stdout(), "{line}").map_err(|e| e.to_string())
 }
 
-/// Takes orders until the daemon says goodbye or is gone.
-fn serve() -> Result<(), String> {
+/// Takes orders until the daemon says goodbye or is gone. Standard error is the job's log.
+fn serve(backends: &torch::Backends) -> Result<(), String> {
+    tracing_subscriber::fmt().with_writer(std::io::stderr).with_target(false).with_ansi(false).init();
+    tracing::info!(?backends, "darkroom-worker {}", env!("CARGO_PKG_VERSION"));
+    torch::check_version().map_err(|e| e.to_string())?;
     let channel = std::io::stdin().as_fd().try_clone_to_owned().map(UnixStream::from).map_err(|e| format!("standard input: {e}"))?;
     if channel.peer_addr().is_err() {
         return Err("standard input is no socket: the daemon starts this program; `darkroom generate` uses it.".to_owned());
