@@ -109,7 +109,7 @@ impl Dispatcher {
             skip.sort_unstable();
             worker.send(Order::Run {
                 job: row.id,
-                task: on_device(row.task, slot.face().device),
+                task: Box::new(on_device(row.task, slot.face().device)),
                 skip,
             });
         }

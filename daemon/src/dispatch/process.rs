@@ -14,6 +14,8 @@ use crate::workers::{Ask, Death, Program, Worker, WorkerLog};
 const MAX_STILLBORN: u32 = 3;
 /// Deaths in a row that still double the pause.
 const MAX_DOUBLINGS: u32 = 6;
+/// The longest line for people, in characters.
+const MAX_LINE: usize = 1000;
 /// A job that was started so often without an end is failed, whatever its workers died of.
 const MAX_ATTEMPTS: u32 = 10;
 
@@ -160,8 +162,11 @@ impl Dispatcher {
         self.tools.paths.job_logs().join(format!("{job}.log"))
     }
 
-    /// One line for whoever watches a job.
-    pub fn tell(&self, job: JobId, line: String) {
+    /// One line for whoever watches a job; cut where it is no line for people any more.
+    pub fn tell(&self, job: JobId, mut line: String) {
+        if let Some((end, _)) = line.char_indices().nth(MAX_LINE) {
+            line.truncate(end);
+        }
         self.tools.bus.publish(job, EventKind::Notice(line));
     }
 }

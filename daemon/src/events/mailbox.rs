@@ -80,18 +80,27 @@ impl Mailbox {
         })
     }
 
-    /// Closes it: what waits is sent, then the reason, where there is one.
-    pub fn close(&self, reason: Option<&str>) {
-        self.with(|state| {
-            if !state.closed {
-                state.closed = true;
-                state.queue.push_back(Mail::Bye(reason.map(str::to_owned)));
-            }
-        });
+    /// Takes nothing more: what waits is sent.
+    pub fn finish(&self) {
+        self.end(None);
+    }
+
+    /// Closes it: what waits is sent, then the reason.
+    pub fn close(&self, reason: &str) {
+        self.end(Some(reason.to_owned()));
         self.closed.cancel();
     }
 
-    /// Waits until it is closed; what waits may still be unsent.
+    fn end(&self, reason: Option<String>) {
+        self.with(|state| {
+            if !state.closed {
+                state.closed = true;
+                state.queue.push_back(Mail::Bye(reason));
+            }
+        });
+    }
+
+    /// Waits until it is closed for a reason; what waits may still be unsent.
     pub async fn closed(&self) {
         self.closed.cancelled().await;
     }
@@ -250,7 +259,7 @@ mod tests {
     fn closing_sends_what_waits_first() {
         let (mailbox, job) = (Mailbox::default(), JobId::new());
         mailbox.event(&notice(job, 1), 0);
-        mailbox.close(Some("the daemon ends"));
+        mailbox.close("the daemon ends");
         assert_eq!(mailbox.event(&notice(job, 2), 0), Post::Closed);
         assert!(matches!(mailbox.take(), Some(Mail::Event(..))));
         assert_eq!(mailbox.take(), Some(Mail::Bye(Some("the daemon ends".to_owned()))));

@@ -145,7 +145,7 @@ fn readers_that_left_are_forgotten() {
     subscription.follow(&Filter::default(), None);
     let (closed, _still_here) = reader(&bus);
     _still_here.follow(&Filter::default(), None);
-    closed.close(None);
+    closed.finish();
     drop(subscription);
     bus.publish(JobId::new(), notice("n"));
     assert_eq!(received(&mailbox), []);

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use darkroom_protocol::codec::{frame, rpc};
 use darkroom_protocol::message::RemoteError;
 use darkroom_protocol::{ClientMessage, Reply, Request};
+use tokio::io::AsyncRead;
 
-use super::connection::{First, Source};
-use super::input::{Fault, Input};
+use super::input::{Body, Fault, Input};
 use super::wire::{Number, Wire};
 use super::{Context, verbs};
 use crate::events::{Mailbox, Subscription};
@@ -30,6 +30,9 @@ pub struct Answer {
     /// What is done after the reply is on its way.
     pub then: Option<Then>,
 }
+
+/// The first line, where it was read at the door.
+pub type First = Option<Result<Option<Body>, Fault>>;
 
 /// Something to do after a reply.
 pub type Then = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -56,7 +59,7 @@ impl Session {
     ///
     /// # Errors
     /// What the peer is told before its connection is closed.
-    pub async fn requests<R: Source>(&self, input: &mut Input<R>, first: First) -> Result<(), String> {
+    pub async fn requests<R: AsyncRead + Unpin>(&self, input: &mut Input<R>, first: First) -> Result<(), String> {
         let mut first = first;
         loop {
             self.mailbox.room().await;

@@ -52,7 +52,12 @@ impl Client {
     }
 
     pub async fn send(&mut self, bytes: Vec<u8>) {
-        self.stream.send(bytes::Bytes::from(bytes)).await.unwrap();
+        self.try_send(bytes).await.unwrap();
+    }
+
+    /// Sends the body of a frame; an error when the daemon has closed the connection.
+    pub async fn try_send(&mut self, bytes: Vec<u8>) -> std::io::Result<()> {
+        self.stream.send(bytes::Bytes::from(bytes)).await
     }
 
     pub async fn ask(&mut self, request: Request) -> Result<Reply, RemoteError> {

@@ -28,6 +28,12 @@ pub(crate) fn program(mode: &str) -> Program {
     }
 }
 
+/// Microseconds since 1970, alike in every process.
+pub(crate) fn micros() -> u128 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.unwrap().as_micros()
+}
+
 /// The bytes of a picture that the fake makes.
 pub(crate) fn bytes(job: JobId, index: u32) -> Vec<u8> {
     format!("picture {index} of {job}").into_bytes()
@@ -129,7 +135,7 @@ impl Fake {
                 self.say(&Report::Ready(ready));
             }
             Order::Run { job, task, skip } => {
-                let Task::Image(task) = task else { panic!("no image") };
+                let Task::Image(task) = *task else { panic!("no image") };
                 self.say(&Report::Started { job });
                 let outcome = self.run(job, &task, &skip);
                 self.resident = vec![task.model.clone()];
@@ -142,6 +148,7 @@ impl Fake {
     }
 
     fn run(&mut self, job: JobId, task: &ImageTask, skip: &[u32]) -> Outcome {
+        let began = micros();
         let (verb, rest) = task.prompt.text.split_once(' ').unwrap_or((&task.prompt.text, ""));
         eprintln!("doing {verb} {rest}");
         match verb {
@@ -164,6 +171,10 @@ impl Fake {
             "notice" => self.say(&Report::Notice {
                 job,
                 text: rest.to_owned(),
+            }),
+            "clock" => self.say(&Report::Notice {
+                job,
+                text: began.to_string(),
             }),
             _ => {}
         }

@@ -131,7 +131,7 @@ async fn what_it_prints_is_in_the_log_and_in_its_death() {
     let log = rig.dir.path().join("job.log");
     rig.worker.log().begin_job(&log);
     let job = darkroom_protocol::JobId::new();
-    let task = crate::testing::task("abort now");
+    let task = Box::new(crate::testing::task("abort now"));
     let skip = vec![];
     rig.worker.send(Order::Run { job, task, skip });
     assert_eq!(rig.next().await, Word::Report(Box::new(Report::Started { job })));
