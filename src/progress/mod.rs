@@ -64,12 +64,16 @@ impl Display {
         }
     }
 
-    /// A line that matters to the person: said once, and with `--quiet` too only when it is `urgent`.
-    pub fn notice(&mut self, text: &str, urgent: bool) {
-        let quiet = matches!(self.kind, Kind::Quiet);
-        if (urgent || !quiet) && self.said.insert(text.to_owned()) {
+    /// A line about the job, for instance that a scheduler was replaced: said once.
+    pub fn notice(&mut self, text: &str) {
+        if !matches!(self.kind, Kind::Quiet) && self.said.insert(text.to_owned()) {
             self.aside(|| say::note(text));
         }
+    }
+
+    /// A line about what goes wrong or is being done about it: said each time, with `--quiet` too.
+    pub fn warn(&mut self, text: &str) {
+        self.aside(|| say::note(text));
     }
 
     /// Prints something else without the bar in the way.

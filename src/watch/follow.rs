@@ -132,7 +132,7 @@ impl<'a> Watch<'a> {
             EventKind::Preview(_) => {}
             EventKind::Picture(_) => self.deliver(event).await?,
             EventKind::Notice(text) => {
-                self.display.notice(text, false);
+                self.display.notice(text);
                 self.report(event)?;
             }
         }
@@ -157,7 +157,7 @@ impl<'a> Watch<'a> {
         match result.await {
             Err(e) if e.is_lost() || matches!(e, Error::BrokenPipe) => return Err(e),
             Err(e) if self.undelivered.is_none() => self.undelivered = Some(e),
-            Err(e) => self.display.notice(&format!("darkroom: {e}"), true),
+            Err(e) => self.display.warn(&format!("darkroom: {e}")),
             Ok(()) => {}
         }
         self.lost = 0;
@@ -178,8 +178,7 @@ impl<'a> Watch<'a> {
             )));
         }
         self.cancelling = true;
-        self.display
-            .notice("Cancelling. Ctrl-C again stops waiting for it.", true);
+        self.display.warn("Cancelling. Ctrl-C again stops waiting for it.");
         let job = self.job.to_string();
         let asked = tokio::select! {
             asked = self.client.cancel(&job) => asked,

@@ -21,10 +21,10 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub(super) async fn reconnect(paths: &Paths, job: JobId, why: &Error, display: &mut Display) -> Result<Client> {
     let short = job.short();
     if matches!(why, Error::Wire(Wire::Bye(_))) {
-        display.notice(&format!("{why} Job {short} is kept."), true);
+        display.warn(&format!("{why} Job {short} is kept."));
         return successor(paths, job).await;
     }
-    display.notice(&format!("{why} Job {short} is kept: going on with it."), true);
+    display.warn(&format!("{why} Job {short} is kept: going on with it."));
     start::ensure(paths).await
 }
 

@@ -72,7 +72,7 @@ fn delivery(matches: &ArgMatches, request: &mut GenerateRequest, display: &mut D
     }
     let mut show = flag("show").then(graphics::detect);
     if let Some(found) = show.take_if(|found| found.protocol == Protocol::Off) {
-        display.notice(&format!("Pictures are not shown: {}.", found.reason), false);
+        display.notice(&format!("Pictures are not shown: {}.", found.reason));
     }
     Ok(Delivery { target, report, show })
 }

@@ -29,12 +29,12 @@ pub(super) async fn submit(
         match client.submit(submit.clone()).await.map_err(Error::from) {
             Ok(submitted) => {
                 if let Some(notice) = &submitted.notice {
-                    display.notice(notice, false);
+                    display.notice(notice);
                 }
                 return Ok((client, submitted));
             }
             Err(e) if e.is_lost() && tries < TRIES => {
-                display.notice(&format!("{e} Trying again."), true);
+                display.warn(&format!("{e} Trying again."));
                 tries += 1;
             }
             Err(e) => return Err(e),
