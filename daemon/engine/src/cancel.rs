@@ -28,6 +28,10 @@ impl Cancel {
 
     /// `Err(Error::Cancelled)` once the flag is up.
     pub fn check(&self) -> Result<()> {
-        if self.is_raised() { Err(Error::Cancelled) } else { Ok(()) }
+        if self.is_raised() {
+            Err(Error::Cancelled)
+        } else {
+            Ok(())
+        }
     }
 }

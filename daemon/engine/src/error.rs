@@ -31,7 +31,9 @@ pub enum Error {
         key: String,
     },
     /// A tensor has another shape than the model's config says.
-    #[error("{component}: tensor {key} is {found:?}, the config asks for {expected:?}: config and weights are not of one model.")]
+    #[error(
+        "{component}: tensor {key} is {found:?}, the config asks for {expected:?}: config and weights are not of one model."
+    )]
     TensorShape {
         /// Which part of the model.
         component: String,
@@ -78,5 +80,9 @@ pub enum Error {
 }
 
 fn at(doing: &str) -> String {
-    if doing.is_empty() { String::new() } else { format!(" while {doing}") }
+    if doing.is_empty() {
+        String::new()
+    } else {
+        format!(" while {doing}")
+    }
 }

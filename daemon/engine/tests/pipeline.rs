@@ -1,5 +1,6 @@
 //! The whole way from a task to a picture, against diffusers: `oracle/pipeline.py` made the expected pictures.
-#![allow(clippy::unwrap_used)]
+// Tests read whole files at once; models never do.
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
 use std::path::{Path, PathBuf};
 
@@ -34,7 +35,13 @@ fn fixture() -> PathBuf {
 /// The fixture's folder with weights filled by name, as a published folder has them.
 fn model_folder() -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
-    for name in ["model_index.json", "scheduler/scheduler_config.json", "unet/config.json", "vae/config.json", "text_encoder/config.json"] {
+    for name in [
+        "model_index.json",
+        "scheduler/scheduler_config.json",
+        "unet/config.json",
+        "vae/config.json",
+        "text_encoder/config.json",
+    ] {
         let to = dir.path().join(name);
         std::fs::create_dir_all(to.parent().unwrap()).unwrap();
         std::fs::copy(fixture().join(name), to).unwrap();
@@ -43,12 +50,22 @@ fn model_folder() -> tempfile::TempDir {
     let asked = |component: &str, build: &dyn Fn(&Weights) -> Result<()>| {
         let weights = Weights::recorder(component);
         build(&weights).unwrap();
-        let tensors: Vec<_> = weights.asked().iter().map(|(key, shape)| (key.clone(), Weights::random(component).get(key, shape).unwrap())).collect();
+        let tensors: Vec<_> = weights
+            .asked()
+            .iter()
+            .map(|(key, shape)| (key.clone(), Weights::random(component).get(key, shape).unwrap()))
+            .collect();
         tensors
     };
-    let unet = asked("unet", &|w| UNet2DConditionModel::new(w, &UNetConfig::from_json(&config("unet"))?).map(drop));
-    let vae = asked("vae", &|w| AutoencoderKl::new(w, &VaeConfig::from_json(&config("vae"))?).map(drop));
-    let text = asked("text_encoder", &|w| ClipTextModel::new(w, &ClipTextConfig::from_json(&config("text_encoder"))?).map(drop));
+    let unet = asked("unet", &|w| {
+        UNet2DConditionModel::new(w, &UNetConfig::from_json(&config("unet"))?).map(drop)
+    });
+    let vae = asked("vae", &|w| {
+        AutoencoderKl::new(w, &VaeConfig::from_json(&config("vae"))?).map(drop)
+    });
+    let text = asked("text_encoder", &|w| {
+        ClipTextModel::new(w, &ClipTextConfig::from_json(&config("text_encoder"))?).map(drop)
+    });
     Tensor::write_safetensors(&unet, dir.path().join("unet/diffusion_pytorch_model.safetensors")).unwrap();
     Tensor::write_safetensors(&vae, dir.path().join("vae/diffusion_pytorch_model.safetensors")).unwrap();
     Tensor::write_safetensors(&text, dir.path().join("text_encoder/model.safetensors")).unwrap();
@@ -117,16 +134,31 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
-        Self { folder: model_folder(), staging: tempfile::tempdir().unwrap(), models: Models::new(u64::MAX) }
+        Self {
+            folder: model_folder(),
+            staging: tempfile::tempdir().unwrap(),
+            models: Models::new(u64::MAX),
+        }
     }
 
     fn run(&mut self, task: &ImageTask, kind: Kind, cancel: &Cancel, told: &mut Told) -> Result<()> {
-        let key = Key { source: task.source.clone(), name: task.model.clone(), device: Device::Cpu, kind };
+        let key = Key {
+            source: task.source.clone(),
+            name: task.model.clone(),
+            device: Device::Cpu,
+            kind,
+        };
         let staging = self.staging.path();
         let models = &mut self.models;
         torch::catch(|| {
             let model = models.load(&key, cancel, told)?;
-            let work = Work { task, job: "job".into(), staging, skip: &[], cancel };
+            let work = Work {
+                task,
+                job: "job".into(),
+                staging,
+                skip: &[],
+                cancel,
+            };
             text_to_image(&work, &model, told)
         })
     }
@@ -135,11 +167,22 @@ impl Bench {
     fn pictures(&mut self, task: &ImageTask, kind: Kind) -> Vec<Vec<u8>> {
         let mut told = Told::default();
         self.run(task, kind, &Cancel::new(), &mut told).unwrap();
-        told.saved.iter().map(|s| image::open(self.staging.path().join(&s.file)).unwrap().into_rgb8().into_raw()).collect()
+        told.saved
+            .iter()
+            .map(|s| {
+                image::open(self.staging.path().join(&s.file))
+                    .unwrap()
+                    .into_rgb8()
+                    .into_raw()
+            })
+            .collect()
     }
 
     fn files(&self) -> Vec<Vec<u8>> {
-        let mut names: Vec<_> = std::fs::read_dir(self.staging.path()).unwrap().map(|e| e.unwrap().path()).collect();
+        let mut names: Vec<_> = std::fs::read_dir(self.staging.path())
+            .unwrap()
+            .map(|e| e.unwrap().path())
+            .collect();
         names.sort();
         names.iter().map(|path| std::fs::read(path).unwrap()).collect()
     }
@@ -161,17 +204,34 @@ fn pictures_are_those_of_diffusers() {
         let (_, picture) = expected.iter().find(|(key, _)| *key == format!("{n}.picture")).unwrap();
         let picture = Vec::<u8>::try_from(picture.flatten(0, -1)).unwrap();
         let difference = largest_difference(&found, &picture);
-        assert!(difference <= 1, "case {n}, {}: differs by {difference}/255", case.sampler);
+        assert!(
+            difference <= 1,
+            "case {n}, {}: differs by {difference}/255",
+            case.sampler
+        );
     }
 }
 
 fn short(seed: u64, batch: u32, micro_batch: u32) -> (Case, u32, u32) {
-    let case = Case { sampler: "Euler a".into(), width: 64, height: 64, seed, steps: 4, cfg_scale: 5.0, prompt: "a fox".into(), negative: String::new() };
+    let case = Case {
+        sampler: "Euler a".into(),
+        width: 64,
+        height: 64,
+        seed,
+        steps: 4,
+        cfg_scale: 5.0,
+        prompt: "a fox".into(),
+        negative: String::new(),
+    };
     (case, batch, micro_batch)
 }
 
 fn batch(folder: &Path, (case, batch, micro_batch): (Case, u32, u32)) -> ImageTask {
-    ImageTask { batch, micro_batch, ..task(folder, &case) }
+    ImageTask {
+        batch,
+        micro_batch,
+        ..task(folder, &case)
+    }
 }
 
 #[test]
@@ -192,7 +252,9 @@ fn a_picture_of_a_batch_is_that_picture_alone() {
         let apart = bench.pictures(&batch(bench.folder.path(), short(10, 3, 1)), kind);
         for (i, picture) in together.iter().enumerate() {
             assert!(largest_difference(picture, &apart[i]) <= bound, "{kind:?}, split");
-            let alone = bench.pictures(&batch(bench.folder.path(), short(10 + i as u64, 1, 1)), kind).remove(0);
+            let alone = bench
+                .pictures(&batch(bench.folder.path(), short(10 + i as u64, 1, 1)), kind)
+                .remove(0);
             let difference = largest_difference(picture, &alone);
             assert!(difference <= bound, "{kind:?}, picture {i}: {difference}/255");
         }
@@ -209,9 +271,15 @@ fn a_cancel_takes_effect_wherever_it_comes() {
     bench.models.clear();
     for at in 0..all + 4 {
         let cancel = Cancel::new();
-        let mut told = Told { cancel_at: Some((at, cancel.clone())), ..Told::default() };
+        let mut told = Told {
+            cancel_at: Some((at, cancel.clone())),
+            ..Told::default()
+        };
         let result = bench.run(&task, Kind::Float, &cancel, &mut told);
-        let late = told.steps.get(at).is_none_or(|p| p.image == 1 && p.phase == darkroom_protocol::Phase::Save);
+        let late = told
+            .steps
+            .get(at)
+            .is_none_or(|p| p.image == 1 && p.phase == darkroom_protocol::Phase::Save);
         assert!(late || matches!(result, Err(Error::Cancelled)), "at {at}: {result:?}");
     }
     told = Told::default();
@@ -225,13 +293,27 @@ fn what_exists_is_not_made_again() {
     let task = batch(bench.folder.path(), short(1, 3, 2));
     let whole = bench.pictures(&task, Kind::Float);
     let mut told = Told::default();
-    let key = Key { source: task.source.clone(), name: "tiny".into(), device: Device::Cpu, kind: Kind::Float };
+    let key = Key {
+        source: task.source.clone(),
+        name: "tiny".into(),
+        device: Device::Cpu,
+        kind: Kind::Float,
+    };
     let cancel = Cancel::new();
     let model = bench.models.load(&key, &cancel, &mut told).unwrap();
-    let work = Work { task: &task, job: "again".into(), staging: bench.staging.path(), skip: &[0, 2], cancel: &cancel };
+    let work = Work {
+        task: &task,
+        job: "again".into(),
+        staging: bench.staging.path(),
+        skip: &[0, 2],
+        cancel: &cancel,
+    };
     text_to_image(&work, &model, &mut told).unwrap();
     assert_eq!(told.saved.iter().map(|s| s.index).collect::<Vec<_>>(), [1]);
-    let again = image::open(bench.staging.path().join(&told.saved[0].file)).unwrap().into_rgb8().into_raw();
+    let again = image::open(bench.staging.path().join(&told.saved[0].file))
+        .unwrap()
+        .into_rgb8()
+        .into_raw();
     assert_eq!(again, whole[1]);
 }
 
@@ -243,21 +325,36 @@ fn a_long_prompt_is_said_to_be_cut() {
     let mut told = Told::default();
     bench.run(&task, Kind::Float, &Cancel::new(), &mut told).unwrap();
     assert_eq!(told.notices.len(), 1, "{:?}", told.notices);
-    assert!(told.notices[0].contains("reads 75 tokens") && !told.notices[0].contains('\x1b'), "{:?}", told.notices);
+    assert!(
+        told.notices[0].contains("reads 75 tokens") && !told.notices[0].contains('\x1b'),
+        "{:?}",
+        told.notices
+    );
 }
 
 #[test]
 fn numbers_that_are_none_name_their_component() {
     let mut bench = Bench::new();
-    for (file, component) in [("unet/diffusion_pytorch_model", "unet"), ("vae/diffusion_pytorch_model", "vae"), ("text_encoder/model", "text_encoder")] {
+    for (file, component) in [
+        ("unet/diffusion_pytorch_model", "unet"),
+        ("vae/diffusion_pytorch_model", "vae"),
+        ("text_encoder/model", "text_encoder"),
+    ] {
         let path = bench.folder.path().join(format!("{file}.safetensors"));
         let good = std::fs::read(&path).unwrap();
         let mut tensors = Tensor::read_safetensors(&path).unwrap();
-        tensors.iter_mut().for_each(|(_, tensor)| *tensor = tensor.full_like(f64::NAN));
+        tensors
+            .iter_mut()
+            .for_each(|(_, tensor)| *tensor = tensor.full_like(f64::NAN));
         Tensor::write_safetensors(&tensors, &path).unwrap();
         let task = batch(bench.folder.path(), short(1, 1, 1));
-        let error = bench.run(&task, Kind::Float, &Cancel::new(), &mut Told::default()).unwrap_err();
-        assert!(matches!(&error, Error::NotANumber { component: c } if c == component), "{error}");
+        let error = bench
+            .run(&task, Kind::Float, &Cancel::new(), &mut Told::default())
+            .unwrap_err();
+        assert!(
+            matches!(&error, Error::NotANumber { component: c } if c == component),
+            "{error}"
+        );
         std::fs::write(&path, good).unwrap();
     }
 }

@@ -28,7 +28,7 @@ impl Client {
     /// The daemon of this user, wherever it listens.
     ///
     /// # Errors
-    /// [`Error::Unreachable`] when nobody listens on any of [`candidates`]; another error as soon as somebody does but
+    /// [`Error::Unreachable`] when nobody listens on any of [`candidates()`]; another error as soon as somebody does but
     /// cannot be talked to: a second daemon would be no remedy.
     pub async fn connect(paths: &Paths) -> Result<Self> {
         let mut nobody = None;

@@ -13,7 +13,7 @@ pub struct Conv2d {
 }
 
 impl Conv2d {
-    /// Binds `weight` [outputs, inputs, kernel, kernel] and `bias` [outputs]; stride 1, padding (kernel − 1) / 2, which
+    /// Binds `weight` `[outputs, inputs, kernel, kernel]` and `bias` `[outputs]`; stride 1, padding (kernel − 1) / 2, which
     /// keeps height and width where the kernel is odd.
     pub fn new(weights: &Weights, inputs: i64, outputs: i64, kernel: i64) -> Result<Self> {
         Ok(Self {

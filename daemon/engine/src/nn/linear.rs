@@ -11,7 +11,7 @@ pub struct Linear {
 }
 
 impl Linear {
-    /// Binds `weight` [outputs, inputs] and `bias` [outputs].
+    /// Binds `weight` `[outputs, inputs]` and `bias` `[outputs]`.
     pub fn new(weights: &Weights, inputs: i64, outputs: i64) -> Result<Self> {
         let bias = Some(weights.get("bias", &[outputs])?);
         Ok(Self {
@@ -20,7 +20,7 @@ impl Linear {
         })
     }
 
-    /// Binds `weight` [outputs, inputs] alone.
+    /// Binds `weight` `[outputs, inputs]` alone.
     pub fn without_bias(weights: &Weights, inputs: i64, outputs: i64) -> Result<Self> {
         Ok(Self {
             weight: weights.get("weight", &[outputs, inputs])?,

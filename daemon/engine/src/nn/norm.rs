@@ -13,7 +13,7 @@ pub struct GroupNorm {
 }
 
 impl GroupNorm {
-    /// Binds `weight` and `bias` [channels]; `groups` divides `channels`.
+    /// Binds `weight` and `bias` `[channels]`; `groups` divides `channels`.
     pub fn new(weights: &Weights, groups: i64, channels: i64, eps: f64) -> Result<Self> {
         let [weight, bias] = scale_and_shift(weights, channels)?;
         Ok(Self {
@@ -40,7 +40,7 @@ pub struct LayerNorm {
 }
 
 impl LayerNorm {
-    /// Binds `weight` and `bias` [channels].
+    /// Binds `weight` and `bias` `[channels]`.
     pub fn new(weights: &Weights, channels: i64, eps: f64) -> Result<Self> {
         let [weight, bias] = scale_and_shift(weights, channels)?;
         Ok(Self { weight, bias, eps })

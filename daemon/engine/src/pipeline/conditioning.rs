@@ -16,19 +16,37 @@ pub struct Prompts {
 ///
 /// # Errors
 /// [`Error::Unsupported`] for chunks with a weight or a schedule, which this engine does not apply yet.
-pub fn encode_prompts(model: &Model, task: &ImageTask, cancel: &Cancel, observer: &mut dyn Observer) -> Result<Prompts> {
+pub fn encode_prompts(
+    model: &Model,
+    task: &ImageTask,
+    cancel: &Cancel,
+    observer: &mut dyn Observer,
+) -> Result<Prompts> {
     let positive = encode(model, &task.prompt, "prompt", cancel, observer)?;
     let guided = task.cfg_scale != 1.0;
-    let negative = guided.then(|| encode(model, &task.negative, "negative prompt", cancel, observer)).transpose()?;
+    let negative = guided
+        .then(|| encode(model, &task.negative, "negative prompt", cancel, observer))
+        .transpose()?;
     Ok(Prompts { positive, negative })
 }
 
-fn encode(model: &Model, words: &Conditioning, what: &str, cancel: &Cancel, observer: &mut dyn Observer) -> Result<Tensor> {
+fn encode(
+    model: &Model,
+    words: &Conditioning,
+    what: &str,
+    cancel: &Cancel,
+    observer: &mut dyn Observer,
+) -> Result<Tensor> {
     let [chunk] = words.chunks.as_slice() else {
-        return Err(Error::Unsupported(format!("The {what} has {} chunks; this worker reads one.", words.chunks.len())));
+        return Err(Error::Unsupported(format!(
+            "The {what} has {} chunks; this worker reads one.",
+            words.chunks.len()
+        )));
     };
     if !chunk.is_plain() {
-        return Err(Error::Unsupported(format!("The {what} has weights or a schedule; this worker reads plain words.")));
+        return Err(Error::Unsupported(format!(
+            "The {what} has weights or a schedule; this worker reads plain words."
+        )));
     }
     cancel.check()?;
     let (ids, dropped) = model.tokens(&chunk.text)?;

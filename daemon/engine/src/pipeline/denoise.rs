@@ -38,7 +38,10 @@ pub fn denoise(
         &mut |x, timestep| {
             work.cancel.check()?;
             let predict = &mut |x: &Tensor, context: &Tensor| {
-                model.unet.forward(x, timestep, context, work.cancel).map(|out| out.to_kind(Kind::Float))
+                model
+                    .unet
+                    .forward(x, timestep, context, work.cancel)
+                    .map(|out| out.to_kind(Kind::Float))
             };
             guidance.predict(x, &prompts.positive, prompts.negative.as_ref(), predict)
         },
@@ -71,7 +74,14 @@ struct Clock {
 
 impl Clock {
     fn new(steps: usize, groups_left: usize) -> Self {
-        Self { steps, done: 0, groups_left, last: Instant::now(), step_s: None, mean_s: 0.0 }
+        Self {
+            steps,
+            done: 0,
+            groups_left,
+            last: Instant::now(),
+            step_s: None,
+            mean_s: 0.0,
+        }
     }
 
     fn tick(&mut self) {

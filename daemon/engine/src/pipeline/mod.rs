@@ -23,7 +23,9 @@ fn check_numbers(component: &str, tensor: &Tensor) -> Result<()> {
     if tensor.sum(tch::Kind::Double).double_value(&[]).is_finite() {
         Ok(())
     } else {
-        Err(Error::NotANumber { component: component.to_owned() })
+        Err(Error::NotANumber {
+            component: component.to_owned(),
+        })
     }
 }
 

@@ -48,7 +48,13 @@ impl Model {
     pub fn open(key: &Key, cancel: &Cancel) -> Result<ModelFiles> {
         let source = Source::open(&key.source)?;
         let folder = Folder::read(&source)?;
-        Ok(ModelFiles { source, folder, device: key.device, kind: key.kind, cancel: cancel.clone() })
+        Ok(ModelFiles {
+            source,
+            folder,
+            device: key.device,
+            kind: key.kind,
+            cancel: cancel.clone(),
+        })
     }
 
     /// Whether its files are still those it was read from.
@@ -76,7 +82,11 @@ impl Model {
         let chunk = self.tokenizer.chunk77(text)?;
         let line = chunk.dropped.map(|dropped| {
             let text = darkroom_protocol::text::escape_line(dropped.text.trim()).into_owned();
-            format!("the model reads 75 tokens, the last {} are not used: “{}”.", dropped.tokens, shorten(&text))
+            format!(
+                "the model reads 75 tokens, the last {} are not used: “{}”.",
+                dropped.tokens,
+                shorten(&text)
+            )
         });
         Ok((Tensor::from_slice(&chunk.ids).unsqueeze(0), line))
     }
@@ -84,7 +94,10 @@ impl Model {
     /// Token ids [1, 77] to hidden states [1, 77, width].
     pub(super) fn encode(&self, ids: &Tensor, cancel: &Cancel) -> Result<Tensor> {
         let ids = torch::to(ids, self.device, Kind::Int64)?;
-        Ok(self.text_encoder.forward(&ids, ClipSelect::default(), cancel)?.hidden_states)
+        Ok(self
+            .text_encoder
+            .forward(&ids, ClipSelect::default(), cancel)?
+            .hidden_states)
     }
 }
 
@@ -138,7 +151,14 @@ impl ModelFiles {
     fn component(&self, name: &str) -> Result<(Weights, Vec<u8>)> {
         let component = self.folder.component(name)?;
         let json = serde_json::to_vec(&component.config).map_err(|e| self.bad(name, &e))?;
-        let weights = Weights::open(name, &self.source, &component.weights, self.device, Some(self.kind), self.cancel.clone())?;
+        let weights = Weights::open(
+            name,
+            &self.source,
+            &component.weights,
+            self.device,
+            Some(self.kind),
+            self.cancel.clone(),
+        )?;
         Ok((weights, json))
     }
 
@@ -159,12 +179,25 @@ impl ModelFiles {
     }
 
     fn bad(&self, component: &str, why: &serde_json::Error) -> Error {
-        Error::Config { component: component.to_owned(), field: "file".to_owned(), what: why.to_string() }
+        Error::Config {
+            component: component.to_owned(),
+            field: "file".to_owned(),
+            what: why.to_string(),
+        }
     }
 }
 
 fn loading(step: u32) -> Progress {
-    Progress { phase: Phase::Load, image: 0, images: 0, step, steps: 3, sigma: None, step_s: None, eta_s: None }
+    Progress {
+        phase: Phase::Load,
+        image: 0,
+        images: 0,
+        step,
+        steps: 3,
+        sigma: None,
+        step_s: None,
+        eta_s: None,
+    }
 }
 
 /// The first 60 characters.

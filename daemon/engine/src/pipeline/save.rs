@@ -19,7 +19,12 @@ pub fn save(work: &Work, index: u32, pixels: &Tensor, begun: Instant) -> Result<
     let seed = task.seed + u64::from(index);
     let about = json!({ "task": { "image": task }, "index": index, "version": env!("CARGO_PKG_VERSION") });
     let image = encode::to_rgb8(pixels)?;
-    let bytes = encode::encode(&image, task.format, &encode::parameters(task, index), &about.to_string())?;
+    let bytes = encode::encode(
+        &image,
+        task.format,
+        &encode::parameters(task, index),
+        &about.to_string(),
+    )?;
     let file = format!("{}-{index}.{}", work.job, task.format.name());
     write_whole(&work.staging.join(&file), &bytes)?;
     Ok(Saved {
@@ -37,11 +42,16 @@ pub fn save(work: &Work, index: u32, pixels: &Tensor, begun: Instant) -> Result<
 /// Under another name first: who sees `path` sees all of it. The daemon makes it durable.
 fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
     let part = path.with_extension("part");
-    let written = File::create(&part).and_then(|mut f| f.write_all(bytes)).and_then(|()| std::fs::rename(&part, path));
+    let written = File::create(&part)
+        .and_then(|mut f| f.write_all(bytes))
+        .and_then(|()| std::fs::rename(&part, path));
     written.map_err(|source| {
         // What is left of it is swept by the daemon as well; the first reason is the one to tell.
         let _ = std::fs::remove_file(&part);
-        Error::Io { path: path.to_path_buf(), source }
+        Error::Io {
+            path: path.to_path_buf(),
+            source,
+        }
     })
 }
 

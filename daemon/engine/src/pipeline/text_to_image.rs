@@ -38,10 +38,20 @@ pub fn text_to_image(work: &Work, model: &Model, observer: &mut dyn Observer) ->
     plan.notices.iter().for_each(|line| observer.notice(line));
     observer.progress(at(task, Phase::Encode, 0, 0, 1));
     let prompts = encode_prompts(model, task, work.cancel, observer)?;
-    let groups: Vec<_> = groups(task).filter(|group| group.clone().any(|i| !work.skip.contains(&i))).collect();
+    let groups: Vec<_> = groups(task)
+        .filter(|group| group.clone().any(|i| !work.skip.contains(&i)))
+        .collect();
     for (n, group) in groups.iter().enumerate() {
         let begun = Instant::now();
-        let latents = denoise(work, model, &plan, &prompts, group.clone(), groups.len() - n - 1, observer)?;
+        let latents = denoise(
+            work,
+            model,
+            &plan,
+            &prompts,
+            group.clone(),
+            groups.len() - n - 1,
+            observer,
+        )?;
         for index in group.clone().filter(|i| !work.skip.contains(i)) {
             observer.progress(at(task, Phase::Decode, index, index, task.batch));
             let one = latents.narrow(0, i64::from(index - group.start), 1);
@@ -62,7 +72,16 @@ fn groups(task: &ImageTask) -> impl Iterator<Item = Range<u32>> {
 
 /// Progress outside the denoise loop.
 fn at(task: &ImageTask, phase: Phase, image: u32, step: u32, steps: u32) -> Progress {
-    Progress { phase, image, images: task.batch, step, steps, sigma: None, step_s: None, eta_s: None }
+    Progress {
+        phase,
+        image,
+        images: task.batch,
+        step,
+        steps,
+        sigma: None,
+        step_s: None,
+        eta_s: None,
+    }
 }
 
 /// The daemon has checked this against the model's card; a task from elsewhere is not believed either.
@@ -72,7 +91,10 @@ fn check_size(task: &ImageTask, model: &Model) -> Result<()> {
     if fits(task.width) && fits(task.height) {
         return Ok(());
     }
-    let text = format!("{}×{} is not in multiples of {factor}, the model's VAE factor.", task.width, task.height);
+    let text = format!(
+        "{}×{} is not in multiples of {factor}, the model's VAE factor.",
+        task.width, task.height
+    );
     Err(Error::Unsupported(text))
 }
 

@@ -30,7 +30,10 @@ pub struct Models {
 impl Models {
     /// No models yet; keeps at most `budget` bytes of weights, but always the model in use.
     pub fn new(budget: u64) -> Self {
-        Self { budget, held: Vec::new() }
+        Self {
+            budget,
+            held: Vec::new(),
+        }
     }
 
     /// The model of `key`, from memory or from its files.

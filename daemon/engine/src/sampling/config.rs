@@ -34,8 +34,6 @@ pub enum FinalSigma {
 /// builds one scheduler from the config of another.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SchedulerConfig {
-    /// The diffusers scheduler class that the model was published with (`_class_name`).
-    pub class_name: Option<String>,
     /// Timesteps of training, 1 to 10,000; 1000 where missing.
     pub num_train_timesteps: Option<i64>,
     /// β of the first training timestep, between 0 and 1.
@@ -101,16 +99,12 @@ pub struct SchedulerConfig {
 impl SchedulerConfig {
     /// Reads a scheduler_config.json. Unknown fields are ignored, as diffusers does.
     ///
-    /// Python's `-Infinity`, which diffusers writes for `lambda_min_clipped`, is accepted.
-    ///
     /// # Errors
     /// `Error::Config` naming the field that has the wrong type or value.
     pub fn from_json(json: &[u8]) -> Result<Self> {
-        let json = String::from_utf8_lossy(json);
-        let map: Map<String, Value> = serde_json::from_str(&python_numbers(&json))
+        let map: Map<String, Value> = serde_json::from_slice(json)
             .map_err(|e| config_error("scheduler_config.json", format!("not a JSON object: {e}")))?;
         Ok(Self {
-            class_name: get(&map, "_class_name")?,
             num_train_timesteps: get(&map, "num_train_timesteps")?,
             beta_start: get(&map, "beta_start")?,
             beta_end: get(&map, "beta_end")?,
@@ -169,37 +163,6 @@ fn get<T: DeserializeOwned>(map: &Map<String, Value>, field: &str) -> Result<Opt
     }
 }
 
-/// Python's json module writes `-Infinity`, `Infinity` and `NaN`, which JSON lacks: here they become ±10³⁰⁸ and null.
-fn python_numbers(json: &str) -> String {
-    let mut out = String::with_capacity(json.len());
-    for (i, part) in unescaped_quotes(json).into_iter().enumerate() {
-        if i % 2 == 0 {
-            out.push_str(&part.replace("Infinity", "1e308").replace("NaN", "null"));
-        } else {
-            out.push_str(part);
-        }
-    }
-    out
-}
-
-/// `json` cut before each quotation mark that opens a string and after each that closes one: odd pieces are strings.
-fn unescaped_quotes(json: &str) -> Vec<&str> {
-    let (mut pieces, mut from, mut inside, mut escaped) = (Vec::new(), 0, false, false);
-    for (i, byte) in json.bytes().enumerate() {
-        match byte {
-            b'\\' if inside && !escaped => escaped = true,
-            b'"' if !escaped => {
-                let cut = if inside { i + 1 } else { i };
-                pieces.push(&json[from..cut]);
-                (from, inside) = (cut, !inside);
-            }
-            _ => escaped = false,
-        }
-    }
-    pieces.push(&json[from..]);
-    pieces
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -211,15 +174,10 @@ mod tests {
             "beta_start":0.00085,"num_train_timesteps":1000,"set_alpha_to_one":false,"skip_prk_steps":true,"steps_offset":1,
             "trained_betas":null,"clip_sample":false}"#;
         let c = SchedulerConfig::from_json(sd15.as_bytes()).unwrap();
-        assert_eq!(c.class_name.as_deref(), Some("PNDMScheduler"));
         assert_eq!(
             (c.beta_schedule, c.timestep_spacing),
             (Some(BetaSchedule::ScaledLinear), None)
         );
-        let dpm = r#"{"_class_name":"a \"-Infinity\" \\","lambda_min_clipped": -Infinity, "sigma_max": NaN}"#;
-        let c = SchedulerConfig::from_json(dpm.as_bytes()).unwrap();
-        assert_eq!(c.class_name.as_deref(), Some(r#"a "-Infinity" \"#));
-        assert_eq!((c.lambda_min_clipped, c.sigma_max), (Some(-1e308), None));
     }
 
     #[rstest]

@@ -1,10 +1,9 @@
 //! The denoise loop's mathematics: schedules, samplers and noise.
 //!
-//! [`plan`] turns a model's scheduler_config.json, a sampler, a schedule and a number of steps into a [`Plan`]: every
+//! [`plan()`] turns a model's scheduler_config.json, a sampler, a schedule and a number of steps into a [`Plan`]: every
 //! timestep and noise level, in f64 on the host. [`sample`] runs a plan over a state tensor and a model closure. The
 //! samplers are pure functions, one a file, equal to diffusers' scheduler of the same name.
 
-mod choice;
 mod config;
 mod ddim;
 mod dpmpp_2m;
@@ -24,7 +23,6 @@ mod run;
 mod spacing;
 mod table;
 
-pub use choice::model_sampler;
 pub use config::{BetaSchedule, FinalSigma, SchedulerConfig};
 pub use level::Level;
 pub use noise::NoiseStream;

@@ -3,7 +3,7 @@ use tch::Tensor;
 
 use super::draft::Draft;
 use super::table::NoiseTable;
-use super::{Level, Prediction, SchedulerConfig, config_error, model_sampler};
+use super::{Level, Prediction, SchedulerConfig, config_error};
 use crate::{Error, Result};
 
 /// Every number of one denoise loop, decided before it starts.
@@ -46,19 +46,14 @@ pub(super) enum Method {
     },
 }
 
-/// Plans a denoise loop of `steps` steps with `sampler`, or with the model's own where it is `None`.
+/// Plans a denoise loop of `steps` steps with `sampler`.
 ///
 /// Fields that `config` lacks are the sampler's defaults in diffusers, so that the plan is that of
 /// `XScheduler.from_config(config)`.
 ///
 /// # Errors
 /// `Error::Config` for a number out of range, and for a setting that changes the picture and is not built.
-pub fn plan(
-    config: &SchedulerConfig,
-    sampler: impl Into<Option<Sampler>>,
-    schedule: Schedule,
-    steps: usize,
-) -> Result<Plan> {
+pub fn plan(config: &SchedulerConfig, sampler: Sampler, schedule: Schedule, steps: usize) -> Result<Plan> {
     let train = config.train_timesteps()?;
     if steps == 0 || steps > train {
         return Err(config_error(
@@ -66,10 +61,6 @@ pub fn plan(
             format!("{steps} is not between 1 and the model's {train} training timesteps."),
         ));
     }
-    let (sampler, notice) = match sampler.into() {
-        Some(sampler) => (sampler, None),
-        None => model_sampler(config)?,
-    };
     refuse_unbuilt(config, sampler)?;
     let draft = Draft {
         config,
@@ -78,9 +69,9 @@ pub fn plan(
         steps,
         offset: offset(config, train)?,
     };
-    let (schedule, more) = resolve(config, sampler, schedule);
+    let (schedule, notice) = resolve(config, sampler, schedule);
     let mut plan = draft.plan(schedule)?;
-    plan.notices.extend(notice.into_iter().chain(more));
+    plan.notices.extend(notice);
     Ok(plan)
 }
 

@@ -96,20 +96,6 @@ fn pure_noise_stays_finite() {
 }
 
 #[test]
-fn without_a_sampler_the_models_own_runs() {
-    let pndm = SchedulerConfig {
-        class_name: Some("PNDMScheduler".into()),
-        ..sd()
-    };
-    let plan = plan(&pndm, None, Schedule::Auto, 20).unwrap();
-    assert_eq!(plan.sampler, Sampler::DpmPp2m);
-    assert_eq!(
-        plan.notices,
-        ["The model's PNDMScheduler is not built yet: using DPM++ 2M."]
-    );
-}
-
-#[test]
 fn the_models_karras_is_kept_and_its_beta_schedule_is_replaced_with_a_line() {
     let karras = SchedulerConfig {
         use_karras_sigmas: Some(true),

@@ -26,7 +26,11 @@ pub fn ready(device: &str) -> Result<Ready> {
 /// The device called `name`, or the first accelerator, else the CPU.
 pub fn choose(name: &str, devices: &[DeviceStatus]) -> Result<Device> {
     let name = if name.is_empty() {
-        devices.iter().map(|d| d.name.as_str()).find(|n| *n != "cpu").unwrap_or("cpu")
+        devices
+            .iter()
+            .map(|d| d.name.as_str())
+            .find(|n| *n != "cpu")
+            .unwrap_or("cpu")
     } else {
         name
     };

@@ -4,10 +4,10 @@ use darkroom_protocol::message::worker::Ready;
 use darkroom_protocol::{Dtype, ImageTask, JobId, Report, Task, failpoint};
 use tch::Kind;
 
+use super::describe;
 use super::failure::outcome;
 use super::outbox::Outbox;
 use super::reporter::Reporter;
-use super::describe;
 use crate::pipeline::{self, Observer, Work};
 use crate::residency::{Key, Models};
 use crate::torch::{self, Device};
@@ -24,7 +24,12 @@ pub struct Executor {
 impl Executor {
     /// An executor that knows nothing yet.
     pub fn new(outbox: Outbox) -> Self {
-        Self { outbox, staging: PathBuf::new(), device: Device::Cpu, models: Models::new(u64::MAX) }
+        Self {
+            outbox,
+            staging: PathBuf::new(),
+            device: Device::Cpu,
+            models: Models::new(u64::MAX),
+        }
     }
 
     /// Takes up a device.
@@ -45,7 +50,10 @@ impl Executor {
         self.outbox.send(Report::Started { job });
         let result = match task {
             Task::Image(image) => torch::catch(|| self.image(job, image, skip, cancel)),
-            other => Err(Error::Unsupported(format!("This worker cannot run {} tasks yet.", other.kind()))),
+            other => Err(Error::Unsupported(format!(
+                "This worker cannot run {} tasks yet.",
+                other.kind()
+            ))),
         };
         if matches!(result, Err(Error::OutOfMemory { .. })) {
             self.models.clear();
@@ -54,7 +62,11 @@ impl Executor {
         if let Err(e) = &result {
             tracing::info!(%job, "ended: {e}");
         }
-        self.outbox.send(Report::Ended { job, outcome: outcome(result), resident: self.models.names() });
+        self.outbox.send(Report::Ended {
+            job,
+            outcome: outcome(result),
+            resident: self.models.names(),
+        });
     }
 
     /// Forgets the model of that name, all when it is empty.
@@ -87,17 +99,31 @@ impl Executor {
 
     fn image(&mut self, job: JobId, task: &ImageTask, skip: &[u32], cancel: &Cancel) -> Result<()> {
         let _inference = torch::inference_mode();
-        torch::set_threads(if task.threads == 0 { torch::physical_cores() } else { task.threads });
+        torch::set_threads(if task.threads == 0 {
+            torch::physical_cores()
+        } else {
+            task.threads
+        });
         let mut reporter = Reporter::new(job, self.outbox.clone());
         let kind = self.kind(task.dtype, &mut reporter);
-        let key = Key { source: task.source.clone(), name: task.model.clone(), device: self.device, kind };
+        let key = Key {
+            source: task.source.clone(),
+            name: task.model.clone(),
+            device: self.device,
+            kind,
+        };
         let model = self.models.load(&key, cancel, &mut reporter)?;
         failpoint::hit(5);
-        let work = Work { task, job: job.to_string(), staging: &self.staging, skip, cancel };
+        let work = Work {
+            task,
+            job: job.to_string(),
+            staging: &self.staging,
+            skip,
+            cancel,
+        };
         pipeline::text_to_image(&work, &model, &mut reporter)
     }
 }
-
 
 /// Bytes of weights to keep: 0.88 × total − 0.8 GiB on an accelerator (ComfyUI's rule), half the memory on the CPU.
 fn budget(device: Device) -> u64 {

@@ -7,7 +7,10 @@ pub fn outcome(result: Result<(), Error>) -> Outcome {
     match result {
         Ok(()) => Outcome::Done,
         Err(Error::Cancelled) => Outcome::Cancelled,
-        Err(error) => Outcome::Failed(Failure { kind: kind(&error), message: error.to_string() }),
+        Err(error) => Outcome::Failed(Failure {
+            kind: kind(&error),
+            message: error.to_string(),
+        }),
     }
 }
 

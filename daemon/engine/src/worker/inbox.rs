@@ -43,7 +43,10 @@ pub fn start(mut channel: UnixStream, outbox: Outbox) -> Inbox {
             }
         }
     });
-    Inbox { orders: receiver, cancels }
+    Inbox {
+        orders: receiver,
+        cancels,
+    }
 }
 
 /// Cancel flags by job. A flag is made when the order to run is read, before the computing thread sees it, so that a cancel

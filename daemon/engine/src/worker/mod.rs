@@ -28,8 +28,13 @@ pub fn main() -> ExitCode {
     let backends = torch::load_backends();
     let result = match std::env::args().nth(1).as_deref() {
         Some("--describe") => print_description(),
-        Some("--version") => writeln!(std::io::stdout(), "darkroom-worker {}", env!("CARGO_PKG_VERSION")).map_err(|e| e.to_string()),
-        Some(other) => Err(format!("unknown argument {}: the daemon starts this program; `darkroom generate` uses it.", other.escape_debug())),
+        Some("--version") => {
+            writeln!(std::io::stdout(), "darkroom-worker {}", env!("CARGO_PKG_VERSION")).map_err(|e| e.to_string())
+        }
+        Some(other) => Err(format!(
+            "unknown argument {}: the daemon starts this program; `darkroom generate` uses it.",
+            other.escape_debug()
+        )),
         None => serve(&backends),
     };
     match result {
@@ -49,12 +54,22 @@ fn print_description() -> Result<(), String> {
 
 /// Takes orders until the daemon says goodbye or is gone. Standard error is the job's log.
 fn serve(backends: &torch::Backends) -> Result<(), String> {
-    tracing_subscriber::fmt().with_writer(std::io::stderr).with_target(false).with_ansi(false).init();
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .with_ansi(false)
+        .init();
     tracing::info!(?backends, "darkroom-worker {}", env!("CARGO_PKG_VERSION"));
     torch::check_version().map_err(|e| e.to_string())?;
-    let channel = std::io::stdin().as_fd().try_clone_to_owned().map(UnixStream::from).map_err(|e| format!("standard input: {e}"))?;
+    let channel = std::io::stdin()
+        .as_fd()
+        .try_clone_to_owned()
+        .map(UnixStream::from)
+        .map_err(|e| format!("standard input: {e}"))?;
     if channel.peer_addr().is_err() {
-        return Err("standard input is no socket: the daemon starts this program; `darkroom generate` uses it.".to_owned());
+        return Err(
+            "standard input is no socket: the daemon starts this program; `darkroom generate` uses it.".to_owned(),
+        );
     }
     let outbox = Outbox::start(channel.try_clone().map_err(|e| e.to_string())?);
     let inbox = inbox::start(channel, outbox.clone());

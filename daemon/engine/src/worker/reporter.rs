@@ -19,11 +19,17 @@ impl Reporter {
 
 impl Observer for Reporter {
     fn progress(&mut self, progress: Progress) {
-        self.outbox.send(Report::Progress { job: self.job, progress });
+        self.outbox.send(Report::Progress {
+            job: self.job,
+            progress,
+        });
     }
 
     fn notice(&mut self, line: &str) {
-        self.outbox.send(Report::Notice { job: self.job, text: line.to_owned() });
+        self.outbox.send(Report::Notice {
+            job: self.job,
+            text: line.to_owned(),
+        });
     }
 
     fn saved(&mut self, picture: Saved) {
