@@ -52,6 +52,9 @@ pub fn command(program: impl AsRef<OsStr>) -> Command {
             command.env_remove(name.as_ref());
         }
     }
+    if repo::own_libtorch().is_none() {
+        command.env_remove("LIBTORCH");
+    }
     if let Some(path) = env::var_os("LD_LIBRARY_PATH") {
         let target = repo::target().unwrap_or_default();
         let kept: Vec<PathBuf> = env::split_paths(&path)

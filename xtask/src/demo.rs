@@ -36,8 +36,12 @@ pub fn run(args: Args) -> Result<()> {
         words.insert(0, "a red apple".into());
     }
     let darkroom = repo::target()?.join("debug").join("darkroom");
-    let prompt = words[0].display();
-    eprintln!("{} generate \"{prompt}\" --show", darkroom.display());
+    let line = words
+        .iter()
+        .map(|word| format!("{word:?}"))
+        .collect::<Vec<_>>()
+        .join(" ");
+    eprintln!("{} generate {line} --show", darkroom.display());
     let picture = Instant::now();
     let status = status(command(&darkroom).arg("generate").args(&words).arg("--show"))?;
     if !status.success() {
