@@ -2,6 +2,7 @@
 
 mod cancel;
 mod daemon;
+mod docs;
 mod doctor;
 mod generate;
 mod queue;
@@ -34,7 +35,7 @@ macro_rules! verbs {
     };
 }
 
-verbs!(generate, show, queue, wait, cancel, status, doctor, daemon);
+verbs!(generate, show, queue, wait, cancel, status, doctor, daemon, docs);
 
 /// `--json`, with what it prints.
 fn json_flag(help: &'static str) -> Arg {

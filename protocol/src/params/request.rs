@@ -50,7 +50,7 @@ parameters! {
         help: "What to show.",
     }
     negative_prompt: String {
-        flag: "negative", short: Some('n'), aliases: &["negative_prompt"],
+        flag: "negative", short: Some('n'), aliases: &[],
         kind: Kind::Text { max_bytes: MAX_PROMPT },
         default: "empty", metadata: "Negative prompt",
         help: "What to avoid.",
@@ -80,7 +80,7 @@ parameters! {
         help: "Denoising steps.",
     }
     cfg_scale: f64 {
-        flag: "cfg", short: None, aliases: &["cfg_scale", "guidance_scale", "guidance"],
+        flag: "cfg", short: None, aliases: &["guidance_scale", "guidance"],
         kind: Kind::Number { min: 0.0, max: 100.0 },
         default: "the model's", metadata: "CFG scale",
         help: "How closely to follow the prompt; 1 ignores the negative prompt and is twice as fast.",
