@@ -65,13 +65,18 @@ pub(super) async fn describe(program: &Program) -> Result<Ready, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::PermissionsExt;
 
     async fn described(script: &str) -> Result<Ready, String> {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("darkroom-worker");
-        std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        // Written by another process: a file that this one has open for writing could leak into a test's child, and a
+        // program that anybody has open for writing cannot be started.
+        let write = "printf '#!/bin/sh\\n%s\\n' \"$1\" > \"$2\" && chmod 755 \"$2\"";
+        let written = std::process::Command::new("sh")
+            .args(["-c", write, "sh", script])
+            .arg(&path)
+            .status();
+        assert!(written.unwrap().success());
         let program = Program {
             path,
             ..Program::default()
