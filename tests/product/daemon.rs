@@ -1,0 +1,130 @@
+//! The daemon as processes see it: one at a time, started only by the verbs that need it, and only by its owner.
+
+use std::process::Child;
+
+use crate::support::{Home, Ran, is_alive, wait_until};
+
+#[test]
+fn ten_clients_race_and_one_daemon_serves_them() {
+    let home = Home::new();
+    let start = || home.command("generate fox --steps 1 -W 16 -H 16 --json".split(' ')).spawn().unwrap();
+    let racers: Vec<Child> = (0..10).map(|_| start()).collect();
+    for racer in racers {
+        Ran::of(racer.wait_with_output().unwrap()).ok();
+    }
+    let log = std::fs::read_to_string(home.at("state/daemon.log")).unwrap();
+    assert_eq!(log.matches("begins pid=").count(), 1, "{log}");
+    assert_eq!(home.jobs().len(), 10);
+    home.everything_once();
+}
+
+#[test]
+fn verbs_that_only_look_start_no_daemon() {
+    let home = Home::empty();
+    home.run("status").refused(3, &["No daemon is running", "darkroom daemon start"]);
+    home.run("daemon status").refused(3, &["No daemon is running"]);
+    home.run("cancel 0199").refused(3, &["No daemon is running"]);
+    let doctor = home.run("doctor").ok();
+    assert!(doctor.stdout.contains("not running"), "{doctor:#?}");
+    home.run("daemon logs").refused(1, &["no log yet"]);
+    let stopped = home.run("daemon stop").ok();
+    assert!(stopped.stderr.contains("No daemon is running."), "{stopped:#?}");
+    assert!(!home.socket().exists() && !home.at("data").exists());
+    assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 0, "they leave no trace");
+}
+
+#[test]
+fn doctor_tells_what_there_is() {
+    let home = Home::new();
+    let text = home.run("doctor").ok();
+    for word in ["libtorch", "2.11.0", "cpu", "bf16", "data", "socket", "terminal", "emoji", "all well"] {
+        assert!(text.stdout.contains(word), "{word}: {text:#?}");
+    }
+    text.printable();
+    let json = &home.run("doctor --json").ok().json()[0];
+    assert!(json.to_string().contains("2.11.0"), "{json:#}");
+    let mut command = home.command(["doctor"]);
+    command.env("DARKROOM_WORKER", "/nowhere/darkroom-worker");
+    let lost = Ran::of(command.output().unwrap());
+    assert_eq!(lost.code, 1, "{lost:#?}");
+    assert!(lost.stdout.contains("/nowhere/darkroom-worker"), "{lost:#?}");
+}
+
+#[test]
+fn start_restart_and_stop() {
+    let home = Home::new();
+    let (first, worker) = home.warm();
+    home.run("daemon start").ok();
+    assert_eq!(home.daemon_pid(), Some(first), "it runs already");
+    let second = home.run("daemon run");
+    second.refused(1, &["runs already", &first.to_string()]);
+    home.run("daemon restart").ok();
+    let next = home.daemon_pid().unwrap();
+    assert_ne!(next, first);
+    wait_until("the old ones' end", || !is_alive(first) && !is_alive(worker));
+    assert!(home.run("daemon logs -n 5").ok().stdout.lines().count() <= 5);
+    let worker = home.warm().1;
+    home.run("daemon stop").ok();
+    assert!(!is_alive(next), "it has ended when stop returns");
+    assert!(!home.socket().exists());
+    wait_until("the worker's end", || !is_alive(worker));
+    home.run("status").refused(3, &["No daemon is running"]);
+}
+
+#[test]
+fn jobs_outlive_the_daemon() {
+    let home = Home::new();
+    let job = home.generate("fox --detach --steps 200").ok().line().to_owned();
+    let after = home.generate("apple --detach").ok().line().to_owned();
+    home.run("daemon stop").ok();
+    home.run(&format!("wait {after}")).ok();
+    home.run(&format!("wait {job}")).ok();
+    home.everything_once();
+}
+
+#[test]
+fn folders_that_are_not_ours_are_refused_in_words() {
+    let long = "x".repeat(90);
+    let home = Home::new();
+    let mut command = home.command(["generate", "x"]);
+    command.env("DARKROOM_HOME", home.at(&long));
+    Ran::of(command.output().unwrap()).refused(1, &["at most 103 bytes", "DARKROOM_HOME"]);
+
+    let linked = Home::new();
+    std::os::unix::fs::symlink("/tmp", linked.at("run")).unwrap();
+    let ran = linked.generate("x");
+    assert_eq!(ran.code, 3, "{ran:#?}");
+    assert!(ran.stderr.contains("is not a directory (or a link to one)"), "{ran:#?}");
+
+    let foreign = Home::new();
+    std::fs::create_dir(foreign.at("run")).unwrap();
+    if std::os::unix::fs::chown(foreign.at("run"), Some(4321), None).is_ok() {
+        let ran = foreign.generate("x");
+        assert_eq!(ran.code, 3, "{ran:#?}");
+        assert!(ran.stderr.contains("belongs to user 4321"), "{ran:#?}");
+        std::os::unix::fs::chown(foreign.at("run"), Some(0), None).unwrap();
+    }
+}
+
+#[test]
+fn a_home_that_is_a_file_is_said() {
+    let home = Home::new();
+    std::fs::write(home.at("file"), "").unwrap();
+    let mut command = home.command(["generate", "x"]);
+    command.env("DARKROOM_HOME", home.at("file"));
+    let ran = Ran::of(command.output().unwrap());
+    assert!((ran.code == 1 || ran.code == 3) && ran.stderr.contains("file"), "{ran:#?}");
+}
+
+#[test]
+fn a_worker_that_is_missing_is_said() {
+    let home = Home::new();
+    let mut command = home.command(["daemon", "start"]);
+    command.env("DARKROOM_WORKER", home.at("none"));
+    Ran::of(command.output().unwrap()).ok();
+    home.generate("x").refused(1, &["darkroom-worker"]);
+    let mut restart = home.command(["daemon", "restart"]);
+    restart.env("DARKROOM_WORKER", "/bin/false");
+    Ran::of(restart.output().unwrap()).ok();
+    home.generate("x").refused(1, &["worker", "darkroom doctor"]);
+}

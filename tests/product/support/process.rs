@@ -1,0 +1,26 @@
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+/// Waits for a condition, at most a minute.
+#[track_caller]
+pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !condition() {
+        assert!(Instant::now() < deadline, "waited a minute for {what}");
+        std::thread::park_timeout(Duration::from_millis(10));
+    }
+}
+
+/// Whether a process runs (a zombie does not).
+pub fn is_alive(pid: u32) -> bool {
+    match std::fs::read_to_string(format!("/proc/{pid}/stat")) {
+        Ok(stat) => !stat.rsplit(')').next().unwrap_or("").trim_start().starts_with('Z'),
+        Err(_) if cfg!(target_os = "linux") => false,
+        Err(_) => Command::new("kill").args(["-0", &pid.to_string()]).status().unwrap().success(),
+    }
+}
+
+/// Sends a signal by name.
+pub fn kill(pid: u32, signal: &str) {
+    Command::new("kill").args([format!("-{signal}"), pid.to_string()]).status().unwrap();
+}

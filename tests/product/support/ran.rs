@@ -1,0 +1,63 @@
+use std::process::Output;
+
+/// What a command did.
+#[derive(Debug)]
+pub struct Ran {
+    /// Exit code; −1 for a signal.
+    pub code: i32,
+    /// Standard output.
+    pub stdout: String,
+    /// Standard error.
+    pub stderr: String,
+}
+
+impl Ran {
+    /// From a finished process.
+    pub fn of(output: Output) -> Self {
+        Self {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    /// The command failed with `code` and one clear line that has every word of `words`.
+    #[track_caller]
+    pub fn refused(&self, code: i32, words: &[&str]) {
+        assert_eq!(self.code, code, "{self:#?}");
+        let lines: Vec<_> = self.stderr.lines().filter(|l| l.starts_with("darkroom: ")).collect();
+        assert_eq!(lines.len(), 1, "not one line: {self:#?}");
+        for word in words {
+            assert!(lines[0].contains(word), "lacks {word:?}: {self:#?}");
+        }
+        assert!(lines[0].len() < 600, "too long for a line: {self:#?}");
+        self.printable();
+    }
+
+    /// Nothing that was printed can drive a terminal.
+    #[track_caller]
+    pub fn printable(&self) {
+        let wild = |c: char| c.is_control() && c != '\n';
+        assert!(!self.stderr.contains(wild) && !self.stdout.contains(wild), "{self:#?}");
+    }
+
+    /// The command succeeded.
+    #[track_caller]
+    pub fn ok(self) -> Self {
+        assert_eq!(self.code, 0, "{self:#?}");
+        self
+    }
+
+    /// Its only line of standard output.
+    #[track_caller]
+    pub fn line(&self) -> &str {
+        assert_eq!(self.stdout.lines().count(), 1, "{self:#?}");
+        self.stdout.trim_end_matches('\n')
+    }
+
+    /// Its lines of standard output as JSON.
+    #[track_caller]
+    pub fn json(&self) -> Vec<serde_json::Value> {
+        self.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+}
