@@ -20,7 +20,8 @@ fn main() {
 fn libtorch_lib() -> PathBuf {
     let lib = env::var_os("DEP_TCH_LIBTORCH_LIB").map(PathBuf::from);
     match lib {
-        Some(lib) if lib.is_dir() => lib.canonicalize().unwrap_or(lib),
+        // Links stay: `.libtorch` may lead to another backend's folder tomorrow.
+        Some(lib) if lib.is_dir() => std::path::absolute(&lib).unwrap_or(lib),
         _ => {
             println!("cargo::error=libtorch is not set up here: run `cargo xtask libtorch`.");
             exit(1)

@@ -2,7 +2,7 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 
 use darkroom_protocol::params::RANDOM_SEEDS;
 
-/// A random seed below 2³², for [`super::resolve`]. The standard library keys each thread's hashers from the system's random
+/// A random seed below 2³², for [`super::resolve()`]. The standard library keys each thread's hashers from the system's random
 /// numbers and never the same twice.
 pub fn random_seed() -> u64 {
     RandomState::new().build_hasher().finish() % RANDOM_SEEDS
