@@ -77,7 +77,11 @@ impl Dispatcher {
 
     /// A worker has died: its job is put back or failed, and another process is started.
     pub async fn mourn(&mut self, at: usize, death: Death) {
-        tracing::warn!(its_doing = death.is_tasks_doing(), "a worker {death}");
+        if self.stopping.is_some() {
+            tracing::info!("a worker {death}");
+        } else {
+            tracing::warn!(tasks_doing = death.is_tasks_doing(), "a worker {death}");
+        }
         let slot = &mut self.slots[at];
         slot.worker = None;
         slot.resident.clear();

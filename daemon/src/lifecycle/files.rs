@@ -18,7 +18,8 @@ const RESERVED: u64 = 64;
 /// Each in words: a path too long for a socket, a folder of another user, a link in its place.
 pub fn prepare(paths: &Paths) -> Result<()> {
     check_socket_path(&paths.socket())?;
-    for folder in [&paths.run, &paths.state, &paths.data, &paths.job_logs()] {
+    let (logs, inputs) = (paths.job_logs(), paths.inputs());
+    for folder in [&paths.run, &paths.state, &paths.data, &logs, &inputs] {
         private_folder(folder)?;
     }
     Ok(())
