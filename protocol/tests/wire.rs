@@ -1,0 +1,484 @@
+//! The wire, pinned: every message through both codecs, and the bytes of each kind. A change here is a new protocol version.
+#![allow(clippy::unwrap_used)]
+
+use darkroom_protocol::codec::{frame, rpc};
+use darkroom_protocol::message::RemoteError;
+use darkroom_protocol::message::client::{Download, Piece, Status, Submit, Submitted, Subscribe, Upload, WorkerStatus};
+use darkroom_protocol::message::worker::{Ready, Staged};
+use darkroom_protocol::*;
+use proptest::prelude::*;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::json;
+use uuid::Uuid;
+
+const JOB: JobId = JobId(Uuid::from_u128(0x019a_0000_0000_7000_8000_0000_0000_0001));
+
+fn request() -> GenerateRequest {
+    serde_json::from_value(json!({ "prompt": "a fox", "steps": 20, "cfg_scale": 5.5, "sampler": "euler a" })).unwrap()
+}
+
+fn image() -> ImageTask {
+    ImageTask {
+        model: "emoji".into(),
+        source: ModelSource::Embedded("emoji".into()),
+        prompt: Conditioning::plain("a fox"),
+        negative: Conditioning {
+            text: "x".into(),
+            chunks: vec![Chunk {
+                text: "x".into(),
+                weight: 1.5,
+                from: 0.25,
+                to: 1.0,
+            }],
+        },
+        width: 64,
+        height: 72,
+        steps: 20,
+        cfg_scale: 5.5,
+        sampler: Sampler::EulerAncestral,
+        schedule: Schedule::Karras,
+        seed: 7,
+        batch: 2,
+        micro_batch: 1,
+        device: "cpu".into(),
+        dtype: Dtype::Bf16,
+        threads: 2,
+        format: Format::Png,
+    }
+}
+
+fn tasks() -> Vec<Task> {
+    let source = ModelSource::Folder("/m".into());
+    vec![
+        Task::Image(image()),
+        Task::Upscale(task::UpscaleTask {
+            source: source.clone(),
+            input: "ab".into(),
+            scale: 2.0,
+        }),
+        Task::Caption(task::CaptionTask {
+            source: ModelSource::File("/f".into()),
+            input: "ab".into(),
+            question: "?".into(),
+        }),
+        Task::Train(task::TrainTask {
+            source,
+            examples: vec![("ab".into(), "a fox".into())],
+            steps: 10,
+            rank: 8,
+            seed: 1,
+        }),
+    ]
+}
+
+fn picture() -> Picture {
+    Picture {
+        job: JOB,
+        index: 1,
+        path: "/p.png".into(),
+        sha256: "ab".into(),
+        bytes: 9,
+        width: 64,
+        height: 72,
+        seed: 8,
+        elapsed_ms: 5,
+    }
+}
+
+fn failure() -> Failure {
+    Failure {
+        kind: FailureKind::OutOfMemory,
+        message: "Out of memory.".into(),
+    }
+}
+
+fn job() -> Job {
+    Job {
+        id: JOB,
+        state: JobState::Failed,
+        request: request(),
+        task: Task::Image(image()),
+        created_ms: 1,
+        started_ms: Some(2),
+        finished_ms: None,
+        attempts: 1,
+        failure: Some(failure()),
+        pictures: vec![picture()],
+    }
+}
+
+fn device() -> DeviceStatus {
+    DeviceStatus {
+        name: "cpu".into(),
+        label: "EPYC".into(),
+        total: 10,
+        free: 5,
+        dtype: "bf16".into(),
+        dtype_reason: "it can".into(),
+    }
+}
+
+fn progress() -> Progress {
+    Progress {
+        phase: Phase::Denoise,
+        image: 0,
+        images: 2,
+        step: 3,
+        steps: 20,
+        sigma: Some(1.5),
+        step_s: Some(0.25),
+        eta_s: None,
+    }
+}
+
+fn preview() -> Preview {
+    Preview {
+        image: 0,
+        step: 3,
+        width: 1,
+        height: 1,
+        rgb: vec![255, 0, 127],
+    }
+}
+
+fn requests() -> Vec<Request> {
+    vec![
+        Request::Ping {},
+        Request::Status {},
+        Request::Submit(Submit {
+            request_id: Uuid::from_u128(5),
+            request: request(),
+            watch: true,
+        }),
+        Request::Job { job: "019a".into() },
+        Request::Queue {
+            states: vec![JobState::Queued, JobState::Running],
+            limit: 10,
+        },
+        Request::Cancel { job: "019a".into() },
+        Request::Subscribe(Subscribe {
+            job: Some("019a".into()),
+            from: Some(3),
+            max_fps: 2,
+            max_px: 64,
+        }),
+        Request::Model { model: "emoji".into() },
+        Request::Upload(Upload {
+            sha256: "ab".into(),
+            size: 4,
+            offset: 0,
+            bytes: vec![0, 1, 2, 255],
+        }),
+        Request::Download(Download {
+            job: "019a".into(),
+            index: 0,
+            offset: 4,
+        }),
+        Request::Shutdown {},
+    ]
+}
+
+fn replies() -> Vec<Reply> {
+    let worker = WorkerStatus {
+        device: "cpu".into(),
+        pid: 7,
+        state: "idle".into(),
+        restarts: 1,
+        libtorch: "2.11.0".into(),
+        devices: vec![device()],
+        resident: vec!["emoji".into()],
+    };
+    let status = Status {
+        version: "0.1.0".into(),
+        protocol: VERSION,
+        pid: 6,
+        uptime_s: 3,
+        socket: "/s".into(),
+        data: "/d".into(),
+        queued: 1,
+        running: vec![JOB],
+        workers: vec![worker],
+        capabilities: vec!["image".into()],
+    };
+    let card = ModelCard {
+        name: "emoji".into(),
+        family: "Stable Diffusion 1.x".into(),
+        source: ModelSource::Embedded("emoji".into()),
+        vae_factor: 4,
+        width: 64,
+        height: 64,
+        steps: 25,
+        cfg_scale: 4.0,
+        sampler: Sampler::Ddim,
+        schedule: Schedule::Auto,
+        bytes: 38,
+        notice: None,
+    };
+    vec![
+        Reply::Pong {},
+        Reply::Status(status),
+        Reply::Submitted(Submitted {
+            job: JOB,
+            position: 2,
+            model: "emoji".into(),
+            notice: Some("Look.".into()),
+        }),
+        Reply::Job(Box::new(job())),
+        Reply::Queue(vec![job()]),
+        Reply::Cancelling {
+            job: JOB,
+            state: JobState::Running,
+        },
+        Reply::Subscribed { seq: 9 },
+        Reply::Model(Box::new(card)),
+        Reply::Uploaded { held: 4 },
+        Reply::Piece(Piece {
+            size: 9,
+            bytes: vec![1, 2],
+        }),
+        Reply::ShuttingDown {},
+    ]
+}
+
+fn events() -> Vec<Event> {
+    let kinds = vec![
+        EventKind::State(event::StateChange {
+            state: JobState::Failed,
+            failure: Some(failure()),
+        }),
+        EventKind::Progress(progress()),
+        EventKind::Preview(preview()),
+        EventKind::Picture(picture()),
+        EventKind::Notice("Look.".into()),
+    ];
+    kinds
+        .into_iter()
+        .zip(1..)
+        .map(|(kind, seq)| Event { seq, job: JOB, kind })
+        .collect()
+}
+
+fn server_messages() -> Vec<ServerMessage> {
+    let reply = |id, result| ServerMessage::Reply { id, result };
+    let mut all: Vec<_> = replies().into_iter().map(|r| reply(1, Ok(r))).collect();
+    all.push(reply(2, Err(RemoteError::usage("No."))));
+    all.extend(events().into_iter().map(ServerMessage::Event));
+    all.push(ServerMessage::Bye {
+        reason: "The daemon ends.".into(),
+    });
+    all
+}
+
+fn orders() -> Vec<Order> {
+    let mut all = vec![Order::Configure {
+        staging: "/s".into(),
+        device: "cpu".into(),
+    }];
+    all.extend(tasks().into_iter().map(|task| Order::Run {
+        job: JOB,
+        task: Box::new(task),
+        skip: vec![0, 2],
+    }));
+    all.extend([
+        Order::Cancel { job: JOB },
+        Order::Unload { model: String::new() },
+        Order::Ping { n: 1 },
+        Order::Shutdown {},
+    ]);
+    all
+}
+
+fn reports() -> Vec<Report> {
+    let ready = Ready {
+        version: "0.1.0".into(),
+        pid: 7,
+        libtorch: "2.11.0".into(),
+        folder: "/t".into(),
+        device: "cpu".into(),
+        devices: vec![device()],
+        cpu: vec!["avx2".into()],
+        capabilities: vec!["image".into()],
+        embedded: vec!["emoji".into()],
+    };
+    let staged = Staged {
+        job: JOB,
+        index: 0,
+        file: "f.png".into(),
+        sha256: "ab".into(),
+        bytes: 9,
+        width: 64,
+        height: 64,
+        seed: 7,
+        elapsed_ms: 5,
+    };
+    let ended = |outcome| Report::Ended {
+        job: JOB,
+        outcome,
+        resident: vec!["emoji".into()],
+    };
+    vec![
+        Report::Ready(ready),
+        Report::Started { job: JOB },
+        Report::Progress {
+            job: JOB,
+            progress: progress(),
+        },
+        Report::Preview {
+            job: JOB,
+            preview: preview(),
+        },
+        Report::Staged(staged),
+        Report::Notice {
+            job: JOB,
+            text: "Look.".into(),
+        },
+        ended(Outcome::Done),
+        ended(Outcome::Failed(failure())),
+        ended(Outcome::Cancelled),
+        Report::Pong { n: 1 },
+    ]
+}
+
+/// Through bincode and through JSON, both ways.
+#[track_caller]
+fn round_trip<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(messages: &[T]) {
+    for message in messages {
+        let bytes = frame::encode(message).unwrap();
+        assert_eq!(&frame::decode::<T>(&bytes).unwrap(), message);
+        let json = serde_json::to_string(message).unwrap();
+        assert_eq!(&serde_json::from_str::<T>(&json).unwrap(), message, "{json}");
+    }
+}
+
+#[test]
+fn every_message_goes_through_both_codecs() {
+    let clients: Vec<_> = requests()
+        .into_iter()
+        .map(|request| ClientMessage { id: 3, request })
+        .collect();
+    round_trip(&clients);
+    round_trip(&server_messages());
+    round_trip(&orders());
+    round_trip(&reports());
+}
+
+#[test]
+fn every_request_is_a_method_and_every_reply_its_result() {
+    let mut methods = Vec::new();
+    for request in requests() {
+        let json = serde_json::to_value(&request).unwrap();
+        let (method, params) = json.as_object().unwrap().iter().next().unwrap();
+        let line = json!({ "jsonrpc": "2.0", "id": "x", "method": method, "params": params }).to_string();
+        let call = rpc::parse(line.as_bytes()).unwrap();
+        assert_eq!((call.id, &call.request), (Some(json!("x")), &request));
+        methods.push(method.clone());
+    }
+    assert_eq!(methods, Request::METHODS);
+    for reply in replies() {
+        let line = rpc::reply(&json!(1), &Ok(reply));
+        let value: serde_json::Value = serde_json::from_str(&line).unwrap();
+        assert!(line.ends_with('\n') && !value["result"].is_null(), "{line}");
+    }
+}
+
+#[test]
+fn refusals_have_json_rpcs_codes() {
+    let code = |line: &str| rpc::parse(line.as_bytes()).unwrap_err().code;
+    assert_eq!(code("nonsense"), rpc::PARSE_ERROR);
+    assert_eq!(code("[]"), rpc::INVALID_REQUEST);
+    assert_eq!(code(r#"{"id":1,"method":"ping"}"#), rpc::INVALID_REQUEST);
+    assert_eq!(code(r#"{"jsonrpc":"2.0","id":1}"#), rpc::INVALID_REQUEST);
+    assert_eq!(
+        code(r#"{"jsonrpc":"2.0","id":1,"method":"pin"}"#),
+        rpc::METHOD_NOT_FOUND
+    );
+    assert_eq!(
+        code(r#"{"jsonrpc":"2.0","id":1,"method":"job","params":{"jobb":1}}"#),
+        rpc::INVALID_PARAMS
+    );
+    let refusal = rpc::parse(br#"{"jsonrpc":"2.0","id":1,"method":"subscibe"}"#).unwrap_err();
+    assert_eq!(refusal.message, "There is no method subscibe: did you mean subscribe?");
+    let steps = br#"{"jsonrpc":"2.0","id":1,"method":"submit","params":{"request_id":"00000000-0000-0000-0000-000000000005","request":{"steps":0}}}"#;
+    let refusal = rpc::parse(steps).unwrap_err();
+    assert!(
+        refusal
+            .message
+            .contains("steps must be a whole number from 1 to 1000, not 0."),
+        "{}",
+        refusal.message
+    );
+}
+
+fn hex(messages: &[impl Serialize]) -> String {
+    let line = |m| {
+        frame::encode(m)
+            .unwrap()
+            .iter()
+            .map(|b| format!("{b:02x}"))
+            .collect::<String>()
+    };
+    messages.iter().map(|m| line(m) + "\n").collect()
+}
+
+#[test]
+fn the_bytes_are_those_of_version_1() {
+    assert_eq!(VERSION, 1, "a new version has new golden files");
+    let clients: Vec<_> = requests()
+        .into_iter()
+        .map(|request| ClientMessage { id: 3, request })
+        .collect();
+    insta::assert_snapshot!("client_messages", hex(&clients));
+    insta::assert_snapshot!("server_messages", hex(&server_messages()));
+    insta::assert_snapshot!("orders", hex(&orders()));
+    insta::assert_snapshot!("reports", hex(&reports()));
+}
+
+#[test]
+fn what_is_left_over_or_too_long_is_refused() {
+    let mut bytes = frame::encode(&Order::Shutdown {}).unwrap();
+    bytes.push(0);
+    assert!(
+        frame::decode::<Order>(&bytes)
+            .unwrap_err()
+            .to_string()
+            .contains("left over")
+    );
+    let long = ((codec::MAX_MESSAGE + 1) as u32).to_le_bytes();
+    assert!(matches!(
+        frame::read::<Order>(&mut &long[..]),
+        Err(Error::TooLong { .. })
+    ));
+    assert!(frame::read::<Order>(&mut &b""[..]).unwrap().is_none());
+    assert!(frame::read::<Order>(&mut &b"\x05\0\0\0ab"[..]).unwrap().is_none());
+}
+
+proptest! {
+    #[test]
+    fn garbage_is_an_error_and_nothing_worse(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+        let _ = frame::decode::<ClientMessage>(&bytes);
+        let _ = frame::decode::<ServerMessage>(&bytes);
+        let _ = frame::decode::<Order>(&bytes);
+        let _ = frame::decode::<Report>(&bytes);
+        let _ = rpc::parse(&bytes);
+        let _ = frame::read::<Order>(&mut &bytes[..]);
+    }
+
+    #[test]
+    fn a_spoiled_message_is_an_error_or_another_message(at in 0usize..10_000, flip in 1u8.., which in 0usize..100) {
+        let all = server_messages();
+        let mut bytes = frame::encode(&all[which % all.len()]).unwrap();
+        let at = at % bytes.len();
+        bytes[at] ^= flip;
+        if let Ok(message) = frame::decode::<ServerMessage>(&bytes) {
+            prop_assert!(frame::encode(&message).is_ok());
+        }
+    }
+
+    #[test]
+    fn requests_from_json_are_checked_or_refused(text in "\\{\"(prompt|steps|cfg|seed|width|x)\":(-?[0-9]{1,20}(\\.5)?|\"[a-z+ ]{0,9}\"|null|\\[\\])\\}") {
+        if let Ok(request) = serde_json::from_str::<GenerateRequest>(&text) {
+            prop_assert!(request.check().is_ok());
+        }
+    }
+}
