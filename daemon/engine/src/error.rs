@@ -63,6 +63,9 @@ pub enum Error {
     /// The task asks for something that this engine cannot do.
     #[error("{0}")]
     Unsupported(String),
+    /// The engine itself went wrong; what happened is in the log.
+    #[error("The engine went wrong, which is a defect of Darkroom: report it with the job's log.")]
+    Defect,
     /// Any other complaint of libtorch, first line only.
     #[error("libtorch: {0}")]
     Torch(String),

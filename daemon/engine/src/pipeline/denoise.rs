@@ -5,8 +5,7 @@ use darkroom_protocol::{Phase, Progress, failpoint};
 use tch::{Kind, Tensor};
 
 use super::conditioning::Prompts;
-use super::text_to_image::Work;
-use super::{Model, Observer, check_numbers};
+use super::{Model, Observer, Work, check_numbers};
 use crate::sampling::{NoiseStream, Plan, StepInfo, sample};
 use crate::{Result, guidance, torch};
 

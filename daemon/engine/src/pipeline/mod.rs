@@ -8,10 +8,12 @@ mod model;
 mod observer;
 mod save;
 mod text_to_image;
+mod work;
 
 pub use model::{Model, ModelFiles};
 pub use observer::{Observer, Saved};
-pub use text_to_image::{Work, text_to_image};
+pub use text_to_image::text_to_image;
+pub use work::Work;
 
 use tch::Tensor;
 

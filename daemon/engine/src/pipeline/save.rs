@@ -8,9 +8,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use tch::Tensor;
 
-use super::encode;
-use super::observer::Saved;
-use super::text_to_image::Work;
+use super::{Saved, Work, encode};
 use crate::{Error, Result};
 
 /// Writes picture `index` [1, 3, H, W] in 0..1 into the staging folder, whole or not at all.

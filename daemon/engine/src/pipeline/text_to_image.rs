@@ -1,28 +1,13 @@
 use std::ops::Range;
-use std::path::Path;
 use std::time::Instant;
 
 use darkroom_protocol::{ImageTask, Phase, Progress};
 
 use super::conditioning::encode_prompts;
 use super::denoise::denoise;
-use super::{Model, Observer, decode, save};
+use super::{Model, Observer, Work, decode, save};
 use crate::sampling::plan;
-use crate::{Cancel, Error, Result};
-
-/// A task and what it needs to run.
-pub struct Work<'a> {
-    /// What to do.
-    pub task: &'a ImageTask,
-    /// The job's id: file names begin with it.
-    pub job: String,
-    /// Where finished pictures go.
-    pub staging: &'a Path,
-    /// Pictures that exist already.
-    pub skip: &'a [u32],
-    /// Raised to end the work.
-    pub cancel: &'a Cancel,
-}
+use crate::{Error, Result};
 
 /// Makes the pictures of `work` with `model`.
 ///

@@ -1,3 +1,4 @@
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 
 use darkroom_protocol::message::worker::Ready;
@@ -49,7 +50,7 @@ impl Executor {
         failpoint::hit(4);
         self.outbox.send(Report::Started { job });
         let result = match task {
-            Task::Image(image) => torch::catch(|| self.image(job, image, skip, cancel)),
+            Task::Image(image) => self.guarded(|own| own.image(job, image, skip, cancel)),
             other => Err(Error::Unsupported(format!(
                 "This worker cannot run {} tasks yet.",
                 other.kind()
@@ -67,6 +68,16 @@ impl Executor {
             outcome: outcome(result),
             resident: self.models.names(),
         });
+    }
+
+    /// Runs `work` so that neither a failure of libtorch nor a defect of the engine ends the process. After a defect nothing
+    /// in memory is trusted.
+    fn guarded(&mut self, work: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
+        let caught = catch_unwind(AssertUnwindSafe(|| torch::catch(|| work(self))));
+        caught.unwrap_or_else(|_| {
+            self.models.clear();
+            Err(Error::Defect)
+        })
     }
 
     /// Forgets the model of that name, all when it is empty.
@@ -131,5 +142,20 @@ fn budget(device: Device) -> u64 {
     match device {
         Device::Cpu => total / 2,
         _ => ((total as f64 * 0.88) as u64).saturating_sub(858_993_459),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::net::UnixStream;
+
+    #[test]
+    fn a_defect_ends_the_task_and_not_the_worker() {
+        let (channel, _daemon) = UnixStream::pair().unwrap();
+        let mut executor = Executor::new(Outbox::start(channel));
+        let failed = executor.guarded(|_| panic!("a defect, on purpose"));
+        assert!(matches!(failed, Err(Error::Defect)));
+        assert!(executor.guarded(|_| Ok(())).is_ok());
     }
 }

@@ -25,6 +25,6 @@ fn kind(error: &Error) -> FailureKind {
         | Error::TensorShape { .. }
         | Error::Config { .. }
         | Error::Format(_) => FailureKind::BadModel,
-        Error::Torch(_) | Error::Cancelled => FailureKind::Internal,
+        Error::Torch(_) | Error::Defect | Error::Cancelled => FailureKind::Internal,
     }
 }

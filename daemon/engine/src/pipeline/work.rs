@@ -1,0 +1,19 @@
+use std::path::Path;
+
+use darkroom_protocol::ImageTask;
+
+use crate::Cancel;
+
+/// A task and what it needs to run.
+pub struct Work<'a> {
+    /// What to do.
+    pub task: &'a ImageTask,
+    /// The job's id: file names begin with it.
+    pub job: String,
+    /// Where finished pictures go.
+    pub staging: &'a Path,
+    /// Pictures that exist already.
+    pub skip: &'a [u32],
+    /// Raised to end the work.
+    pub cancel: &'a Cancel,
+}
