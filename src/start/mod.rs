@@ -35,7 +35,16 @@ pub async fn find(paths: &Paths) -> Result<Option<Client>> {
 /// # Errors
 /// [`Error::Unreachable`] when none runs.
 pub async fn existing(paths: &Paths) -> Result<Client> {
-    find(paths)
-        .await?
-        .ok_or_else(|| Error::Unreachable("No daemon is running: `darkroom daemon start` starts one.".to_owned()))
+    match (find(paths).await?, owner(paths)) {
+        (Some(client), _) => Ok(client),
+        (None, Ok(Owner::Somebody(Some(record)))) => Err(Error::Unreachable(format!(
+            "A daemon (pid {}) runs but does not listen at {}: it is starting or ending, or its socket was removed and will be made \
+             again. Try again in a few seconds.",
+            record.pid,
+            crate::say::shown(&record.socket)
+        ))),
+        (None, _) => Err(Error::Unreachable(
+            "No daemon is running: `darkroom daemon start` starts one.".to_owned(),
+        )),
+    }
 }

@@ -59,7 +59,7 @@ impl Default for Limits {
             first_message: Duration::from_secs(2),
             stall: Duration::from_secs(30),
             farewell: Duration::from_secs(5),
-            socket_check: Duration::from_secs(60),
+            socket_check: Duration::from_secs(5),
             worker_start: Duration::from_secs(60),
             worker_silence: Duration::from_secs(60),
             cancel: Duration::from_secs(5),
