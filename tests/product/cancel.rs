@@ -29,7 +29,7 @@ fn in_every_phase_the_job_ends_and_the_worker_stays() {
     let home = Home::new();
     let (daemon, worker) = home.warm();
     let model = Model::new(home.path(), "deep");
-    model.deepen(250);
+    model.deepen(128);
     let deep = format!("fox -m {} --steps 5 -W 16 -H 16", model.path());
     for _ in 0..2 {
         cancel_at(&home, "load", &deep);

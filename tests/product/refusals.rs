@@ -107,10 +107,10 @@ fn control_characters_never_reach_the_terminal() {
     home.run_args(["generate", "x", "--sampler", nasty]).refused(2, &["\\u{1b}"]);
     home.run_args(["generate", "x", "--device", nasty]).refused(2, &["\\u{1b}"]);
     home.run_args(["generate", "x", "-o", &format!("{nasty}/x.png")]).refused(1, &["\\u{1b}"]);
-    home.run_args(["generate", "x", &format!("--{nasty}")]).refused(2, &["\\u{1b}"]);
+    home.run_args(["generate", "x", &format!("--{nasty}")]).refused(2, &["\\u{9b}"]);
     home.run_args(["cancel", nasty]).refused(2, &["\\u{1b}"]);
     home.run_args(["show", nasty]).refused(1, &["\\u{1b}"]);
-    home.run_args([nasty]).refused(2, &["\\u{1b}"]);
+    home.run_args([nasty]).refused(2, &["\\u{9b}"]);
 }
 
 #[test]
