@@ -21,7 +21,7 @@ pub struct Event {
 pub enum EventKind {
     /// The job changed its state. Never dropped.
     State(StateChange),
-    /// How far it is. Latest wins.
+    /// How far it is. Latest wins within a phase.
     Progress(Progress),
     /// The picture in the making. Latest wins.
     Preview(Preview),

@@ -32,7 +32,8 @@ pub enum Post {
     Closed,
 }
 
-/// What one connection has yet to be sent. Progress and previews are latest-wins by job, everything else stays in order.
+/// What one connection has yet to be sent. Progress is latest-wins by job and phase, so that every phase is told; previews by
+/// job. Everything else stays in order.
 #[derive(Debug, Default)]
 pub struct Mailbox {
     state: Mutex<State>,
@@ -175,8 +176,12 @@ pub(super) fn is_transient(kind: &EventKind) -> bool {
 }
 
 fn replaces(newer: &Event, mail: &Mail) -> bool {
-    matches!(mail, Mail::Event(older, _)
-        if older.job == newer.job && discriminant(&older.kind) == discriminant(&newer.kind))
+    let Mail::Event(older, _) = mail else { return false };
+    let alike = match (&older.kind, &newer.kind) {
+        (EventKind::Progress(older), EventKind::Progress(newer)) => older.phase == newer.phase,
+        (older, newer) => discriminant(older) == discriminant(newer),
+    };
+    alike && older.job == newer.job
 }
 
 #[cfg(test)]
@@ -185,8 +190,12 @@ mod tests {
     use darkroom_protocol::{JobId, Phase, Progress};
 
     fn progress(job: JobId, seq: u64) -> Arc<Event> {
+        progress_in(Phase::Denoise, job, seq)
+    }
+
+    fn progress_in(phase: Phase, job: JobId, seq: u64) -> Arc<Event> {
         let progress = Progress {
-            phase: Phase::Denoise,
+            phase,
             image: 0,
             images: 1,
             step: seq as u32,
@@ -232,6 +241,16 @@ mod tests {
             assert_eq!(mailbox.event(&event, 0), Post::Taken);
         }
         assert_eq!(numbers(&mailbox), [2, 3, 5]);
+    }
+
+    #[test]
+    fn every_phase_is_told() {
+        let (mailbox, job) = (Mailbox::default(), JobId::new());
+        let phases = [Phase::Load, Phase::Encode, Phase::Denoise, Phase::Denoise, Phase::Decode];
+        for (seq, phase) in (1..).zip(phases) {
+            mailbox.event(&progress_in(phase, job, seq), 0);
+        }
+        assert_eq!(numbers(&mailbox), [1, 2, 4, 5]);
     }
 
     #[test]
