@@ -6,7 +6,11 @@ use crate::support::{Home, Model, Watched, kill, wait_until};
 
 /// The last phase that the events tell of.
 fn last_phase(events: &[Value]) -> &str {
-    events.iter().rev().find_map(|e| e["kind"]["progress"]["phase"].as_str()).unwrap()
+    events
+        .iter()
+        .rev()
+        .find_map(|e| e["kind"]["progress"]["phase"].as_str())
+        .unwrap()
 }
 
 /// Cancels a job once it is in `phase`, over a connection that is open already.
@@ -19,7 +23,11 @@ fn cancel_at(home: &Home, phase: &str, line: &str) {
     assert_eq!(answer["result"]["state"], "running", "{answer}");
     let (ran, events) = watched.finish();
     ran.refused(130, &["was cancelled"]);
-    assert_eq!(events.last().unwrap()["kind"]["state"]["state"], "cancelled", "{events:#?}");
+    assert_eq!(
+        events.last().unwrap()["kind"]["state"]["state"],
+        "cancelled",
+        "{events:#?}"
+    );
     assert_eq!(last_phase(&events), phase);
     assert_eq!(home.jobs()[0]["state"], "cancelled");
 }
@@ -93,7 +101,10 @@ fn ctrl_c_cancels_and_a_second_one_stops_waiting() {
     // A worker that stands still cannot hear; the daemon gives it some seconds.
     kill(worker, "STOP");
     watched.signal("INT");
-    wait_until("the cancel to be stored", || home.jobs()[0]["state"] == "running" && home.rpc().call("cancel", &json!({"job": job}))["result"]["state"] == "running");
+    wait_until("the cancel to be stored", || {
+        home.jobs()[0]["state"] == "running"
+            && home.rpc().call("cancel", &json!({"job": job}))["result"]["state"] == "running"
+    });
     watched.signal("INT");
     let (ran, _) = watched.finish();
     kill(worker, "CONT");
@@ -119,7 +130,11 @@ fn a_worker_that_does_not_hear_is_ended_and_the_job_is_cancelled() {
 #[test]
 fn leaving_a_wait_leaves_the_job() {
     let home = Home::new();
-    let job = home.generate("fox --detach --steps 150 -W 64 -H 64").ok().line().to_owned();
+    let job = home
+        .generate("fox --detach --steps 150 -W 64 -H 64")
+        .ok()
+        .line()
+        .to_owned();
     let mut watched = Watched::start(home.command(["wait", &job, "--events"]));
     watched.until_phase("denoise");
     watched.signal("INT");

@@ -14,7 +14,10 @@ fn a_killed_worker_costs_time_and_nothing_else() {
     kill(worker, "KILL");
     let (ran, events) = watched.finish();
     ran.ok();
-    let states: Vec<_> = events.iter().filter_map(|e| e["kind"]["state"]["state"].as_str()).collect();
+    let states: Vec<_> = events
+        .iter()
+        .filter_map(|e| e["kind"]["state"]["state"].as_str())
+        .collect();
     assert_eq!(states, ["queued", "running", "queued", "running", "done"]);
     assert_eq!(home.jobs()[0]["attempts"], 2);
     home.everything_once();
@@ -34,11 +37,19 @@ fn a_killed_daemon_leaves_no_orphan_and_the_batch_is_finished() {
     let (ran, events) = watched.finish();
     let ran = ran.ok();
     assert!(ran.stderr.contains("is kept"), "{ran:#?}");
-    let told: Vec<u64> = events.iter().filter_map(|e| e["kind"]["picture"]["index"].as_u64()).collect();
+    let told: Vec<u64> = events
+        .iter()
+        .filter_map(|e| e["kind"]["picture"]["index"].as_u64())
+        .collect();
     assert_eq!(told, (0..10).collect::<Vec<_>>(), "each is told once");
     assert_ne!(home.daemon_pid(), Some(daemon));
     home.everything_once();
-    let seeds: Vec<_> = home.jobs()[0]["pictures"].as_array().unwrap().iter().map(|p| p["seed"].clone()).collect();
+    let seeds: Vec<_> = home.jobs()[0]["pictures"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|p| p["seed"].clone())
+        .collect();
     assert_eq!(seeds, (4..14).map(|n| json!(n)).collect::<Vec<_>>());
     home.run(&format!("wait {job}")).ok();
 }
@@ -80,7 +91,9 @@ fn a_death_at_any_point_loses_nothing(#[case] failpoint: &str, #[case] before: u
         home.generate("apple").ok();
     }
     // The second attempt passes each point less often than it takes to die.
-    let ran = home.run("generate fox --seed 1 --steps 2 -W 16 -H 16 --batch 3 -o fox.png").ok();
+    let ran = home
+        .run("generate fox --seed 1 --steps 2 -W 16 -H 16 --batch 3 -o fox.png")
+        .ok();
     assert_eq!(ran.stdout, "fox-0.png\nfox-1.png\nfox-2.png\n");
     let jobs = home.jobs();
     assert_eq!(jobs.len(), before + 1, "{jobs:#?}");
@@ -115,7 +128,10 @@ fn a_task_that_brings_its_worker_down_twice_fails_alone() {
     let daemon = home.daemon_pid();
     home.generate("fox").refused(1, &["twice", "log"]);
     let job = &home.jobs()[0];
-    assert_eq!((&job["state"], &job["failure"]["kind"]), (&"failed".into(), &"crash".into()));
+    assert_eq!(
+        (&job["state"], &job["failure"]["kind"]),
+        (&"failed".into(), &"crash".into())
+    );
     assert_eq!(home.daemon_pid(), daemon);
 }
 
@@ -124,7 +140,8 @@ fn a_socket_that_was_removed_is_made_again() {
     let home = Home::new();
     let (daemon, _) = home.warm();
     std::fs::remove_file(home.socket()).unwrap();
-    home.run("status").refused(3, &[&format!("A daemon (pid {daemon}) runs"), "few seconds"]);
+    home.run("status")
+        .refused(3, &[&format!("A daemon (pid {daemon}) runs"), "few seconds"]);
     home.generate("fox").ok();
     assert_eq!(home.daemon_pid(), Some(daemon), "the same daemon answers");
 }

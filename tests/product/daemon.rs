@@ -7,7 +7,11 @@ use crate::support::{Home, Ran, is_alive, wait_until};
 #[test]
 fn ten_clients_race_and_one_daemon_serves_them() {
     let home = Home::new();
-    let start = || home.command("generate fox --steps 1 -W 16 -H 16 --json".split(' ')).spawn().unwrap();
+    let start = || {
+        home.command("generate fox --steps 1 -W 16 -H 16 --json".split(' '))
+            .spawn()
+            .unwrap()
+    };
     let racers: Vec<Child> = (0..10).map(|_| start()).collect();
     for racer in racers {
         Ran::of(racer.wait_with_output().unwrap()).ok();
@@ -21,7 +25,8 @@ fn ten_clients_race_and_one_daemon_serves_them() {
 #[test]
 fn verbs_that_only_look_start_no_daemon() {
     let home = Home::empty();
-    home.run("status").refused(3, &["No daemon is running", "darkroom daemon start"]);
+    home.run("status")
+        .refused(3, &["No daemon is running", "darkroom daemon start"]);
     home.run("daemon status").refused(3, &["No daemon is running"]);
     home.run("cancel 0199").refused(3, &["No daemon is running"]);
     let doctor = home.run("doctor").ok();
@@ -30,14 +35,20 @@ fn verbs_that_only_look_start_no_daemon() {
     let stopped = home.run("daemon stop").ok();
     assert!(stopped.stderr.contains("No daemon is running."), "{stopped:#?}");
     assert!(!home.socket().exists() && !home.at("data").exists());
-    assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 0, "they leave no trace");
+    assert_eq!(
+        std::fs::read_dir(home.path()).unwrap().count(),
+        0,
+        "they leave no trace"
+    );
 }
 
 #[test]
 fn doctor_tells_what_there_is() {
     let home = Home::new();
     let text = home.run("doctor").ok();
-    for word in ["libtorch", "2.11.0", "cpu", "bf16", "data", "socket", "terminal", "emoji", "all well"] {
+    for word in [
+        "libtorch", "2.11.0", "cpu", "bf16", "data", "socket", "terminal", "emoji", "all well",
+    ] {
         assert!(text.stdout.contains(word), "{word}: {text:#?}");
     }
     text.printable();
@@ -113,7 +124,10 @@ fn a_home_that_is_a_file_is_said() {
     let mut command = home.command(["generate", "x"]);
     command.env("DARKROOM_HOME", home.at("file"));
     let ran = Ran::of(command.output().unwrap());
-    assert!((ran.code == 1 || ran.code == 3) && ran.stderr.contains("file"), "{ran:#?}");
+    assert!(
+        (ran.code == 1 || ran.code == 3) && ran.stderr.contains("file"),
+        "{ran:#?}"
+    );
 }
 
 #[test]

@@ -18,7 +18,10 @@ fn json_tells_of_each_picture() {
         assert_eq!(line["model"], "emoji");
         assert!(line["job"].is_string() && line["elapsed_ms"].is_u64());
         let path = Path::new(line["path"].as_str().unwrap());
-        assert_eq!(path.canonicalize().unwrap(), home.at(format!("fox-{index}.png")).canonicalize().unwrap());
+        assert_eq!(
+            path.canonicalize().unwrap(),
+            home.at(format!("fox-{index}.png")).canonicalize().unwrap()
+        );
     }
 }
 
@@ -62,7 +65,12 @@ fn names_folders_and_formats() {
     let path = home.generate("fox -o folder").ok().line().to_owned();
     assert!(path.starts_with("folder/") && home.at(path).is_file());
     let hidden = std::fs::read_dir(home.path()).unwrap().flatten();
-    assert!(hidden.into_iter().all(|e| !e.file_name().to_string_lossy().starts_with('.')), "parts are left");
+    assert!(
+        hidden
+            .into_iter()
+            .all(|e| !e.file_name().to_string_lossy().starts_with('.')),
+        "parts are left"
+    );
 }
 
 #[test]
@@ -74,13 +82,27 @@ fn a_job_that_nobody_watches_is_waited_for() {
     assert_eq!(waited.len(), 2);
     assert!(waited.iter().all(|line| line["job"] == job.as_str()));
     let again = home.run(&format!("wait {job}")).ok();
-    assert_eq!(again.stdout.lines().map(|path| size(Path::new(path))).collect::<Vec<_>>(), [(16, 16); 2]);
+    assert_eq!(
+        again
+            .stdout
+            .lines()
+            .map(|path| size(Path::new(path)))
+            .collect::<Vec<_>>(),
+        [(16, 16); 2]
+    );
     assert!(home.run("queue").ok().stdout.is_empty());
     let all = home.run("queue --all").ok();
-    assert!(all.line().contains(short) && all.line().contains("done") && all.line().contains("2/2"), "{all:#?}");
+    assert!(
+        all.line().contains(short) && all.line().contains("done") && all.line().contains("2/2"),
+        "{all:#?}"
+    );
     let status = home.run("status").ok().stdout;
-    assert!(status.contains("cpu: idle") && status.contains("0 running, 0 waiting"), "{status}");
-    home.run("cancel 00000000").refused(2, &["There is no job 00000000", "darkroom queue"]);
+    assert!(
+        status.contains("cpu: idle") && status.contains("0 running, 0 waiting"),
+        "{status}"
+    );
+    home.run("cancel 00000000")
+        .refused(2, &["There is no job 00000000", "darkroom queue"]);
     home.run("wait zzz").refused(2, &["There is no job zzz"]);
     home.run(&format!("cancel {job}")).ok();
     assert_eq!(home.jobs()[0]["state"], "done", "what has ended stays so");
@@ -98,7 +120,10 @@ fn a_reader_that_leaves_is_no_failure() {
         .output()
         .unwrap();
     let ran = Ran::of(output);
-    assert!(!ran.stderr.contains("panicked") && !ran.stderr.contains("darkroom: "), "{ran:#?}");
+    assert!(
+        !ran.stderr.contains("panicked") && !ran.stderr.contains("darkroom: "),
+        "{ran:#?}"
+    );
     wait_until("the job's end", || home.jobs()[0]["state"] == "done");
 }
 
@@ -106,7 +131,8 @@ fn a_reader_that_leaves_is_no_failure() {
 fn what_cannot_be_written_is_said_before_the_job() {
     let home = Home::new();
     home.warm();
-    home.generate("x -o none/x.png").refused(1, &["none", "does not exist", "make it first"]);
+    home.generate("x -o none/x.png")
+        .refused(1, &["none", "does not exist", "make it first"]);
     std::fs::write(home.at("file"), "").unwrap();
     home.generate("x -o file/x.png").refused(1, &["file"]);
     home.generate("x -o /proc/x.png").refused(1, &["/proc"]);
@@ -121,10 +147,18 @@ fn what_cannot_be_written_is_said_before_the_job() {
 #[test]
 fn a_full_output_leaves_the_picture_in_the_gallery() {
     let home = Home::new();
-    home.generate("x -o /dev/full").refused(1, &["/dev/full", "the disk is full", "kept as"]);
+    home.generate("x -o /dev/full")
+        .refused(1, &["/dev/full", "the disk is full", "kept as"]);
     home.everything_once();
-    let script = format!("'{}' generate x --steps 1 -W 16 -H 16 -o - > /dev/full", env!("CARGO_BIN_EXE_darkroom"));
-    let output = Command::new("sh").args(["-c", &script]).env("DARKROOM_HOME", home.path()).output().unwrap();
+    let script = format!(
+        "'{}' generate x --steps 1 -W 16 -H 16 -o - > /dev/full",
+        env!("CARGO_BIN_EXE_darkroom")
+    );
+    let output = Command::new("sh")
+        .args(["-c", &script])
+        .env("DARKROOM_HOME", home.path())
+        .output()
+        .unwrap();
     Ran::of(output).refused(1, &["Standard output", "the disk is full", "kept as"]);
 }
 
@@ -132,15 +166,25 @@ fn a_full_output_leaves_the_picture_in_the_gallery() {
 #[test]
 fn a_disk_with_no_room_for_the_picture_fails_the_job_and_nothing_else() {
     let home = Home::new();
-    let script = format!("trap '' XFSZ; ulimit -f 400; exec '{}' daemon start", env!("CARGO_BIN_EXE_darkroom"));
-    let started = Command::new("sh").args(["-c", &script]).env("DARKROOM_HOME", home.path()).output();
+    let script = format!(
+        "trap '' XFSZ; ulimit -f 400; exec '{}' daemon start",
+        env!("CARGO_BIN_EXE_darkroom")
+    );
+    let started = Command::new("sh")
+        .args(["-c", &script])
+        .env("DARKROOM_HOME", home.path())
+        .output();
     Ran::of(started.unwrap()).ok();
     let daemon = home.daemon_pid().unwrap();
     let ran = home.generate("x -W 384 -H 384 --cfg 1 -o big.png");
     ran.refused(1, &[".png"]);
     assert!(!home.at("big.png").exists());
     let job = &home.jobs()[0];
-    assert_eq!((&job["state"], &job["failure"]["kind"]), (&"failed".into(), &"disk".into()), "{job:#}");
+    assert_eq!(
+        (&job["state"], &job["failure"]["kind"]),
+        (&"failed".into(), &"disk".into()),
+        "{job:#}"
+    );
     assert!(home.pictures().is_empty() && home.staged().is_empty());
     home.still_works(daemon);
 }
@@ -176,8 +220,12 @@ struct Small(std::path::PathBuf);
 #[cfg(target_os = "linux")]
 impl Small {
     fn mount(at: &Path) -> Option<Self> {
-        let done = Command::new("mount").args(["-t", "tmpfs", "-o", "size=2m,mode=700", "tmpfs"]).arg(at).output();
-        done.is_ok_and(|output| output.status.success()).then(|| Self(at.to_owned()))
+        let done = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=2m,mode=700", "tmpfs"])
+            .arg(at)
+            .output();
+        done.is_ok_and(|output| output.status.success())
+            .then(|| Self(at.to_owned()))
     }
 }
 

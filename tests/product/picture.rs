@@ -8,34 +8,62 @@ use serde_json::Value;
 use crate::support::{Home, Watched, difference, size};
 
 fn texts(home: &Home, file: &str) -> HashMap<String, String> {
-    darkroom_formats::png::read_text(&home.at(file)).unwrap().into_iter().collect()
+    darkroom_formats::png::read_text(&home.at(file))
+        .unwrap()
+        .into_iter()
+        .collect()
 }
 
 #[test]
 fn one_command_in_an_empty_home_turns_a_prompt_into_a_png() {
     let home = Home::empty();
-    let args = ["generate", "red apple", "--seed", "7", "--steps", "4", "-o", "apple.png"];
+    let args = [
+        "generate",
+        "red apple",
+        "--seed",
+        "7",
+        "--steps",
+        "4",
+        "-o",
+        "apple.png",
+    ];
     let ran = home.run_args(args).ok();
     assert_eq!(ran.stdout, "apple.png\n");
     assert_eq!(size(&home.at("apple.png")), (64, 64));
     let notices = ran.stderr.lines().filter(|line| line.contains("`emoji`"));
     assert_eq!(notices.count(), 1, "{ran:#?}");
-    assert!(ran.stderr.contains("apple") && ran.stderr.contains("rocket"), "words that it knows: {ran:#?}");
+    assert!(
+        ran.stderr.contains("apple") && ran.stderr.contains("rocket"),
+        "words that it knows: {ran:#?}"
+    );
     ran.printable();
 
     let texts = texts(&home, "apple.png");
     let parameters = &texts["parameters"];
     assert!(parameters.starts_with("red apple\n"), "{parameters}");
-    for part in ["Steps: 4", "Sampler: ", "CFG scale: ", "Seed: 7", "Size: 64x64", "Model: emoji"] {
+    for part in [
+        "Steps: 4",
+        "Sampler: ",
+        "CFG scale: ",
+        "Seed: 7",
+        "Size: 64x64",
+        "Model: emoji",
+    ] {
         assert!(parameters.contains(part), "{part}: {parameters}");
     }
     let about: Value = serde_json::from_str(&texts["darkroom"]).unwrap();
     let task = &about["task"]["image"];
-    assert_eq!((&task["seed"], &task["steps"], &task["device"]), (&7.into(), &4.into(), &"cpu".into()));
+    assert_eq!(
+        (&task["seed"], &task["steps"], &task["device"]),
+        (&7.into(), &4.into(), &"cpu".into())
+    );
     assert_eq!(task["prompt"]["text"], "red apple");
 
     home.everything_once();
-    assert_eq!(std::fs::read(&home.pictures()[0]).unwrap(), std::fs::read(home.at("apple.png")).unwrap());
+    assert_eq!(
+        std::fs::read(&home.pictures()[0]).unwrap(),
+        std::fs::read(home.at("apple.png")).unwrap()
+    );
     let mode = |path: &str| home.at(path).metadata().unwrap().permissions().mode() & 0o777;
     assert_eq!((mode("run"), mode("run/darkroom.sock")), (0o700, 0o600));
     let private = ["data", "data/pictures", "data/staging"].map(mode);
@@ -48,21 +76,46 @@ fn every_event_is_a_line_and_phases_come_in_order() {
     let args = "generate apple --steps 3 --batch 2 -W 16 -H 16 --events".split(' ');
     let (ran, events) = Watched::start(home.command(args)).finish();
     ran.ok();
-    let mut phases: Vec<&str> = events.iter().filter_map(|e| e["kind"]["progress"]["phase"].as_str()).collect();
+    let mut phases: Vec<&str> = events
+        .iter()
+        .filter_map(|e| e["kind"]["progress"]["phase"].as_str())
+        .collect();
     phases.dedup();
-    assert_eq!(phases, ["load", "encode", "denoise", "decode", "save", "decode", "save"]);
-    let states: Vec<&str> = events.iter().filter_map(|e| e["kind"]["state"]["state"].as_str()).collect();
+    // What a newer one of its phase replaced may be missing, so the first picture's decoding may be.
+    let all = ["load", "encode", "denoise", "decode", "save"];
+    assert!(
+        phases.starts_with(&all[..3]) && all.iter().all(|phase| phases.contains(phase)),
+        "{phases:?}"
+    );
+    let states: Vec<&str> = events
+        .iter()
+        .filter_map(|e| e["kind"]["state"]["state"].as_str())
+        .collect();
     assert_eq!(states, ["queued", "running", "done"]);
     let numbers: Vec<u64> = events.iter().map(|e| e["seq"].as_u64().unwrap()).collect();
     assert!(numbers.is_sorted_by(|a, b| a < b), "{numbers:?}");
-    let steps = events.iter().map(|e| &e["kind"]["progress"]).filter(|p| p["phase"] == "denoise");
+    let steps = events
+        .iter()
+        .map(|e| &e["kind"]["progress"])
+        .filter(|p| p["phase"] == "denoise");
     let steps: Vec<&Value> = steps.collect();
     assert_eq!(steps.last().unwrap()["step"], 3);
-    assert!(steps.iter().all(|p| p["steps"] == 3 && p["images"] == 2 && p["sigma"].is_f64()));
+    assert!(
+        steps
+            .iter()
+            .all(|p| p["steps"] == 3 && p["images"] == 2 && p["sigma"].is_f64())
+    );
     assert!(steps[1]["step_s"].is_f64() && steps[1]["eta_s"].is_f64());
-    let pictures: Vec<&Value> = events.iter().map(|e| &e["kind"]["picture"]).filter(|p| p.is_object()).collect();
+    let pictures: Vec<&Value> = events
+        .iter()
+        .map(|e| &e["kind"]["picture"])
+        .filter(|p| p.is_object())
+        .collect();
     assert_eq!(pictures.len(), 2);
-    assert_eq!(pictures[1]["seed"].as_u64().unwrap(), pictures[0]["seed"].as_u64().unwrap() + 1);
+    assert_eq!(
+        pictures[1]["seed"].as_u64().unwrap(),
+        pictures[0]["seed"].as_u64().unwrap() + 1
+    );
 }
 
 #[test]
@@ -77,7 +130,10 @@ fn the_same_task_gives_the_same_bytes_in_any_home() {
     assert_eq!(bytes(cold.at("a.png")), bytes(cold.at("b.png")), "twice in one worker");
     assert_eq!(bytes(cold.at("a.png")), bytes(other.at("c.png")), "in another worker");
     cold.run("generate fox --seed 4 --steps 2 -W 32 -H 24 -o d.png").ok();
-    assert!(difference(&cold.at("a.png"), &cold.at("d.png")) > 8, "another seed is another picture");
+    assert!(
+        difference(&cold.at("a.png"), &cold.at("d.png")) > 8,
+        "another seed is another picture"
+    );
 }
 
 #[test]
@@ -98,7 +154,20 @@ fn a_picture_of_a_batch_is_the_one_made_alone() {
 fn what_a_picture_says_makes_it_again() {
     let home = Home::new();
     let prompt = "red apple, 8: (odd)\nsecond line";
-    let args = ["generate", prompt, "-n", "blur", "--seed", "9", "--steps", "2", "-W", "24", "--sampler", "euler_a"];
+    let args = [
+        "generate",
+        prompt,
+        "-n",
+        "blur",
+        "--seed",
+        "9",
+        "--steps",
+        "2",
+        "-W",
+        "24",
+        "--sampler",
+        "euler_a",
+    ];
     home.run_args(args.iter().chain(&["-o", "a.png"])).ok();
     let about: Value = serde_json::from_str(&texts(&home, "a.png")["darkroom"]).unwrap();
     let task = &about["task"]["image"];
@@ -116,7 +185,8 @@ fn what_a_picture_says_makes_it_again() {
     ];
     let mut again = vec!["generate".to_owned(), text(&task["prompt"]["text"])];
     again.extend(flags.iter().flat_map(|(flag, value)| [(*flag).to_owned(), text(value)]));
-    home.run_args(again.iter().map(String::as_str).chain(["-o", "b.png"])).ok();
+    home.run_args(again.iter().map(String::as_str).chain(["-o", "b.png"]))
+        .ok();
     assert_eq!(difference(&home.at("a.png"), &home.at("b.png")), 0);
     let shown = home.run("show a.png").ok();
     for part in ["24×64", "red apple", "blur", "Euler a", "Seed", "9"] {
@@ -144,5 +214,6 @@ fn a_long_prompt_is_cut_with_a_word_about_it() {
     let args = ["generate", &prompt, "--steps", "1", "-W", "16", "-H", "16"];
     let ran = home.run_args(args).ok();
     assert!(ran.stderr.contains("75 tokens"), "{ran:#?}");
-    home.run_args(["generate", "", "--steps", "1", "-W", "16", "-H", "16"]).ok();
+    home.run_args(["generate", "", "--steps", "1", "-W", "16", "-H", "16"])
+        .ok();
 }

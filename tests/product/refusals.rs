@@ -32,8 +32,16 @@ const FLAGS: &[(&str, i32, &[&str])] = &[
     ("--stepps 4", 2, &["--stepps", "did you mean --steps?"]),
     ("more words", 2, &["'more'", "quotes"]),
     ("-m emojj", 4, &["There is no model emojj", "did you mean emoji?"]),
-    ("-m nothing-like-it", 4, &["There is no model nothing-like-it", "folder"]),
-    ("-m /nowhere/at/all", 4, &["There is no model /nowhere/at/all", "model_index.json"]),
+    (
+        "-m nothing-like-it",
+        4,
+        &["There is no model nothing-like-it", "folder"],
+    ),
+    (
+        "-m /nowhere/at/all",
+        4,
+        &["There is no model /nowhere/at/all", "model_index.json"],
+    ),
     ("-m ./nowhere", 4, &["nowhere", "model_index.json"]),
     ("-o x.png --detach", 2, &["--detach"]),
     ("--json --events", 2, &["--json", "--events"]),
@@ -65,7 +73,10 @@ fn verbs_that_do_not_exist() {
     home.run("show none.png").refused(1, &["none.png"]);
     home.run("").ok();
     assert!(home.run("--help").ok().stdout.contains("Exit codes"));
-    assert!(!home.socket().exists() && !home.at("data").exists(), "nothing of it needs a daemon");
+    assert!(
+        !home.socket().exists() && !home.at("data").exists(),
+        "nothing of it needs a daemon"
+    );
 }
 
 #[test]
@@ -79,12 +90,14 @@ fn prompts_of_any_length() {
     command.stdin(std::fs::File::open(home.at("prompt")).unwrap());
     crate::support::Ran::of(command.output().unwrap()).refused(2, &["prompt", "65536", "shorten it"]);
     let argument = &megabyte[..100_000];
-    home.run_args(["generate", argument].iter().chain(&tiny)).refused(2, &["prompt", "65536", "shorten it"]);
+    home.run_args(["generate", argument].iter().chain(&tiny))
+        .refused(2, &["prompt", "65536", "shorten it"]);
     let longest = &megabyte[..65_536];
     home.run_args(["generate", longest].iter().chain(&tiny)).ok();
     home.run_args(["generate", ""].iter().chain(&tiny)).ok();
     home.run_args(["generate", " \t\n ", "-n", ""].iter().chain(&tiny)).ok();
-    home.run_args(["generate", "🦊 狐 \u{202e}xof\u{0301}"].iter().chain(&tiny)).ok();
+    home.run_args(["generate", "🦊 狐 \u{202e}xof\u{0301}"].iter().chain(&tiny))
+        .ok();
     home.still_works(daemon);
 }
 
@@ -93,7 +106,9 @@ fn control_characters_never_reach_the_terminal() {
     let home = Home::new();
     let nasty = "\u{1b}]0;owned\u{7}\u{1b}[2Jfox\r\u{9b}31m";
     let tiny = ["--steps", "1", "-W", "16", "-H", "16"];
-    home.run_args(["generate", nasty, "-o", "a.png"].iter().chain(&tiny)).ok().printable();
+    home.run_args(["generate", nasty, "-o", "a.png"].iter().chain(&tiny))
+        .ok()
+        .printable();
     for args in [
         vec!["queue", "--all"],
         vec!["show", "a.png"],
@@ -103,11 +118,16 @@ fn control_characters_never_reach_the_terminal() {
         home.run_args(args).ok().printable();
     }
     home.run_args(["generate", "x", "-m", nasty]).refused(4, &["\\u{1b}"]);
-    home.run_args(["generate", "x", "-m", &format!("/{nasty}")]).refused(4, &["\\u{1b}"]);
-    home.run_args(["generate", "x", "--sampler", nasty]).refused(2, &["\\u{1b}"]);
-    home.run_args(["generate", "x", "--device", nasty]).refused(2, &["\\u{1b}"]);
-    home.run_args(["generate", "x", "-o", &format!("{nasty}/x.png")]).refused(1, &["\\u{1b}"]);
-    home.run_args(["generate", "x", &format!("--{nasty}")]).refused(2, &["\\u{9b}"]);
+    home.run_args(["generate", "x", "-m", &format!("/{nasty}")])
+        .refused(4, &["\\u{1b}"]);
+    home.run_args(["generate", "x", "--sampler", nasty])
+        .refused(2, &["\\u{1b}"]);
+    home.run_args(["generate", "x", "--device", nasty])
+        .refused(2, &["\\u{1b}"]);
+    home.run_args(["generate", "x", "-o", &format!("{nasty}/x.png")])
+        .refused(1, &["\\u{1b}"]);
+    home.run_args(["generate", "x", &format!("--{nasty}")])
+        .refused(2, &["\\u{9b}"]);
     home.run_args(["cancel", nasty]).refused(2, &["\\u{1b}"]);
     home.run_args(["show", nasty]).refused(1, &["\\u{1b}"]);
     home.run_args([nasty]).refused(2, &["\\u{9b}"]);
@@ -119,7 +139,10 @@ fn settings_that_are_wrong_are_named_with_their_line() {
     home.settings("threads = 1\ndtype = \"f64\"\n");
     let ran = home.generate("x");
     ran.refused(3, &["did not start"]);
-    assert!(ran.stderr.contains("config.toml") && ran.stderr.contains("line 2"), "{ran:#?}");
+    assert!(
+        ran.stderr.contains("config.toml") && ran.stderr.contains("line 2"),
+        "{ran:#?}"
+    );
     assert_eq!(home.run("doctor").code, 1);
     home.settings("threads = 1\n");
     home.generate("x").ok();

@@ -22,7 +22,10 @@ fn a_stranger_submits_and_watches_to_the_end() {
     let mut kinds: Vec<Value> = Vec::new();
     while kinds.last().is_none_or(|kind: &Value| kind["state"]["state"] != "done") {
         let event = rpc.json();
-        assert_eq!((&event["method"], &event["params"]["job"]), (&"event".into(), &job.as_str().into()));
+        assert_eq!(
+            (&event["method"], &event["params"]["job"]),
+            (&"event".into(), &job.as_str().into())
+        );
         kinds.push(event["params"]["kind"].clone());
     }
     assert_eq!(kinds[0]["state"]["state"], "queued");
@@ -46,12 +49,28 @@ fn lines_that_are_no_requests_are_answered_and_the_connection_stays() {
         ("[1,2]", -32600, "object"),
         ("{}", -32600, "2.0"),
         (r#"{"jsonrpc":"2.0","id":1}"#, -32600, "method"),
-        (r#"{"jsonrpc":"2.0","id":1,"method":"stats"}"#, -32601, "did you mean status?"),
+        (
+            r#"{"jsonrpc":"2.0","id":1,"method":"stats"}"#,
+            -32601,
+            "did you mean status?",
+        ),
         (r#"{"jsonrpc":"2.0","id":1,"method":"\u001b[2J"}"#, -32601, "\\u{1b}"),
         (r#"{"jsonrpc":"2.0","id":1,"method":"job"}"#, -32602, "job"),
-        (r#"{"jsonrpc":"2.0","id":1,"method":"job","params":{"job":7}}"#, -32602, "string"),
-        (r#"{"jsonrpc":"2.0","id":1,"method":"submit","params":{"request_id":"x","request":{}}}"#, -32602, "submit"),
-        (r#"{"jsonrpc":"2.0","id":1,"method":"queue","params":{"states":["odd"],"limit":1}}"#, -32602, "odd"),
+        (
+            r#"{"jsonrpc":"2.0","id":1,"method":"job","params":{"job":7}}"#,
+            -32602,
+            "string",
+        ),
+        (
+            r#"{"jsonrpc":"2.0","id":1,"method":"submit","params":{"request_id":"x","request":{}}}"#,
+            -32602,
+            "submit",
+        ),
+        (
+            r#"{"jsonrpc":"2.0","id":1,"method":"queue","params":{"states":["odd"],"limit":1}}"#,
+            -32602,
+            "odd",
+        ),
     ];
     for (line, code, words) in cases {
         // The first byte of a connection must be a brace: the others come later.
@@ -60,7 +79,10 @@ fn lines_that_are_no_requests_are_answered_and_the_connection_stays() {
         let answer = rpc.json();
         assert_eq!(answer["error"]["code"], *code, "{line}: {answer}");
         let message = answer["error"]["message"].as_str().unwrap();
-        assert!(message.contains(words) && !message.contains('\u{1b}'), "{line}: {message}");
+        assert!(
+            message.contains(words) && !message.contains('\u{1b}'),
+            "{line}: {message}"
+        );
     }
     for (field, value, words) in [
         ("steps", json!(0), "1 to 1000"),
@@ -77,7 +99,10 @@ fn lines_that_are_no_requests_are_answered_and_the_connection_stays() {
         let submit = json!({ "request_id": "01990000-0000-7000-8000-000000000002", "request": request });
         let answer = rpc.call("submit", &submit);
         assert_eq!(answer["error"]["code"], -32602, "{field}: {answer}");
-        assert!(answer["error"]["message"].as_str().unwrap().contains(words), "{field}: {answer}");
+        assert!(
+            answer["error"]["message"].as_str().unwrap().contains(words),
+            "{field}: {answer}"
+        );
     }
     assert_eq!(home.jobs(), [] as [Value; 0]);
 }
@@ -86,13 +111,23 @@ fn lines_that_are_no_requests_are_answered_and_the_connection_stays() {
 fn garbage_gets_one_readable_line() {
     let home = Home::new();
     let (daemon, _) = home.warm();
-    let random: Vec<u8> = (1..5000u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8 | 0x80).collect();
-    for bytes in [&b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"[..], b"[]", b"hello\n", &random] {
+    let random: Vec<u8> = (1..5000u32)
+        .map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8 | 0x80)
+        .collect();
+    for bytes in [
+        &b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"[..],
+        b"[]",
+        b"hello\n",
+        &random,
+    ] {
         let mut rpc = home.rpc();
         let _ = rpc.send(bytes);
         let said = String::from_utf8(rpc.rest()).unwrap();
         assert_eq!(said.lines().count(), 1, "{said:?}");
-        assert!(said.contains("This is Darkroom's socket") && said.contains("JSON-RPC"), "{said:?}");
+        assert!(
+            said.contains("This is Darkroom's socket") && said.contains("JSON-RPC"),
+            "{said:?}"
+        );
     }
     home.still_works(daemon);
 }
@@ -113,7 +148,10 @@ fn frames_that_lie_are_refused() {
     let mut future = home.rpc();
     future.send(&preface(99)).unwrap();
     let answer = future.rest();
-    assert!(answer.starts_with(b"\0DKR\0\x01"), "its own preface, so that the other side can say what to do: {answer:?}");
+    assert!(
+        answer.starts_with(b"\0DKR\0\x01"),
+        "its own preface, so that the other side can say what to do: {answer:?}"
+    );
     assert!(String::from_utf8_lossy(&answer).contains("0.1.0"));
 
     let mut frames: Vec<(&str, Vec<u8>)> = vec![
@@ -122,7 +160,10 @@ fn frames_that_lie_are_refused() {
         ("a frame of nonsense", [&8u32.to_le_bytes()[..], &[0xfe; 8]].concat()),
         ("an empty frame", vec![0; 4]),
         // A string that claims 2⁶⁴ − 1 bytes.
-        ("a string that lies", [&12u32.to_le_bytes()[..], &[1, 3, 253], &[0xff; 9]].concat()),
+        (
+            "a string that lies",
+            [&12u32.to_le_bytes()[..], &[1, 3, 253], &[0xff; 9]].concat(),
+        ),
     ];
     for (name, frame) in &mut frames {
         let mut rpc = home.rpc();
@@ -130,7 +171,11 @@ fn frames_that_lie_are_refused() {
         bytes.append(frame);
         rpc.send(&bytes).unwrap();
         let answer = rpc.rest();
-        assert!(answer.len() > 100, "{name}: it says why: {:?}", String::from_utf8_lossy(&answer));
+        assert!(
+            answer.len() > 100,
+            "{name}: it says why: {:?}",
+            String::from_utf8_lossy(&answer)
+        );
     }
     let mut rpc = home.rpc();
     rpc.send(b"\0DKR\0\x01\xff\xff\xff\xff").unwrap();
@@ -153,7 +198,8 @@ fn a_client_of_another_version_says_what_to_do() {
         let mut rest = Vec::new();
         let _ = stream.read_to_end(&mut rest);
     });
-    home.run("status").refused(3, &["7.0.0", "protocol 99", "darkroom daemon restart"]);
+    home.run("status")
+        .refused(3, &["7.0.0", "protocol 99", "darkroom daemon restart"]);
     peer.join().unwrap();
     std::fs::remove_file(home.socket()).unwrap();
 }
@@ -169,7 +215,10 @@ fn a_line_that_never_ends_is_cut_off() {
     rpc.send(b"{").unwrap();
     let sent = (0..20).take_while(|_| rpc.send(&piece).is_ok()).count();
     let said = String::from_utf8(rpc.rest()).unwrap();
-    assert!(sent <= 18 && (said.is_empty() || said.contains("16777216")), "{sent}: {said}");
+    assert!(
+        sent <= 18 && (said.is_empty() || said.contains("16777216")),
+        "{sent}: {said}"
+    );
     assert!(memory(daemon) < before + (64 << 20), "memory is bounded");
     home.still_works(daemon);
 }
@@ -187,7 +236,10 @@ fn half_a_line_and_silence_are_ended() {
         assert!(said.contains("due within 2 s"), "{said:?}");
     }
     let took = begun.elapsed();
-    assert!(took > Duration::from_millis(1500) && took < Duration::from_secs(20), "{took:?}");
+    assert!(
+        took > Duration::from_millis(1500) && took < Duration::from_secs(20),
+        "{took:?}"
+    );
     home.still_works(daemon);
 }
 
@@ -195,7 +247,14 @@ fn half_a_line_and_silence_are_ended() {
 fn a_thousand_idle_connections_leave_room() {
     let limit = getrlimit(Resource::Nofile);
     let most = limit.maximum.unwrap_or(4096);
-    setrlimit(Resource::Nofile, Rlimit { current: Some(most), maximum: limit.maximum }).unwrap();
+    setrlimit(
+        Resource::Nofile,
+        Rlimit {
+            current: Some(most),
+            maximum: limit.maximum,
+        },
+    )
+    .unwrap();
     let home = Home::new();
     let (daemon, _) = home.warm();
     let mut idle: Vec<_> = (0..1000).map(|_| home.rpc()).collect();
@@ -205,8 +264,14 @@ fn a_thousand_idle_connections_leave_room() {
     let status = home.run("status --json").ok();
     assert_eq!(status.json()[0]["pid"], daemon);
     home.generate("fox").ok();
-    assert!(idle.iter_mut().all(|rpc| rpc.call("ping", &json!({}))["result"] == json!({})), "all are still there");
-    let crowd: Vec<UnixStream> = (0..1500).filter_map(|_| UnixStream::connect(home.socket()).ok()).collect();
+    assert!(
+        idle.iter_mut()
+            .all(|rpc| rpc.call("ping", &json!({}))["result"] == json!({})),
+        "all are still there"
+    );
+    let crowd: Vec<UnixStream> = (0..1500)
+        .filter_map(|_| UnixStream::connect(home.socket()).ok())
+        .collect();
     assert!(crowd.len() > 1000);
     drop((crowd, idle));
     home.still_works(daemon);
@@ -218,7 +283,8 @@ fn a_reader_that_reads_nothing_does_not_hold_up_the_others() {
     let (daemon, _) = home.warm();
     let mut deaf = home.rpc();
     deaf.call("ping", &json!({}));
-    deaf.send(b"{\"jsonrpc\":\"2.0\",\"id\":9,\"method\":\"subscribe\",\"params\":{}}\n").unwrap();
+    deaf.send(b"{\"jsonrpc\":\"2.0\",\"id\":9,\"method\":\"subscribe\",\"params\":{}}\n")
+        .unwrap();
     let call = b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"status\",\"params\":{}}\n".repeat(500);
     let stream = UnixStream::connect(home.socket()).unwrap();
     stream.set_nonblocking(true).unwrap();
@@ -232,5 +298,10 @@ fn a_reader_that_reads_nothing_does_not_hold_up_the_others() {
 /// Resident bytes of a process; 0 where there is no /proc.
 fn memory(pid: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/statm")).unwrap_or_default();
-    status.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok()).unwrap_or(0) * 4096
+    status
+        .split(' ')
+        .nth(1)
+        .and_then(|pages| pages.parse::<u64>().ok())
+        .unwrap_or(0)
+        * 4096
 }

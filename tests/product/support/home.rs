@@ -28,7 +28,9 @@ impl Home {
             "{} is missing: build it with `cargo build -p darkroom-engine`",
             worker.display()
         );
-        Self { dir: tempfile::Builder::new().prefix("dk").tempdir_in("/tmp").unwrap() }
+        Self {
+            dir: tempfile::Builder::new().prefix("dk").tempdir_in("/tmp").unwrap(),
+        }
     }
 
     /// Writes config.toml.
@@ -55,11 +57,22 @@ impl Home {
     /// `darkroom ARGS…`, not yet run.
     pub fn command<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_darkroom"));
-        command.args(args).current_dir(self.path()).env("DARKROOM_HOME", self.path());
-        for variable in ["DARKROOM_FAILPOINT", "XDG_RUNTIME_DIR", "DARKROOM_IMAGES", "DARKROOM_LOG"] {
+        command
+            .args(args)
+            .current_dir(self.path())
+            .env("DARKROOM_HOME", self.path());
+        for variable in [
+            "DARKROOM_FAILPOINT",
+            "XDG_RUNTIME_DIR",
+            "DARKROOM_IMAGES",
+            "DARKROOM_LOG",
+        ] {
             command.env_remove(variable);
         }
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         command
     }
 
@@ -87,7 +100,10 @@ impl Home {
 
     /// Starts the daemon with a failpoint armed, in it and in its workers.
     pub fn start_armed(&self, failpoint: &str) {
-        let started = self.command(["daemon", "start"]).env("DARKROOM_FAILPOINT", failpoint).output();
+        let started = self
+            .command(["daemon", "start"])
+            .env("DARKROOM_FAILPOINT", failpoint)
+            .output();
         Ran::of(started.unwrap()).ok();
     }
 
@@ -104,14 +120,19 @@ impl Home {
 
     /// The first worker's process id, once there is one.
     pub fn worker_pid(&self) -> Option<u32> {
-        self.status()?["workers"][0]["pid"].as_u64().map(|pid| pid as u32).filter(|pid| *pid > 0)
+        self.status()?["workers"][0]["pid"]
+            .as_u64()
+            .map(|pid| pid as u32)
+            .filter(|pid| *pid > 0)
     }
 
     /// Starts the daemon, waits until its worker is idle, and gives the pids of both.
     #[track_caller]
     pub fn warm(&self) -> (u32, u32) {
         self.run("daemon start").ok();
-        wait_until("an idle worker", || self.status().is_some_and(|s| s["workers"][0]["state"] == "idle"));
+        wait_until("an idle worker", || {
+            self.status().is_some_and(|s| s["workers"][0]["state"] == "idle")
+        });
         (self.daemon_pid().unwrap(), self.worker_pid().unwrap())
     }
 

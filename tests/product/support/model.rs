@@ -20,7 +20,10 @@ impl Model {
     /// A folder `name` in `folder`.
     pub fn new(folder: &Path, name: &str) -> Self {
         let to = folder.join(name);
-        link_tree(&Path::new(env!("CARGO_MANIFEST_DIR")).join("daemon/engine/assets/emoji"), &to);
+        link_tree(
+            &Path::new(env!("CARGO_MANIFEST_DIR")).join("daemon/engine/assets/emoji"),
+            &to,
+        );
         Self(to)
     }
 

@@ -16,11 +16,18 @@ pub fn is_alive(pid: u32) -> bool {
     match std::fs::read_to_string(format!("/proc/{pid}/stat")) {
         Ok(stat) => !stat.rsplit(')').next().unwrap_or("").trim_start().starts_with('Z'),
         Err(_) if cfg!(target_os = "linux") => false,
-        Err(_) => Command::new("kill").args(["-0", &pid.to_string()]).status().unwrap().success(),
+        Err(_) => Command::new("kill")
+            .args(["-0", &pid.to_string()])
+            .status()
+            .unwrap()
+            .success(),
     }
 }
 
 /// Sends a signal by name.
 pub fn kill(pid: u32, signal: &str) {
-    Command::new("kill").args([format!("-{signal}"), pid.to_string()]).status().unwrap();
+    Command::new("kill")
+        .args([format!("-{signal}"), pid.to_string()])
+        .status()
+        .unwrap();
 }

@@ -58,6 +58,9 @@ impl Ran {
     /// Its lines of standard output as JSON.
     #[track_caller]
     pub fn json(&self) -> Vec<serde_json::Value> {
-        self.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        self.stdout
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
     }
 }

@@ -16,7 +16,10 @@ impl Rpc {
     pub fn connect(socket: &Path) -> Self {
         let stream = UnixStream::connect(socket).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
-        Self { stream: BufReader::new(stream), calls: 0 }
+        Self {
+            stream: BufReader::new(stream),
+            calls: 0,
+        }
     }
 
     /// Sends bytes. The peer may have hung up.

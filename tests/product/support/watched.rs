@@ -35,7 +35,12 @@ impl Watched {
             let _ = stderr.read_to_end(&mut bytes);
             String::from_utf8_lossy(&bytes).into_owned()
         });
-        Self { child, events, errors, seen: vec![] }
+        Self {
+            child,
+            events,
+            errors,
+            seen: vec![],
+        }
     }
 
     /// The next event's kind; `None` after the last.
