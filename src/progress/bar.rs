@@ -4,7 +4,11 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::words;
 
 /// A bar on the terminal.
-pub(super) struct Bar(ProgressBar);
+pub(super) struct Bar {
+    bar: ProgressBar,
+    /// Whether it has something to show: until then nothing is drawn.
+    begun: bool,
+}
 
 impl Bar {
     pub(super) fn new() -> Self {
@@ -13,27 +17,29 @@ impl Bar {
         if let Ok(style) = style {
             bar.set_style(style.progress_chars("━━─"));
         }
-        Self(bar)
+        Self { bar, begun: false }
     }
 
     pub(super) fn update(&mut self, progress: &Progress) {
-        self.0.set_length(progress.steps.max(1).into());
-        self.0.set_prefix(progress.phase.name());
-        self.0.set_message(words::details(progress));
-        self.0.set_position(progress.step.into());
+        self.begun = true;
+        self.bar.set_length(progress.steps.max(1).into());
+        self.bar.set_prefix(progress.phase.name());
+        self.bar.set_message(words::details(progress));
+        self.bar.set_position(progress.step.into());
     }
 
     pub(super) fn wait(&mut self, text: &str) {
-        self.0.set_prefix("wait");
-        self.0.set_message(text.to_owned());
-        self.0.set_position(0);
+        self.begun = true;
+        self.bar.set_prefix("wait");
+        self.bar.set_message(text.to_owned());
+        self.bar.set_position(0);
     }
 
     pub(super) fn aside<T>(&mut self, print: impl FnOnce() -> T) -> T {
-        self.0.suspend(print)
+        if self.begun { self.bar.suspend(print) } else { print() }
     }
 
     pub(super) fn clear(&mut self) {
-        self.0.finish_and_clear();
+        self.bar.finish_and_clear();
     }
 }

@@ -14,7 +14,7 @@ pub struct Accepted {
     pub job: JobId,
     /// Whether this call made it; `false` when the same request was accepted before.
     pub fresh: bool,
-    /// Jobs before it in the queue; 0 when it no longer waits.
+    /// Jobs that come before it, those that run now included; 0 when it no longer waits.
     pub position: u32,
 }
 
@@ -91,12 +91,12 @@ fn known(connection: &Connection, request_id: &str) -> Result<Option<Accepted>, 
     }))
 }
 
-/// Jobs that run before `job`.
+/// Jobs that run now or will run before `job`.
 fn position(connection: &Connection, job: JobId) -> rusqlite::Result<u32> {
     connection
         .prepare_cached(
-            "SELECT count(*) FROM jobs me JOIN jobs other
-             ON other.state = 'queued' AND (other.priority > me.priority OR (other.priority = me.priority AND other.seq < me.seq))
+            "SELECT count(*) FROM jobs me JOIN jobs other ON other.state = 'running' OR (other.state = 'queued'
+             AND (other.priority > me.priority OR (other.priority = me.priority AND other.seq < me.seq)))
              WHERE me.id = ? AND me.state = 'queued'",
         )?
         .query_row([id::text(job)], |row| row.get(0))

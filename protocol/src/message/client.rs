@@ -192,7 +192,7 @@ pub enum Reply {
 pub struct Submitted {
     /// Its id.
     pub job: JobId,
-    /// Jobs before it in the queue.
+    /// Jobs before it, those that run now included.
     pub position: u32,
     /// The model that was chosen.
     pub model: String,

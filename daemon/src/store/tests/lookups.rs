@@ -14,6 +14,11 @@ async fn waiting_jobs_run_by_priority_then_age() {
     f.sql("UPDATE jobs SET priority = 5 WHERE seq = 3").await;
     let late = f.store.accept(Uuid::now_v7(), &request(), &task()).await.unwrap();
     assert_eq!(late.position, 3);
+    f.store.start(urgent).await.unwrap();
+    let last = f.store.accept(Uuid::now_v7(), &request(), &task()).await.unwrap();
+    assert_eq!(last.position, 4, "the running one counts");
+    f.store.cancel(last.job).await.unwrap();
+    f.store.requeue(urgent).await.unwrap();
     for expected in [urgent, first, second, late.job] {
         let next = f.store.next_queued().await.unwrap().unwrap();
         assert_eq!(next.id, expected);
