@@ -246,7 +246,13 @@ mod tests {
     #[test]
     fn every_phase_is_told() {
         let (mailbox, job) = (Mailbox::default(), JobId::new());
-        let phases = [Phase::Load, Phase::Encode, Phase::Denoise, Phase::Denoise, Phase::Decode];
+        let phases = [
+            Phase::Load,
+            Phase::Encode,
+            Phase::Denoise,
+            Phase::Denoise,
+            Phase::Decode,
+        ];
         for (seq, phase) in (1..).zip(phases) {
             mailbox.event(&progress_in(phase, job, seq), 0);
         }
