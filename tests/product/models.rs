@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{Home, Model, header};
+use crate::support::{Home, Model, header, peak_memory};
 
 const UNET: &str = "unet/diffusion_pytorch_model.safetensors";
 const TEXT: &str = "text_encoder/model.safetensors";
@@ -288,6 +288,11 @@ fn models_that_are_spoiled() {
     }
     assert!(home.pictures().is_empty() && home.staged().is_empty());
     home.still_works(daemon);
+    assert!(
+        peak_memory(daemon) < 128 << 20,
+        "the daemon took {} bytes",
+        peak_memory(daemon)
+    );
 }
 
 #[test]

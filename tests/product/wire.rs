@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::{Value, json};
 
-use crate::support::{Home, Watched};
+use crate::support::{Home, Watched, peak_memory};
 
 #[test]
 fn a_stranger_submits_and_watches_to_the_end() {
@@ -208,7 +208,7 @@ fn a_client_of_another_version_says_what_to_do() {
 fn a_line_that_never_ends_is_cut_off() {
     let home = Home::new();
     let (daemon, _) = home.warm();
-    let before = memory(daemon);
+    let before = peak_memory(daemon);
     let mut rpc = home.rpc();
     rpc.call("ping", &json!({}));
     let piece = vec![b' '; 1 << 20];
@@ -219,7 +219,7 @@ fn a_line_that_never_ends_is_cut_off() {
         sent <= 18 && (said.is_empty() || said.contains("16777216")),
         "{sent}: {said}"
     );
-    assert!(memory(daemon) < before + (64 << 20), "memory is bounded");
+    assert!(peak_memory(daemon) < before + (64 << 20), "memory is bounded");
     home.still_works(daemon);
 }
 
@@ -293,15 +293,4 @@ fn a_reader_that_reads_nothing_does_not_hold_up_the_others() {
     let args = "generate fox --steps 100 -W 16 -H 16 --events".split(' ');
     Watched::start(home.command(args)).finish().0.ok();
     home.still_works(daemon);
-}
-
-/// Resident bytes of a process; 0 where there is no /proc.
-fn memory(pid: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/statm")).unwrap_or_default();
-    status
-        .split(' ')
-        .nth(1)
-        .and_then(|pages| pages.parse::<u64>().ok())
-        .unwrap_or(0)
-        * 4096
 }

@@ -9,7 +9,7 @@ mod watched;
 
 pub use home::Home;
 pub use model::{Model, header};
-pub use process::{is_alive, kill, wait_until};
+pub use process::{is_alive, kill, peak_memory, wait_until};
 pub use ran::Ran;
 pub use rpc::Rpc;
 pub use watched::Watched;

@@ -31,3 +31,11 @@ pub fn kill(pid: u32, signal: &str) {
         .status()
         .unwrap();
 }
+
+/// The most bytes that a process had resident so far; 0 where there is no /proc.
+pub fn peak_memory(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kilobytes = peak.and_then(|peak| peak.split_whitespace().next()?.parse::<u64>().ok());
+    kilobytes.unwrap_or(0) << 10
+}
