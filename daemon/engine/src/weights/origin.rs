@@ -84,7 +84,11 @@ fn stored(files: &TensorFiles, key: &str, shape: &[i64]) -> Result<Tensor, Missi
 /// Whether two shapes hold the same numbers in the same order: equal, or a 1×1 convolution's and a linear layer's. The original
 /// code and diffusers differ in which of these they take.
 fn same(found: &[i64], wanted: &[i64]) -> bool {
-    let (short, long) = if found.len() < wanted.len() { (found, wanted) } else { (wanted, found) };
+    let (short, long) = if found.len() < wanted.len() {
+        (found, wanted)
+    } else {
+        (wanted, found)
+    };
     long == short || (short.len() == 2 && long.starts_with(short) && long[2..] == [1, 1])
 }
 
@@ -102,7 +106,11 @@ mod tests {
     #[case(&[4, 1, 1, 1], &[4], false)]
     #[case(&[3, 4, 1, 1], &[4, 3], false)]
     #[case(&[1, 1], &[], false)]
-    fn a_linear_layer_is_a_convolution_of_one_pixel(#[case] found: &[i64], #[case] wanted: &[i64], #[case] equal: bool) {
+    fn a_linear_layer_is_a_convolution_of_one_pixel(
+        #[case] found: &[i64],
+        #[case] wanted: &[i64],
+        #[case] equal: bool,
+    ) {
         assert_eq!(same(found, wanted), equal);
     }
 }
