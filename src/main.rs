@@ -10,6 +10,7 @@ mod say;
 mod start;
 mod verbs;
 mod watch;
+mod worker;
 
 use std::process::ExitCode;
 

@@ -4,6 +4,7 @@
 //! ([`codec::frame`]), JSON-RPC 2.0 lines for everybody else ([`codec::rpc`]). Nothing here does I/O but [`client`].
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod bench;
 pub mod client;
 pub mod codec;
 pub mod conditioning;

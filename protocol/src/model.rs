@@ -7,7 +7,7 @@ use crate::{ModelSource, Sampler, Schedule};
 /// What is known of a model without reading its weights.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ModelCard {
-    /// What people call it: the folder's name, or `emoji`.
+    /// What people call it: the name of its folder or file, or `emoji`.
     pub name: String,
     /// The family, for instance `Stable Diffusion 1.x`.
     pub family: String,

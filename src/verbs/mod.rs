@@ -1,5 +1,6 @@
 //! One file a verb: its flags and what it does.
 
+mod bench;
 mod cancel;
 mod daemon;
 mod docs;
@@ -35,7 +36,7 @@ macro_rules! verbs {
     };
 }
 
-verbs!(generate, show, queue, wait, cancel, status, doctor, daemon, docs);
+verbs!(generate, show, queue, wait, cancel, status, bench, doctor, daemon, docs);
 
 /// `--json`, with what it prints.
 fn json_flag(help: &'static str) -> Arg {

@@ -25,7 +25,7 @@ pub(super) fn read(name: &str, path: &Path) -> Result<(Stamp, ModelCard), Remote
     Ok((stamp, card.to_model_card(source)))
 }
 
-fn refused(error: Error) -> RemoteError {
+pub(super) fn refused(error: Error) -> RemoteError {
     match error {
         Error::NoFolder { .. } | Error::NotAModel { .. } => not_found(error.to_string()),
         other => RemoteError::new(FailureKind::BadModel, other.to_string()),

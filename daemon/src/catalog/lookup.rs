@@ -8,7 +8,7 @@ use super::{EMOJI, not_found};
 
 /// The most entries of a folder that are looked at.
 const LOOKED_AT: usize = 10_000;
-/// Endings of models in one file.
+/// Endings of models in one file, the one that is read first.
 const SINGLE: [&str; 3] = ["safetensors", "ckpt", "gguf"];
 
 /// What a model's name turned out to be.
@@ -18,9 +18,23 @@ pub(super) enum Meant {
     Emoji,
     /// A folder, with the name to call it by.
     Folder { name: String, path: PathBuf },
+    /// A single file, with the name to call it by.
+    File { name: String, path: PathBuf },
 }
 
-/// What `given` means: `emoji`, an absolute folder, or a name in one of `folders`.
+impl Meant {
+    /// The model at `path`, which is there.
+    fn at(path: PathBuf) -> Self {
+        let name = name_of(&path);
+        if path.is_dir() {
+            Self::Folder { name, path }
+        } else {
+            Self::File { name, path }
+        }
+    }
+}
+
+/// What `given` means: `emoji`, an absolute folder or file, or a name in one of `folders`.
 pub(super) fn meant(given: &str, folders: &[PathBuf]) -> Result<Meant, RemoteError> {
     if fold(given) == EMOJI {
         return Ok(Meant::Emoji);
@@ -41,38 +55,27 @@ pub(super) fn meant(given: &str, folders: &[PathBuf]) -> Result<Meant, RemoteErr
 fn absolute(path: &Path) -> Result<Meant, RemoteError> {
     // Without the slash at the end and the dots within, so that one folder has one card.
     let path: PathBuf = path.components().collect();
-    if path.is_file() {
-        return Err(single_file(&path));
-    }
-    if !path.is_dir() {
+    if !path.exists() {
         return Err(missing_folder(&path));
     }
-    Ok(Meant::Folder {
-        name: name_of(&path),
-        path,
-    })
+    Ok(Meant::at(path))
 }
 
 fn named(given: &str, folders: &[PathBuf]) -> Result<Meant, RemoteError> {
-    for folder in folders {
-        let path = folder.join(given);
-        if path.is_dir() {
-            return Ok(Meant::Folder {
-                name: name_of(&path),
-                path,
-            });
-        }
+    let exact = folders
+        .iter()
+        .map(|folder| folder.join(given))
+        .find(|path| path.is_dir());
+    if let Some(path) = exact {
+        return Ok(Meant::at(path));
+    }
+    if let Some(file) = folders.iter().find_map(|folder| file_called(folder, given)) {
+        return Ok(Meant::at(file));
     }
     let names: Vec<(String, PathBuf)> = folders.iter().flat_map(|folder| models_in(folder)).collect();
     // Spelled another way: case, spaces, `_` and `-` do not matter.
-    if let Some((name, path)) = names.iter().find(|(name, _)| fold(name) == fold(given)) {
-        return Ok(Meant::Folder {
-            name: name.clone(),
-            path: path.clone(),
-        });
-    }
-    if let Some(file) = folders.iter().find_map(|folder| file_called(folder, given)) {
-        return Err(single_file(&file));
+    if let Some((_, path)) = names.iter().find(|(name, _)| fold(name) == fold(given)) {
+        return Ok(Meant::at(path.clone()));
     }
     Err(missing_name(
         given,
@@ -81,15 +84,20 @@ fn named(given: &str, folders: &[PathBuf]) -> Result<Meant, RemoteError> {
     ))
 }
 
-/// The models directly inside `folder`: subfolders with a model_index.json, in order.
+/// The models directly inside `folder`: subfolders with a model_index.json, and .safetensors files, in order.
 fn models_in(folder: &Path) -> Vec<(String, PathBuf)> {
     let entries = fs::read_dir(folder).into_iter().flatten().take(LOOKED_AT).flatten();
-    let mut models: Vec<_> = entries
-        .filter(|entry| entry.path().join("model_index.json").is_file())
-        .filter_map(|entry| Some((entry.file_name().into_string().ok()?, entry.path())))
+    let paths = entries.map(|entry| entry.path()).filter(|path| path.to_str().is_some());
+    let mut models: Vec<_> = paths
+        .filter(|path| is_single(path) || path.join("model_index.json").is_file())
+        .map(|path| (name_of(&path), path))
         .collect();
     models.sort();
     models
+}
+
+fn is_single(path: &Path) -> bool {
+    path.extension().is_some_and(|end| end == SINGLE[0]) && path.is_file()
 }
 
 /// The model in one file that `given` names in `folder`, with or without its ending.
@@ -100,9 +108,12 @@ fn file_called(folder: &Path, given: &str) -> Option<PathBuf> {
         .find(|path| path.is_file())
 }
 
-/// What to call the model at `path`: its folder's name. In a Hugging Face cache, where that is a commit
+/// What to call the model at `path`: its folder's name, or its file's without the ending. In a Hugging Face cache, where that is a commit
 /// (`models--owner--name/snapshots/<commit>`), the repository's name.
 fn name_of(path: &Path) -> String {
+    if path.is_file() {
+        return path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    }
     let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
     let parent = path.parent().filter(|parent| parent.ends_with("snapshots"));
     let repository = parent.and_then(Path::parent).and_then(name);
@@ -110,14 +121,6 @@ fn name_of(path: &Path) -> String {
     cached
         .or_else(|| name(path))
         .unwrap_or_else(|| path.to_string_lossy().into_owned())
-}
-
-fn single_file(path: &Path) -> RemoteError {
-    not_found(format!(
-        "{} is a single file, and models in one file are not read yet: give a diffusers folder, the one that holds \
-         model_index.json.",
-        escape_line(&path.to_string_lossy())
-    ))
 }
 
 fn missing_folder(path: &Path) -> RemoteError {

@@ -1,15 +1,16 @@
 //! Which model a request means, and what is known of it: configurations and headers only, never weights.
 //!
-//! A model is an absolute folder, a name in one of the folders of the settings, or `emoji`, which every worker carries. What
+//! A model is an absolute folder or single file, the name of one in the folders of the settings, or `emoji`, which every worker carries. What
 //! was read is kept for as long as size and time of every file it came from stay the same.
 
 mod builtin;
+mod file;
 mod folder;
 mod lookup;
 mod seen;
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use darkroom_protocol::message::RemoteError;
@@ -31,7 +32,7 @@ const KEPT: usize = 256;
 pub struct Catalog {
     /// The model to use when none is named.
     model: Option<String>,
-    /// Folders whose subfolders are models.
+    /// Folders whose subfolders and .safetensors files are models.
     folders: Vec<PathBuf>,
     cards: Mutex<HashMap<PathBuf, (Stamp, ModelCard)>>,
 }
@@ -61,17 +62,23 @@ impl Catalog {
         };
         match lookup::meant(name, &self.folders)? {
             Meant::Emoji => builtin::card(),
-            Meant::Folder { name, path } => self.folder(&name, path),
+            Meant::Folder { name, path } => self.seen(path, |path| folder::read(&name, path)),
+            Meant::File { name, path } => self.seen(path, |path| file::read(&name, path)),
         }
     }
 
-    fn folder(&self, name: &str, path: PathBuf) -> Result<ModelCard, RemoteError> {
+    /// The card of the model at `path`: the one kept while its files stay the same, else as `read` finds it.
+    fn seen(
+        &self,
+        path: PathBuf,
+        read: impl FnOnce(&Path) -> Result<(Stamp, ModelCard), RemoteError>,
+    ) -> Result<ModelCard, RemoteError> {
         if let Some((stamp, card)) = self.kept().get(&path)
             && stamp.is_current()
         {
             return Ok(card.clone());
         }
-        let (stamp, card) = folder::read(name, &path)?;
+        let (stamp, card) = read(&path)?;
         let mut kept = self.kept();
         if kept.len() >= KEPT {
             kept.clear();

@@ -12,7 +12,7 @@ pub(super) struct Stamp(Vec<(PathBuf, Option<(u64, SystemTime)>)>);
 
 impl Stamp {
     /// The stamp of these files as they are now.
-    fn of(paths: impl IntoIterator<Item = PathBuf>) -> Self {
+    pub(super) fn of(paths: impl IntoIterator<Item = PathBuf>) -> Self {
         let state = |path: &Path| {
             let meta = path.metadata().ok()?;
             Some((meta.len(), meta.modified().ok()?))

@@ -163,19 +163,84 @@ fn without_folders_the_remedy_is_the_settings() {
     );
 }
 
-#[test]
-fn a_single_file_is_refused_by_path_and_by_name() {
-    let dir = tempfile::tempdir().unwrap();
-    let file = dir.path().join("dream.safetensors");
-    fs::write(&file, "x").unwrap();
-    let catalog = catalog(None, &[dir.path()]);
-    for model in [file.to_str().unwrap(), "dream", "dream.safetensors"] {
-        let (kind, message) = refusal(&catalog, model);
-        assert_eq!(kind, FailureKind::ModelNotFound);
-        assert!(
-            message.contains("dream.safetensors is a single file, and models in one file are not read yet"),
-            "{message}"
+/// A Stable Diffusion 1.x in one file, as far as its card needs it: a few bf16 tensors that take no room on the disk.
+fn checkpoint(path: &Path) {
+    let tensors: [(&str, &[u64]); 4] = [
+        ("cond_stage_model.transformer.text_model.final_layer_norm.bias", &[768]),
+        ("first_stage_model.quant_conv.bias", &[8]),
+        ("model.diffusion_model.input_blocks.0.0.weight", &[320, 4, 3, 3]),
+        (
+            "model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight",
+            &[320, 768],
+        ),
+    ];
+    let mut at = 0;
+    let mut entries = serde_json::Map::new();
+    for (name, shape) in tensors {
+        let end = at + 2 * shape.iter().product::<u64>();
+        entries.insert(
+            name.to_owned(),
+            serde_json::json!({"dtype": "BF16", "shape": shape, "data_offsets": [at, end]}),
         );
+        at = end;
+    }
+    let json = serde_json::to_vec(&entries).unwrap();
+    let mut bytes = (json.len() as u64).to_le_bytes().to_vec();
+    bytes.extend(&json);
+    fs::write(path, &bytes).unwrap();
+    let file = fs::File::options().write(true).open(path).unwrap();
+    file.set_len(bytes.len() as u64 + at).unwrap();
+}
+
+#[test]
+fn a_single_file_is_found_by_path_and_by_name() {
+    let dir = models();
+    let path = dir.path().join("Dream-v1.5.safetensors");
+    checkpoint(&path);
+    let catalog = catalog(None, &[dir.path()]);
+    let card = catalog.card(path.to_str()).unwrap();
+    assert_eq!(card.source, ModelSource::File(path.to_str().unwrap().to_owned()));
+    assert_eq!(
+        (card.name.as_str(), card.width, card.vae_factor),
+        ("Dream-v1.5", 512, 8)
+    );
+    assert_eq!(card.bytes, 2 * (768 + 8 + 320 * 36 + 320 * 768));
+    for model in ["Dream-v1.5", "Dream-v1.5.safetensors", "dream v1.5"] {
+        assert_eq!(catalog.card(Some(model)).unwrap(), card, "{model}");
+    }
+    let near = refusal(&catalog, "Dream-v1.4");
+    assert_eq!(near.1, "There is no model Dream-v1.4: did you mean Dream-v1.5?");
+
+    let cut = fs::File::options().write(true).open(&path).unwrap();
+    cut.set_len(path.metadata().unwrap().len() - 1).unwrap();
+    let (kind, message) = refusal(&catalog, "Dream-v1.5");
+    assert_eq!(kind, FailureKind::BadModel);
+    assert!(message.contains("Dream-v1.5.safetensors"), "{message}");
+}
+
+#[rstest]
+#[case(
+    "lora.safetensors",
+    "{\"a.lora_down.weight\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]}}",
+    "lora.safetensors seems to be a LoRA"
+)]
+#[case("dream.gguf", "GGUF", "dream.gguf is a GGUF file, which Darkroom does not read yet")]
+#[case("dream.ckpt", "PK\x03\x04", "dream.ckpt holds Python objects")]
+fn other_files_are_named(#[case] name: &str, #[case] content: &str, #[case] words: &str) {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join(name);
+    let mut bytes = content.as_bytes().to_vec();
+    if content.starts_with('{') {
+        bytes = (content.len() as u64).to_le_bytes().into_iter().chain(bytes).collect();
+    } else {
+        bytes.extend([0xff; 8]);
+    }
+    fs::write(&file, bytes).unwrap();
+    let catalog = catalog(None, &[dir.path()]);
+    for model in [file.to_str().unwrap(), name, name.split('.').next().unwrap()] {
+        let (kind, message) = refusal(&catalog, model);
+        assert_eq!(kind, FailureKind::BadModel);
+        assert!(message.contains(words), "{message}");
     }
 }
 

@@ -1,8 +1,8 @@
 //! The person's settings: `config.toml`. A missing file is no settings; a wrong one is refused with the line.
 //!
 //! ```toml
-//! model = "sd15"            # used when none is named: a name from the folders below, or a folder
-//! models = ["~/models"]     # folders whose subfolders are models, known by their names
+//! model = "sd15"            # used when none is named: a name from the folders below, or a path
+//! models = ["~/models"]     # folders whose subfolders and .safetensors files are models, known by their names
 //! device = "cuda:0"
 //! dtype = "bf16"
 //! threads = 8
@@ -22,9 +22,9 @@ const MAX_BYTES: u64 = 1 << 20;
 /// What requests fall back on before the model's own defaults.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
-    /// The model to use when none is named: an absolute folder, or a name.
+    /// The model to use when none is named: an absolute path, or a name.
     pub model: Option<String>,
-    /// Folders whose subfolders are models; absolute.
+    /// Folders whose subfolders and .safetensors files are models; absolute.
     pub models: Vec<PathBuf>,
     /// The device to compute on.
     pub device: Option<String>,

@@ -74,7 +74,7 @@ fn taken(name: &str, value: Value) -> Result<Value, String> {
     }
 }
 
-/// A model's folder with `~` expanded, or its name.
+/// A model's folder or file with `~` expanded, or its name.
 fn expanded(model: &str, home: Option<&Path>) -> Result<String, String> {
     if !model.contains('/') && model != "~" {
         return Ok(model.to_owned());

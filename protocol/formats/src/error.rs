@@ -108,6 +108,14 @@ pub enum Error {
         /// Their labels.
         known: String,
     },
+    /// A model in one file that cannot be used.
+    #[error("{file} {what}", file = Shown(file))]
+    SingleFile {
+        /// The file.
+        file: String,
+        /// What it is instead, and what to do.
+        what: String,
+    },
     /// A configuration whose numbers no model has.
     #[error("{file}: {field} is {found}; models have 1 to {most}. The file is damaged or hostile: download it again.", file = Shown(file), found = Shown(found))]
     Number {

@@ -12,11 +12,13 @@ mod json;
 pub mod png;
 pub mod safetensors;
 mod shown;
+pub mod single;
 
 pub use card::Card;
 pub use error::Error;
 pub use folder::Folder;
 pub use infotext::Infotext;
+pub use single::SingleFile;
 
 /// What every fallible function of this crate returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

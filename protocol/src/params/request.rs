@@ -59,7 +59,7 @@ parameters! {
         flag: "model", short: Some('m'), aliases: &["model_name", "checkpoint"],
         kind: Kind::Text { max_bytes: MAX_NAME },
         default: "the configured model, else emoji", metadata: "Model",
-        help: "A model's folder, or its name.",
+        help: "A model's folder or .safetensors file, or its name.",
     }
     width: u32 {
         flag: "width", short: Some('W'), aliases: &[],

@@ -1,11 +1,10 @@
-use std::process::Stdio;
+use std::ffi::OsStr;
 use std::time::Duration;
 
 use darkroom_daemon::workers::Program;
 use darkroom_protocol::message::worker::Ready;
-use tokio::process::Command;
 
-use crate::say;
+use crate::{say, worker};
 
 /// Loading libtorch from a cold disk takes a while.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -16,46 +15,15 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// What is wrong with it and what to do, in one line.
 pub(super) async fn describe(program: &Program) -> Result<Ready, String> {
     let shown = say::shown(&program.path);
-    let child = Command::new(&program.path)
-        .args(&program.args)
-        .arg("--describe")
-        .envs(program.env.iter().map(|(key, value)| (key, value)))
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .map_err(|e| format!("The worker {shown} cannot be run: {e}. Install it with `cargo xtask install`."))?;
-    let output = match tokio::time::timeout(PATIENCE, child.wait_with_output()).await {
-        Ok(Ok(output)) => output,
-        Ok(Err(e)) => return Err(format!("The worker {shown} cannot be read: {e}.")),
-        Err(_) => {
-            let seconds = PATIENCE.as_secs();
-            return Err(format!(
-                "The worker {shown} says nothing within {seconds} s: try `{shown} --describe`."
-            ));
-        }
-    };
-    let said = String::from_utf8_lossy(&output.stderr);
-    let complaint = said
-        .lines()
-        .rev()
-        .find(|line| !line.trim().is_empty())
-        .unwrap_or("it says nothing");
-    if !output.status.success() {
+    let answer = worker::ask(program, &[OsStr::new("--describe")], PATIENCE).await?;
+    if !answer.status.success() {
         return Err(format!(
             "The worker {shown} does not start ({}): {}. Its libtorch is missing or another one; fetch it with `cargo xtask libtorch`.",
-            output.status,
-            complaint.trim().trim_end_matches('.')
+            answer.status,
+            answer.complaint.trim().trim_end_matches('.')
         ));
     }
-    let text = String::from_utf8_lossy(&output.stdout);
-    let line = text
-        .lines()
-        .rev()
-        .find(|line| line.starts_with('{'))
-        .unwrap_or_default();
-    serde_json::from_str(line).map_err(|e| {
+    serde_json::from_str(&answer.line).map_err(|e| {
         format!(
             "The worker {shown} is of another build ({e}): install both programs together with `cargo xtask install`."
         )

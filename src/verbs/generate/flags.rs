@@ -25,7 +25,7 @@ pub fn command() -> Command {
 }
 
 /// A row's flag: its help says range and default, and the row itself checks the value.
-fn flag(row: &'static Parameter) -> Arg {
+pub fn flag(row: &'static Parameter) -> Arg {
     let range = match row.kind {
         Kind::Text { .. } => String::new(),
         Kind::Integer { .. } | Kind::Number { .. } | Kind::Choice { .. } => format!("{}; ", row.expects()),

@@ -11,7 +11,7 @@ use darkroom_protocol::GenerateRequest;
 use darkroom_protocol::paths::Paths;
 use darkroom_tui::graphics::{self, Protocol};
 
-pub use flags::command;
+pub use flags::{command, flag};
 
 use crate::output::{self, Delivery, Report, Target};
 use crate::progress::Display;

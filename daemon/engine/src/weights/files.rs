@@ -31,7 +31,8 @@ impl TensorFiles {
             let bytes = source.bytes(name)?;
             let header = header(source, name, &bytes)?;
             let at = all.files.len();
-            for (key, entry) in header.tensors {
+            let own = |(key, entry)| Some((source.spelled(name, key)?, entry));
+            for (key, entry) in header.tensors.into_iter().filter_map(own) {
                 if let Some((first, _)) = all.places.insert(key.clone(), (at, entry)) {
                     return Err(twice(source, &names[first], name, &key));
                 }

@@ -64,7 +64,7 @@ impl Origin {
 fn stored(files: &TensorFiles, key: &str, shape: &[i64]) -> Result<Tensor, Missing> {
     let (bytes, entry) = files.find(key).ok_or(Missing::Key)?;
     let found: Vec<i64> = entry.shape.iter().map(|n| *n as i64).collect();
-    if found != shape {
+    if !same(&found, shape) {
         return Err(Missing::Shape(found));
     }
     let kind = kind(entry.dtype).ok_or_else(|| {
@@ -78,5 +78,39 @@ fn stored(files: &TensorFiles, key: &str, shape: &[i64]) -> Result<Tensor, Missi
         Some(tensor) => Ok(tensor),
         // The file puts it at an odd place: this one tensor is copied.
         None => Ok(from_bytes(&bytes.as_slice()[range], shape, kind)?),
+    }
+}
+
+/// Whether two shapes hold the same numbers in the same order: equal, or a 1×1 convolution's and a linear layer's. The original
+/// code and diffusers differ in which of these they take.
+fn same(found: &[i64], wanted: &[i64]) -> bool {
+    let (short, long) = if found.len() < wanted.len() {
+        (found, wanted)
+    } else {
+        (wanted, found)
+    };
+    long == short || (short.len() == 2 && long.starts_with(short) && long[2..] == [1, 1])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::same;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case(&[4, 3], &[4, 3], true)]
+    #[case(&[4, 3, 1, 1], &[4, 3], true)]
+    #[case(&[4, 3], &[4, 3, 1, 1], true)]
+    #[case(&[4, 3, 1], &[4, 3], false)]
+    #[case(&[4, 3, 3, 3], &[4, 3], false)]
+    #[case(&[4, 1, 1, 1], &[4], false)]
+    #[case(&[3, 4, 1, 1], &[4, 3], false)]
+    #[case(&[1, 1], &[], false)]
+    fn a_linear_layer_is_a_convolution_of_one_pixel(
+        #[case] found: &[i64],
+        #[case] wanted: &[i64],
+        #[case] equal: bool,
+    ) {
+        assert_eq!(same(found, wanted), equal);
     }
 }

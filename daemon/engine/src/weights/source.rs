@@ -1,11 +1,15 @@
 use std::path::Path;
+use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
+use darkroom_formats::card::Family;
 use darkroom_formats::folder::{Directory, Embedded, Files};
+use darkroom_formats::single::SingleFile;
 use darkroom_protocol::ModelSource;
 use darkroom_protocol::text::escape_line;
 
 use super::files::map;
+use crate::families::stable_diffusion;
 use crate::torch::Bytes;
 use crate::{Error, Result};
 
@@ -16,6 +20,8 @@ pub enum Source {
     Directory(Directory),
     /// Inside the program.
     Embedded(Embedded),
+    /// One file on disk, in the names of the code that trained it.
+    Single(Arc<SingleFile>),
 }
 
 /// Names of the models inside the program.
@@ -32,8 +38,8 @@ impl Source {
     /// The files that a task names.
     ///
     /// # Errors
-    /// [`Error::Format`] when the folder is not there, [`Error::Unsupported`] for single files and for embedded models that
-    /// this build lacks.
+    /// [`Error::Format`] when the folder is not there or the file is no checkpoint of a known family, [`Error::Unsupported`]
+    /// for embedded models that this build lacks.
     pub fn open(source: &ModelSource) -> Result<Self> {
         match source {
             ModelSource::Folder(path) => Ok(Self::Directory(Directory::open(path)?)),
@@ -47,20 +53,18 @@ impl Source {
                 };
                 found.map(|model| Self::Embedded(**model)).ok_or_else(missing)
             }
-            ModelSource::File(path) => Err(Error::Model {
-                path: path.into(),
-                what: "single files are not read: use the model's diffusers folder.".to_owned(),
-            }),
+            ModelSource::File(path) => Ok(Self::Single(Arc::new(SingleFile::open(path)?))),
         }
     }
 
-    /// The bytes of a file, without a copy.
+    /// The bytes of a file, without a copy; of a component in a single file, the whole of it.
     ///
     /// # Errors
     /// [`Error::Io`] when it is not there or cannot be mapped.
     pub fn bytes(&self, name: &str) -> Result<Bytes> {
         match self {
             Self::Directory(folder) => map(&folder.path().join(name)),
+            Self::Single(file) => map(file.path()),
             Self::Embedded(model) => match model.get(name) {
                 Some(bytes) => Ok(Bytes::fixed(bytes)),
                 None => Err(Error::Io {
@@ -73,10 +77,24 @@ impl Source {
 
     /// A number that changes when one of the files called `names` is replaced or touched.
     pub fn stamp<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> u64 {
-        let Self::Directory(folder) = self else { return 0 };
-        names.into_iter().fold(0, |stamp, name| {
-            stamp.wrapping_mul(0x0100_0000_01b3) ^ of_file(&folder.path().join(name))
-        })
+        match self {
+            Self::Embedded(_) => 0,
+            Self::Single(file) => of_file(file.path()),
+            Self::Directory(folder) => names.into_iter().fold(0, |stamp, name| {
+                stamp.wrapping_mul(0x0100_0000_01b3) ^ of_file(&folder.path().join(name))
+            }),
+        }
+    }
+
+    /// diffusers' name of the tensor that the file called `name` has as `key`; `None` when no layer of that component reads
+    /// it.
+    pub fn spelled(&self, name: &str, key: String) -> Option<String> {
+        let Self::Single(file) = self else { return Some(key) };
+        let part = file.part(name)?;
+        let own = file.inside(part, &key)?;
+        match file.detected().family {
+            Family::StableDiffusion1 => stable_diffusion::from_ldm(part.component, own),
+        }
     }
 }
 
@@ -118,6 +136,7 @@ impl Source {
         match self {
             Self::Directory(folder) => folder,
             Self::Embedded(model) => model,
+            Self::Single(file) => &**file,
         }
     }
 }

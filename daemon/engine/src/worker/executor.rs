@@ -93,30 +93,11 @@ impl Executor {
         }
     }
 
-    /// The number format that a task's `dtype` comes to; says so where that is another than was asked.
-    fn kind(&self, dtype: Dtype, observer: &mut dyn Observer) -> Kind {
-        let asked = match dtype {
-            Dtype::Auto => None,
-            Dtype::F32 => Some(Kind::Float),
-            Dtype::Bf16 => Some(Kind::BFloat16),
-            Dtype::F16 => Some(Kind::Half),
-        };
-        let (kind, reason) = torch::dtype_for(self.device, asked);
-        if asked.is_some_and(|asked| asked != kind) {
-            observer.notice(&format!("Computing in {}: {reason}.", torch::kind_name(kind)));
-        }
-        kind
-    }
-
     fn image(&mut self, job: JobId, task: &ImageTask, skip: &[u32], cancel: &Cancel) -> Result<()> {
         let _inference = torch::inference_mode();
-        torch::set_threads(if task.threads == 0 {
-            torch::physical_cores()
-        } else {
-            task.threads
-        });
+        torch::set_threads(threads_for(task));
         let mut reporter = Reporter::new(job, self.outbox.clone());
-        let kind = self.kind(task.dtype, &mut reporter);
+        let kind = kind_for(self.device, task.dtype, &mut reporter);
         let key = Key {
             source: task.source.clone(),
             name: task.model.clone(),
@@ -133,6 +114,29 @@ impl Executor {
             cancel,
         };
         pipeline::text_to_image(&work, &model, &mut reporter)
+    }
+}
+
+/// The number format that a task's `dtype` comes to on `device`; says so where that is another than was asked.
+pub fn kind_for(device: Device, dtype: Dtype, observer: &mut dyn Observer) -> Kind {
+    let asked = match dtype {
+        Dtype::Auto => None,
+        Dtype::F32 => Some(Kind::Float),
+        Dtype::Bf16 => Some(Kind::BFloat16),
+        Dtype::F16 => Some(Kind::Half),
+    };
+    let (kind, reason) = torch::dtype_for(device, asked);
+    if asked.is_some_and(|asked| asked != kind) {
+        observer.notice(&format!("Computing in {}: {reason}.", torch::kind_name(kind)));
+    }
+    kind
+}
+
+/// The threads that a task is computed with.
+pub fn threads_for(task: &ImageTask) -> u32 {
+    match task.threads {
+        0 => torch::physical_cores(),
+        threads => threads,
     }
 }
 

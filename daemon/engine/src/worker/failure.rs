@@ -7,10 +7,15 @@ pub fn outcome(result: Result<(), Error>) -> Outcome {
     match result {
         Ok(()) => Outcome::Done,
         Err(Error::Cancelled) => Outcome::Cancelled,
-        Err(error) => Outcome::Failed(Failure {
-            kind: kind(&error),
-            message: error.to_string(),
-        }),
+        Err(error) => Outcome::Failed(failure(&error)),
+    }
+}
+
+/// A failure in words that travel.
+pub fn failure(error: &Error) -> Failure {
+    Failure {
+        kind: kind(error),
+        message: error.to_string(),
     }
 }
 

@@ -3,12 +3,14 @@
 //! The main thread computes. A second thread reads orders, raises cancel flags at once and ends the process when the daemon
 //! is gone; a third writes reports, so that a slow daemon never slows a step.
 
+mod bench;
 mod describe;
 mod executor;
 mod failure;
 mod inbox;
 mod outbox;
 mod reporter;
+mod stopwatch;
 
 use std::io::Write as _;
 use std::os::fd::AsFd;
@@ -22,12 +24,13 @@ use executor::Executor;
 use outbox::Outbox;
 
 /// The program: `darkroom-worker` serves the daemon at the other end of its standard input, `--describe` prints what it is
-/// as one line of JSON.
+/// as one line of JSON, `--bench ORDER` measures a task and prints what it found as another.
 pub fn main() -> ExitCode {
     // First of all: libtorch decides once, at the first question about CUDA, whether there is a backend.
     let backends = torch::load_backends();
     let result = match std::env::args().nth(1).as_deref() {
         Some("--describe") => print_description(),
+        Some("--bench") => print_bench(&std::env::args().nth(2).unwrap_or_default()),
         Some("--version") => {
             writeln!(std::io::stdout(), "darkroom-worker {}", env!("CARGO_PKG_VERSION")).map_err(|e| e.to_string())
         }
@@ -49,6 +52,12 @@ pub fn main() -> ExitCode {
 fn print_description() -> Result<(), String> {
     let ready = torch::catch(|| describe::ready("")).map_err(|e| e.to_string())?;
     let line = serde_json::to_string(&ready).map_err(|e| e.to_string())?;
+    writeln!(std::io::stdout(), "{line}").map_err(|e| e.to_string())
+}
+
+fn print_bench(order: &str) -> Result<(), String> {
+    torch::check_version().map_err(|e| e.to_string())?;
+    let line = serde_json::to_string(&bench::bench(order)?).map_err(|e| e.to_string())?;
     writeln!(std::io::stdout(), "{line}").map_err(|e| e.to_string())
 }
 

@@ -3,6 +3,7 @@
 mod cross_attention;
 mod down_block;
 mod feed_forward;
+mod keys;
 mod mid_block;
 mod resample;
 mod resnet;
@@ -18,6 +19,7 @@ mod vae_decoder;
 mod vae_encoder;
 mod vae_mid_block;
 
+pub use keys::from_ldm;
 pub use unet::UNet2DConditionModel;
 pub use unet_config::UNetConfig;
 pub use vae::AutoencoderKl;

@@ -1,0 +1,166 @@
+//! A Stable Diffusion 1.x in one file under the original code's names, with every tensor of a published one: 2 GB of holes, and
+//! a number of its own at the start of each tensor.
+#![allow(clippy::unwrap_used)]
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use darkroom_engine::Cancel;
+use darkroom_engine::pipeline::{Observer, Saved};
+use darkroom_engine::residency::{Key, Models};
+use darkroom_engine::torch::Device;
+use darkroom_engine::weights::{Source, Weights};
+use darkroom_protocol::{ModelSource, Progress};
+use tch::Kind;
+
+/// Lines of a list in `fixtures/sd15-keys`, each split at its space.
+fn list(name: &str) -> Vec<(String, String)> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/fixtures/sd15-keys/{name}.txt.gz"));
+    let mut text = String::new();
+    flate2::read::GzDecoder::new(&std::fs::read(path).unwrap()[..])
+        .read_to_string(&mut text)
+        .unwrap();
+    text.lines()
+        .map(|line| line.split_once(' ').unwrap())
+        .map(|(a, b)| (a.to_owned(), b.to_owned()))
+        .collect()
+}
+
+struct Tensor {
+    component: &'static str,
+    /// As the file has it.
+    ldm: String,
+    /// As the model asks for it.
+    diffusers: String,
+    shape: Vec<i64>,
+    /// Its first number.
+    first: f32,
+}
+
+/// Every tensor of Stable Diffusion 1.5.
+fn tensors() -> Vec<Tensor> {
+    let mut all = Vec::new();
+    for (component, prefix) in [
+        ("unet", "model.diffusion_model."),
+        ("vae", "first_stage_model."),
+        ("text_encoder", "cond_stage_model.transformer."),
+    ] {
+        let shapes: BTreeMap<_, _> = list(component).into_iter().collect();
+        let pairs = match component {
+            "text_encoder" => shapes.keys().map(|key| (key.clone(), key.clone())).collect(),
+            _ => list(&format!("{component}-ldm")),
+        };
+        for (ldm, diffusers) in pairs {
+            let shape = shapes[&diffusers].split(',').map(|n| n.parse().unwrap()).collect();
+            // Whole numbers to 255 are exact in bf16.
+            let first = (all.len() % 255 + 1) as f32;
+            all.push(Tensor {
+                component,
+                ldm: format!("{prefix}{ldm}"),
+                diffusers,
+                shape,
+                first,
+            });
+        }
+    }
+    all
+}
+
+fn write(path: &Path, tensors: &[Tensor]) {
+    let mut at = 0;
+    let mut entries = serde_json::Map::new();
+    // Averages of the training are in many files; no layer reads them.
+    let ema = ("model_ema.decay".to_owned(), vec![1]);
+    let stored = tensors.iter().map(|tensor| {
+        let mut shape = tensor.shape.clone();
+        if tensor.ldm.contains(".attn_1.") && shape.len() == 2 {
+            shape.extend([1, 1]);
+        }
+        (tensor.ldm.clone(), shape)
+    });
+    let mut places = Vec::new();
+    for (name, shape) in stored.chain([ema]) {
+        let end = at + 2 * shape.iter().product::<i64>() as u64;
+        entries.insert(
+            name,
+            serde_json::json!({"dtype": "BF16", "shape": shape, "data_offsets": [at, end]}),
+        );
+        places.push(at);
+        at = end;
+    }
+    let mut json = serde_json::to_vec(&entries).unwrap();
+    json.resize(json.len().next_multiple_of(8), b' ');
+    let data = 8 + json.len() as u64;
+    let file = std::fs::File::create(path).unwrap();
+    file.write_all_at(&(json.len() as u64).to_le_bytes(), 0).unwrap();
+    file.write_all_at(&json, 8).unwrap();
+    file.set_len(data + at).unwrap();
+    for (tensor, place) in tensors.iter().zip(places) {
+        let bits = (tensor.first.to_bits() >> 16) as u16;
+        file.write_all_at(&bits.to_le_bytes(), data + place).unwrap();
+    }
+}
+
+struct Silent;
+
+impl Observer for Silent {
+    fn progress(&mut self, _: Progress) {}
+    fn notice(&mut self, line: &str) {
+        panic!("{line}");
+    }
+    fn saved(&mut self, _: Saved) {}
+}
+
+#[test]
+fn every_tensor_is_found_in_place() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("dream.safetensors");
+    let tensors = tensors();
+    assert_eq!(tensors.len(), 1130);
+    write(&path, &tensors);
+    let source = ModelSource::File(path.to_str().unwrap().to_owned());
+    let files = Source::open(&source).unwrap();
+    for (component, file) in [
+        ("unet", "unet/diffusion_pytorch_model.safetensors"),
+        ("vae", "vae/diffusion_pytorch_model.safetensors"),
+        ("text_encoder", "text_encoder/model.safetensors"),
+    ] {
+        let weights = Weights::open(
+            component,
+            &files,
+            &[file.to_owned()],
+            Device::Cpu,
+            Some(Kind::BFloat16),
+            Cancel::new(),
+        )
+        .unwrap();
+        for tensor in tensors.iter().filter(|t| t.component == component) {
+            let found = weights.get(&tensor.diffusers, &tensor.shape).unwrap();
+            let first = found.flatten(0, -1).to_kind(Kind::Float).double_value(&[0]) as f32;
+            assert_eq!(first, tensor.first, "{}", tensor.ldm);
+            let again = weights.get(&tensor.diffusers, &tensor.shape).unwrap();
+            assert_eq!(found.data_ptr(), again.data_ptr(), "{} was copied", tensor.ldm);
+        }
+    }
+
+    let key = Key {
+        source,
+        name: "dream".to_owned(),
+        device: Device::Cpu,
+        kind: Kind::BFloat16,
+    };
+    let mut models = Models::new(u64::MAX);
+    let model = models.load(&key, &Cancel::new(), &mut Silent).unwrap();
+    assert_eq!(model.vae_factor(), 8);
+    assert!(model.is_current());
+    let longer = path.metadata().unwrap().len() + 1;
+    std::fs::File::options()
+        .append(true)
+        .open(&path)
+        .unwrap()
+        .set_len(longer)
+        .unwrap();
+    assert!(!model.is_current());
+}

@@ -1,0 +1,167 @@
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use super::guess::seems;
+use super::parts::{Part, Published};
+use crate::card::{Detected, FAMILIES, Layout, detect_file};
+use crate::folder::Files;
+use crate::safetensors::Header;
+use crate::{Error, Result};
+
+/// A checkpoint in one safetensors file, seen as the diffusers folder that it would be.
+#[derive(Clone, Debug)]
+pub struct SingleFile {
+    path: PathBuf,
+    published: &'static Published,
+    detected: Detected,
+    /// Bytes of each part's tensors.
+    bytes: Vec<u64>,
+}
+
+impl SingleFile {
+    /// The checkpoint at `path`. Only its header is read.
+    ///
+    /// # Errors
+    /// [`Error::Header`] for a damaged file, [`Error::SingleFile`] for one that is no checkpoint of a known family, with what
+    /// it seems to be.
+    pub fn open(path: impl Into<PathBuf>) -> Result<Self> {
+        let path = path.into();
+        let header = Header::read(&path).map_err(|e| foreign(&path).unwrap_or(e))?;
+        let detected = detect_file(&header).ok_or_else(|| unknown(&path, &header))?;
+        let label = detected.family.row().label;
+        if detected.layout != Layout::Ldm {
+            let what = format!(
+                "is one component of a {label}, saved by diffusers: give the folder that holds its model_index.json."
+            );
+            return Err(refused(&path, what));
+        }
+        let published = detected.family.published();
+        let size = |part: &Part| {
+            let own = header
+                .tensors
+                .iter()
+                .filter(|(key, _)| inside(&detected, part, key).is_some());
+            own.map(|(_, entry)| entry.bytes()).fold(0, u64::saturating_add)
+        };
+        let bytes: Vec<u64> = published.parts.iter().map(size).collect();
+        let lacks: Vec<_> = published
+            .parts
+            .iter()
+            .zip(&bytes)
+            .filter(|(_, n)| **n == 0)
+            .map(|(p, _)| p.component)
+            .collect();
+        if !lacks.is_empty() {
+            let what = format!(
+                "is a part of a {label} and has no {}: use a whole checkpoint, or the model's diffusers folder.",
+                lacks.join(" and no ")
+            );
+            return Err(refused(&path, what));
+        }
+        Ok(Self {
+            path,
+            published,
+            detected,
+            bytes,
+        })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What was found in it.
+    pub fn detected(&self) -> Detected {
+        self.detected
+    }
+
+    /// The component whose weights a folder would call `name`.
+    pub fn part(&self, name: &str) -> Option<&'static Part> {
+        self.published.parts.iter().find(|part| part.weights == name)
+    }
+
+    /// The name of the tensor `key` within `part`, in the file's own spelling; `None` for tensors of other parts.
+    pub fn inside<'k>(&self, part: &Part, key: &'k str) -> Option<&'k str> {
+        inside(&self.detected, part, key)
+    }
+
+    fn config(&self, name: &str) -> Option<&'static str> {
+        let found = self.published.configs.iter().find(|(known, _)| *known == name);
+        found.map(|(_, text)| *text)
+    }
+}
+
+fn inside<'k>(detected: &Detected, part: &Part, key: &'k str) -> Option<&'k str> {
+    let denoiser = part.component == detected.family.row().denoiser;
+    key.strip_prefix(if denoiser { detected.prefix } else { part.prefix })
+}
+
+fn refused(path: &Path, what: String) -> Error {
+    Error::SingleFile {
+        file: path.to_string_lossy().into_owned(),
+        what,
+    }
+}
+
+fn unknown(path: &Path, header: &Header) -> Error {
+    let known: Vec<_> = FAMILIES.iter().map(|row| row.label).collect();
+    let known = known.join(", ");
+    let what = match seems(header) {
+        Some(label) => format!("seems to be {label}: from single files Darkroom reads checkpoints of {known}."),
+        None => format!("is no model that Darkroom recognises: from single files it reads checkpoints of {known}."),
+    };
+    refused(path, what)
+}
+
+/// A better word for a file without a safetensors header, from its first bytes.
+fn foreign(path: &Path) -> Option<Error> {
+    let mut first = [0; 4];
+    // Opening a pipe would wait for a writer.
+    path.metadata().ok().filter(std::fs::Metadata::is_file)?;
+    File::open(path).ok()?.read_exact(&mut first).ok()?;
+    let what = match &first {
+        b"GGUF" => "is a GGUF file, which Darkroom does not read yet: use its .safetensors file.",
+        [b'P', b'K', 3, 4] | [0x80, 2..=5, ..] => {
+            "holds Python objects, which can run code when they are read, so Darkroom does not: use its .safetensors file."
+        }
+        _ => return None,
+    };
+    Some(refused(path, what.to_owned()))
+}
+
+impl Files for SingleFile {
+    fn place(&self) -> String {
+        self.path.display().to_string()
+    }
+
+    fn called(&self, _name: &str) -> String {
+        self.place()
+    }
+
+    fn len(&self, name: &str) -> Result<Option<u64>> {
+        let parts = self.published.parts.iter().zip(&self.bytes);
+        let weights = parts
+            .clone()
+            .find(|(part, _)| part.weights == name)
+            .map(|(_, bytes)| *bytes);
+        Ok(weights.or_else(|| self.config(name).map(|text| text.len() as u64)))
+    }
+
+    fn read(&self, name: &str, _cap: u64) -> Result<Vec<u8>> {
+        let missing = || Error::io(&self.path, std::io::ErrorKind::NotFound.into());
+        self.config(name)
+            .map(|text| text.as_bytes().to_vec())
+            .ok_or_else(missing)
+    }
+
+    fn list(&self, folder: &str) -> Result<Vec<String>> {
+        let weights = self.published.parts.iter().map(|part| part.weights);
+        let all = self.published.configs.iter().map(|(name, _)| *name).chain(weights);
+        let inside = |name: &str| name.strip_prefix(folder)?.strip_prefix('/').map(str::to_owned);
+        let mut names: Vec<_> = all.filter_map(inside).collect();
+        names.sort();
+        Ok(names)
+    }
+}
