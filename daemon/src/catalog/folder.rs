@@ -27,7 +27,7 @@ pub(super) fn read(name: &str, path: &Path) -> Result<(Stamp, ModelCard), Remote
 
 pub(super) fn refused(error: Error) -> RemoteError {
     match error {
-        Error::NoFolder { .. } | Error::NotAModel { .. } => not_found(error.to_string()),
+        Error::NoFolder { .. } | Error::NotAModel { .. } | Error::SingleFile { .. } => not_found(error.to_string()),
         other => RemoteError::new(FailureKind::BadModel, other.to_string()),
     }
 }

@@ -239,7 +239,7 @@ fn other_files_are_named(#[case] name: &str, #[case] content: &str, #[case] word
     let catalog = catalog(None, &[dir.path()]);
     for model in [file.to_str().unwrap(), name, name.split('.').next().unwrap()] {
         let (kind, message) = refusal(&catalog, model);
-        assert_eq!(kind, FailureKind::BadModel);
+        assert_eq!(kind, FailureKind::ModelNotFound);
         assert!(message.contains(words), "{message}");
     }
 }
