@@ -74,7 +74,7 @@ fn perhaps(call: impl FnOnce(*mut *mut C_tensor) -> c_int) -> Result<Option<Tens
 
 fn infallible(call: impl FnOnce(*mut *mut C_tensor) -> c_int) -> Tensor {
     // A success always leaves a tensor.
-    unwrapped(call).unwrap_or_else(Tensor::new)
+    unwrapped(call).unwrap_or_default()
 }
 
 /// Panics as `tch` does, so that `catch` tells the failure by its message.
