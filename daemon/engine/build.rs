@@ -4,7 +4,12 @@ use std::env;
 use std::path::{Path, PathBuf};
 use std::process::exit;
 
-const SOURCES: [&str; 2] = ["shim/device.cpp", "shim/tensor.cpp"];
+const SOURCES: [&str; 4] = [
+    "shim/attention.cpp",
+    "shim/device.cpp",
+    "shim/packed.cpp",
+    "shim/tensor.cpp",
+];
 
 fn main() {
     for file in ["build.rs", "shim/guard.h"].iter().chain(&SOURCES) {
@@ -31,8 +36,15 @@ fn libtorch_lib() -> PathBuf {
 
 fn compile_shim(lib: &Path) {
     let include = lib.join("../include");
-    cc::Build::new()
+    let mut build = cc::Build::new();
+    // ATen's parallel loops are OpenMP's, in its headers; its threads are those of libtorch's own library.
+    let openmp = lib.join("libgomp.so.1");
+    if openmp.is_file() {
+        build.flag("-fopenmp");
+    }
+    build
         .cpp(true)
+        .opt_level(2)
         .warnings(false)
         .include(include.join("torch/csrc/api/include"))
         .include(&include)
@@ -40,6 +52,10 @@ fn compile_shim(lib: &Path) {
         .flag("-D_GLIBCXX_USE_CXX11_ABI=1")
         .files(SOURCES)
         .compile("darkroom_shim");
+    if openmp.is_file() {
+        println!("cargo::rustc-link-search=native={}", lib.display());
+        println!("cargo::rustc-link-lib=dylib:+verbatim=libgomp.so.1");
+    }
 }
 
 /// Installed programs look in `../lib/darkroom` first, then in the folder they were built with.

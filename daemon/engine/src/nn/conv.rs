@@ -1,12 +1,14 @@
 use tch::Tensor;
 
+use super::weight::{Usable, Weight};
 use crate::Result;
+use crate::torch::pack_conv;
 use crate::weights::Weights;
 
 /// A square 2-D convolution with bias.
 #[derive(Debug)]
 pub struct Conv2d {
-    weight: Tensor,
+    weight: Weight,
     bias: Tensor,
     stride: i64,
     padding: i64,
@@ -17,7 +19,7 @@ impl Conv2d {
     /// keeps height and width where the kernel is odd.
     pub fn new(weights: &Weights, inputs: i64, outputs: i64, kernel: i64) -> Result<Self> {
         Ok(Self {
-            weight: weights.get("weight", &[outputs, inputs, kernel, kernel])?,
+            weight: Weight::new(weights.get("weight", &[outputs, inputs, kernel, kernel])?),
             bias: weights.get("bias", &[outputs])?,
             stride: 1,
             padding: (kernel - 1) / 2,
@@ -35,13 +37,83 @@ impl Conv2d {
 
     /// [B, inputs, H, W] → [B, outputs, H', W'].
     pub fn forward(&self, x: &Tensor) -> Tensor {
-        x.to_kind(self.weight.kind()).conv2d(
-            &self.weight,
-            Some(&self.bias),
-            [self.stride, self.stride],
-            [self.padding, self.padding],
-            [1, 1],
-            1,
+        let (x, stride, padding) = (x.to_kind(self.weight.kind()), self.stride, self.padding);
+        let pack = |weight: &Tensor| pack_conv(weight, &x.size(), stride, padding);
+        self.weight.with(pack, |weight| match weight {
+            Usable::Plain(weight) => x.conv2d(
+                weight,
+                Some(&self.bias),
+                [stride, stride],
+                [padding, padding],
+                [1, 1],
+                1,
+            ),
+            Usable::Packed(weight) => weight.conv2d(&x, &self.bias, stride, padding),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use tch::Kind;
+
+    use super::*;
+    use crate::torch::{Generator, to};
+
+    fn weights() -> Weights {
+        Weights::random("conv")
+    }
+
+    fn picture(size: &[i64], kind: Kind) -> Tensor {
+        to(
+            &Generator::seeded(1).unwrap().randn(size).unwrap(),
+            crate::torch::Device::Cpu,
+            kind,
         )
+        .unwrap()
+    }
+
+    #[rstest]
+    #[case(3, 1, 1)]
+    #[case(3, 2, 1)]
+    #[case(3, 2, 0)]
+    #[case(1, 1, 0)]
+    fn equals_libtorchs_plain_operation(#[case] kernel: i64, #[case] stride: i64, #[case] padding: i64) {
+        let layer = Conv2d::new(&weights(), 20, 33, kernel)
+            .unwrap()
+            .strided(stride, padding);
+        let (weight, bias) = (
+            weights().get("weight", &[33, 20, kernel, kernel]).unwrap(),
+            weights().get("bias", &[33]).unwrap(),
+        );
+        for size in [[2, 20, 9, 7], [1, 20, 16, 16], [3, 20, 5, 5]] {
+            let x = picture(&size, Kind::Float);
+            let expected = x.conv2d(&weight, Some(&bias), [stride, stride], [padding, padding], [1, 1], 1);
+            let found = layer.forward(&x);
+            assert_eq!(found.size(), expected.size());
+            assert!((found - expected).abs().max().double_value(&[]) < 1e-5, "{size:?}");
+        }
+    }
+
+    /// A picture must not depend on what the model was used for before it.
+    #[rstest]
+    fn a_result_does_not_depend_on_the_first_use(#[values(Kind::Float, Kind::BFloat16)] kind: Kind) {
+        let layer = || {
+            let layer = Conv2d::new(&weights(), 64, 48, 3).unwrap();
+            Conv2d {
+                weight: Weight::new(weights().get("weight", &[48, 64, 3, 3]).unwrap().to_kind(kind)),
+                bias: layer.bias.to_kind(kind),
+                ..layer
+            }
+        };
+        let sizes = [[1, 64, 8, 8], [2, 64, 16, 24], [3, 64, 5, 7], [2, 64, 64, 64]];
+        let x = picture(&sizes[1], kind);
+        let expected = layer().forward(&x);
+        for first in sizes {
+            let used = layer();
+            let _ = used.forward(&picture(&first, kind));
+            assert!(used.forward(&x).equal(&expected), "first used for {first:?}");
+        }
     }
 }

@@ -10,6 +10,7 @@ mod embedding;
 mod linear;
 mod norm;
 mod timestep;
+mod weight;
 
 pub use activation::{Activation, geglu, silu};
 pub use attention::{Attend, attention, split_heads};

@@ -21,7 +21,7 @@ pub(super) struct CInferenceMode {
 }
 
 #[allow(unsafe_code)]
-// SAFETY: the signatures are those of `shim/device.cpp` and `shim/tensor.cpp`, which is linked into this crate.
+// SAFETY: the signatures are those of `shim/*.cpp`, which are linked into this crate.
 unsafe extern "C" {
     fn dk_last_error() -> *const c_char;
     pub(super) fn dk_version() -> u64;
@@ -61,6 +61,36 @@ unsafe extern "C" {
         out: *mut *mut C_tensor,
     ) -> c_int;
 
+    pub(super) fn dk_linear_pack(weight: *const C_tensor, out: *mut *mut C_tensor) -> c_int;
+    pub(super) fn dk_linear(
+        x: *const C_tensor,
+        weight: *const C_tensor,
+        bias: *const C_tensor,
+        out: *mut *mut C_tensor,
+    ) -> c_int;
+    pub(super) fn dk_conv_pack(
+        weight: *const C_tensor,
+        size: *const i64,
+        stride: i64,
+        padding: i64,
+        out: *mut *mut C_tensor,
+    ) -> c_int;
+    pub(super) fn dk_conv(
+        x: *const C_tensor,
+        weight: *const C_tensor,
+        bias: *const C_tensor,
+        stride: i64,
+        padding: i64,
+        out: *mut *mut C_tensor,
+    ) -> c_int;
+    pub(super) fn dk_attention(
+        query: *const C_tensor,
+        key: *const C_tensor,
+        value: *const C_tensor,
+        scale: f64,
+        out: *mut *mut C_tensor,
+    ) -> c_int;
+
     pub(super) fn dk_generator_new(seed: u64, out: *mut *mut CGenerator) -> c_int;
     pub(super) fn dk_generator_free(generator: *mut CGenerator);
     pub(super) fn dk_randn(generator: *mut CGenerator, size: *const i64, dims: usize, out: *mut *mut C_tensor)
@@ -89,7 +119,7 @@ pub(super) fn produce(call: impl FnOnce(*mut *mut C_tensor) -> c_int) -> Result<
 }
 
 #[allow(unsafe_code)]
-fn last_error() -> String {
+pub(super) fn last_error() -> String {
     // SAFETY: the pointer is to a thread-local, zero-terminated string that lives until the next failure on this thread.
     unsafe { CStr::from_ptr(dk_last_error()) }
         .to_string_lossy()

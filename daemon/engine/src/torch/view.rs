@@ -15,6 +15,7 @@ use crate::{Error, Result};
 pub struct Bytes {
     data: *const u8,
     len: usize,
+    mapped: bool,
     // Held, never looked at: `data` points into it.
     _owner: Arc<dyn Any + Send + Sync>,
 }
@@ -33,6 +34,7 @@ impl Bytes {
         Self {
             data: owner.as_ptr(),
             len: owner.len(),
+            mapped: true,
             _owner: owner,
         }
     }
@@ -42,9 +44,32 @@ impl Bytes {
         Self {
             data: bytes.as_ptr(),
             len: bytes.len(),
+            mapped: false,
             _owner: Arc::new(()),
         }
     }
+
+    /// Gives the whole pages inside `range` of a mapped file back to the system. They are read again when they are needed.
+    #[cfg(unix)]
+    #[allow(unsafe_code)]
+    fn release_pages(&self, range: &Range<usize>) {
+        // SAFETY: asks for a number.
+        let page = usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(1 << 16);
+        let base = self.data.addr();
+        let (begin, end) = (
+            (base + range.start).next_multiple_of(page),
+            (base + range.end) / page * page,
+        );
+        if self.mapped && begin < end {
+            let first = self.data.wrapping_add(begin - base).cast_mut().cast();
+            // SAFETY: the pages lie inside a read-only mapping of a file, which `_owner` keeps: whoever reads them next gets
+            // the file's bytes again. A refusal changes nothing.
+            unsafe { libc::madvise(first, end - begin, libc::MADV_DONTNEED) };
+        }
+    }
+
+    #[cfg(not(unix))]
+    fn release_pages(&self, _: &Range<usize>) {}
 
     /// All bytes.
     #[allow(unsafe_code)]
@@ -57,6 +82,19 @@ impl Bytes {
 impl std::fmt::Debug for Bytes {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Bytes({})", self.len)
+    }
+}
+
+/// What a tensor looks at. When the tensor goes, its part of a mapped file leaves memory: a weight that was packed or converted
+/// is there once, not twice.
+struct View {
+    bytes: Bytes,
+    range: Range<usize>,
+}
+
+impl Drop for View {
+    fn drop(&mut self) {
+        self.bytes.release_pages(&self.range);
     }
 }
 
@@ -87,7 +125,10 @@ pub fn view(bytes: &Bytes, range: Range<usize>, size: &[i64], kind: Kind) -> Res
     if !part.as_ptr().addr().is_multiple_of(kind.elt_size_in_bytes()) {
         return Ok(None);
     }
-    let owner = Box::into_raw(Box::new(bytes.clone()));
+    let owner = Box::into_raw(Box::new(View {
+        bytes: bytes.clone(),
+        range,
+    }));
     // SAFETY: the range was checked against the memory and the size against the range; `owner` keeps the memory alive
     // until `release`, which the shim calls exactly once, also when it fails.
     let tensor = ffi::produce(|out| unsafe {
@@ -107,7 +148,7 @@ pub fn view(bytes: &Bytes, range: Range<usize>, size: &[i64], kind: Kind) -> Res
 #[allow(unsafe_code)]
 extern "C" fn release(owner: *mut c_void) {
     // SAFETY: the pointer is that of `Box::into_raw` in `view`, given back exactly once.
-    drop(unsafe { Box::from_raw(owner.cast::<Bytes>()) });
+    drop(unsafe { Box::from_raw(owner.cast::<View>()) });
 }
 
 #[cfg(test)]
@@ -135,6 +176,44 @@ mod tests {
         assert!(view(&bytes, 0..12, &[4], Kind::Float).is_err());
         assert!(view(&bytes, 16..28, &[3], Kind::Float).is_err());
         assert!(view(&bytes, 0..0, &[-1, 0], Kind::Float).is_err());
+    }
+
+    /// Resident bytes of the mapping that holds `address`.
+    #[cfg(target_os = "linux")]
+    fn resident(address: usize) -> u64 {
+        let maps = std::fs::read_to_string("/proc/self/smaps").unwrap();
+        let mut inside = false;
+        for line in maps.lines() {
+            let head = line.split(' ').next().unwrap();
+            if let Some((begin, end)) = head.split_once('-') {
+                let number = |text| usize::from_str_radix(text, 16).unwrap();
+                inside = (number(begin)..number(end)).contains(&address);
+            } else if let Some(rest) = line.strip_prefix("Rss:").filter(|_| inside) {
+                return rest.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024;
+            }
+        }
+        panic!("no mapping holds {address:x}");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_view_that_goes_leaves_memory_and_the_file_stays_readable() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), vec![7u8; 1 << 20]).unwrap();
+        #[allow(unsafe_code)]
+        // SAFETY: nobody else knows the file.
+        let bytes = Bytes::mapped(unsafe { memmap2::Mmap::map(file.as_file()) }.unwrap());
+        let address = bytes.as_slice().as_ptr().addr();
+        let sum = |tensor: &Tensor| tensor.sum(Kind::Int64).int64_value(&[]);
+        let tensor = view(&bytes, 100..1 << 20, &[(1 << 20) - 100], Kind::Uint8)
+            .unwrap()
+            .unwrap();
+        assert_eq!(sum(&tensor), 7 * ((1 << 20) - 100));
+        assert!(resident(address) > 1 << 19);
+        drop(tensor);
+        assert!(resident(address) < 1 << 17, "{}", resident(address));
+        let again = view(&bytes, 0..1 << 20, &[1 << 20], Kind::Uint8).unwrap().unwrap();
+        assert_eq!(sum(&again), 7 << 20);
     }
 
     #[test]

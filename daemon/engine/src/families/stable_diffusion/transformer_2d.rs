@@ -80,6 +80,7 @@ fn flatten(x: &Tensor) -> Tensor {
     x.flatten(2, 3).transpose(1, 2)
 }
 
+/// A view, with the channels innermost.
 fn unflatten(x: &Tensor, size: &[i64]) -> Tensor {
-    x.transpose(1, 2).unflatten(2, size).contiguous()
+    x.transpose(1, 2).unflatten(2, size)
 }
