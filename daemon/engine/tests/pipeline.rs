@@ -262,6 +262,29 @@ fn a_picture_of_a_batch_is_that_picture_alone() {
 }
 
 #[test]
+fn a_picture_does_not_depend_on_what_was_made_before() {
+    for kind in [Kind::Float, Kind::BFloat16] {
+        let mut fresh = Bench::new();
+        let task = batch(fresh.folder.path(), short(21, 2, 2));
+        let expected = fresh.pictures(&task, kind);
+        let mut used = Bench::new();
+        for (width, height, batch) in [(104, 72, 1), (64, 128, 3), (8, 8, 1)] {
+            let other = ImageTask {
+                width,
+                height,
+                batch,
+                micro_batch: batch,
+                ..task.clone()
+            };
+            let source = ModelSource::Folder(used.folder.path().display().to_string());
+            used.pictures(&ImageTask { source, ..other }, kind);
+        }
+        let source = ModelSource::Folder(used.folder.path().display().to_string());
+        assert_eq!(used.pictures(&ImageTask { source, ..task }, kind), expected, "{kind:?}");
+    }
+}
+
+#[test]
 fn a_cancel_takes_effect_wherever_it_comes() {
     let mut bench = Bench::new();
     let task = batch(bench.folder.path(), short(1, 2, 1));

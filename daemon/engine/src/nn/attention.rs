@@ -205,6 +205,10 @@ mod tests {
             Attend::default(),
         );
         let same = all.narrow(1, 100, 7).narrow(0, 1, 1);
-        assert!((part - &same).abs().max().double_value(&[]) < 1e-2 * same.abs().max().double_value(&[]));
+        // libtorch's own kernel, on other processors, only promises about the same.
+        let ours = fused_attention(&q, &k, &v, 1.0).is_some();
+        let difference = (&part - &same).abs().max().double_value(&[]);
+        let bound = if ours { 0.0 } else { 1e-2 * same.abs().max().double_value(&[]) };
+        assert!(difference <= bound, "differs by {difference}");
     }
 }
