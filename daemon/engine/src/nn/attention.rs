@@ -208,7 +208,11 @@ mod tests {
         // libtorch's own kernel, on other processors, only promises about the same.
         let ours = fused_attention(&q, &k, &v, 1.0).is_some();
         let difference = (&part - &same).abs().max().double_value(&[]);
-        let bound = if ours { 0.0 } else { 1e-2 * same.abs().max().double_value(&[]) };
+        let bound = if ours {
+            0.0
+        } else {
+            1e-2 * same.abs().max().double_value(&[])
+        };
         assert!(difference <= bound, "differs by {difference}");
     }
 }

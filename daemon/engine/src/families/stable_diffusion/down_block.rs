@@ -1,9 +1,9 @@
 use tch::Tensor;
 
+use super::conditions::Conditions;
 use super::resample::Downsample2D;
 use super::resnet::ResnetBlock2D;
 use super::transformer_2d::Transformer2DModel;
-use super::unet::Conditions;
 use super::unet_config::{Level, UNetConfig};
 use crate::Result;
 use crate::weights::Weights;

@@ -1,8 +1,8 @@
 use tch::Tensor;
 
+use super::conditions::Conditions;
 use super::resnet::ResnetBlock2D;
 use super::transformer_2d::Transformer2DModel;
-use super::unet::Conditions;
 use super::unet_config::Level;
 use crate::Result;
 use crate::weights::Weights;

@@ -1,5 +1,6 @@
 //! Stable Diffusion 1 and 2: `UNet2DConditionModel` and `AutoencoderKL` as diffusers has them (Rombach et al. 2022).
 
+mod conditions;
 mod cross_attention;
 mod down_block;
 mod feed_forward;

@@ -1,5 +1,6 @@
 use tch::Tensor;
 
+use super::conditions::Conditions;
 use super::down_block::DownBlock2D;
 use super::mid_block::UNetMidBlock2DCrossAttn;
 use super::unet_config::UNetConfig;
@@ -20,17 +21,6 @@ pub struct UNet2DConditionModel {
     conv_norm_out: GroupNorm,
     conv_out: Conv2d,
     config: UNetConfig,
-}
-
-/// What every block is given beside its hidden states.
-#[derive(Debug)]
-pub struct Conditions<'a> {
-    /// The time embedding [1, temb_channels].
-    pub temb: &'a Tensor,
-    /// The prompt [B, tokens, cross_attention_dim].
-    pub encoder_hidden_states: &'a Tensor,
-    /// Read before each layer.
-    pub cancel: &'a Cancel,
 }
 
 #[derive(Debug)]
