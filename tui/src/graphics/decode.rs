@@ -1,7 +1,7 @@
 //! Picture files, decoded under limits: a file of a few bytes can announce gigabytes.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Cursor, Seek};
+use std::io::{BufRead, BufReader, Cursor, ErrorKind, Seek};
 use std::path::Path;
 
 use image::{DynamicImage, ImageError, ImageReader, Limits};
@@ -16,11 +16,14 @@ pub const MAX_BYTES: u64 = 1 << 30;
 /// The picture in a PNG, JPEG or WebP file; the content decides, not the name.
 ///
 /// # Errors
-/// [`Error::Read`] when it cannot be read, [`Error::Decode`] when it is no picture or beyond the limits.
+/// [`Error::Missing`] or [`Error::Read`] when it cannot be read, [`Error::Decode`] when it is no picture or beyond the limits.
 pub fn open(path: &Path) -> Result<DynamicImage> {
-    let unreadable = |source| Error::Read {
-        path: path.to_path_buf(),
-        source,
+    let unreadable = |source: std::io::Error| match source.kind() {
+        ErrorKind::NotFound => Error::Missing(path.to_path_buf()),
+        _ => Error::Read {
+            path: path.to_path_buf(),
+            source,
+        },
     };
     // Opening a pipe would wait for a writer, so the kind is asked first.
     if !path.metadata().map_err(unreadable)?.is_file() {
@@ -113,7 +116,7 @@ mod tests {
     #[test]
     fn what_is_not_there_is_said() {
         let dir = tempfile::tempdir().unwrap();
-        assert!(matches!(open(&dir.path().join("none.png")), Err(Error::Read { .. })));
+        assert!(matches!(open(&dir.path().join("none.png")), Err(Error::Missing(_))));
         assert!(open(dir.path()).unwrap_err().to_string().contains("it is no file"));
     }
 }

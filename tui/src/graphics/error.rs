@@ -3,6 +3,9 @@ use std::path::PathBuf;
 /// Why a picture was not shown.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// There is no such file.
+    #[error("There is no file {path}.", path = .0.display())]
+    Missing(PathBuf),
     /// The file cannot be opened or read.
     #[error("{path} cannot be read: {source}.", path = path.display())]
     Read {
