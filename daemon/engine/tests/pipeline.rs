@@ -5,9 +5,12 @@
 use std::path::{Path, PathBuf};
 
 use darkroom_engine::families::stable_diffusion::{AutoencoderKl, UNet2DConditionModel, UNetConfig, VaeConfig};
+use darkroom_engine::guidance;
 use darkroom_engine::pipeline::{Observer, Saved, Work, text_to_image};
 use darkroom_engine::residency::{Key, Models};
-use darkroom_engine::text::clip::{ClipTextConfig, ClipTextModel};
+use darkroom_engine::sampling::{NoiseStream, SchedulerConfig, plan, sample};
+use darkroom_engine::text::Tokenizer;
+use darkroom_engine::text::clip::{ClipSelect, ClipTextConfig, ClipTextModel};
 use darkroom_engine::torch::{self, Device};
 use darkroom_engine::weights::Weights;
 use darkroom_engine::{Cancel, Error, Result};
@@ -209,6 +212,43 @@ fn pictures_are_those_of_diffusers() {
             "case {n}, {}: differs by {difference}/255",
             case.sampler
         );
+    }
+}
+
+#[test]
+fn latents_are_those_of_diffusers() {
+    let cases: Vec<Case> = serde_json::from_slice(&std::fs::read(fixture().join("cases.json")).unwrap()).unwrap();
+    let expected = Tensor::read_safetensors(fixture().join("expected.safetensors")).unwrap();
+    let config = |name: &str| std::fs::read(fixture().join(name)).unwrap();
+    let scheduler = SchedulerConfig::from_json(&config("scheduler/scheduler_config.json")).unwrap();
+    let unet = UNetConfig::from_json(&config("unet/config.json")).unwrap();
+    let unet = UNet2DConditionModel::new(&Weights::random("unet"), &unet).unwrap();
+    let text = ClipTextConfig::from_json(&config("text_encoder/config.json")).unwrap();
+    let text = ClipTextModel::new(&Weights::random("text_encoder"), &text).unwrap();
+    let (tokenizer, cancel) = (Tokenizer::embedded().unwrap(), Cancel::new());
+    let encode = |prompt: &str| {
+        let ids = Tensor::from_slice(&tokenizer.chunk77(prompt).unwrap().ids).unsqueeze(0);
+        text.forward(&ids, ClipSelect::default(), &cancel)
+            .unwrap()
+            .hidden_states
+    };
+    for (n, case) in cases.iter().enumerate() {
+        let task = task(Path::new("/"), case);
+        let plan = plan(&scheduler, task.sampler, task.schedule, case.steps as usize).unwrap();
+        let shape = [4, i64::from(case.height / 8), i64::from(case.width / 8)];
+        let mut noise = NoiseStream::new(case.seed, 1, &shape).unwrap();
+        let (positive, negative) = (encode(&case.prompt), encode(&case.negative));
+        let guidance = guidance::cfg(case.cfg_scale);
+        let mut model = |x: &Tensor, t: f64| {
+            let mut predict = |x: &Tensor, context: &Tensor| unet.forward(x, t, context, &cancel);
+            guidance.predict(x, &positive, Some(&negative), &mut predict)
+        };
+        let initial = plan.initial(&noise.draw().unwrap());
+        let found = sample(&plan, initial, &mut model, &mut || noise.draw(), &mut |_| Ok(())).unwrap();
+        let (_, latents) = expected.iter().find(|(key, _)| *key == format!("{n}.latents")).unwrap();
+        let difference = (found - latents).abs().max().double_value(&[]);
+        println!("case {n}, {}: differs by {difference}", case.sampler);
+        assert!(difference < 1e-3, "case {n}, {}: differs by {difference}", case.sampler);
     }
 }
 
