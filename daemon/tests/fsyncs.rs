@@ -8,7 +8,7 @@ use std::process::Command;
 
 use darkroom_daemon::store::Store;
 use darkroom_protocol::{
-    Conditioning, Dtype, Format, GenerateRequest, ImageTask, JobState, ModelSource, Sampler, Schedule, Task,
+    Conditioning, Dtype, Format, GenerateRequest, ImageTask, JobState, ModelSource, Quant, Sampler, Schedule, Task,
 };
 use uuid::Uuid;
 
@@ -38,6 +38,7 @@ fn task() -> Task {
         dtype: Dtype::Auto,
         threads: 0,
         format: Format::Png,
+        quant: Quant::None,
     })
 }
 

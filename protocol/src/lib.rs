@@ -17,6 +17,7 @@ pub mod model;
 pub mod params;
 pub mod paths;
 pub mod picture;
+pub mod quant;
 pub mod sampler;
 pub mod task;
 pub mod text;
@@ -33,11 +34,12 @@ pub use message::worker::{Order, Outcome, Report};
 pub use model::ModelCard;
 pub use params::GenerateRequest;
 pub use picture::{Format, Picture};
+pub use quant::Quant;
 pub use sampler::{Sampler, Schedule};
 pub use task::{ImageTask, ModelSource, Task};
 
 /// The version of the wire. Processes of different versions refuse each other with the remedy.
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;
 
 /// What every fallible function of this crate returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::sampler::Named;
-use crate::{Conditioning, Dtype, Format, GenerateRequest, Sampler, Schedule};
+use crate::{Conditioning, Dtype, Format, GenerateRequest, Quant, Sampler, Schedule};
 
 /// What a worker is to do.
 ///
@@ -83,6 +83,9 @@ pub struct ImageTask {
     pub threads: u32,
     /// The file format.
     pub format: Format,
+    /// How the weights are quantised.
+    #[serde(default)]
+    pub quant: Quant,
 }
 
 impl ImageTask {
@@ -102,6 +105,7 @@ impl ImageTask {
             batch: Some(self.batch),
             device: Some(self.device.clone()),
             dtype: Some(self.dtype),
+            quant: (self.quant != Quant::None).then_some(self.quant),
             threads: (self.threads > 0).then_some(self.threads),
             format: Some(self.format),
         }

@@ -45,6 +45,7 @@ fn image() -> ImageTask {
         dtype: Dtype::Bf16,
         threads: 2,
         format: Format::Png,
+        quant: Quant::Int8,
     }
 }
 
@@ -422,8 +423,8 @@ fn hex(messages: &[impl Serialize]) -> String {
 }
 
 #[test]
-fn the_bytes_are_those_of_version_1() {
-    assert_eq!(VERSION, 1, "a new version has new golden files");
+fn the_bytes_are_those_of_version_2() {
+    assert_eq!(VERSION, 2, "a new version has new golden files");
     let clients: Vec<_> = requests()
         .into_iter()
         .map(|request| ClientMessage { id: 3, request })

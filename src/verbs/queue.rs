@@ -85,8 +85,8 @@ fn row(job: &Job, now_ms: u64) -> String {
 mod tests {
     use super::*;
     use darkroom_protocol::{
-        Conditioning, Dtype, Failure, FailureKind, Format, GenerateRequest, ImageTask, JobId, ModelSource, Sampler,
-        Schedule, Task,
+        Conditioning, Dtype, Failure, FailureKind, Format, GenerateRequest, ImageTask, JobId, ModelSource, Quant,
+        Sampler, Schedule, Task,
     };
 
     fn job() -> Job {
@@ -109,6 +109,7 @@ mod tests {
             dtype: Dtype::F32,
             threads: 0,
             format: Format::Png,
+            quant: Quant::None,
         };
         Job {
             id: "01990000-0000-7000-8000-000000000000".parse::<JobId>().unwrap(),

@@ -108,7 +108,7 @@ mod tests {
     fn a_short_table() {
         let mut status = Status {
             version: "0.1.0".into(),
-            protocol: 1,
+            protocol: darkroom_protocol::VERSION,
             pid: 42,
             uptime_s: 123,
             socket: "/run/user/1/darkroom/darkroom.sock".into(),

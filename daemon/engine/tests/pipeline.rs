@@ -15,7 +15,7 @@ use darkroom_engine::torch::{self, Device};
 use darkroom_engine::weights::Weights;
 use darkroom_engine::{Cancel, Error, Result};
 use darkroom_protocol::sampler::Named;
-use darkroom_protocol::{Conditioning, Dtype, Format, ImageTask, ModelSource, Progress, Sampler, Schedule};
+use darkroom_protocol::{Conditioning, Dtype, Format, ImageTask, ModelSource, Progress, Quant, Sampler, Schedule};
 use serde::Deserialize;
 use tch::{Kind, Tensor};
 
@@ -98,6 +98,7 @@ fn task(folder: &Path, case: &Case) -> ImageTask {
         dtype: Dtype::F32,
         threads: 0,
         format: Format::Png,
+        quant: Quant::None,
     }
 }
 

@@ -45,6 +45,7 @@ pub fn resolve(
         dtype: request.dtype.or(settings.dtype).unwrap_or(Dtype::Auto),
         threads: request.threads.or(settings.threads).unwrap_or(0),
         format: request.format.unwrap_or(Format::Png),
+        quant: request.quant.unwrap_or_default(),
     })
 }
 

@@ -1,4 +1,4 @@
-use darkroom_protocol::{Conditioning, Dtype, Format, ImageTask, ModelSource, Sampler, Schedule, Task};
+use darkroom_protocol::{Conditioning, Dtype, Format, ImageTask, ModelSource, Quant, Sampler, Schedule, Task};
 
 /// A task of one small picture with that prompt.
 pub fn task(prompt: &str) -> Task {
@@ -20,5 +20,6 @@ pub fn task(prompt: &str) -> Task {
         dtype: Dtype::Auto,
         threads: 0,
         format: Format::Png,
+        quant: Quant::None,
     })
 }

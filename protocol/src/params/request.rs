@@ -3,6 +3,7 @@ use super::value::{Field, Value};
 use super::{MAX_NAME, MAX_PROMPT, MAX_SEED};
 use crate::device::Dtype;
 use crate::picture::Format;
+use crate::quant::Quant;
 use crate::sampler::{Sampler, Schedule};
 
 macro_rules! parameters {
@@ -120,6 +121,12 @@ parameters! {
         kind: choice::<Dtype>(),
         default: "auto: what the device does best", metadata: "",
         help: "The number format to compute in.",
+    }
+    quant: Quant {
+        flag: "quant", short: None, aliases: &["quantization", "quantize"],
+        kind: choice::<Quant>(),
+        default: "none", metadata: "Quantization",
+        help: "How the weights of linear layers are quantised; int8 trades a little likeness for speed on a CPU.",
     }
     threads: u32 {
         flag: "threads", short: None, aliases: &[],

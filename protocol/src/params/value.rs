@@ -2,6 +2,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::device::Dtype;
 use crate::picture::Format;
+use crate::quant::Quant;
 use crate::sampler::{Named, Sampler, Schedule};
 
 /// The value of a parameter, whatever its type.
@@ -99,4 +100,4 @@ macro_rules! named_field {
     )*};
 }
 
-named_field!(Sampler, Schedule, Dtype, Format);
+named_field!(Sampler, Schedule, Dtype, Quant, Format);

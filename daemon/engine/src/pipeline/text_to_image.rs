@@ -86,7 +86,7 @@ fn check_size(task: &ImageTask, model: &Model) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use darkroom_protocol::{Conditioning, Dtype, Format, ModelSource, Sampler, Schedule};
+    use darkroom_protocol::{Conditioning, Dtype, Format, ModelSource, Quant, Sampler, Schedule};
     use rstest::rstest;
 
     fn task(batch: u32, micro_batch: u32) -> ImageTask {
@@ -108,6 +108,7 @@ mod tests {
             dtype: Dtype::F32,
             threads: 0,
             format: Format::Png,
+            quant: Quant::None,
         }
     }
 

@@ -5,7 +5,7 @@ mod transitions;
 
 use darkroom_protocol::{
     Conditioning, Dtype, Failure, FailureKind, Format, GenerateRequest, ImageTask, JobId, JobState, ModelSource,
-    Picture, Sampler, Schedule, Task,
+    Picture, Quant, Sampler, Schedule, Task,
 };
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -91,6 +91,7 @@ pub(super) fn task() -> Task {
         dtype: Dtype::Auto,
         threads: 0,
         format: Format::Png,
+        quant: Quant::None,
     })
 }
 

@@ -9,7 +9,7 @@ pub fn parameters(task: &ImageTask, index: u32) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use darkroom_protocol::{Conditioning, Dtype, Format, ModelSource, Sampler, Schedule};
+    use darkroom_protocol::{Conditioning, Dtype, Format, ModelSource, Quant, Sampler, Schedule};
 
     fn task() -> ImageTask {
         ImageTask {
@@ -30,6 +30,7 @@ mod tests {
             dtype: Dtype::F32,
             threads: 0,
             format: Format::Png,
+            quant: Quant::None,
         }
     }
 
