@@ -7,7 +7,8 @@ use crate::{Failure, JobId, JobState, Picture};
 /// Something that happened, in order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Event {
-    /// Rises by one an event for as long as the daemon lives. Progress and previews that a newer one replaced leave gaps.
+    /// Rises by one an event, and a later daemon goes on above its forerunner. What a reader did not ask for, and progress
+    /// and previews that a newer one replaced, leave gaps.
     pub seq: u64,
     /// The job concerned.
     pub job: JobId,
@@ -29,6 +30,35 @@ pub enum EventKind {
     Picture(Picture),
     /// One line for the person, for instance that a scheduler was replaced. Never dropped.
     Notice(String),
+}
+
+impl EventKind {
+    /// Its name.
+    pub fn name(&self) -> EventName {
+        match self {
+            Self::State(_) => EventName::State,
+            Self::Progress(_) => EventName::Progress,
+            Self::Preview(_) => EventName::Preview,
+            Self::Picture(_) => EventName::Picture,
+            Self::Notice(_) => EventName::Notice,
+        }
+    }
+}
+
+/// The name of a kind of event, by which a subscriber chooses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EventName {
+    /// [`EventKind::State`].
+    State,
+    /// [`EventKind::Progress`].
+    Progress,
+    /// [`EventKind::Preview`].
+    Preview,
+    /// [`EventKind::Picture`].
+    Picture,
+    /// [`EventKind::Notice`].
+    Notice,
 }
 
 /// A job's new state.
@@ -90,7 +120,7 @@ pub struct Progress {
     pub eta_s: Option<f64>,
 }
 
-/// A small picture of the estimate so far.
+/// A small picture of the estimate so far. Of pictures that are computed together it shows the first one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Preview {
     /// The picture it shows, from 0.

@@ -27,7 +27,7 @@ mod error;
 pub use conditioning::{Chunk, Conditioning};
 pub use device::{DeviceStatus, Dtype};
 pub use error::Error;
-pub use event::{Event, EventKind, Phase, Preview, Progress};
+pub use event::{Event, EventKind, EventName, Phase, Preview, Progress};
 pub use job::{Failure, FailureKind, Job, JobId, JobState};
 pub use message::client::{ClientMessage, Reply, Request, ServerMessage};
 pub use message::worker::{Order, Outcome, Report};

@@ -151,6 +151,8 @@ fn requests() -> Vec<Request> {
             request_id: Uuid::from_u128(5),
             request: request(),
             watch: true,
+            max_fps: 4,
+            max_px: 128,
         }),
         Request::Job { job: "019a".into() },
         Request::Queue {
@@ -163,6 +165,7 @@ fn requests() -> Vec<Request> {
             from: Some(3),
             max_fps: 2,
             max_px: 64,
+            kinds: vec![EventName::State, EventName::Preview],
         }),
         Request::Model { model: "emoji".into() },
         Request::Upload(Upload {
@@ -231,7 +234,7 @@ fn replies() -> Vec<Reply> {
             job: JOB,
             state: JobState::Running,
         },
-        Reply::Subscribed { seq: 9 },
+        Reply::Subscribed { seq: 9, oldest: 4 },
         Reply::Model(Box::new(card)),
         Reply::Uploaded { held: 4 },
         Reply::Piece(Piece {
@@ -275,6 +278,7 @@ fn orders() -> Vec<Order> {
     let mut all = vec![Order::Configure {
         staging: "/s".into(),
         device: "cpu".into(),
+        models: vec!["/m".into()],
     }];
     all.extend(tasks().into_iter().map(|task| Order::Run {
         job: JOB,
@@ -286,6 +290,10 @@ fn orders() -> Vec<Order> {
         Order::Unload { model: String::new() },
         Order::Ping { n: 1 },
         Order::Shutdown {},
+        Order::Previews {
+            max_fps: 5,
+            max_px: 256,
+        },
     ]);
     all
 }

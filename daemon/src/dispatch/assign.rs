@@ -103,6 +103,8 @@ impl Dispatcher {
         };
         let slot = &mut self.slots[at];
         slot.phase = Phase::Busy(Box::new(busy));
+        self.order_previews_of(at);
+        let slot = &mut self.slots[at];
         if let Some(worker) = &slot.worker {
             worker.log().begin_job(&log);
             let mut skip: Vec<u32> = kept.into_iter().collect();

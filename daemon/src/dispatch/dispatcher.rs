@@ -1,3 +1,4 @@
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use darkroom_protocol::paths::Paths;
@@ -37,6 +38,8 @@ pub struct Tools {
     pub program: Option<Program>,
     /// The device of the first worker; empty for the best there is.
     pub device: String,
+    /// Folders of the person's models.
+    pub models: Vec<PathBuf>,
 }
 
 /// The way to the dispatcher.
@@ -124,6 +127,7 @@ impl Dispatcher {
     async fn run(mut self, mut inbox: mpsc::Receiver<Message>) {
         self.start_worker(0).await;
         self.post();
+        let mut demands = self.tools.bus.demands();
         while !self.is_over() {
             let due = self.next_due();
             let stirred = tokio::select! {
@@ -131,6 +135,11 @@ impl Dispatcher {
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
                     self.tick().await;
                     true
+                }
+                // The bus lives as long as this: it is among the tools.
+                Ok(()) = demands.changed() => {
+                    self.order_previews();
+                    false
                 }
             };
             if stirred {

@@ -8,6 +8,7 @@ use super::ending::Ending;
 use super::message::Message;
 use super::route::{Route, route};
 use super::slot::{Busy, Phase};
+use crate::events::Demand;
 use crate::workers::{Ask, Death, Program, Worker, WorkerLog};
 
 /// Processes in a row that were never ready, after which none is started until a job asks for it.
@@ -29,6 +30,7 @@ impl Dispatcher {
             Ok(worker) => {
                 tracing::info!(pid = worker.pid(), "a worker was started");
                 self.slots[at].worker = Some(worker);
+                self.slots[at].shown = Demand::default();
                 self.slots[at].phase = Phase::Starting;
             }
             Err(error) => {
@@ -48,6 +50,7 @@ impl Dispatcher {
         let ask = Ask {
             program,
             device: self.slots[at].asked.clone(),
+            models: tools.models.clone(),
             staging: tools.gallery.staging().to_owned(),
             start: tools.limits.worker_start,
             silence: tools.limits.worker_silence,

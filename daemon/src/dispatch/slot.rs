@@ -7,6 +7,7 @@ use darkroom_protocol::{Failure, Format, JobId};
 use tokio::time::Instant;
 
 use super::route::Face;
+use crate::events::Demand;
 use crate::store::Waiting;
 use crate::workers::Worker;
 
@@ -29,6 +30,8 @@ pub struct Slot {
     pub stillborn: u32,
     /// Models in its memory.
     pub resident: Vec<String>,
+    /// The previews that its process was last told to make.
+    pub shown: Demand,
 }
 
 /// What a slot does.
@@ -81,6 +84,7 @@ impl Slot {
             deaths: 0,
             stillborn: 0,
             resident: Vec::new(),
+            shown: Demand::default(),
         }
     }
 

@@ -2,13 +2,18 @@ use std::collections::VecDeque;
 use std::mem::discriminant;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use darkroom_protocol::{Event, EventKind};
+use darkroom_protocol::{Event, EventKind, EventName, JobId};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-/// Events that must arrive (states, pictures, notices) and have yet to be sent, at most. A reader that lets more gather is
-/// dropped.
-const MAX_EVENTS: usize = 1024;
+use super::Packet;
+use super::bus::HISTORY;
+
+/// Events that must arrive (states, pictures, notices) and have yet to be sent, at most: room for all that is remembered and
+/// as much again. A reader that lets more gather is dropped.
+const MAX_EVENTS: usize = 2 * HISTORY;
+/// Progress and previews that have yet to be sent, at most, over all jobs. The oldest make room.
+const MAX_TRANSIENT: usize = 128;
 /// Replies that have yet to be sent, in bytes, beyond which no further request of that connection is read.
 const MAX_REPLIES: usize = 1 << 20;
 
@@ -18,7 +23,7 @@ pub enum Mail {
     /// An encoded reply.
     Bytes(Vec<u8>),
     /// An event, with the size to which a preview is shrunk (0: as it is).
-    Event(Arc<Event>, u32),
+    Event(Arc<Packet>, u32),
     /// The last words, where there are any: the connection is closed after them.
     Bye(Option<String>),
 }
@@ -33,7 +38,8 @@ pub enum Post {
 }
 
 /// What one connection has yet to be sent. Progress is latest-wins by job and phase, so that every phase is told; previews by
-/// job. Everything else stays in order.
+/// job, and only until the picture is there. Everything else stays in order. So what gathers for a reader that is slow is
+/// bounded, and most of it is shared with other readers.
 #[derive(Debug, Default)]
 pub struct Mailbox {
     state: Mutex<State>,
@@ -46,6 +52,7 @@ pub struct Mailbox {
 struct State {
     queue: VecDeque<Mail>,
     events: usize,
+    transient: usize,
     reply_bytes: usize,
     closed: bool,
 }
@@ -62,21 +69,29 @@ impl Mailbox {
     }
 
     /// Adds an event. Too many that wait close the mailbox: what waits is thrown away and the reason is sent.
-    pub fn event(&self, event: &Arc<Event>, max_px: u32) -> Post {
+    pub fn event(&self, packet: &Arc<Packet>, max_px: u32) -> Post {
+        let event = &packet.event;
         self.with(|state| {
             if state.closed {
                 return Post::Closed;
             }
             if is_transient(&event.kind) {
-                state.queue.retain(|mail| !replaces(event, mail));
+                state.drop_transient(|older| replaces(event, older));
+                if state.transient == MAX_TRANSIENT {
+                    state.drop_oldest_transient();
+                }
+                state.transient += 1;
             } else if state.events >= MAX_EVENTS {
                 state.overflow();
                 self.closed.cancel();
                 return Post::Closed;
             } else {
+                if is_beyond_previews(&event.kind) {
+                    state.drop_transient(|older| is_preview_of(event.job, older));
+                }
                 state.events += 1;
             }
-            state.queue.push_back(Mail::Event(event.clone(), max_px));
+            state.queue.push_back(Mail::Event(packet.clone(), max_px));
             Post::Taken
         })
     }
@@ -123,8 +138,9 @@ impl Mailbox {
         let mail = state.queue.pop_front()?;
         match &mail {
             Mail::Bytes(bytes) => state.reply_bytes = state.reply_bytes.saturating_sub(bytes.len()),
-            Mail::Event(event, _) if !is_transient(&event.kind) => state.events = state.events.saturating_sub(1),
-            Mail::Event(..) | Mail::Bye(_) => {}
+            Mail::Event(packet, _) if is_transient(&packet.event.kind) => state.transient -= 1,
+            Mail::Event(..) => state.events -= 1,
+            Mail::Bye(_) => {}
         }
         drop(state);
         self.drained.notify_waiters();
@@ -161,10 +177,28 @@ impl Mailbox {
 }
 
 impl State {
+    fn drop_transient(&mut self, worthless: impl Fn(&Event) -> bool) {
+        if self.transient == 0 {
+            return;
+        }
+        let before = self.queue.len();
+        self.queue.retain(|mail| !transient(mail).is_some_and(&worthless));
+        self.transient -= before - self.queue.len();
+    }
+
+    fn drop_oldest_transient(&mut self) {
+        if let Some(at) = self.queue.iter().position(|mail| transient(mail).is_some()) {
+            self.queue.remove(at);
+            self.transient -= 1;
+        }
+    }
+
     fn overflow(&mut self) {
         self.closed = true;
         self.queue.clear();
         self.reply_bytes = 0;
+        self.events = 0;
+        self.transient = 0;
         let reason = format!("this connection read too slowly: {MAX_EVENTS} events were waiting. Connect again.");
         self.queue.push_back(Mail::Bye(Some(reason)));
     }
@@ -175,8 +209,27 @@ pub(super) fn is_transient(kind: &EventKind) -> bool {
     matches!(kind, EventKind::Progress(_) | EventKind::Preview(_))
 }
 
-fn replaces(newer: &Event, mail: &Mail) -> bool {
-    let Mail::Event(older, _) = mail else { return false };
+/// Whether previews of the job from before it show what is there, or never will be.
+fn is_beyond_previews(kind: &EventKind) -> bool {
+    match kind {
+        EventKind::Picture(_) => true,
+        EventKind::State(change) => change.state.is_final(),
+        _ => false,
+    }
+}
+
+fn is_preview_of(job: JobId, event: &Event) -> bool {
+    event.job == job && event.kind.name() == EventName::Preview
+}
+
+fn transient(mail: &Mail) -> Option<&Event> {
+    match mail {
+        Mail::Event(packet, _) if is_transient(&packet.event.kind) => Some(&packet.event),
+        _ => None,
+    }
+}
+
+fn replaces(newer: &Event, older: &Event) -> bool {
     let alike = match (&older.kind, &newer.kind) {
         (EventKind::Progress(older), EventKind::Progress(newer)) => older.phase == newer.phase,
         (older, newer) => discriminant(older) == discriminant(newer),
@@ -187,13 +240,14 @@ fn replaces(newer: &Event, mail: &Mail) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use darkroom_protocol::{JobId, Phase, Progress};
+    use darkroom_protocol::event::StateChange;
+    use darkroom_protocol::{JobState, Phase, Preview, Progress};
 
-    fn progress(job: JobId, seq: u64) -> Arc<Event> {
+    fn progress(job: JobId, seq: u64) -> Arc<Packet> {
         progress_in(Phase::Denoise, job, seq)
     }
 
-    fn progress_in(phase: Phase, job: JobId, seq: u64) -> Arc<Event> {
+    fn progress_in(phase: Phase, job: JobId, seq: u64) -> Arc<Packet> {
         let progress = Progress {
             phase,
             image: 0,
@@ -204,15 +258,15 @@ mod tests {
             step_s: None,
             eta_s: None,
         };
-        Arc::new(Event {
+        Packet::new(Event {
             seq,
             job,
             kind: EventKind::Progress(progress),
         })
     }
 
-    fn notice(job: JobId, seq: u64) -> Arc<Event> {
-        Arc::new(Event {
+    fn notice(job: JobId, seq: u64) -> Arc<Packet> {
+        Packet::new(Event {
             seq,
             job,
             kind: EventKind::Notice("n".to_owned()),
@@ -222,7 +276,7 @@ mod tests {
     fn numbers(mailbox: &Mailbox) -> Vec<u64> {
         std::iter::from_fn(|| mailbox.take())
             .map(|mail| match mail {
-                Mail::Event(event, _) => event.seq,
+                Mail::Event(packet, _) => packet.event.seq,
                 other => panic!("{other:?}"),
             })
             .collect()
@@ -266,6 +320,44 @@ mod tests {
             assert_eq!(mailbox.event(&progress(job, seq), 0), Post::Taken);
         }
         assert_eq!(numbers(&mailbox), [99_999]);
+    }
+
+    #[test]
+    fn the_progress_of_many_jobs_is_bounded() {
+        let mailbox = Mailbox::default();
+        let jobs = MAX_TRANSIENT as u64 + 5;
+        for seq in 0..jobs {
+            mailbox.event(&progress(JobId::new(), seq), 0);
+        }
+        assert_eq!(numbers(&mailbox), (5..jobs).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_preview_is_not_sent_after_its_picture() {
+        let (mailbox, job, other) = (Mailbox::default(), JobId::new(), JobId::new());
+        let of = |job, seq, kind| Packet::new(Event { seq, job, kind });
+        let preview = Preview {
+            image: 0,
+            step: 1,
+            width: 1,
+            height: 1,
+            rgb: vec![1, 2, 3],
+        };
+        for job in [job, other] {
+            mailbox.event(&of(job, 1, EventKind::Preview(preview.clone())), 0);
+        }
+        let change = StateChange {
+            state: JobState::Cancelled,
+            failure: None,
+        };
+        mailbox.event(&of(job, 2, EventKind::State(change)), 0);
+        let kinds: Vec<_> = std::iter::from_fn(|| mailbox.take())
+            .map(|mail| match mail {
+                Mail::Event(packet, _) => (packet.event.job, packet.event.kind.name()),
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(kinds, [(other, EventName::Preview), (job, EventName::State)]);
     }
 
     #[test]

@@ -1,16 +1,18 @@
-use std::borrow::Cow;
-
 use darkroom_protocol::Preview;
 
-/// `preview` at most `max_px` wide and high: each pixel is the mean of a square of pixels. 0 leaves it as it is, as does a
-/// preview whose bytes do not fit its size.
-pub fn shrink(preview: &Preview, max_px: u32) -> Cow<'_, Preview> {
+/// How many pixels of `preview` come to one along each side, so that it is at most `max_px` wide and high: 1 for one that is
+/// small enough, for a `max_px` of 0, and for one whose bytes do not fit its size.
+pub(super) fn factor(preview: &Preview, max_px: u32) -> u32 {
     let longest = preview.width.max(preview.height);
     let complete = preview.rgb.len() as u64 == 3 * u64::from(preview.width) * u64::from(preview.height);
     if max_px == 0 || longest <= max_px || !complete {
-        return Cow::Borrowed(preview);
+        return 1;
     }
-    let factor = longest.div_ceil(max_px);
+    longest.div_ceil(max_px)
+}
+
+/// `preview` with the mean of each square of `factor` × `factor` pixels as one.
+pub(super) fn shrink(preview: &Preview, factor: u32) -> Preview {
     let (width, height) = (preview.width.div_ceil(factor), preview.height.div_ceil(factor));
     let mut rgb = Vec::with_capacity(3 * width as usize * height as usize);
     for y in 0..height {
@@ -18,12 +20,12 @@ pub fn shrink(preview: &Preview, max_px: u32) -> Cow<'_, Preview> {
             rgb.extend(mean(preview, x * factor, y * factor, factor));
         }
     }
-    Cow::Owned(Preview {
+    Preview {
         width,
         height,
         rgb,
         ..*preview
-    })
+    }
 }
 
 /// The mean colour of the square of `side` pixels at (`left`, `top`), cut off at the picture's edge.
@@ -58,30 +60,31 @@ mod tests {
     }
 
     #[test]
-    fn a_small_one_stays() {
-        let preview = picture(4, 4);
-        assert_eq!(*shrink(&preview, 4), preview);
-        assert_eq!(*shrink(&preview, 0), preview);
+    fn factors() {
+        let of = |width, height, max_px| factor(&picture(width, height), max_px);
+        assert_eq!(
+            [of(4, 4, 4), of(4, 4, 0), of(4, 4, 3), of(5, 3, 2), of(1, 9, 1)],
+            [1, 1, 2, 3, 9]
+        );
     }
 
     #[test]
     fn squares_are_averaged() {
-        let small = shrink(&picture(4, 2), 2).into_owned();
+        let small = shrink(&picture(4, 2), 2);
         assert_eq!((small.width, small.height, small.step), (2, 1, 3));
         assert_eq!(small.rgb, [(1 + 4 + 5) / 4, 0, 255, (2 + 3 + 6 + 7) / 4, 0, 255]);
     }
 
     #[test]
     fn what_does_not_divide_is_cut_at_the_edge() {
-        let small = shrink(&picture(5, 3), 2).into_owned();
-        assert_eq!((small.width, small.height), (2, 1));
-        assert_eq!(small.rgb.len(), 6);
+        let small = shrink(&picture(5, 3), 3);
+        assert_eq!((small.width, small.height, small.rgb.len()), (2, 1, 6));
     }
 
     #[test]
     fn a_lying_size_is_left_alone() {
         let mut preview = picture(8, 8);
         preview.rgb.pop();
-        assert_eq!(*shrink(&preview, 2), preview);
+        assert_eq!(factor(&preview, 2), 1);
     }
 }

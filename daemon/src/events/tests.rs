@@ -1,7 +1,10 @@
+use std::sync::Arc;
+
+use super::bus::HISTORY;
 use super::*;
-use crate::events::Mail;
 use darkroom_protocol::event::StateChange;
-use darkroom_protocol::{Picture, Preview};
+use darkroom_protocol::{EventKind, EventName, JobId, JobState, Phase, Picture, Preview, Progress};
+use futures_util::FutureExt as _;
 
 fn state(state: JobState) -> EventKind {
     EventKind::State(StateChange { state, failure: None })
@@ -35,6 +38,23 @@ fn preview() -> EventKind {
     })
 }
 
+fn progress(phase: Phase) -> EventKind {
+    EventKind::Progress(Progress {
+        phase,
+        image: 0,
+        images: 1,
+        step: 0,
+        steps: 1,
+        sigma: None,
+        step_s: None,
+        eta_s: None,
+    })
+}
+
+fn bus() -> Arc<Bus> {
+    Arc::new(Bus::after(0))
+}
+
 fn reader(bus: &Arc<Bus>) -> (Arc<Mailbox>, Subscription) {
     let mailbox = Arc::new(Mailbox::default());
     (mailbox.clone(), bus.subscription(mailbox))
@@ -50,7 +70,7 @@ fn of(job: JobId) -> Filter {
 fn received(mailbox: &Mailbox) -> Vec<(u64, EventKind)> {
     std::iter::from_fn(|| mailbox.take())
         .filter_map(|mail| match mail {
-            Mail::Event(event, _) => Some((event.seq, event.kind.clone())),
+            Mail::Event(packet, _) => Some((packet.event.seq, packet.event.kind.clone())),
             _ => None,
         })
         .collect()
@@ -58,7 +78,7 @@ fn received(mailbox: &Mailbox) -> Vec<(u64, EventKind)> {
 
 #[test]
 fn numbers_rise_by_one_and_filters_hold() {
-    let bus = Arc::new(Bus::default());
+    let bus = bus();
     let (mine, other) = (JobId::new(), JobId::new());
     let (all, one) = (reader(&bus), reader(&bus));
     all.1.follow(&Filter::default(), None);
@@ -71,7 +91,7 @@ fn numbers_rise_by_one_and_filters_hold() {
 
 #[test]
 fn a_replay_begins_at_the_number_asked_for() {
-    let bus = Arc::new(Bus::default());
+    let bus = bus();
     let job = JobId::new();
     for text in ["a", "b", "c"] {
         bus.publish(job, notice(text));
@@ -85,19 +105,166 @@ fn a_replay_begins_at_the_number_asked_for() {
 
 #[test]
 fn the_history_ends_somewhere_and_says_so() {
-    let bus = Arc::new(Bus::default());
+    let bus = bus();
     for _ in 0..HISTORY + 10 {
         bus.publish(JobId::new(), notice("n"));
     }
     let (mailbox, subscription) = reader(&bus);
-    assert!(!subscription.remembers(10) && subscription.remembers(11));
+    assert_eq!(bus.oldest(), 11);
+    assert!(!subscription.resume(&Filter::default(), 10));
+    assert_eq!(received(&mailbox), []);
+    assert!(subscription.resume(&Filter::default(), 11));
+    assert_eq!(received(&mailbox).len(), HISTORY);
     subscription.follow(&Filter::default(), Some(0));
     assert_eq!(received(&mailbox).len(), HISTORY);
 }
 
 #[test]
+fn a_reader_of_all_that_is_remembered_has_time_for_as_much_again() {
+    let bus = bus();
+    for _ in 0..HISTORY {
+        bus.publish(JobId::new(), notice("n"));
+    }
+    let (mailbox, subscription) = reader(&bus);
+    subscription.follow(&Filter::default(), Some(1));
+    for _ in 0..HISTORY {
+        bus.publish(JobId::new(), notice("n"));
+    }
+    assert_eq!(received(&mailbox).len(), 2 * HISTORY);
+}
+
+#[test]
+fn a_later_daemon_does_not_answer_for_an_earlier_one() {
+    let (mailbox, subscription) = reader(&Arc::new(Bus::after(5000)));
+    assert!(!subscription.resume(&Filter::default(), 37) && !subscription.resume(&Filter::default(), 5002));
+    assert!(subscription.resume(&Filter::default(), 5001));
+    assert_eq!(received(&mailbox), []);
+}
+
+#[test]
+fn one_who_comes_late_is_told_how_far_the_jobs_are() {
+    let bus = bus();
+    let (job, ended) = (JobId::new(), JobId::new());
+    for job in [job, ended] {
+        bus.publish(job, state(JobState::Running));
+        bus.publish(job, progress(Phase::Load));
+    }
+    bus.publish(ended, state(JobState::Failed));
+    bus.publish(job, progress(Phase::Denoise));
+    bus.publish(job, notice("n"));
+    let (all, one) = (reader(&bus), reader(&bus));
+    all.1.follow(&Filter::default(), Some(7));
+    assert_eq!(received(&all.0), [(6, progress(Phase::Denoise)), (7, notice("n"))]);
+    one.1.hold(job, &Filter::default());
+    let known = Known {
+        state: JobState::Running,
+        pictures: vec![],
+    };
+    one.1.release(job, vec![state(JobState::Running)], &known);
+    let told = [(7, state(JobState::Running)), (7, progress(Phase::Denoise))];
+    assert_eq!(received(&one.0), told);
+}
+
+#[test]
+fn kinds_are_chosen() {
+    let bus = bus();
+    let job = JobId::new();
+    let (some, both) = (reader(&bus), reader(&bus));
+    let kinds = |kinds: &[EventName]| Filter {
+        kinds: kinds.to_vec(),
+        max_fps: 9,
+        ..Filter::default()
+    };
+    some.1.follow(&kinds(&[EventName::State, EventName::Picture]), None);
+    both.1.follow(&kinds(&[EventName::State]), None);
+    let previews = kinds(&[EventName::Preview]);
+    both.1.follow(
+        &Filter {
+            job: Some(job),
+            ..previews
+        },
+        None,
+    );
+    let all = [
+        notice("n"),
+        progress(Phase::Save),
+        preview(),
+        picture(job, 0),
+        state(JobState::Done),
+    ];
+    for kind in all {
+        bus.publish(job, kind);
+    }
+    assert_eq!(received(&some.0), [(4, picture(job, 0)), (5, state(JobState::Done))]);
+    assert_eq!(received(&both.0), [(5, state(JobState::Done))]);
+    bus.publish(job, preview());
+    assert_eq!(received(&both.0), [], "the job has ended");
+}
+
+#[tokio::test]
+async fn a_reader_follows_until_its_jobs_have_ended() {
+    let bus = bus();
+    let (job, other) = (JobId::new(), JobId::new());
+    let (_mailbox, subscription) = reader(&bus);
+    subscription.over().await;
+    subscription.follow(&of(job), None);
+    subscription.follow(&of(other), None);
+    bus.publish(job, state(JobState::Done));
+    let waiting = tokio::spawn(async move { subscription.over().await });
+    tokio::task::yield_now().await;
+    assert!(!waiting.is_finished());
+    bus.publish(other, state(JobState::Failed));
+    waiting.await.unwrap();
+}
+
+#[test]
+fn a_job_that_ended_before_it_was_followed_is_over() {
+    let bus = bus();
+    let job = JobId::new();
+    bus.publish(job, state(JobState::Running));
+    bus.publish(job, state(JobState::Done));
+    let (mailbox, subscription) = reader(&bus);
+    assert!(subscription.resume(&of(job), 1));
+    assert_eq!(received(&mailbox).len(), 2);
+    assert!(subscription.over().now_or_never().is_some());
+}
+
+#[test]
+fn what_readers_want_to_see_is_known_and_its_changes_are_told() {
+    let bus = bus();
+    let job = JobId::new();
+    let mut changes = bus.demands();
+    let mut changed = || {
+        let changed = changes.has_changed().unwrap();
+        changes.mark_unchanged();
+        changed
+    };
+    assert_eq!((bus.demand(job), changed()), (Demand::default(), false));
+    let demand = |max_fps, max_px| Demand { max_fps, max_px };
+    let wish = |job, max_fps, max_px| Filter {
+        job,
+        max_fps,
+        max_px,
+        kinds: vec![],
+    };
+    let (blind, one, all) = (reader(&bus), reader(&bus), reader(&bus));
+    blind.1.follow(&wish(None, 0, 900), None);
+    assert_eq!((bus.demand(job), changed()), (Demand::default(), false));
+    one.1.follow(&wish(Some(job), 2, 64), None);
+    assert_eq!((bus.demand(job), changed()), (demand(2, 64), true));
+    all.1.follow(&wish(None, 10, 32), None);
+    assert_eq!((bus.demand(job), changed()), (demand(10, 64), true));
+    assert_eq!(bus.demand(JobId::new()), demand(10, 32));
+    drop(all);
+    assert_eq!((bus.demand(job), changed()), (demand(2, 64), true));
+    one.0.close("it reads too slowly");
+    bus.publish(job, notice("n"));
+    assert_eq!((bus.demand(job), changed()), (Demand::default(), true));
+}
+
+#[test]
 fn nothing_is_lost_or_told_twice_while_the_standing_is_read() {
-    let bus = Arc::new(Bus::default());
+    let bus = bus();
     let job = JobId::new();
     let (mailbox, subscription) = reader(&bus);
     subscription.hold(job, &Filter::default());
@@ -126,7 +293,7 @@ fn nothing_is_lost_or_told_twice_while_the_standing_is_read() {
 
 #[test]
 fn previews_come_only_when_asked_for_and_not_too_often() {
-    let bus = Arc::new(Bus::default());
+    let bus = bus();
     let job = JobId::new();
     let (none, some) = (reader(&bus), reader(&bus));
     none.1.follow(&of(job), None);
@@ -140,7 +307,7 @@ fn previews_come_only_when_asked_for_and_not_too_often() {
 
 #[test]
 fn readers_that_left_are_forgotten() {
-    let bus = Arc::new(Bus::default());
+    let bus = bus();
     let (mailbox, subscription) = reader(&bus);
     subscription.follow(&Filter::default(), None);
     let (closed, _still_here) = reader(&bus);
@@ -149,5 +316,5 @@ fn readers_that_left_are_forgotten() {
     drop(subscription);
     bus.publish(JobId::new(), notice("n"));
     assert_eq!(received(&mailbox), []);
-    assert!(bus.lock().readers.is_empty());
+    assert_eq!(bus.readers(), 0);
 }

@@ -1,6 +1,6 @@
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio_util::sync::CancellationToken;
 
@@ -79,7 +79,7 @@ impl Daemon {
             "darkroom {} begins",
             env!("CARGO_PKG_VERSION")
         );
-        let bus = Arc::new(Bus::default());
+        let bus = Arc::new(Bus::after(micros_since_1970()));
         let tools = Tools {
             store: store.clone(),
             bus: bus.clone(),
@@ -92,6 +92,7 @@ impl Daemon {
                 .as_deref()
                 .and_then(canonical_device)
                 .unwrap_or_default(),
+            models: settings.models.clone(),
         };
         let dispatch = Dispatch::start(tools).await?;
         let socket = Socket::bind(&paths.socket())?;
@@ -114,6 +115,13 @@ impl Daemon {
             _lock: lock,
         })
     }
+}
+
+/// No daemon makes a million events a second, so a later one begins above all numbers of its forerunners, as long as the clock
+/// is not set back. JSON holds such numbers exactly until the year 2255.
+fn micros_since_1970() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| since.as_micros() as u64)
 }
 
 /// Serves until told to stop, then says goodbye: to peers, to workers, to the store. No part of it takes longer than the

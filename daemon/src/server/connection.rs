@@ -2,6 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use interprocess::local_socket::tokio::Stream;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tokio::io::AsyncWriteExt as _;
 use tokio::time::{sleep, timeout};
 
@@ -14,6 +15,8 @@ use crate::events::{Mail, Mailbox};
 
 /// A closing connection has so long to take what it is still sent.
 const GRACE: Duration = Duration::from_secs(2);
+/// A peer that sends nothing more is looked after so often.
+const STILL_THERE: Duration = Duration::from_secs(1);
 
 /// Serves one peer until it or the daemon leaves. A `crowded` daemon only tells it so.
 pub async fn serve(stream: Stream, context: Arc<Context>, crowded: bool) {
@@ -28,8 +31,12 @@ pub async fn serve(stream: Stream, context: Arc<Context>, crowded: bool) {
     let session = Session::new(context.clone(), mailbox.clone(), wire);
     let reading = async {
         match session.requests(&mut input, first).await {
-            // What it asked for is still sent, as long as it reads.
+            // What it asked for is still sent, as long as it reads: events too, until the jobs that it follows have ended.
             Ok(()) => {
+                tokio::select! {
+                    () = session.subscription.over() => {}
+                    () = hang_up(&stream) => {}
+                }
                 mailbox.finish();
                 sleep(context.limits.stall).await;
             }
@@ -53,6 +60,22 @@ pub async fn serve(stream: Stream, context: Arc<Context>, crowded: bool) {
         () = stopping => {}
         () = overflowing => {}
         () = send(&stream, wire, &mailbox) => {}
+    }
+}
+
+/// Waits until a peer that sends nothing more has closed its other side too. Nothing announces that to a reader at its end, so
+/// it is asked again and again.
+async fn hang_up(stream: &Stream) {
+    let Stream::UdSocket(socket) = stream;
+    loop {
+        let mut asked = [PollFd::new(socket, PollFlags::empty())];
+        // An error means that there is nothing to wait for.
+        let gone = poll(&mut asked, Some(&Timespec::default())).is_err()
+            || asked[0].revents().intersects(PollFlags::HUP | PollFlags::ERR);
+        if gone {
+            return;
+        }
+        sleep(STILL_THERE).await;
     }
 }
 
@@ -86,9 +109,9 @@ async fn let_in<'a>(stream: &'a Stream, input: &mut Input<&'a Stream>, context: 
 async fn send(mut stream: &Stream, wire: Wire, mailbox: &Mailbox) {
     loop {
         let (bytes, last) = match mailbox.next().await {
-            Mail::Bytes(bytes) => (bytes, false),
-            Mail::Event(event, max_px) => (wire.event(&event, max_px), false),
-            Mail::Bye(reason) => (reason.map(|r| wire.bye(&r)).unwrap_or_default(), true),
+            Mail::Bytes(bytes) => (bytes.into(), false),
+            Mail::Event(packet, max_px) => (wire.event(&packet, max_px), false),
+            Mail::Bye(reason) => (reason.map(|r| wire.bye(&r).into()).unwrap_or_default(), true),
         };
         if stream.write_all(&bytes).await.is_err() || last {
             return;

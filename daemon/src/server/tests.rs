@@ -212,6 +212,75 @@ async fn half_closed_lines_are_answered() {
 }
 
 #[tokio::test]
+async fn half_closed_lines_get_the_events_that_they_asked_for() {
+    let rig = Rig::start().await;
+    let mut stream = rig.dial().await;
+    let submit = json!({"jsonrpc": "2.0", "id": 7, "method": "submit", "params": {
+        "request_id": uuid::Uuid::now_v7(), "request": {"prompt": "draw", "batch": 2}, "watch": true, "max_fps": 9,
+    }});
+    stream.write_all(format!("{submit}\n").as_bytes()).await.unwrap();
+    stream.shutdown().await.unwrap();
+    let text = rest(&mut stream).await;
+    let lines: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines[0]["id"], 7);
+    let kinds: Vec<&str> = lines[1..]
+        .iter()
+        .map(|line| {
+            line["params"]["kind"]
+                .as_object()
+                .unwrap()
+                .keys()
+                .next()
+                .unwrap()
+                .as_str()
+        })
+        .collect();
+    for kind in ["progress", "preview"] {
+        assert!(kinds.contains(&kind), "{text}");
+    }
+    assert_eq!(kinds.iter().filter(|kind| **kind == "picture").count(), 2);
+    assert_eq!(lines.last().unwrap()["params"]["kind"]["state"]["state"], "done");
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn a_half_closed_peer_that_leaves_frees_its_place() {
+    let rig = Rig::with("", |options| options.limits.connections = 1).await;
+    let mut stream = rig.dial().await;
+    let subscribe = json!({"jsonrpc": "2.0", "id": 1, "method": "subscribe", "params": {}});
+    let mut lines = BufReader::new(&mut stream);
+    lines.write_all(format!("{subscribe}\n").as_bytes()).await.unwrap();
+    lines.read_line(&mut String::new()).await.unwrap();
+    stream.shutdown().await.unwrap();
+    drop(stream);
+    let served = async {
+        loop {
+            let mut client = rig.client().await;
+            let sent = client.try_send(crate::testing::ping()).await;
+            if sent.is_ok() && matches!(client.message().await, Some(ServerMessage::Reply { .. })) {
+                return;
+            }
+        }
+    };
+    timeout(SOON, served).await.unwrap();
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn previews_without_a_rate_are_refused() {
+    let rig = Rig::start().await;
+    let mut lines = BufReader::new(rig.dial().await);
+    let subscribe = r#"{"jsonrpc":"2.0","id":1,"method":"subscribe","params":{"kinds":["preview"]}}"#;
+    let answer = call(&mut lines, subscribe).await;
+    assert_eq!(answer["error"]["code"], -32602, "{answer}");
+    assert!(
+        answer["error"]["message"].to_string().contains("max_fps is 0"),
+        "{answer}"
+    );
+    rig.stop().await;
+}
+
+#[tokio::test]
 async fn another_version_reads_ours_and_is_let_go() {
     let rig = Rig::start().await;
     let mut stream = rig.dial().await;
@@ -313,11 +382,11 @@ async fn events_are_replayed_from_a_number_and_a_jobs_standing_is_told_first() {
     client.end(job).await;
 
     let mut late = rig.client().await;
-    let Reply::Subscribed { seq } = late.ask(of(Some(job), None)).await.unwrap() else {
+    let Reply::Subscribed { seq, oldest } = late.ask(of(Some(job), None)).await.unwrap() else {
         panic!("no subscription");
     };
     let told: Vec<Event> = vec![late.event().await, late.event().await, late.event().await];
-    assert!(told.iter().all(|event| event.seq == seq));
+    assert!(told.iter().all(|event| event.seq == seq) && oldest <= seq);
     let is_picture = |event: &Event| matches!(event.kind, EventKind::Picture(_));
     assert!(told[..2].iter().all(is_picture));
     assert!(matches!(&told[2].kind, EventKind::State(change) if change.state == JobState::Done));

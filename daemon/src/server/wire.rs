@@ -1,8 +1,11 @@
+use std::sync::Arc;
+
+use bytes::Bytes;
 use darkroom_protocol::codec::{frame, rpc};
 use darkroom_protocol::message::RemoteError;
-use darkroom_protocol::{Event, EventKind, FailureKind, Reply, ServerMessage};
+use darkroom_protocol::{FailureKind, Reply, ServerMessage};
 
-use crate::events::shrink;
+use crate::events::Packet;
 
 /// How a peer is spoken to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,20 +28,16 @@ pub enum Number {
 }
 
 impl Wire {
-    /// An event, its preview at most `max_px` wide and high.
-    pub fn event(self, event: &Event, max_px: u32) -> Vec<u8> {
-        let smaller = match &event.kind {
-            EventKind::Preview(preview) if max_px > 0 => Some(Event {
-                kind: EventKind::Preview(shrink(preview, max_px).into_owned()),
-                ..*event
-            }),
-            _ => None,
+    /// An event, its preview at most `max_px` wide and high. It is encoded once for all readers.
+    pub fn event(self, packet: &Arc<Packet>, max_px: u32) -> Bytes {
+        let packet = packet.within(max_px);
+        let encoded = match self {
+            Self::Frames => packet
+                .frame
+                .get_or_init(|| framed(&ServerMessage::Event(packet.event.clone())).into()),
+            Self::Lines => packet.line.get_or_init(|| rpc::event(&packet.event).into()),
         };
-        let event = smaller.as_ref().unwrap_or(event);
-        match self {
-            Self::Frames => framed(&ServerMessage::Event(event.clone())),
-            Self::Lines => rpc::event(event).into_bytes(),
-        }
+        encoded.clone()
     }
 
     /// Why the connection is closed.

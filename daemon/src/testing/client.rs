@@ -107,6 +107,8 @@ impl Client {
                 request_id,
                 request,
                 watch,
+                max_fps: 0,
+                max_px: 0,
             }))
             .await?
         {

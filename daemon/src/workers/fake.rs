@@ -70,6 +70,7 @@ fn serve(mode: &str) -> ! {
         channel,
         cancels,
         staging: PathBuf::new(),
+        shown: false,
         version: if mode == "version" {
             "0.0.0"
         } else {
@@ -118,6 +119,8 @@ struct Fake {
     channel: UnixStream,
     cancels: Cancels,
     staging: PathBuf,
+    /// Whether somebody wants previews.
+    shown: bool,
     version: &'static str,
     resident: Vec<String>,
 }
@@ -129,7 +132,7 @@ impl Fake {
 
     fn obey(&mut self, order: Order) {
         match order {
-            Order::Configure { staging, device } => {
+            Order::Configure { staging, device, .. } => {
                 self.staging = staging.into();
                 let ready = ready(self.version, &device);
                 self.say(&Report::Ready(ready));
@@ -142,6 +145,7 @@ impl Fake {
                 let resident = self.resident.clone();
                 self.say(&Report::Ended { job, outcome, resident });
             }
+            Order::Previews { max_fps, .. } => self.shown = max_fps > 0,
             Order::Shutdown {} => std::process::exit(0),
             _ => {}
         }
@@ -181,7 +185,9 @@ impl Fake {
         for phase in [Phase::Load, Phase::Denoise] {
             self.progress(job, phase);
         }
-        self.preview(job);
+        if self.shown {
+            self.preview(job);
+        }
         for index in (0..task.batch).filter(|i| !skip.contains(i)) {
             self.stage(job, index, task);
             if verb == "half" && first(&self.staging, job) {

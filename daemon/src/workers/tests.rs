@@ -19,6 +19,7 @@ fn start(mode: &str, change: impl FnOnce(&mut Ask)) -> Rig {
     let staging = dir.path().join("staging");
     std::fs::create_dir(&staging).unwrap();
     let mut ask = Ask {
+        models: vec![],
         program: fake::program(mode),
         device: String::new(),
         staging,
@@ -153,6 +154,7 @@ fn a_program_that_is_not_there_is_named() {
         .unwrap();
     let error = runtime.block_on(async {
         let ask = Ask {
+            models: vec![],
             program: super::Program {
                 path: "/nowhere/darkroom-worker".into(),
                 ..Default::default()

@@ -22,6 +22,8 @@ pub struct Ask {
     pub program: Program,
     /// The device; empty for the best that it finds.
     pub device: String,
+    /// Folders of the person's models.
+    pub models: Vec<PathBuf>,
     /// Where it puts finished pictures.
     pub staging: PathBuf,
     /// Within this it must be ready.
@@ -81,6 +83,11 @@ impl Worker {
         let first = Order::Configure {
             staging: ask.staging.to_string_lossy().into_owned(),
             device: ask.device,
+            models: ask
+                .models
+                .iter()
+                .map(|path| path.to_string_lossy().into_owned())
+                .collect(),
         };
         // The receiver lives: it was made above.
         let _ = orders.send(first);

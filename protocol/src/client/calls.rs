@@ -50,9 +50,9 @@ impl Client {
         answer!(self.call(Request::Cancel { job }).await?, Reply::Cancelling { job, state } => (job, state))
     }
 
-    /// Asks for events; the last sequence number before them.
-    pub async fn subscribe(&mut self, subscribe: Subscribe) -> Result<u64> {
-        answer!(self.call(Request::Subscribe(subscribe)).await?, Reply::Subscribed { seq } => seq)
+    /// Asks for events: the last sequence number before them, and the oldest from which all can be replayed.
+    pub async fn subscribe(&mut self, subscribe: Subscribe) -> Result<(u64, u64)> {
+        answer!(self.call(Request::Subscribe(subscribe)).await?, Reply::Subscribed { seq, oldest } => (seq, oldest))
     }
 
     /// What is known of a model; of the default one when the name is empty.

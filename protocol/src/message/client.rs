@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::RemoteError;
+use crate::event::EventName;
 use crate::{DeviceStatus, Event, GenerateRequest, Job, JobId, JobState, ModelCard};
 
 /// A request with its number; the reply carries the same number.
@@ -84,6 +85,12 @@ pub struct Submit {
     /// Subscribe this connection to the job's events, from its first.
     #[serde(default)]
     pub watch: bool,
+    /// With `watch`: at most so many previews a second; 0 for none.
+    #[serde(default)]
+    pub max_fps: u32,
+    /// With `watch`: previews at most so wide and high; 0 for as they are.
+    #[serde(default)]
+    pub max_px: u32,
 }
 
 /// Which events to send.
@@ -92,15 +99,19 @@ pub struct Subscribe {
     /// Only of this job (id or prefix); of all when absent. State and pictures so far are told first.
     #[serde(default)]
     pub job: Option<String>,
-    /// Replay from this sequence number, as far as the daemon remembers.
+    /// Replay from this sequence number, as far as the daemon remembers: the reply says how far. Progress and previews are
+    /// not remembered.
     #[serde(default)]
     pub from: Option<u64>,
     /// At most so many previews a second; 0 for none.
     #[serde(default)]
     pub max_fps: u32,
-    /// Previews at most so wide and high.
+    /// Previews at most so wide and high; 0 for as they are. Small ones are never enlarged.
     #[serde(default)]
     pub max_px: u32,
+    /// Only these kinds; all of them when empty.
+    #[serde(default)]
+    pub kinds: Vec<EventName>,
 }
 
 /// A piece of an input. The daemon names the whole by its hash.
@@ -173,6 +184,8 @@ pub enum Reply {
     Subscribed {
         /// The last sequence number before the subscription.
         seq: u64,
+        /// Everything from this number on can be replayed. A reader that asked for older ones has missed some.
+        oldest: u64,
     },
     /// To `model`.
     Model(Box<ModelCard>),

@@ -14,6 +14,8 @@ pub enum Order {
         staging: String,
         /// The device to work on; empty for the best there is.
         device: String,
+        /// Folders of the person's models. Decoders for previews are in their subfolders `vae_approx`.
+        models: Vec<String>,
     },
     /// Do this. A worker runs one task at a time.
     Run {
@@ -41,6 +43,14 @@ pub enum Order {
     },
     /// End.
     Shutdown {},
+    /// What the most demanding reader of this worker's job wants to see of it from now on. Until it is told, a worker makes
+    /// no previews: nobody looks.
+    Previews {
+        /// At most so many previews a second; 0 for none.
+        max_fps: u32,
+        /// At most so wide and high; 0 for as they are.
+        max_px: u32,
+    },
 }
 
 /// What a worker tells the daemon.

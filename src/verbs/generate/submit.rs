@@ -22,6 +22,8 @@ pub(super) async fn submit(
         request_id: Uuid::now_v7(),
         request,
         watch,
+        max_fps: 0,
+        max_px: 0,
     };
     let mut tries = 1;
     loop {

@@ -85,7 +85,7 @@ fn serve(backends: &torch::Backends) -> Result<(), String> {
     let mut executor = Executor::new(outbox.clone());
     while let Ok(order) = inbox.orders.recv() {
         match order {
-            Order::Configure { staging, device } => match executor.configure(&staging, &device) {
+            Order::Configure { staging, device, .. } => match executor.configure(&staging, &device) {
                 Ok(ready) => outbox.send(Report::Ready(ready)),
                 Err(e) => return Err(e.to_string()),
             },
@@ -95,7 +95,7 @@ fn serve(backends: &torch::Backends) -> Result<(), String> {
             }
             Order::Unload { model } => executor.unload(&model),
             Order::Shutdown {} => break,
-            Order::Cancel { .. } | Order::Ping { .. } => {}
+            Order::Cancel { .. } | Order::Ping { .. } | Order::Previews { .. } => {}
         }
     }
     outbox.flush();

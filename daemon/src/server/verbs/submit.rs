@@ -3,7 +3,7 @@ use std::sync::Arc;
 use darkroom_protocol::event::StateChange;
 use darkroom_protocol::message::RemoteError;
 use darkroom_protocol::message::client::{Submit, Submitted};
-use darkroom_protocol::{EventKind, GenerateRequest, ImageTask, JobId, JobState, Reply, Task, failpoint};
+use darkroom_protocol::{EventKind, GenerateRequest, ImageTask, JobState, Reply, Task, failpoint};
 
 use super::standing::tell_standing;
 use super::{blocking, wholly};
@@ -21,6 +21,8 @@ pub async fn submit(session: &Session, submit: Submit) -> Result<Answer, RemoteE
         request_id,
         request,
         watch,
+        max_fps,
+        max_px,
     } = submit;
     let asked = request.clone();
     let (task, notice) = blocking(move || work_out(&context, &asked)).await?;
@@ -51,7 +53,13 @@ pub async fn submit(session: &Session, submit: Submit) -> Result<Answer, RemoteE
         model,
         notice,
     });
-    let then = watch.then(|| follow(session, accepted, seq));
+    let filter = Filter {
+        job: Some(accepted.job),
+        max_fps,
+        max_px,
+        kinds: vec![],
+    };
+    let then = watch.then(|| follow(session, accepted, filter, seq));
     Ok(Answer { reply, then })
 }
 
@@ -73,23 +81,14 @@ async fn announce(context: &Context, waiting: Waiting) {
     context.dispatch.accepted(waiting).await;
 }
 
-/// Sends the job's events from its first, which came after number `seq`; of a job that was accepted before, how it stands.
-fn follow(session: &Session, accepted: Accepted, seq: u64) -> Then {
+/// Sends the job's events from its first, which came after number `seq`. Of a job that was accepted before, or so long ago that
+/// its first are not remembered, how it stands.
+fn follow(session: &Session, accepted: Accepted, filter: Filter, seq: u64) -> Then {
     let subscription = session.subscription.clone();
     let context = session.context.clone();
-    let filter = of(accepted.job);
     Box::pin(async move {
-        if accepted.fresh {
-            subscription.follow(&filter, Some(seq + 1));
-        } else {
+        if !(accepted.fresh && subscription.resume(&filter, seq + 1)) {
             tell_standing(&context, &subscription, accepted.job, &filter).await;
         }
     })
-}
-
-fn of(job: JobId) -> Filter {
-    Filter {
-        job: Some(job),
-        ..Filter::default()
-    }
 }

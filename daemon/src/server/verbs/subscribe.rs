@@ -1,32 +1,46 @@
-use darkroom_protocol::Reply;
 use darkroom_protocol::message::RemoteError;
 use darkroom_protocol::message::client::Subscribe;
+use darkroom_protocol::{EventName, Reply};
 
 use super::standing::tell_standing;
 use crate::events::Filter;
 use crate::server::session::{Answer, Session};
 
-/// Sends events: of one job after how it stands, or of all. Those since `from` are sent again, as far as they are remembered.
+/// Sends events: of one job after how it stands, or of all. Those since `from` are sent again, as far as they are remembered;
+/// of a job whose are not, how it stands.
 pub async fn subscribe(session: &Session, subscribe: Subscribe) -> Result<Answer, RemoteError> {
     let Subscribe {
         job,
         from,
         max_fps,
         max_px,
+        kinds,
     } = subscribe;
+    if kinds.contains(&EventName::Preview) && max_fps == 0 {
+        let what = "kinds names preview, but max_fps is 0: say how many a second, for instance 5.";
+        return Err(RemoteError::usage(what));
+    }
     let job = match job {
         Some(prefix) => Some(session.context.store.find(&prefix).await?),
         None => None,
     };
-    let filter = Filter { job, max_fps, max_px };
+    let filter = Filter {
+        job,
+        max_fps,
+        max_px,
+        kinds,
+    };
     let subscription = session.subscription.clone();
     let context = session.context.clone();
-    let reply = Reply::Subscribed { seq: context.bus.seq() };
+    let reply = Reply::Subscribed {
+        seq: context.bus.seq(),
+        oldest: context.bus.oldest(),
+    };
     let then = Box::pin(async move {
-        let remembered = from.filter(|from| subscription.remembers(*from));
-        match job {
-            Some(job) if remembered.is_none() => tell_standing(&context, &subscription, job, &filter).await,
-            _ => subscription.follow(&filter, from),
+        match (job, from) {
+            (None, _) => subscription.follow(&filter, from),
+            (Some(_), Some(from)) if subscription.resume(&filter, from) => {}
+            (Some(job), _) => tell_standing(&context, &subscription, job, &filter).await,
         }
     });
     Ok(Answer {

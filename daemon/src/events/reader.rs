@@ -1,0 +1,128 @@
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use darkroom_protocol::{EventKind, EventName, JobId};
+use tokio::sync::watch;
+
+use super::mailbox::is_transient;
+use super::pace::Pace;
+use super::{Demand, Filter, Mailbox, Packet, Post};
+
+/// One connection, as the bus sees it.
+#[derive(Debug)]
+pub(super) struct Reader {
+    pub mailbox: Arc<Mailbox>,
+    all: Option<Watch>,
+    jobs: HashMap<JobId, Watch>,
+    /// Whether it follows anything.
+    follows: watch::Sender<bool>,
+}
+
+/// An interest in one job or in all.
+#[derive(Debug)]
+struct Watch {
+    filter: Filter,
+    pace: Pace,
+    held: Option<Held>,
+}
+
+/// What happened while the reader was being told how things stand.
+#[derive(Debug)]
+pub(super) struct Held {
+    /// The number before it.
+    pub since: u64,
+    /// All but what is transient.
+    pub packets: Vec<Arc<Packet>>,
+}
+
+impl Reader {
+    /// A reader of nothing; `follows` is kept true while that is otherwise.
+    pub fn new(mailbox: Arc<Mailbox>, follows: watch::Sender<bool>) -> Self {
+        Self {
+            mailbox,
+            all: None,
+            jobs: HashMap::new(),
+            follows,
+        }
+    }
+
+    /// Follows what `filter` wants; with `held`, keeps it back until [`Self::take_held`].
+    pub fn watch(&mut self, filter: &Filter, held: Option<Held>) {
+        let watch = Watch {
+            filter: filter.clone(),
+            pace: Pace::default(),
+            held,
+        };
+        match filter.job {
+            Some(job) => drop(self.jobs.insert(job, watch)),
+            None => self.all = Some(watch),
+        }
+        self.follows.send_replace(true);
+    }
+
+    /// Follows a job no longer.
+    pub fn forget(&mut self, job: JobId) {
+        if self.jobs.remove(&job).is_some() {
+            self.follows.send_replace(self.all.is_some() || !self.jobs.is_empty());
+        }
+    }
+
+    /// What was kept back of a job, with its filter. From now on nothing is.
+    pub fn take_held(&mut self, job: JobId) -> Option<(Held, Filter)> {
+        let watch = self.jobs.get_mut(&job)?;
+        Some((watch.held.take()?, watch.filter.clone()))
+    }
+
+    /// Puts an event that is wanted into the mailbox.
+    pub fn deliver(&mut self, packet: &Arc<Packet>) -> Post {
+        if self.mailbox.is_closed() {
+            return Post::Closed;
+        }
+        let event = &packet.event;
+        let own = self.jobs.get_mut(&event.job);
+        if let Some(held) = own.and_then(|watch| watch.held.as_mut()) {
+            if !is_transient(&event.kind) {
+                held.packets.push(packet.clone());
+            }
+            return Post::Taken;
+        }
+        let post = match self.wish(event.job, event.kind.name()) {
+            Some(max_px) => self.mailbox.event(packet, max_px),
+            None => Post::Taken,
+        };
+        if is_end(&event.kind) {
+            self.forget(event.job);
+        }
+        post
+    }
+
+    /// The most that it wants to see of a job.
+    pub fn demand(&self, job: JobId) -> Demand {
+        let watches = [self.jobs.get(&job), self.all.as_ref()].into_iter().flatten();
+        let watch = watches.into_iter().find(|watch| watch.filter.wants(EventName::Preview));
+        watch.map_or(Demand::default(), |watch| Demand {
+            max_fps: watch.filter.max_fps,
+            max_px: watch.filter.max_px,
+        })
+    }
+
+    /// Whether it wants previews of anything.
+    pub fn wants_previews(&self) -> bool {
+        let mut watches = self.jobs.values().chain(&self.all);
+        watches.any(|watch| watch.filter.wants(EventName::Preview))
+    }
+
+    /// Whether an event of that kind is wanted now, by either interest, and previews at most how large.
+    fn wish(&mut self, job: JobId, name: EventName) -> Option<u32> {
+        let mut watches = self.jobs.get_mut(&job).into_iter().chain(&mut self.all);
+        let watch = watches.find(|watch| watch.filter.wants(name))?;
+        let due = name != EventName::Preview || watch.pace.pass(Instant::now(), watch.filter.max_fps);
+        due.then_some(watch.filter.max_px)
+    }
+}
+
+/// Whether nothing more is said of the job after it.
+pub(super) fn is_end(kind: &EventKind) -> bool {
+    matches!(kind, EventKind::State(change) if change.state.is_final())
+}
