@@ -1,5 +1,5 @@
 //! Times a guided step and a VAE decode of a model folder: `step FOLDER [--size 512] [--runs 3] [--threads N] [--f32]`.
-//! `tests/oracle/speed.py` times the same in diffusers.
+//! `tests/oracle/speed.py` times the same in diffusers. With `--profile` it also says which operations the time goes to.
 #![allow(clippy::unwrap_used)]
 
 use std::path::Path;
@@ -21,6 +21,9 @@ fn main() {
     } else {
         Kind::BFloat16
     };
+    if !args.iter().any(|a| a == "--no-arena") {
+        torch::keep_memory().unwrap();
+    }
     let folder = args.get(1).expect("step FOLDER");
     let (side, runs) = (number("--size", 512) / 8, number("--runs", 3));
     torch::set_threads(number("--threads", i64::from(torch::physical_cores())) as u32);
@@ -55,6 +58,10 @@ fn main() {
             );
         }
     }
+    if args.iter().any(|a| a == "--profile") {
+        profile("step", &step);
+        profile("decode", &decode);
+    }
     if let Some(path) = after("--save") {
         Tensor::write_safetensors(
             &[("step", step().contiguous()), ("decode", decode().contiguous())],
@@ -72,6 +79,17 @@ fn open(folder: &str, component: &str, kind: Kind) -> (Weights, Vec<u8>) {
         weights,
         std::fs::read(Path::new(folder).join(component).join("config.json")).unwrap(),
     )
+}
+
+/// Prints a table of what `work` is made of, down to half a percent.
+fn profile(name: &str, work: &dyn Fn() -> Tensor) {
+    let (_, operations) = torch::profile(work).unwrap();
+    let total: f64 = operations.iter().map(|o| o.seconds).sum();
+    println!("| {name}: {total:.3} s | ms | % | calls |\n|---|---|---|---|");
+    for o in operations.iter().filter(|o| o.seconds > total / 200.0) {
+        let (ms, part) = (1e3 * o.seconds, 100.0 * o.seconds / total);
+        println!("| `{}` | {ms:.0} | {part:.1} | {} |", o.name, o.calls);
+    }
 }
 
 /// Resident and peak resident memory, where the system says.

@@ -10,6 +10,7 @@
 #include <ATen/Parallel.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/empty.h>
+#include <ATen/record_function.h>
 
 #if defined(__x86_64__) && defined(__GNUC__)
 #define DARKROOM_AVX512_BF16 1
@@ -232,6 +233,7 @@ const Element *head(const at::Tensor &t, int64_t b, int64_t h) {
 
 // → [B, queries, heads·dim].
 at::Tensor attend(const at::Tensor &q, const at::Tensor &k, const at::Tensor &v, float scale) {
+  RECORD_FUNCTION("darkroom::attention", {});
   const Shape s{q.size(0), q.size(1), q.size(2), k.size(2), q.size(3)};
   auto out = at::empty({s.batch, s.queries, s.heads * s.dim}, q.options());
   auto packed = at::empty({s.batch * s.heads, s.packed_key() + s.packed_value()}, q.options());

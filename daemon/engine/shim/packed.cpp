@@ -1,5 +1,6 @@
 // Weights in the order that oneDNN reads them, packed once; the operations are those of libtorch's own compiler, reached
 // through its dispatcher.
+#include "arena.h"
 #include "guard.h"
 
 #include <ATen/Context.h>
@@ -41,6 +42,7 @@ int dk_linear_pack(const Tensor *weight, Tensor **out) {
     *out = nullptr;
     if (!packable(*weight))
       return;
+    darkroom::LongLived weights;
     static auto pack = operation<Tensor(const Tensor &, std::optional<int64_t>)>("mkldnn::_reorder_linear_weight");
     *out = new Tensor(pack.call(*weight, std::optional<int64_t>(1024)));
   });
@@ -62,6 +64,7 @@ int dk_conv_pack(const Tensor *weight, const int64_t size[4], int64_t stride, in
     *out = nullptr;
     if (!packable(*weight))
       return;
+    darkroom::LongLived weights;
     static auto pack = operation<Tensor(const Tensor &, IntArrayRef, IntArrayRef, IntArrayRef, int64_t,
                                         at::OptionalIntArrayRef)>("mkldnn::_reorder_convolution_weight");
     const int64_t pads[2] = {padding, padding}, strides[2] = {stride, stride}, ones[2] = {1, 1};

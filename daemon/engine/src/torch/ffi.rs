@@ -91,6 +91,11 @@ unsafe extern "C" {
         out: *mut *mut C_tensor,
     ) -> c_int;
 
+    pub(super) fn dk_arena_use() -> c_int;
+    pub(super) fn dk_arena_trim() -> c_int;
+    pub(super) fn dk_profile_start() -> c_int;
+    pub(super) fn dk_profile_stop(out: *mut *const c_char) -> c_int;
+
     pub(super) fn dk_generator_new(seed: u64, out: *mut *mut CGenerator) -> c_int;
     pub(super) fn dk_generator_free(generator: *mut CGenerator);
     pub(super) fn dk_randn(generator: *mut CGenerator, size: *const i64, dims: usize, out: *mut *mut C_tensor)

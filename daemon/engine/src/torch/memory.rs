@@ -1,4 +1,4 @@
-use super::{Device, ffi, system};
+use super::{Device, arena, ffi, system};
 use crate::{Error, Result};
 
 /// Memory of one device, in bytes.
@@ -41,14 +41,15 @@ fn ask(device: Device) -> Result<Memory> {
     })
 }
 
-/// Gives memory that libtorch keeps for reuse back to the device. Nothing happens on the CPU.
+/// Gives memory that is kept for reuse back to the device or, on the CPU, to the system.
 ///
 /// # Errors
 /// [`Error::Torch`] when the device or its backend is not there, or when work done earlier failed.
 #[allow(unsafe_code)]
 pub fn empty_cache(device: Device) -> Result<()> {
     match device {
-        Device::Cpu | Device::Meta | Device::Mps => Ok(()),
+        Device::Cpu => arena::trim(),
+        Device::Meta | Device::Mps => Ok(()),
         Device::Cuda(_) | Device::Xpu(_) => {
             let (code, _) = present(device)?;
             // SAFETY: a plain integer.

@@ -3,6 +3,7 @@
 //! `tch` gives the operations. This room gives devices that `tch` has no name for, seeded generators, memory figures, typed
 //! failures, backends loaded at run time, and the choice of a dtype. It knows nothing of models.
 
+mod arena;
 mod backends;
 mod catch;
 mod choose;
@@ -18,11 +19,13 @@ mod inference;
 mod kind;
 mod memory;
 mod names;
+mod profile;
 mod system;
 mod tensor;
 mod threads;
 mod view;
 
+pub use arena::keep_memory;
 pub use backends::{Backends, check_version, folder, load_backends, version};
 pub use catch::catch;
 pub use choose::{choose_dtype, dtype_for};
@@ -35,6 +38,7 @@ pub use generator::Generator;
 pub use inference::{InferenceMode, inference_mode, is_inference_mode};
 pub use kind::{kind_name, parse_kind};
 pub use memory::{Memory, empty_cache, memory, reset_peak, synchronise};
+pub use profile::{Operation, profile};
 pub use tensor::{channels_last, device_of, from_bytes, kind_of, to, zeros};
 pub use threads::{set_threads, threads};
 pub use view::{Bytes, view};

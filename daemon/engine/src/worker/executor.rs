@@ -56,8 +56,12 @@ impl Executor {
                 other.kind()
             ))),
         };
-        if matches!(result, Err(Error::OutOfMemory { .. })) {
+        let out_of_memory = matches!(result, Err(Error::OutOfMemory { .. }));
+        if out_of_memory {
             self.models.clear();
+        }
+        // Main memory is everybody's: an idle worker holds no more of it than its models.
+        if out_of_memory || self.device == Device::Cpu {
             self.empty_cache();
         }
         if let Err(e) = &result {

@@ -28,6 +28,9 @@ use outbox::Outbox;
 pub fn main() -> ExitCode {
     // First of all: libtorch decides once, at the first question about CUDA, whether there is a backend.
     let backends = torch::load_backends();
+    if let Err(e) = torch::keep_memory() {
+        eprintln!("darkroom-worker: memory is not kept for reuse, tasks take longer: {e}");
+    }
     let result = match std::env::args().nth(1).as_deref() {
         Some("--describe") => print_description(),
         Some("--bench") => print_bench(&std::env::args().nth(2).unwrap_or_default()),
