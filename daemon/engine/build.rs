@@ -4,10 +4,11 @@ use std::env;
 use std::path::{Path, PathBuf};
 use std::process::exit;
 
-const SOURCES: [&str; 6] = [
+const SOURCES: [&str; 7] = [
     "shim/arena.cpp",
     "shim/attention.cpp",
     "shim/device.cpp",
+    "shim/int8.cpp",
     "shim/packed.cpp",
     "shim/profile.cpp",
     "shim/tensor.cpp",

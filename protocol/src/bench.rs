@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Failure, ImageTask};
+use crate::{Failure, ImageTask, Quant};
 
 /// What to measure. It is the argument of `darkroom-worker --bench`, as JSON.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -44,6 +44,8 @@ pub struct BenchReport {
     pub device: String,
     /// The number format it was computed in.
     pub dtype: String,
+    /// How weights were quantised.
+    pub quant: Quant,
     /// Threads of the processor.
     pub threads: u32,
     /// From the worker's start to the first step's: the process, libtorch, the weights, the prompt.

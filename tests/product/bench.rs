@@ -85,6 +85,30 @@ fn what_cannot_be_measured_is_said_in_a_line() {
     home.run("bench -m emoji --size 64").refused(2, &["--size", "512x768"]);
     home.run("bench -m emoji --device cuda:99")
         .refused(2, &["There is no device cuda:99"]);
-    home.run("bench -m emoji --quant int8").refused(2, &["--quant"]);
+    home.run("bench -m emoji --quant int3")
+        .refused(2, &["quant must be", "int8"]);
     home.run_args(["bench", "extra"]).refused(2, &["extra"]);
+}
+
+#[test]
+fn int8_is_measured_or_refused_in_a_sentence() {
+    let home = Home::new();
+    let ran = home.run("bench -m emoji --steps 2 --size 64x64 --device cpu --quant int8 --json");
+    if ran.code == 0 {
+        let report: Value = serde_json::from_str(&ran.stdout).unwrap();
+        assert_eq!(report["quant"], "int8");
+        assert!(
+            ran.stderr
+                .contains("int8: linear layers of the denoiser's transformer blocks"),
+            "{}",
+            ran.stderr
+        );
+    } else {
+        assert_eq!(
+            ran.stderr.trim(),
+            "--quant int8 needs a processor with AVX-512 VNNI, and cpu is none: leave it out."
+        );
+    }
+    let report = json(&home, "bench -m emoji --steps 1 --size 64x64 --device cpu --json");
+    assert_eq!(report["quant"], "none");
 }

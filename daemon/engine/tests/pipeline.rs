@@ -151,6 +151,7 @@ impl Bench {
             name: task.model.clone(),
             device: Device::Cpu,
             kind,
+            quant: task.quant,
         };
         let staging = self.staging.path();
         let models = &mut self.models;
@@ -195,6 +196,27 @@ impl Bench {
 fn largest_difference(a: &[u8], b: &[u8]) -> u8 {
     assert_eq!(a.len(), b.len());
     a.iter().zip(b).map(|(a, b)| a.abs_diff(*b)).max().unwrap()
+}
+
+/// A model is kept once for each way of quantising it, and int8 changes a picture a little.
+#[test]
+fn int8_draws_nearly_the_same_picture() {
+    let cases: Vec<Case> = serde_json::from_slice(&std::fs::read(fixture().join("cases.json")).unwrap()).unwrap();
+    let mut bench = Bench::new();
+    let plain = task(bench.folder.path(), &cases[0]);
+    let small = ImageTask {
+        quant: Quant::Int8,
+        ..plain.clone()
+    };
+    let before = bench.pictures(&plain, Kind::Float).remove(0);
+    let found = bench.pictures(&small, Kind::Float).remove(0);
+    let difference = largest_difference(&before, &found);
+    let possible = torch::int8_possible(Device::Cpu);
+    assert!(
+        difference <= 24 && (difference > 0) == possible,
+        "differs by {difference}/255"
+    );
+    assert_eq!(bench.pictures(&plain, Kind::Float).remove(0), before);
 }
 
 #[test]
@@ -362,6 +384,7 @@ fn what_exists_is_not_made_again() {
         name: "tiny".into(),
         device: Device::Cpu,
         kind: Kind::Float,
+        quant: Quant::None,
     };
     let cancel = Cancel::new();
     let model = bench.models.load(&key, &cancel, &mut told).unwrap();

@@ -12,7 +12,7 @@ use darkroom_engine::pipeline::{Observer, Saved};
 use darkroom_engine::residency::{Key, Models};
 use darkroom_engine::torch::Device;
 use darkroom_engine::weights::{Source, Weights};
-use darkroom_protocol::{ModelSource, Progress};
+use darkroom_protocol::{ModelSource, Progress, Quant};
 use tch::Kind;
 
 /// Lines of a list in `fixtures/sd15-keys`, each split at its space.
@@ -150,6 +150,7 @@ fn every_tensor_is_found_in_place() {
         name: "dream".to_owned(),
         device: Device::Cpu,
         kind: Kind::BFloat16,
+        quant: Quant::None,
     };
     let mut models = Models::new(u64::MAX);
     let model = models.load(&key, &Cancel::new(), &mut Silent).unwrap();

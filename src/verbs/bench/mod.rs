@@ -16,7 +16,7 @@ use super::{generate, json_flag};
 use crate::{Error, Result, block_on, say, worker};
 
 /// The rows of the parameter table that it takes; width and height are `--size`.
-const ROWS: [&str; 6] = ["model", "steps", "batch", "device", "dtype", "threads"];
+const ROWS: [&str; 7] = ["model", "steps", "batch", "device", "dtype", "quant", "threads"];
 /// A benchmark that takes a day is stuck.
 const PATIENCE: Duration = Duration::from_secs(24 * 60 * 60);
 

@@ -1,6 +1,8 @@
 use std::fmt::Write;
 
+use darkroom_protocol::Quant;
 use darkroom_protocol::bench::BenchReport;
+use darkroom_protocol::sampler::Named;
 use darkroom_protocol::text::escape_line;
 
 use crate::say;
@@ -27,11 +29,19 @@ pub(super) fn table(report: &BenchReport) -> String {
         ),
     );
     let threads = if report.device == "cpu" {
-        format!(", {} threads", report.threads)
+        format!(
+            ", {} thread{}",
+            report.threads,
+            if report.threads == 1 { "" } else { "s" }
+        )
     } else {
         String::new()
     };
-    row("device", format!("{}, {}{threads}", report.device, report.dtype));
+    let quant = match report.quant {
+        Quant::None => String::new(),
+        quant => format!(", {}", quant.name()),
+    };
+    row("device", format!("{}, {}{quant}{threads}", report.device, report.dtype));
     row("start to first step", time(report.process_start_to_first_step_ms));
     row("load", time(report.load_ms));
     row("encode the prompt", time(report.encode_ms));

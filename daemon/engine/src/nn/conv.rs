@@ -1,14 +1,14 @@
 use tch::Tensor;
 
-use super::weight::{Usable, Weight};
+use super::weight::{Form, Weight};
 use crate::Result;
-use crate::torch::pack_conv;
+use crate::torch::{Packed, pack_conv};
 use crate::weights::Weights;
 
 /// A square 2-D convolution with bias.
 #[derive(Debug)]
 pub struct Conv2d {
-    weight: Weight,
+    weight: Weight<Packed>,
     bias: Tensor,
     stride: i64,
     padding: i64,
@@ -40,15 +40,15 @@ impl Conv2d {
         let (x, stride, padding) = (x.to_kind(self.weight.kind()), self.stride, self.padding);
         let pack = |weight: &Tensor| pack_conv(weight, &x.size(), stride, padding);
         self.weight.with(pack, |weight| match weight {
-            Usable::Plain(weight) => x.conv2d(
-                weight,
+            Form::Packed(weight) => weight.conv2d(&x, &self.bias, stride, padding),
+            Form::Plain(weight) => x.conv2d(
+                &weight,
                 Some(&self.bias),
                 [stride, stride],
                 [padding, padding],
                 [1, 1],
                 1,
             ),
-            Usable::Packed(weight) => weight.conv2d(&x, &self.bias, stride, padding),
         })
     }
 }

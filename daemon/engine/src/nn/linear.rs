@@ -1,15 +1,24 @@
+use darkroom_protocol::Quant;
 use tch::Tensor;
 
-use super::weight::{Usable, Weight};
+use super::weight::{Form, Weight};
 use crate::Result;
-use crate::torch::pack_linear;
+use crate::torch::{Int8, Packed, pack_linear};
 use crate::weights::Weights;
 
-/// `x·Wᵀ + b` over the last dimension.
+/// `x·Wᵀ + b` over the last dimension, quantised where [`Weights::quant`] says so.
 #[derive(Debug)]
 pub struct Linear {
-    weight: Weight,
+    weight: Weight<Better>,
     bias: Option<Tensor>,
+    quant: Quant,
+}
+
+/// What its weight becomes.
+#[derive(Debug)]
+enum Better {
+    Blocked(Packed),
+    Int8(Int8),
 }
 
 impl Linear {
@@ -27,16 +36,30 @@ impl Linear {
         Ok(Self {
             weight: Weight::new(weights.get("weight", &[outputs, inputs])?),
             bias: None,
+            quant: weights.quant(),
         })
     }
 
     /// [.., inputs] → [.., outputs].
     pub fn forward(&self, x: &Tensor) -> Tensor {
         let (x, bias) = (x.to_kind(self.weight.kind()), self.bias.as_ref());
-        self.weight.with(pack_linear, |weight| match weight {
-            Usable::Plain(weight) => x.linear(weight, bias),
-            Usable::Packed(weight) => weight.linear(&x, bias),
-        })
+        self.weight.with(
+            |weight| self.pack(weight),
+            |weight| match weight {
+                Form::Plain(weight) => x.linear(&weight, bias),
+                Form::Packed(Better::Blocked(weight)) => weight.linear(&x, bias),
+                Form::Packed(Better::Int8(weight)) => weight.linear(&x, bias),
+            },
+        )
+    }
+
+    fn pack(&self, weight: &Tensor) -> Result<Option<Better>> {
+        if self.quant == Quant::Int8
+            && let Some(small) = Int8::pack(weight)?
+        {
+            return Ok(Some(Better::Int8(small)));
+        }
+        Ok(pack_linear(weight)?.map(Better::Blocked))
     }
 }
 
@@ -61,6 +84,7 @@ mod tests {
         let layer = Linear {
             weight: Weight::new(weight.shallow_clone()),
             bias: bias.as_ref().map(Tensor::shallow_clone),
+            quant: Quant::None,
         };
         let mut generator = Generator::seeded(1).unwrap();
         for size in [&[2, 9, 24][..], &[1, 24], &[3, 1, 24], &[2, 33, 24]] {
@@ -73,5 +97,20 @@ mod tests {
         let turned = generator.randn(&[2, 24, 9]).unwrap().to_kind(kind).transpose(1, 2);
         let expected = turned.linear(&weight, bias.as_ref());
         assert!((layer.forward(&turned) - expected).abs().max().double_value(&[]) < bound);
+    }
+
+    #[test]
+    fn int8_is_near_and_only_where_it_is_asked_for() {
+        let layer = |quant| Linear::new(&Weights::random("linear").quantised(quant), 96, 40).unwrap();
+        let x = Generator::seeded(1).unwrap().randn(&[50, 96]).unwrap();
+        let plain = layer(Quant::None).forward(&x);
+        let small = layer(Quant::Int8).forward(&x);
+        let error = ((&small - &plain).norm() / plain.norm()).double_value(&[]);
+        let possible = crate::torch::int8_possible(crate::torch::Device::Cpu);
+        assert_eq!(
+            ((1e-4..2e-2).contains(&error), error < 1e-6),
+            (possible, !possible),
+            "{error}"
+        );
     }
 }

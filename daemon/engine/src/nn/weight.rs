@@ -2,60 +2,104 @@ use std::cell::RefCell;
 
 use tch::{Kind, Tensor};
 
-use crate::Result;
-use crate::torch::Packed;
+use crate::torch::raise;
+use crate::{Error, Result};
 
-/// A layer's weight, which changes its form at first use where the processor reads another one faster.
+/// A layer's weight, which becomes a `P` at first use where the processor reads that faster.
 #[derive(Debug)]
-pub struct Weight {
-    form: RefCell<Form>,
+pub struct Weight<P> {
+    state: RefCell<State<P>>,
     kind: Kind,
 }
 
 #[derive(Debug)]
-enum Form {
+enum State<P> {
     /// As loaded; nobody has used it.
     Loaded(Tensor),
-    /// As loaded, for good.
+    /// In the form that it is used in.
+    Ready(Form<P>),
+}
+
+/// A form that a weight is used in.
+#[derive(Debug)]
+pub enum Form<P> {
+    /// As loaded.
     Plain(Tensor),
     /// Packed; what was loaded is gone.
-    Packed(Packed),
+    Packed(P),
 }
 
-/// A weight in the form that it is used in.
-pub enum Usable<'a> {
-    /// As loaded.
-    Plain(&'a Tensor),
-    /// Packed.
-    Packed(&'a Packed),
-}
-
-impl Weight {
+impl<P> Weight<P> {
     /// A weight as loaded.
     pub fn new(loaded: Tensor) -> Self {
         Self {
             kind: loaded.kind(),
-            form: RefCell::new(Form::Loaded(loaded)),
+            state: RefCell::new(State::Loaded(loaded)),
         }
     }
 
-    /// Its number format, whatever its form.
+    /// The number format that its layer computes in, whatever its form.
     pub fn kind(&self) -> Kind {
         self.kind
     }
 
-    /// Calls `work` with the weight. The first call packs it with `pack`; where that fails or does not serve it stays as loaded.
-    pub fn with<T>(&self, pack: impl FnOnce(&Tensor) -> Result<Option<Packed>>, work: impl FnOnce(Usable) -> T) -> T {
-        let mut form = self.form.borrow_mut();
-        if let Form::Loaded(loaded) = &*form {
-            *form = match pack(loaded) {
-                Ok(Some(packed)) => Form::Packed(packed),
-                _ => Form::Plain(loaded.shallow_clone()),
+    /// Calls `work` with the weight. The first call gives it a better form with `pack`; where there is none it stays as loaded.
+    /// Out of memory panics as `tch`'s operations do, and the next call tries again.
+    pub fn with<T>(&self, pack: impl FnOnce(&Tensor) -> Result<Option<P>>, work: impl FnOnce(Form<&P>) -> T) -> T {
+        let mut state = self.state.borrow_mut();
+        if let State::Loaded(loaded) = &*state {
+            let packed = match pack(loaded) {
+                Ok(packed) => packed,
+                Err(error @ Error::OutOfMemory { .. }) => raise(&error),
+                Err(error) => {
+                    tracing::warn!("a weight of {:?} stays as it is: {error}", loaded.size());
+                    None
+                }
             };
+            *state = State::Ready(match packed {
+                Some(packed) => Form::Packed(packed),
+                None => Form::Plain(loaded.shallow_clone()),
+            });
         }
-        match &*form {
-            Form::Packed(packed) => work(Usable::Packed(packed)),
-            Form::Loaded(plain) | Form::Plain(plain) => work(Usable::Plain(plain)),
+        match &*state {
+            State::Ready(Form::Packed(packed)) => work(Form::Packed(packed)),
+            State::Ready(Form::Plain(plain)) | State::Loaded(plain) => work(Form::Plain(plain.shallow_clone())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::torch::catch;
+
+    fn form(weight: &Weight<u8>, packed: Result<Option<u8>>) -> Result<Option<u8>> {
+        let named = |form: Form<&u8>| match form {
+            Form::Plain(_) => None,
+            Form::Packed(packed) => Some(*packed),
+        };
+        catch(|| Ok(weight.with(|_| packed, named)))
+    }
+
+    fn weight() -> Weight<u8> {
+        Weight::new(Tensor::ones([2, 2], (Kind::Float, tch::Device::Cpu)))
+    }
+
+    #[test]
+    fn out_of_memory_is_told_and_the_next_use_tries_again() {
+        let weight = weight();
+        let full = form(&weight, Err(Error::OutOfMemory { doing: String::new() }));
+        assert!(matches!(full, Err(Error::OutOfMemory { .. })), "{full:?}");
+        assert_eq!(form(&weight, Ok(Some(7))).unwrap(), Some(7));
+        assert_eq!(form(&weight, Ok(Some(8))).unwrap(), Some(7));
+    }
+
+    #[test]
+    fn what_does_not_serve_leaves_the_weight_for_good() {
+        for refusal in [Ok(None), Err(Error::Torch("no such reorder".into()))] {
+            let weight = weight();
+            assert_eq!(form(&weight, refusal).unwrap(), None);
+            assert_eq!(form(&weight, Ok(Some(7))).unwrap(), None);
         }
     }
 }

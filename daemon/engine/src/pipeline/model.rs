@@ -1,5 +1,5 @@
 use darkroom_formats::folder::{Files, Folder};
-use darkroom_protocol::{Phase, Progress};
+use darkroom_protocol::{Phase, Progress, Quant};
 use tch::{Kind, Tensor};
 
 use super::Observer;
@@ -37,6 +37,7 @@ pub struct ModelFiles {
     folder: Folder,
     device: Device,
     kind: Kind,
+    quant: Quant,
     cancel: Cancel,
 }
 
@@ -53,6 +54,7 @@ impl Model {
             folder,
             device: key.device,
             kind: key.kind,
+            quant: key.quant,
             cancel: cancel.clone(),
         })
     }
@@ -121,7 +123,7 @@ impl ModelFiles {
         let text_encoder = ClipTextModel::new(&weights, &ClipTextConfig::from_json(&json)?)?;
         load(1);
         let (weights, json) = self.component("unet")?;
-        let unet = UNet2DConditionModel::new(&weights, &UNetConfig::from_json(&json)?)?;
+        let unet = UNet2DConditionModel::new(&weights.quantised(self.quant), &UNetConfig::from_json(&json)?)?;
         load(2);
         let (weights, json) = self.component("vae")?;
         let vae = AutoencoderKl::new(&weights, &VaeConfig::from_json(&json)?)?;

@@ -1,6 +1,6 @@
 use std::rc::Rc;
 
-use darkroom_protocol::ModelSource;
+use darkroom_protocol::{ModelSource, Quant};
 use tch::Kind;
 
 use crate::pipeline::{Model, Observer};
@@ -18,6 +18,8 @@ pub struct Key {
     pub device: Device,
     /// The number format of its weights.
     pub kind: Kind,
+    /// How they are quantised.
+    pub quant: Quant,
 }
 
 /// The models in memory, the one used last at the end.

@@ -1,10 +1,11 @@
+use std::convert::Infallible;
 use std::ffi::c_int;
 
 use tch::{TchError, Tensor};
 use torch_sys::C_tensor;
 
 use super::ffi;
-use crate::Result;
+use crate::{Error, Result};
 
 /// A weight in the order in which oneDNN reads it on this processor. It can be used for input of any size.
 #[derive(Debug)]
@@ -14,7 +15,7 @@ pub struct Packed(Tensor);
 /// and for number formats that the processor has no instructions for.
 ///
 /// # Errors
-/// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
+/// [`Error::OutOfMemory`].
 #[allow(unsafe_code)]
 pub fn pack_linear(weight: &Tensor) -> Result<Option<Packed>> {
     // SAFETY: the pointer is that of a live tensor, which the call only reads.
@@ -26,7 +27,7 @@ pub fn pack_linear(weight: &Tensor) -> Result<Option<Packed>> {
 /// [`pack_linear`].
 ///
 /// # Errors
-/// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
+/// [`Error::OutOfMemory`].
 #[allow(unsafe_code)]
 pub fn pack_conv(weight: &Tensor, size: &[i64], stride: i64, padding: i64) -> Result<Option<Packed>> {
     if size.len() != 4 {
@@ -65,6 +66,17 @@ pub fn fused_attention(query: &Tensor, key: &Tensor, value: &Tensor, scale: f64)
     unwrapped(call)
 }
 
+/// Panics as `tch`'s operations do where they fail, so that `catch` returns this error; others than
+/// [`Error::OutOfMemory`] become [`Error::Torch`].
+#[allow(clippy::unwrap_used, clippy::unnecessary_literal_unwrap)]
+pub fn raise(error: &Error) -> ! {
+    let text = match error {
+        Error::OutOfMemory { .. } => "out of memory".to_owned(),
+        other => other.to_string(),
+    };
+    match Err::<Infallible, _>(TchError::Torch(text)).unwrap() {}
+}
+
 /// The tensor that a call left behind, if any.
 fn perhaps(call: impl FnOnce(*mut *mut C_tensor) -> c_int) -> Result<Option<Tensor>> {
     let mut out = std::ptr::null_mut();
@@ -72,7 +84,7 @@ fn perhaps(call: impl FnOnce(*mut *mut C_tensor) -> c_int) -> Result<Option<Tens
     Ok(taken(out))
 }
 
-fn infallible(call: impl FnOnce(*mut *mut C_tensor) -> c_int) -> Tensor {
+pub(super) fn infallible(call: impl FnOnce(*mut *mut C_tensor) -> c_int) -> Tensor {
     // A success always leaves a tensor.
     unwrapped(call).unwrap_or_default()
 }
@@ -90,7 +102,7 @@ fn unwrapped(call: impl FnOnce(*mut *mut C_tensor) -> c_int) -> Option<Tensor> {
 }
 
 #[allow(unsafe_code)]
-fn taken(out: *mut C_tensor) -> Option<Tensor> {
+pub(super) fn taken(out: *mut C_tensor) -> Option<Tensor> {
     // SAFETY: a pointer that is not null is to a heap-allocated at::Tensor that nobody else owns.
     (!out.is_null()).then(|| unsafe { Tensor::from_ptr(out) })
 }

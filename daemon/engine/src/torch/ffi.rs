@@ -95,6 +95,22 @@ unsafe extern "C" {
     pub(super) fn dk_arena_trim() -> c_int;
     pub(super) fn dk_profile_start() -> c_int;
     pub(super) fn dk_profile_stop(out: *mut *const c_char) -> c_int;
+    pub(super) fn dk_int8_possible() -> c_int;
+    pub(super) fn dk_int8_pack(
+        weight: *const C_tensor,
+        values: *mut *mut C_tensor,
+        scales: *mut *mut C_tensor,
+        sums: *mut *mut C_tensor,
+    ) -> c_int;
+    pub(super) fn dk_int8_linear(
+        x: *const C_tensor,
+        outputs: i64,
+        values: *const C_tensor,
+        scales: *const C_tensor,
+        sums: *const C_tensor,
+        bias: *const C_tensor,
+        out: *mut *mut C_tensor,
+    ) -> c_int;
 
     pub(super) fn dk_generator_new(seed: u64, out: *mut *mut CGenerator) -> c_int;
     pub(super) fn dk_generator_free(generator: *mut CGenerator);

@@ -2,6 +2,7 @@ use std::fmt::Display;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use darkroom_protocol::Quant;
 use tch::{Kind, Tensor};
 
 use super::Source;
@@ -15,6 +16,7 @@ use crate::{Cancel, Error, Result};
 pub struct Weights {
     shared: Arc<Shared>,
     prefix: String,
+    quant: Quant,
 }
 
 #[derive(Debug)]
@@ -72,6 +74,7 @@ impl Weights {
                 loaded,
             }),
             prefix: String::new(),
+            quant: Quant::None,
         }
     }
 
@@ -81,6 +84,16 @@ impl Weights {
             prefix: format!("{}{name}.", self.prefix),
             ..self.clone()
         }
+    }
+
+    /// The same tensors, to be quantised by the layers that can.
+    pub fn quantised(&self, quant: Quant) -> Self {
+        Self { quant, ..self.clone() }
+    }
+
+    /// How layers are to quantise what they take from here.
+    pub fn quant(&self) -> Quant {
+        self.quant
     }
 
     /// Whether there is a tensor of that name.

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 use darkroom_protocol::bench::{BenchOrder, BenchOutcome, BenchReport};
 
 use super::describe;
-use super::executor::{kind_for, threads_for};
+use super::executor::{kind_for, quant_for, threads_for};
 use super::failure::failure;
 use super::stopwatch::Stopwatch;
 use crate::pipeline::{self, Work};
@@ -35,11 +35,13 @@ fn measure(order: &BenchOrder) -> Result<BenchReport> {
     let before = since(order.started);
     let mut watch = Stopwatch::start();
     let kind = kind_for(device, task.dtype, &mut watch);
+    let quant = quant_for(device, kind, task.quant, &mut watch)?;
     let key = Key {
         source: task.source.clone(),
         name: task.model.clone(),
         device,
         kind,
+        quant,
     };
     let cancel = Cancel::new();
     let model = Models::new(u64::MAX).load(&key, &cancel, &mut watch)?;
@@ -62,6 +64,7 @@ fn measure(order: &BenchOrder) -> Result<BenchReport> {
         micro_batch: task.micro_batch,
         device: device.to_string(),
         dtype: torch::kind_name(kind),
+        quant,
         threads: torch::threads(),
         process_start_to_first_step_ms: 1e3 * before.as_secs_f64() + times.to_first_step,
         load_ms: times.load,

@@ -2,7 +2,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 
 use darkroom_protocol::message::worker::Ready;
-use darkroom_protocol::{Dtype, ImageTask, JobId, Report, Task, failpoint};
+use darkroom_protocol::{Dtype, ImageTask, JobId, Quant, Report, Task, failpoint};
 use tch::Kind;
 
 use super::describe;
@@ -102,11 +102,13 @@ impl Executor {
         torch::set_threads(threads_for(task));
         let mut reporter = Reporter::new(job, self.outbox.clone());
         let kind = kind_for(self.device, task.dtype, &mut reporter);
+        let quant = quant_for(self.device, kind, task.quant, &mut reporter)?;
         let key = Key {
             source: task.source.clone(),
             name: task.model.clone(),
             device: self.device,
             kind,
+            quant,
         };
         let model = self.models.load(&key, cancel, &mut reporter)?;
         failpoint::hit(5);
@@ -134,6 +136,25 @@ pub fn kind_for(device: Device, dtype: Dtype, observer: &mut dyn Observer) -> Ki
         observer.notice(&format!("Computing in {}: {reason}.", torch::kind_name(kind)));
     }
     kind
+}
+
+/// What a task's `quant` comes to on `device`; says what it leaves in `kind`.
+///
+/// # Errors
+/// [`Error::Unsupported`] where there is no kernel for it.
+pub fn quant_for(device: Device, kind: Kind, quant: Quant, observer: &mut dyn Observer) -> Result<Quant> {
+    if quant == Quant::Int8 {
+        if !torch::int8_possible(device) {
+            return Err(Error::Unsupported(format!(
+                "--quant int8 needs a processor with AVX-512 VNNI, and {device} is none: leave it out."
+            )));
+        }
+        observer.notice(&format!(
+            "int8: linear layers of the denoiser's transformer blocks; all others stay {}.",
+            torch::kind_name(kind)
+        ));
+    }
+    Ok(quant)
 }
 
 /// The threads that a task is computed with.

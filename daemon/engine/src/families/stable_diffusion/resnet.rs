@@ -1,3 +1,4 @@
+use darkroom_protocol::Quant;
 use tch::Tensor;
 
 use crate::Result;
@@ -29,7 +30,8 @@ pub struct ResnetBlock2D {
 impl ResnetBlock2D {
     /// Binds the block's tensors; a shortcut convolution exists where the channels change.
     pub fn new(weights: &Weights, dims: ResnetDims, inputs: i64, outputs: i64) -> Result<Self> {
-        let time_emb_proj = |temb| Linear::new(&weights.pp("time_emb_proj"), temb, outputs);
+        // One row a picture: there is nothing to gain, and every pixel depends on it.
+        let time_emb_proj = |temb| Linear::new(&weights.pp("time_emb_proj").quantised(Quant::None), temb, outputs);
         let conv_shortcut = || Conv2d::new(&weights.pp("conv_shortcut"), inputs, outputs, 1);
         Ok(Self {
             norm1: GroupNorm::new(&weights.pp("norm1"), dims.groups, inputs, dims.eps)?,

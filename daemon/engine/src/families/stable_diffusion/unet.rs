@@ -1,3 +1,4 @@
+use darkroom_protocol::Quant;
 use tch::Tensor;
 
 use super::conditions::Conditions;
@@ -141,6 +142,8 @@ impl UNet2DConditionModel {
 
 impl TimestepEmbedding {
     fn new(weights: &Weights, inputs: i64, outputs: i64) -> Result<Self> {
+        // One row a picture: there is nothing to gain, and every pixel depends on it.
+        let weights = weights.quantised(Quant::None);
         Ok(Self {
             linear_1: Linear::new(&weights.pp("linear_1"), inputs, outputs)?,
             linear_2: Linear::new(&weights.pp("linear_2"), outputs, outputs)?,
