@@ -30,6 +30,19 @@ pub enum EventKind {
     Picture(Picture),
     /// One line for the person, for instance that a scheduler was replaced. Never dropped.
     Notice(String),
+    /// A waiting job has another place, or is held back or let go. Never dropped.
+    Queue(QueueChange),
+}
+
+/// How a waiting job stands in the queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QueueChange {
+    /// Higher runs first.
+    pub priority: i32,
+    /// Whether it is held back.
+    pub held: bool,
+    /// Jobs before it, those that run now included; `None` while it is held back.
+    pub position: Option<u32>,
 }
 
 impl EventKind {

@@ -6,7 +6,7 @@
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// The points, in the order in which a job meets them.
+/// The points: up to 11 in the order in which a job meets them.
 pub const POINTS: &[(u32, &str)] = &[
     (1, "daemon: request read, job not yet stored"),
     (2, "daemon: job stored, reply not yet sent"),
@@ -20,6 +20,12 @@ pub const POINTS: &[(u32, &str)] = &[
     (10, "daemon: picture row written, job not yet done"),
     (11, "daemon: job marked done, client not yet told"),
     (12, "daemon: cancel stored, worker not yet told"),
+    (13, "daemon: place, priority or hold stored, line not yet told"),
+    (14, "daemon: pause or resumption of the queue stored, line not yet told"),
+    (15, "daemon: retry stored, line not yet told"),
+    (16, "daemon: jobs cleared, client not yet told"),
+    (17, "daemon: cancel of all stored, workers not yet told"),
+    (18, "daemon: changes written, not yet committed"),
 ];
 
 static ARMED: OnceLock<Option<(u32, AtomicU32)>> = OnceLock::new();

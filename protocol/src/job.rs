@@ -174,6 +174,12 @@ pub struct Job {
     pub failure: Option<Failure>,
     /// The pictures finished so far.
     pub pictures: Vec<Picture>,
+    /// From −100 to 100: higher runs first.
+    pub priority: i32,
+    /// Whether it is held back while it waits.
+    pub held: bool,
+    /// Jobs before it, those that run now included; `None` when it is held back or does not wait.
+    pub position: Option<u32>,
 }
 
 #[cfg(test)]

@@ -108,6 +108,7 @@ impl ImageTask {
             quant: (self.quant != Quant::None).then_some(self.quant),
             threads: (self.threads > 0).then_some(self.threads),
             format: Some(self.format),
+            ..GenerateRequest::default()
         }
     }
 

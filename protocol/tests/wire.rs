@@ -3,7 +3,7 @@
 
 use darkroom_protocol::codec::{frame, rpc};
 use darkroom_protocol::message::RemoteError;
-use darkroom_protocol::message::client::{Download, Piece, Status, Submit, Submitted, Subscribe, Upload, WorkerStatus};
+use darkroom_protocol::message::client::{Download, Piece, Place, Status, Submit, Submitted, Subscribe, Upload, WorkerStatus};
 use darkroom_protocol::message::worker::{Ready, Staged};
 use darkroom_protocol::*;
 use proptest::prelude::*;
@@ -106,6 +106,9 @@ fn job() -> Job {
         attempts: 1,
         failure: Some(failure()),
         pictures: vec![picture()],
+        priority: -3,
+        held: true,
+        position: Some(4),
     }
 }
 
@@ -143,6 +146,14 @@ fn preview() -> Preview {
     }
 }
 
+fn change() -> event::QueueChange {
+    event::QueueChange {
+        priority: 100,
+        held: false,
+        position: Some(2),
+    }
+}
+
 fn requests() -> Vec<Request> {
     vec![
         Request::Ping {},
@@ -158,8 +169,13 @@ fn requests() -> Vec<Request> {
         Request::Queue {
             states: vec![JobState::Queued, JobState::Running],
             limit: 10,
+            before: Some("019b".into()),
+            in_line: true,
         },
-        Request::Cancel { job: "019a".into() },
+        Request::Cancel {
+            job: "019a".into(),
+            after_picture: true,
+        },
         Request::Subscribe(Subscribe {
             job: Some("019a".into()),
             from: Some(3),
@@ -180,6 +196,27 @@ fn requests() -> Vec<Request> {
             offset: 4,
         }),
         Request::Shutdown {},
+        Request::Priority {
+            job: "019a".into(),
+            priority: -100,
+        },
+        Request::Move {
+            job: "019a".into(),
+            place: Place::Before("019b".into()),
+        },
+        Request::Pause { job: None },
+        Request::Resume {
+            job: Some("019a".into()),
+        },
+        Request::Retry { job: "019a".into() },
+        Request::Clear {
+            states: vec![JobState::Failed],
+        },
+        Request::CancelAll {},
+        Request::Log {
+            job: "019a".into(),
+            offset: 4,
+        },
     ]
 }
 
@@ -204,6 +241,8 @@ fn replies() -> Vec<Reply> {
         running: vec![JOB],
         workers: vec![worker],
         capabilities: vec!["image".into()],
+        paused: true,
+        held: 1,
     };
     let card = ModelCard {
         name: "emoji".into(),
@@ -242,6 +281,13 @@ fn replies() -> Vec<Reply> {
             bytes: vec![1, 2],
         }),
         Reply::ShuttingDown {},
+        Reply::Placed {
+            job: JOB,
+            change: change(),
+        },
+        Reply::Paused { paused: true },
+        Reply::Cleared { jobs: 3 },
+        Reply::CancellingAll { waiting: 300, running: 1 },
     ]
 }
 
@@ -255,6 +301,7 @@ fn events() -> Vec<Event> {
         EventKind::Preview(preview()),
         EventKind::Picture(picture()),
         EventKind::Notice("Look.".into()),
+        EventKind::Queue(change()),
     ];
     kinds
         .into_iter()
@@ -286,7 +333,10 @@ fn orders() -> Vec<Order> {
         skip: vec![0, 2],
     }));
     all.extend([
-        Order::Cancel { job: JOB },
+        Order::Cancel {
+            job: JOB,
+            after_picture: true,
+        },
         Order::Unload { model: String::new() },
         Order::Ping { n: 1 },
         Order::Shutdown {},

@@ -2,6 +2,7 @@
 
 use super::Client;
 use crate::message::client::{Download, Piece, Status, Submit, Submitted, Subscribe};
+use crate::event::QueueChange;
 use crate::{Error, Job, JobId, JobState, ModelCard, Reply, Request, Result};
 
 /// A reply of another kind than the request's: the daemon is broken or of another build.
@@ -41,13 +42,62 @@ impl Client {
 
     /// Jobs, newest first.
     pub async fn queue(&mut self, states: Vec<JobState>, limit: u32) -> Result<Vec<Job>> {
-        answer!(self.call(Request::Queue { states, limit }).await?, Reply::Queue(jobs) => jobs)
+        self.jobs(states, limit, false).await
     }
 
-    /// Ends a job: its id and the state it is in now.
-    pub async fn cancel(&mut self, job: &str) -> Result<(JobId, JobState)> {
+    /// Jobs that run, then those that wait, in the order in which they run.
+    pub async fn line(&mut self, limit: u32) -> Result<Vec<Job>> {
+        self.jobs(vec![], limit, true).await
+    }
+
+    async fn jobs(&mut self, states: Vec<JobState>, limit: u32, in_line: bool) -> Result<Vec<Job>> {
+        let before = None;
+        let request = Request::Queue {
+            states,
+            limit,
+            before,
+            in_line,
+        };
+        answer!(self.call(request).await?, Reply::Queue(jobs) => jobs)
+    }
+
+    /// Ends a job, at once or after the picture that it is making: its id and the state it is in now.
+    pub async fn cancel(&mut self, job: &str, after_picture: bool) -> Result<(JobId, JobState)> {
         let job = job.to_owned();
-        answer!(self.call(Request::Cancel { job }).await?, Reply::Cancelling { job, state } => (job, state))
+        let request = Request::Cancel { job, after_picture };
+        answer!(self.call(request).await?, Reply::Cancelling { job, state } => (job, state))
+    }
+
+    /// Ends every job: how many waited and how many ran.
+    pub async fn cancel_all(&mut self) -> Result<(u64, u64)> {
+        answer!(self.call(Request::CancelAll {}).await?, Reply::CancellingAll { waiting, running } => (waiting, running))
+    }
+
+    /// Changes how a job stands in the queue, by [`Request::Priority`], [`Request::Move`], [`Request::Retry`], or
+    /// [`Request::Pause`] and [`Request::Resume`] with a job: its id and how it stands now.
+    pub async fn place(&mut self, request: Request) -> Result<(JobId, QueueChange)> {
+        answer!(self.call(request).await?, Reply::Placed { job, change } => (job, change))
+    }
+
+    /// Pauses the whole queue, or lets it go on.
+    pub async fn pause_queue(&mut self, pause: bool) -> Result<bool> {
+        let request = if pause {
+            Request::Pause { job: None }
+        } else {
+            Request::Resume { job: None }
+        };
+        answer!(self.call(request).await?, Reply::Paused { paused } => paused)
+    }
+
+    /// Takes ended jobs off the list: how many.
+    pub async fn clear(&mut self, states: Vec<JobState>) -> Result<u64> {
+        answer!(self.call(Request::Clear { states }).await?, Reply::Cleared { jobs } => jobs)
+    }
+
+    /// One piece of a job's log.
+    pub async fn log(&mut self, job: &str, offset: u64) -> Result<Piece> {
+        let job = job.to_owned();
+        answer!(self.call(Request::Log { job, offset }).await?, Reply::Piece(piece) => piece)
     }
 
     /// Asks for events: the last sequence number before them, and the oldest from which all can be replayed.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::RemoteError;
-use crate::event::EventName;
+use crate::event::{EventName, QueueChange};
 use crate::{DeviceStatus, Event, GenerateRequest, Job, JobId, JobState, ModelCard};
 
 /// A request with its number; the reply carries the same number.
@@ -31,17 +31,26 @@ pub enum Request {
         /// Id or prefix of it; hyphens do not matter.
         job: String,
     },
-    /// Jobs, newest first, at most `limit`.
+    /// Jobs, newest first, at most `limit`. Those that were cleared are left out.
     Queue {
         /// Only those in these states; empty for all.
         states: Vec<JobState>,
         /// At most so many, up to 1000.
         limit: u32,
+        /// The next page: only jobs that come after this one in the list.
+        #[serde(default)]
+        before: Option<String>,
+        /// In the order in which they run instead: those that run, then those that wait. Ended ones are left out.
+        #[serde(default)]
+        in_line: bool,
     },
     /// End a job. Answered once that is durable; the job ends a moment later.
     Cancel {
         /// Id or prefix of it.
         job: String,
+        /// Let a running job finish the picture that it is making.
+        #[serde(default)]
+        after_picture: bool,
     },
     /// Send events from now on.
     Subscribe(Subscribe),
@@ -56,6 +65,65 @@ pub enum Request {
     Download(Download),
     /// End the daemon. Running jobs return to the queue.
     Shutdown {},
+    /// Give a waiting job another priority: higher runs first.
+    Priority {
+        /// Id or prefix of it.
+        job: String,
+        /// From −100 to 100.
+        priority: i32,
+    },
+    /// Give a waiting job another place. It takes the priority that it needs to stand there.
+    Move {
+        /// Id or prefix of it.
+        job: String,
+        /// Where to.
+        place: Place,
+    },
+    /// Start no waiting job from now on, also after a restart, or hold one back. What runs goes on.
+    Pause {
+        /// Id or prefix of the one to hold back; the whole queue when absent.
+        #[serde(default)]
+        job: Option<String>,
+    },
+    /// Start waiting jobs again, or let one go that was held back.
+    Resume {
+        /// Id or prefix of the one to let go; the whole queue when absent.
+        #[serde(default)]
+        job: Option<String>,
+    },
+    /// Put a failed or cancelled job into the queue again. Pictures that it has are not made again.
+    Retry {
+        /// Id or prefix of it.
+        job: String,
+    },
+    /// Take ended jobs off the list. Their pictures stay.
+    Clear {
+        /// Only those in these states, which must be ends; empty for all that have ended.
+        states: Vec<JobState>,
+    },
+    /// End every job that waits or runs.
+    CancelAll {},
+    /// A piece of what a job's worker printed while it ran.
+    Log {
+        /// Id or prefix of it.
+        job: String,
+        /// Where the piece begins.
+        offset: u64,
+    },
+}
+
+/// A place among the waiting jobs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Place {
+    /// Before all others.
+    First,
+    /// After all others.
+    Last,
+    /// Before the waiting job of that id or prefix.
+    Before(String),
+    /// After the waiting job of that id or prefix.
+    After(String),
 }
 
 impl Request {
@@ -72,6 +140,14 @@ impl Request {
         "upload",
         "download",
         "shutdown",
+        "priority",
+        "move",
+        "pause",
+        "resume",
+        "retry",
+        "clear",
+        "cancel_all",
+        "log",
     ];
 }
 
@@ -194,10 +270,34 @@ pub enum Reply {
         /// Bytes held so far.
         held: u64,
     },
-    /// To `download`.
+    /// To `download` and `log`.
     Piece(Piece),
     /// To `shutdown`: the daemon ends after this.
     ShuttingDown {},
+    /// To `priority`, `move`, `retry`, and to `pause` and `resume` of a job: how it stands in the queue now.
+    Placed {
+        /// The job.
+        job: JobId,
+        /// How it stands.
+        change: QueueChange,
+    },
+    /// To `pause` and `resume` of the whole queue.
+    Paused {
+        /// Whether no waiting job is started.
+        paused: bool,
+    },
+    /// To `clear`.
+    Cleared {
+        /// Jobs that left the list.
+        jobs: u64,
+    },
+    /// To `cancel_all`.
+    CancellingAll {
+        /// Jobs that waited: these are cancelled.
+        waiting: u64,
+        /// Jobs that ran: these end as soon as their workers have stopped.
+        running: u64,
+    },
 }
 
 /// An accepted job.
@@ -213,7 +313,7 @@ pub struct Submitted {
     pub notice: Option<String>,
 }
 
-/// A piece of a picture.
+/// A piece of a picture or a log.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Piece {
     /// Bytes of the whole.
@@ -246,6 +346,10 @@ pub struct Status {
     pub workers: Vec<WorkerStatus>,
     /// Task kinds that some worker runs.
     pub capabilities: Vec<String>,
+    /// Whether the queue is paused: no waiting job is started.
+    pub paused: bool,
+    /// Of the jobs waiting, those that are held back.
+    pub held: u64,
 }
 
 /// A worker as the daemon sees it.

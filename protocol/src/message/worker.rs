@@ -30,6 +30,8 @@ pub enum Order {
     Cancel {
         /// The job.
         job: JobId,
+        /// First finish the picture in the making, or those that are computed together with it.
+        after_picture: bool,
     },
     /// Forget models in memory.
     Unload {

@@ -20,6 +20,10 @@ pub const MAX_NAME: usize = 4096;
 pub const MAX_SEED: i64 = (1 << 53) - 1;
 /// Random seeds are below this, so that they fit every other program's field.
 pub const RANDOM_SEEDS: u64 = 1 << 32;
+/// The lowest priority of a job.
+pub const MIN_PRIORITY: i32 = -100;
+/// The highest priority of a job.
+pub const MAX_PRIORITY: i32 = 100;
 
 /// The row that `name` or one of its aliases names; case, `_` and `-` do not matter.
 pub fn find(name: &str) -> Option<&'static Parameter> {

@@ -1,6 +1,6 @@
 use super::parameter::{Kind, Parameter, ParameterError, choice};
 use super::value::{Field, Value};
-use super::{MAX_NAME, MAX_PROMPT, MAX_SEED};
+use super::{MAX_NAME, MAX_PRIORITY, MAX_PROMPT, MAX_SEED, MIN_PRIORITY};
 use crate::device::Dtype;
 use crate::picture::Format;
 use crate::quant::Quant;
@@ -139,6 +139,12 @@ parameters! {
         kind: choice::<Format>(),
         default: "that of -o, else png", metadata: "",
         help: "The file format of the pictures.",
+    }
+    priority: i32 {
+        flag: "priority", short: None, aliases: &[],
+        kind: Kind::Integer { min: MIN_PRIORITY as i64, max: MAX_PRIORITY as i64 },
+        default: "0", metadata: "",
+        help: "Jobs of a higher priority run first.",
     }
 }
 

@@ -70,6 +70,16 @@ impl Field for u32 {
     }
 }
 
+impl Field for i32 {
+    fn to_value(&self) -> Value {
+        Value::Integer((*self).into())
+    }
+
+    fn from_value(value: &Value) -> Option<Self> {
+        i64::from_value(value).and_then(|n| n.try_into().ok())
+    }
+}
+
 impl Field for f64 {
     fn to_value(&self) -> Value {
         Value::Number(*self)
