@@ -35,7 +35,7 @@ pub enum Error {
         candidates: Vec<JobId>,
     },
     /// A job in that state cannot make that move.
-    #[error("Job {job} is {state}: it cannot {verb}.", job = .job.short(), state = .state.name(), verb = .wanted.verb())]
+    #[error("Job {job} is {state}: it cannot {verb}{remedy}.", job = .job.short(), state = .state.name(), verb = .wanted.verb(), remedy = .wanted.remedy(*.state))]
     IllegalMove {
         /// The job.
         job: JobId,
@@ -43,6 +43,12 @@ pub enum Error {
         state: JobState,
         /// The move that was asked for.
         wanted: Move,
+    },
+    /// A job was to stand before or after itself.
+    #[error("Job {job} cannot stand beside itself: name another job.", job = .job.short())]
+    BesideItself {
+        /// The job.
+        job: JobId,
     },
     /// A job's row holds what this version cannot read.
     #[error("Job {job} was stored by another version of darkroom and cannot be read ({why}): submit it again.", job = .job.short())]
@@ -118,6 +124,7 @@ impl From<Error> for RemoteError {
         let kind = match &error {
             Error::Database { .. } | Error::Io { .. } | Error::Staged { .. } => FailureKind::Disk,
             Error::NoSuchJob { .. } | Error::AmbiguousJob { .. } | Error::IllegalMove { .. } => FailureKind::Usage,
+            Error::BesideItself { .. } => FailureKind::Usage,
             Error::Settings { .. } => FailureKind::Usage,
             Error::AlreadyRunning { .. } | Error::NoWorker { .. } | Error::Wire(_) => FailureKind::Internal,
             Error::StoreEnded | Error::UnreadableJob { .. } | Error::Unstorable(_) => FailureKind::Internal,

@@ -6,7 +6,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
 
-use darkroom_daemon::store::Store;
+use darkroom_daemon::store::{Start, Store};
 use darkroom_protocol::{
     Conditioning, Dtype, Format, GenerateRequest, ImageTask, JobState, ModelSource, Quant, Sampler, Schedule, Task,
 };
@@ -69,7 +69,7 @@ async fn run_jobs(path: &Path) {
             .await
             .unwrap();
         mark("start");
-        assert!(store.start(accepted.job).await.unwrap());
+        assert_eq!(store.start(accepted.job).await.unwrap(), Start::Begun);
         mark("run");
         store.finish(accepted.job, JobState::Done, None).await.unwrap();
         mark("done");

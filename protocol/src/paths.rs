@@ -84,6 +84,11 @@ impl Paths {
         self.state.join("jobs")
     }
 
+    /// The log of a job.
+    pub fn job_log(&self, job: crate::JobId) -> PathBuf {
+        self.job_logs().join(format!("{job}.log"))
+    }
+
     /// The store of jobs and pictures.
     pub fn database(&self) -> PathBuf {
         self.data.join("darkroom.db")

@@ -3,7 +3,9 @@
 
 use darkroom_protocol::codec::{frame, rpc};
 use darkroom_protocol::message::RemoteError;
-use darkroom_protocol::message::client::{Download, Piece, Place, Status, Submit, Submitted, Subscribe, Upload, WorkerStatus};
+use darkroom_protocol::message::client::{
+    Download, Piece, Place, Status, Submit, Submitted, Subscribe, Upload, WorkerStatus,
+};
 use darkroom_protocol::message::worker::{Ready, Staged};
 use darkroom_protocol::*;
 use proptest::prelude::*;
@@ -287,7 +289,10 @@ fn replies() -> Vec<Reply> {
         },
         Reply::Paused { paused: true },
         Reply::Cleared { jobs: 3 },
-        Reply::CancellingAll { waiting: 300, running: 1 },
+        Reply::CancellingAll {
+            waiting: 300,
+            running: 1,
+        },
     ]
 }
 

@@ -16,7 +16,7 @@ pub fn command() -> Command {
 pub fn run(matches: &ArgMatches) -> Result<()> {
     let job = matches.get_one::<String>("job").map_or("", String::as_str);
     block_on(async {
-        let (id, state) = start::existing(&Paths::from_env()?).await?.cancel(job).await?;
+        let (id, state) = start::existing(&Paths::from_env()?).await?.cancel(job, false).await?;
         let short = id.short();
         say::note(&match state {
             JobState::Cancelled => format!("Job {short} is cancelled."),

@@ -126,6 +126,9 @@ mod tests {
             attempts: 1,
             failure: None,
             pictures: vec![],
+            priority: 0,
+            held: false,
+            position: None,
         }
     }
 

@@ -125,6 +125,8 @@ mod tests {
                 resident: vec!["emoji".into()],
             }],
             capabilities: vec![],
+            paused: false,
+            held: 0,
         };
         insta::assert_snapshot!(table(&status, &[]), @"
         daemon   0.1.0, pid 42, up 2 min 3 s

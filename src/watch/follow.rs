@@ -1,6 +1,7 @@
 use std::collections::HashSet;
 
 use darkroom_protocol::client::Client;
+use darkroom_protocol::event::QueueChange;
 use darkroom_protocol::message::client::Subscribe;
 use darkroom_protocol::paths::Paths;
 use darkroom_protocol::{Event, EventKind, Failure, FailureKind, Job, JobId, JobState, Task};
@@ -130,6 +131,10 @@ impl<'a> Watch<'a> {
                 self.report(event)?;
             }
             EventKind::Preview(_) => {}
+            EventKind::Queue(change) => {
+                self.display.waiting(&waiting(change));
+                self.report(event)?;
+            }
             EventKind::Picture(_) => self.deliver(event).await?,
             EventKind::Notice(text) => {
                 self.display.notice(text);
@@ -181,7 +186,7 @@ impl<'a> Watch<'a> {
         self.display.warn("Cancelling. Ctrl-C again stops waiting for it.");
         let job = self.job.to_string();
         let asked = tokio::select! {
-            asked = self.client.cancel(&job) => asked,
+            asked = self.client.cancel(&job, false) => asked,
             () = self.interrupts.next() => return Err(Error::Cancelled(format!("Job {short} may go on: `darkroom cancel {short}` ends it."))),
         };
         self.state = Some(asked?.1).filter(|state| state.is_final()).or(self.state);
@@ -256,8 +261,20 @@ impl<'a> Watch<'a> {
     async fn again(&mut self) -> Result<()> {
         self.subscribe().await?;
         if self.cancelling && !self.state.is_some_and(JobState::is_final) {
-            self.client.cancel(&self.job.to_string()).await?;
+            self.client.cancel(&self.job.to_string(), false).await?;
         }
         Ok(())
+    }
+}
+
+/// How a waiting job stands, for the person who waits with it.
+fn waiting(change: &QueueChange) -> String {
+    match change {
+        QueueChange { held: true, .. } => "Held back in the queue.".to_owned(),
+        QueueChange {
+            position: Some(before @ 1..),
+            ..
+        } => format!("Waiting in the queue: {before} before this one."),
+        _ => "Next in the queue.".to_owned(),
     }
 }

@@ -1,6 +1,7 @@
 //! The model that every worker carries. The daemon has its configurations, not its weights.
 
 use std::io::ErrorKind;
+use std::sync::OnceLock;
 
 use darkroom_formats::card::Card;
 use darkroom_formats::folder::Files;
@@ -75,8 +76,13 @@ impl Files for Builtin {
     }
 }
 
-/// Its card.
+/// Its card, read once.
 pub(super) fn card() -> std::result::Result<ModelCard, RemoteError> {
+    static CARD: OnceLock<std::result::Result<ModelCard, RemoteError>> = OnceLock::new();
+    CARD.get_or_init(read).clone()
+}
+
+fn read() -> std::result::Result<ModelCard, RemoteError> {
     let card = Card::read(EMOJI, &Builtin).map_err(|e| RemoteError::new(FailureKind::BadModel, e.to_string()))?;
     Ok(ModelCard {
         steps: STEPS,

@@ -47,6 +47,16 @@ impl Catalog {
         }
     }
 
+    /// As [`Self::card`], where no file has to be looked at: `None` for what is on the disk.
+    ///
+    /// # Errors
+    /// As [`Self::card`].
+    pub fn at_hand(&self, model: Option<&str>) -> Option<Result<ModelCard, RemoteError>> {
+        let name = model.filter(|m| !m.is_empty()).or(self.model.as_deref());
+        let at_hand = name.is_none_or(|name| darkroom_protocol::text::fold(name) == EMOJI);
+        at_hand.then(|| self.card(model))
+    }
+
     /// The card of the model that `model` names; of the configured one when that is `None` or empty, else of `emoji`, with a
     /// notice that says so.
     ///

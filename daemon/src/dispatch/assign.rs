@@ -5,12 +5,12 @@ use darkroom_protocol::event::StateChange;
 use darkroom_protocol::{EventKind, Failure, FailureKind, Format, Job, JobId, JobState, Order, Task, failpoint};
 use tokio::time::Instant;
 
-use super::choose::choose;
+use super::choose::{REACH, choose};
 use super::dispatcher::Dispatcher;
 use super::ending::Ending;
 use super::route::{Face, Route, route};
 use super::slot::{Busy, Phase, Slot};
-use crate::store::Waiting;
+use crate::store::{Start, Waiting};
 
 /// After the store failed, nothing is started for so long.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
@@ -25,43 +25,44 @@ impl Dispatcher {
                     self.start_worker(at).await;
                     break;
                 }
-                if chosen.job != first.job {
-                    self.line.overtake(&first);
+                if chosen != first {
+                    self.line.overtake(first);
                 }
-                self.begin(at, chosen.job).await;
+                self.begin(at, chosen).await;
             }
         }
     }
 
     fn may_start(&self) -> bool {
-        self.stopping.is_none() && self.paused.is_none()
+        self.stopping.is_none() && self.paused.is_none() && !self.queue_paused
     }
 
     /// The job for a slot, and the one that is first in line for it.
-    fn pick(&self, at: usize) -> Option<(Waiting, Waiting)> {
+    fn pick(&self, at: usize) -> Option<(JobId, JobId)> {
         let devices = self.devices();
         let faces: Vec<Face<'_>> = self.slots.iter().map(Slot::face).collect();
         let may_run = |device: &str| route(device, &faces, devices.as_deref()) == Route::Worker(at);
-        let mut line = self
-            .line
-            .iter()
-            .filter(|entry| may_run(&entry.waiting.device))
-            .peekable();
-        let first = line.peek()?.waiting.clone();
-        let chosen = choose(line, &self.slots[at].resident)?;
-        Some((chosen.waiting.clone(), first))
+        let line = self.line.front(may_run, REACH);
+        let first = line.first()?.waiting.job;
+        let chosen = choose(line.into_iter(), &self.slots[at].resident)?;
+        Some((chosen.waiting.job, first))
     }
 
     /// Starts a job: the row first, then the worker.
     async fn begin(&mut self, at: usize, job: JobId) {
         let Some(entry) = self.line.remove(job) else { return };
         match self.tools.store.start(job).await {
-            Ok(true) => {}
-            Ok(false) => return,
+            Ok(Start::Begun) => {}
+            Ok(Start::Gone) => return,
+            Ok(Start::Paused) => {
+                self.line.put_back(entry);
+                self.queue_paused = true;
+                return;
+            }
             Err(error) => {
                 tracing::error!("job {job} cannot be started: {error}");
                 self.tell(job, format!("{error} Trying again."));
-                self.line.insert(entry.waiting);
+                self.line.put_back(entry);
                 self.paused = Some(Instant::now() + STORE_PAUSE);
                 return;
             }
@@ -99,6 +100,7 @@ impl Dispatcher {
             last_sign: Instant::now(),
             last_step: Duration::ZERO,
             cancelling: None,
+            after_picture: false,
             failure: None,
         };
         let slot = &mut self.slots[at];
@@ -122,18 +124,22 @@ impl Dispatcher {
         self.tools.bus.publish(row.id, EventKind::State(change));
     }
 
-    /// Looks at every job that waits, as [`Self::sort`] does.
+    /// Looks at every device that waiting jobs ask for, as [`Self::sort`] does.
     pub async fn sort_all(&mut self) {
-        let jobs: Vec<JobId> = self.line.iter().map(|entry| entry.waiting.job).collect();
-        for job in jobs {
-            self.sort(job).await;
+        let devices: Vec<String> = self.line.devices().map(str::to_owned).collect();
+        for device in devices {
+            self.sort_device(&device).await;
         }
     }
 
     /// Opens a worker for a waiting job's device when it has none yet; fails the job when the machine has no such device.
     pub async fn sort(&mut self, job: JobId) {
-        let Some(entry) = self.line.get(job) else { return };
-        let device = &entry.waiting.device;
+        if let Some(device) = self.line.get(job).map(|entry| entry.waiting.device.clone()) {
+            self.sort_device(&device).await;
+        }
+    }
+
+    async fn sort_device(&mut self, device: &str) {
         let faces: Vec<Face<'_>> = self.slots.iter().map(Slot::face).collect();
         match route(device, &faces, self.devices().as_deref()) {
             Route::Worker(_) => {}
@@ -142,16 +148,22 @@ impl Dispatcher {
                 self.start_worker(self.slots.len() - 1).await;
             }
             Route::Nowhere(devices) => {
-                let failure = Failure {
-                    kind: FailureKind::Usage,
-                    message: format!(
-                        "There is no device {} here: --device takes one of {}.",
-                        darkroom_protocol::text::escape_line(device),
-                        devices.join(", ")
-                    ),
-                };
-                self.fail_in_line(job, failure).await;
+                let message = format!(
+                    "There is no device {} here: --device takes one of {}.",
+                    darkroom_protocol::text::escape_line(device),
+                    devices.join(", ")
+                );
+                let kind = FailureKind::Usage;
+                self.fail_lane(device, &Failure { kind, message }).await;
             }
+        }
+    }
+
+    /// Fails every waiting job for a device.
+    pub async fn fail_lane(&mut self, device: &str, failure: &Failure) {
+        let jobs: Vec<JobId> = self.line.lane(device).map(|entry| entry.waiting.job).collect();
+        for job in jobs {
+            self.fail_in_line(job, failure.clone()).await;
         }
     }
 }

@@ -4,8 +4,12 @@ use darkroom_protocol::message::client::WorkerStatus;
 /// How the work stands: what `status` tells, kept in memory so that telling costs nothing.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Board {
-    /// Jobs that wait.
+    /// Jobs that wait, those that are held back included.
     pub queued: u64,
+    /// Jobs that are held back.
+    pub held: u64,
+    /// Whether the queue is paused.
+    pub paused: bool,
     /// Jobs in progress.
     pub running: Vec<JobId>,
     /// The workers.

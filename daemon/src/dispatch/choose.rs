@@ -3,7 +3,7 @@ use super::line::Entry;
 /// So many younger jobs may go before a job, because their model is in memory and its is not.
 pub const MAX_OVERTAKEN: u32 = 8;
 /// So far down the line a job with a resident model is looked for.
-const REACH: usize = 32;
+pub const REACH: usize = 32;
 
 /// The job for a worker that has the `resident` models in memory. `line` holds the jobs that may run there, by priority, then
 /// age.
@@ -33,7 +33,9 @@ mod tests {
     fn entry(spec: &str) -> Entry {
         let waiting = Waiting {
             job: JobId::new(),
-            priority: i64::from(spec.contains('!')),
+            priority: i32::from(spec.contains('!')),
+            place: 0,
+            held: false,
             model: spec.trim_end_matches(['!', '+']).to_owned(),
             device: String::new(),
         };

@@ -63,12 +63,13 @@ impl Dispatch {
         let (show, board) = watch::channel(Board::default());
         let first = Slot::new(&tools.device);
         let dispatcher = Dispatcher {
-            tools,
             line,
             slots: vec![first],
             owed: Vec::new(),
             stopping: None,
             paused: None,
+            queue_paused: tools.store.paused().await?,
+            tools,
             messages: messages.clone(),
             show,
         };
@@ -83,8 +84,31 @@ impl Dispatch {
     }
 
     /// A cancel was stored.
-    pub async fn cancelled(&self, job: JobId) {
-        let _ = self.messages.send(Message::Cancelled(job)).await;
+    pub async fn cancelled(&self, job: JobId, after_picture: bool) {
+        let _ = self.messages.send(Message::Cancelled { job, after_picture }).await;
+    }
+
+    /// The cancel of all these was stored.
+    pub async fn cancelled_all(&self, jobs: Vec<JobId>) {
+        let _ = self.messages.send(Message::CancelledAll(jobs)).await;
+    }
+
+    /// A job was put somewhere else in the line, held back, let go, or put into it again.
+    pub async fn placed(&self, job: JobId) {
+        let _ = self.messages.send(Message::Placed(job)).await;
+    }
+
+    /// Every waiting job has another place, in the same order.
+    pub async fn redrawn(&self) {
+        let _ = self.messages.send(Message::Redrawn).await;
+    }
+
+    /// The queue was paused or goes on. Once this is done it holds.
+    pub async fn paused(&self, paused: bool) {
+        let (done, known) = oneshot::channel();
+        if self.messages.send(Message::Paused(paused, done)).await.is_ok() {
+            let _ = known.await;
+        }
     }
 
     /// Ends the workers; running jobs return to the line. Returns when all have ended.
@@ -111,6 +135,8 @@ pub(super) struct Dispatcher {
     pub stopping: Option<Stopping>,
     /// Until when nothing is started, because the store failed.
     pub paused: Option<Instant>,
+    /// Whether somebody has paused the queue.
+    pub queue_paused: bool,
     pub messages: mpsc::Sender<Message>,
     show: watch::Sender<Board>,
 }
@@ -156,12 +182,16 @@ impl Dispatcher {
     /// Deals with a message. `false` when it changed neither the line nor a worker's phase.
     async fn take(&mut self, message: Message) -> bool {
         match message {
-            Message::Accepted(waiting) => {
-                let job = waiting.job;
-                self.line.insert(waiting);
-                self.sort(job).await;
+            Message::Accepted(waiting) => self.welcome(waiting).await,
+            Message::Cancelled { job, after_picture } => self.cancel(job, after_picture),
+            Message::CancelledAll(jobs) => jobs.into_iter().for_each(|job| self.cancel(job, false)),
+            Message::Placed(job) => self.place(job).await,
+            Message::Redrawn => self.redraw().await,
+            Message::Paused(paused, known) => {
+                self.queue_paused = paused;
+                // Who asked may have given up.
+                let _ = known.send(());
             }
-            Message::Cancelled(job) => self.cancel(job),
             Message::Stop(done) => self.stop(done),
             Message::Heard { slot, word } => match word {
                 Word::Ready(ready) => self.greet(slot, *ready).await,
@@ -177,16 +207,20 @@ impl Dispatcher {
     }
 
     /// A waiting job leaves the line: the store has cancelled it. A running one's worker is told.
-    fn cancel(&mut self, job: JobId) {
+    fn cancel(&mut self, job: JobId, after_picture: bool) {
         self.line.remove(job);
         let Some(slot) = self.slots.iter_mut().find(|slot| slot.job() == Some(job)) else {
             return;
         };
         if let Some(worker) = &slot.worker {
-            worker.send(Order::Cancel { job });
+            worker.send(Order::Cancel { job, after_picture });
         }
         if let Some(busy) = slot.busy() {
-            busy.cancelling.get_or_insert_with(Instant::now);
+            if after_picture {
+                busy.after_picture = true;
+            } else {
+                busy.cancelling.get_or_insert_with(Instant::now);
+            }
         }
     }
 
@@ -194,7 +228,8 @@ impl Dispatcher {
         for slot in &self.slots {
             let Some(worker) = &slot.worker else { continue };
             if let Some(job) = slot.job() {
-                worker.send(Order::Cancel { job });
+                let after_picture = false;
+                worker.send(Order::Cancel { job, after_picture });
             }
             worker.send(Order::Shutdown {});
         }
@@ -268,6 +303,8 @@ impl Dispatcher {
         }
         self.show.send_replace(Board {
             queued: self.line.len() as u64,
+            held: self.line.held() as u64,
+            paused: self.queue_paused,
             running: self.slots.iter().filter_map(Slot::job).collect(),
             workers: self.slots.iter().map(Slot::status).collect(),
             capabilities,

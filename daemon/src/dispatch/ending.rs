@@ -47,7 +47,7 @@ impl Dispatcher {
                 };
                 tracing::info!(%job, state = state.name(), "a job's turn ends");
                 if state == JobState::Queued {
-                    self.line.insert(waiting);
+                    self.back_in_line(waiting).await;
                 }
                 self.tools
                     .bus

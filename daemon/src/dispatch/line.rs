@@ -4,96 +4,142 @@ use std::time::Instant;
 
 use darkroom_protocol::JobId;
 
+use super::choose::MAX_OVERTAKEN;
 use crate::store::Waiting;
 
-/// The jobs that wait, in the order in which they run: by priority, then age. The store holds the truth; this saves asking.
+/// The jobs that wait, in the order in which they run: by priority, then place. The store holds the truth; this saves asking.
+///
+/// Jobs for one device stand in a lane of their own, so that a long line for a busy device costs an idle one nothing.
 #[derive(Debug, Default)]
 pub struct Line {
-    entries: BTreeMap<Place, Entry>,
-    places: HashMap<JobId, Place>,
+    lanes: BTreeMap<String, BTreeMap<Key, Entry>>,
+    /// Lane and key of every job in a lane.
+    keys: HashMap<JobId, (String, Key)>,
+    /// Jobs that are held back.
+    held: HashMap<JobId, Waiting>,
 }
 
-type Place = (Reverse<i64>, JobId);
+/// Jobs of one place, which only a job that returns can have, stand by age.
+type Key = (Reverse<i32>, i64, JobId);
 
 /// A waiting job.
 #[derive(Clone, Debug)]
 pub struct Entry {
     /// What is known of it.
     pub waiting: Waiting,
-    /// How often a younger job went first, because its model was in memory.
+    /// How often a job behind it went first, because its model was in memory.
     pub overtaken: u32,
     /// Since when it waits here.
     pub since: Instant,
 }
 
 impl Line {
-    /// Adds a job at its place.
+    /// Adds a job at its place. One that is there already goes to that place, and what it has waited counts.
     pub fn insert(&mut self, waiting: Waiting) {
+        let old = self.remove(waiting.job);
+        if waiting.held {
+            self.held.insert(waiting.job, waiting);
+            return;
+        }
+        let (overtaken, since) = old.map_or((0, Instant::now()), |old| (old.overtaken, old.since));
+        let key = key(&waiting);
+        self.keys.insert(waiting.job, (waiting.device.clone(), key));
         let entry = Entry {
             waiting,
-            overtaken: 0,
-            since: Instant::now(),
+            overtaken,
+            since,
         };
-        let place = place(&entry.waiting);
-        self.places.insert(place.1, place);
-        self.entries.insert(place, entry);
+        self.lanes
+            .entry(entry.waiting.device.clone())
+            .or_default()
+            .insert(key, entry);
     }
 
-    /// Takes a job out.
+    /// Puts a job back that was taken out and has not started.
+    pub fn put_back(&mut self, entry: Entry) {
+        let (job, overtaken, since) = (entry.waiting.job, entry.overtaken, entry.since);
+        self.insert(entry.waiting);
+        if let Some(entry) = self.get_mut(job) {
+            (entry.overtaken, entry.since) = (overtaken, since);
+        }
+    }
+
+    /// Takes a job out; what is known of it unless it was held back.
     pub fn remove(&mut self, job: JobId) -> Option<Entry> {
-        self.entries.remove(&self.places.remove(&job)?)
+        self.held.remove(&job);
+        let (device, key) = self.keys.remove(&job)?;
+        let lane = self.lanes.get_mut(&device)?;
+        let entry = lane.remove(&key);
+        if lane.is_empty() {
+            self.lanes.remove(&device);
+        }
+        entry
     }
 
-    /// The entry of a job.
+    /// Whether a job waits, held back or not.
+    pub fn contains(&self, job: JobId) -> bool {
+        self.keys.contains_key(&job) || self.held.contains_key(&job)
+    }
+
+    /// The entry of a job that is not held back.
     pub fn get(&self, job: JobId) -> Option<&Entry> {
-        self.entries.get(self.places.get(&job)?)
+        let (device, key) = self.keys.get(&job)?;
+        self.lanes.get(device)?.get(key)
     }
 
-    /// Notes that a younger job goes first.
-    pub fn overtake(&mut self, waiting: &Waiting) {
-        if let Some(entry) = self.entries.get_mut(&place(waiting)) {
+    /// Notes that a job behind it goes first.
+    pub fn overtake(&mut self, job: JobId) {
+        if let Some(entry) = self.get_mut(job) {
             entry.overtaken += 1;
         }
     }
 
-    /// In order.
-    pub fn iter(&self) -> impl Iterator<Item = &Entry> {
-        self.entries.values()
+    /// Lets no job go first whose model is in memory: a person has given this one its place.
+    pub fn insist(&mut self, job: JobId) {
+        if let Some(entry) = self.get_mut(job) {
+            entry.overtaken = MAX_OVERTAKEN;
+        }
     }
 
-    /// How many wait.
+    fn get_mut(&mut self, job: JobId) -> Option<&mut Entry> {
+        let (device, key) = self.keys.get(&job)?;
+        self.lanes.get_mut(device)?.get_mut(key)
+    }
+
+    /// The devices that waiting jobs ask for.
+    pub fn devices(&self) -> impl Iterator<Item = &str> {
+        self.lanes.keys().map(String::as_str)
+    }
+
+    /// The first `reach` jobs for devices that `wanted` takes, in order.
+    pub fn front(&self, wanted: impl Fn(&str) -> bool, reach: usize) -> Vec<&Entry> {
+        let lanes = self.lanes.iter().filter(|(device, _)| wanted(device));
+        let mut front: Vec<(&Key, &Entry)> = lanes.flat_map(|(_, lane)| lane.iter().take(reach)).collect();
+        front.sort_unstable_by_key(|(key, _)| **key);
+        front.truncate(reach);
+        front.into_iter().map(|(_, entry)| entry).collect()
+    }
+
+    /// The jobs for a device, in order.
+    pub fn lane(&self, device: &str) -> impl Iterator<Item = &Entry> {
+        self.lanes.get(device).into_iter().flat_map(BTreeMap::values)
+    }
+
+    /// How many wait, held back or not.
     pub fn len(&self) -> usize {
-        self.entries.len()
+        self.keys.len() + self.held.len()
+    }
+
+    /// How many are held back.
+    pub fn held(&self) -> usize {
+        self.held.len()
     }
 }
 
-fn place(waiting: &Waiting) -> Place {
-    (Reverse(waiting.priority), waiting.job)
+fn key(waiting: &Waiting) -> Key {
+    (Reverse(waiting.priority), waiting.place, waiting.job)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn waiting(job: JobId, priority: i64) -> Waiting {
-        Waiting {
-            job,
-            priority,
-            model: String::new(),
-            device: String::new(),
-        }
-    }
-
-    #[test]
-    fn by_priority_then_age_wherever_it_came_in() {
-        let (old, young, urgent) = (JobId::new(), JobId::new(), JobId::new());
-        let mut line = Line::default();
-        for (job, priority) in [(young, 0), (urgent, 5), (old, 0)] {
-            line.insert(waiting(job, priority));
-        }
-        let order: Vec<JobId> = line.iter().map(|e| e.waiting.job).collect();
-        assert_eq!(order, [urgent, old, young]);
-        assert!(line.remove(old).is_some() && line.remove(old).is_none());
-        assert_eq!(line.len(), 2);
-    }
-}
+#[path = "line_tests.rs"]
+mod tests;

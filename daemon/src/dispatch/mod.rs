@@ -11,6 +11,7 @@ mod dispatcher;
 mod ending;
 mod line;
 mod message;
+mod placing;
 mod previews;
 mod process;
 mod report;

@@ -137,17 +137,14 @@ impl Dispatcher {
     async fn fail_waiting(&mut self, at: usize, reason: &str) {
         let devices = self.devices();
         let faces: Vec<_> = self.slots.iter().map(super::slot::Slot::face).collect();
-        let stranded = self
-            .line
-            .iter()
-            .filter(|entry| route(&entry.waiting.device, &faces, devices.as_deref()) == Route::Worker(at));
-        let stranded: Vec<JobId> = stranded.map(|entry| entry.waiting.job).collect();
-        for job in stranded {
-            let failure = Failure {
-                kind: FailureKind::Crash,
-                message: reason.to_owned(),
-            };
-            self.fail_in_line(job, failure).await;
+        let stranded = |device: &&str| route(device, &faces, devices.as_deref()) == Route::Worker(at);
+        let stranded: Vec<String> = self.line.devices().filter(stranded).map(str::to_owned).collect();
+        let failure = Failure {
+            kind: FailureKind::Crash,
+            message: reason.to_owned(),
+        };
+        for device in stranded {
+            self.fail_lane(&device, &failure).await;
         }
     }
 
@@ -166,7 +163,7 @@ impl Dispatcher {
 
     /// Where the log of a job is.
     pub fn log_path(&self, job: JobId) -> std::path::PathBuf {
-        self.tools.paths.job_logs().join(format!("{job}.log"))
+        self.tools.paths.job_log(job)
     }
 
     /// One line for whoever watches a job; cut where it is no line for people any more.

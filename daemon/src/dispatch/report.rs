@@ -74,7 +74,8 @@ impl Dispatcher {
                 busy.failure = Some(darkroom_protocol::message::RemoteError::from(error).into());
                 busy.cancelling.get_or_insert_with(Instant::now);
                 if let Some(worker) = &slot.worker {
-                    worker.send(Order::Cancel { job });
+                    let after_picture = false;
+                    worker.send(Order::Cancel { job, after_picture });
                 }
             }
             _ => {}
@@ -129,7 +130,7 @@ fn ending(busy: &Busy, outcome: Outcome, stopping: bool) -> Ending {
             busy.pictures
         )),
         (None, Outcome::Failed(failure)) => Ending::Failed(failure),
-        (None, Outcome::Cancelled) if busy.cancelling.is_some() => Ending::Cancelled,
+        (None, Outcome::Cancelled) if busy.cancelling.is_some() || busy.after_picture => Ending::Cancelled,
         (None, Outcome::Cancelled) if stopping => Ending::Requeued,
         (None, Outcome::Cancelled) => internal("The worker ended the job though nobody cancelled it.".to_owned()),
     }

@@ -68,6 +68,8 @@ pub struct Busy {
     pub last_step: Duration,
     /// When its worker was told to end it.
     pub cancelling: Option<Instant>,
+    /// Whether its worker was told to end it after the picture in the making. It goes on meanwhile, and is not hurried.
+    pub after_picture: bool,
     /// Why it has failed already, though its worker goes on.
     pub failure: Option<Failure>,
 }
@@ -159,6 +161,8 @@ mod tests {
             waiting: Waiting {
                 job: JobId::new(),
                 priority: 0,
+                place: 0,
+                held: false,
                 model: String::new(),
                 device: String::new(),
             },
@@ -169,6 +173,7 @@ mod tests {
             last_sign: now,
             last_step: seconds(1),
             cancelling: None,
+            after_picture: false,
             failure: None,
         };
         assert_eq!(busy.kill_due(seconds(5)), None);

@@ -13,11 +13,23 @@ pub enum Move {
     Fail,
     /// Somebody ended it.
     Cancel,
+    /// Somebody wants it again.
+    Retry,
+    /// It gets another priority or place, is held back or let go.
+    Place,
 }
 
 impl Move {
     /// Every move.
-    pub const ALL: [Self; 5] = [Self::Start, Self::Requeue, Self::Complete, Self::Fail, Self::Cancel];
+    pub const ALL: [Self; 7] = [
+        Self::Start,
+        Self::Requeue,
+        Self::Complete,
+        Self::Fail,
+        Self::Cancel,
+        Self::Retry,
+        Self::Place,
+    ];
 
     /// The move that ends a job in `state`; `None` when that state is no end.
     pub fn ending(state: JobState) -> Option<Self> {
@@ -37,6 +49,20 @@ impl Move {
             Self::Complete => "be completed",
             Self::Fail => "fail",
             Self::Cancel => "be cancelled",
+            Self::Retry => "be tried again",
+            Self::Place => "get another place in the queue",
+        }
+    }
+
+    /// What to do where this move is refused in `state`, as the end of a sentence; empty when nothing is to be done.
+    pub fn remedy(self, state: JobState) -> &'static str {
+        use JobState::{Cancelled, Done, Failed, Queued, Running};
+        match (self, state) {
+            (Self::Retry, Done) => ": `darkroom generate` makes new pictures",
+            (Self::Retry, Queued | Running) => " before it has ended: `darkroom wait` watches it",
+            (Self::Place, Running) => ": `darkroom cancel --after-picture` ends it with the pictures that it has",
+            (Self::Place, Failed | Cancelled) => ": `darkroom queue retry` puts it there again",
+            _ => "",
         }
     }
 }
@@ -52,6 +78,10 @@ pub fn step(state: JobState, wanted: Move) -> Option<JobState> {
         (Running, Move::Requeue) => Some(Queued),
         (Running, Move::Complete) => Some(Done),
         (Running, Move::Start) => None,
+        (Queued, Move::Place) => Some(Queued),
+        (Failed | Cancelled, Move::Retry) => Some(Queued),
+        (Queued | Running | Done, Move::Retry) => None,
+        (Running | Done | Failed | Cancelled, Move::Place) => None,
         (Done | Failed | Cancelled, Move::Start | Move::Requeue | Move::Complete | Move::Fail | Move::Cancel) => None,
     }
 }
@@ -71,6 +101,9 @@ mod tests {
             (Running, Move::Complete, Done),
             (Running, Move::Fail, Failed),
             (Running, Move::Cancel, Cancelled),
+            (Queued, Move::Place, Queued),
+            (Failed, Move::Retry, Queued),
+            (Cancelled, Move::Retry, Queued),
         ];
         for state in JobState::ALL {
             for wanted in Move::ALL {
@@ -81,10 +114,25 @@ mod tests {
     }
 
     #[test]
-    fn no_move_leaves_a_final_state_and_every_other_state_can_end() {
+    fn an_end_is_left_by_retry_alone_and_every_other_state_can_end() {
         for state in JobState::ALL {
-            let ends = Move::ALL.iter().filter_map(|m| step(state, *m)).any(JobState::is_final);
-            assert_eq!(ends, !state.is_final());
+            let after = |m: &Move| step(state, *m);
+            assert_eq!(
+                Move::ALL.iter().filter_map(after).any(JobState::is_final),
+                !state.is_final()
+            );
+            let leaving = Move::ALL.into_iter().filter(|m| after(m).is_some());
+            assert!(!state.is_final() || leaving.into_iter().all(|m| m == Move::Retry));
+        }
+        assert_eq!(step(Done, Move::Retry), None);
+    }
+
+    #[test]
+    fn only_refused_moves_have_a_remedy() {
+        for state in JobState::ALL {
+            for wanted in Move::ALL.into_iter().filter(|m| step(state, *m).is_some()) {
+                assert_eq!(wanted.remedy(state), "", "{state:?} {wanted:?}");
+            }
         }
     }
 

@@ -1,6 +1,6 @@
 //! The local socket: who may come in, how they are understood, and what each request does.
 //!
-//! One task a connection. Nothing that a peer sends, however wrong, large or slow, costs more than the stated caps or ends the
+//! One task a connection, and one more while its submits wait for the disk. Nothing that a peer sends, however wrong, large or slow, costs more than the stated caps or ends the
 //! daemon.
 
 mod accept;
@@ -9,6 +9,7 @@ mod connection;
 mod context;
 mod door;
 mod input;
+mod pipeline;
 mod session;
 mod uploads;
 mod verbs;

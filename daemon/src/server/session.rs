@@ -7,6 +7,7 @@ use darkroom_protocol::{ClientMessage, Reply, Request};
 use tokio::io::AsyncRead;
 
 use super::input::{Body, Fault, Input};
+use super::pipeline::Pipeline;
 use super::wire::{Number, Wire};
 use super::{Context, verbs};
 use crate::events::{Mailbox, Subscription};
@@ -55,12 +56,22 @@ impl Session {
         }
     }
 
-    /// Answers requests, one after the other, until there are no more. While replies are not read, no request is.
+    /// Answers requests in the order in which they come until there are no more. Submits wait for the disk together; any other
+    /// request waits for those before it. While replies are not read, no request is.
     ///
     /// # Errors
     /// What the peer is told before its connection is closed.
     pub async fn requests<R: AsyncRead + Unpin>(&self, input: &mut Input<R>, first: First) -> Result<(), String> {
-        let mut first = first;
+        let mut pipeline = Pipeline::new(self.mailbox.clone());
+        let result = self.read(input, first, &mut pipeline).await;
+        pipeline.drain().await;
+        result
+    }
+
+    async fn read<R>(&self, input: &mut Input<R>, mut first: First, pipeline: &mut Pipeline) -> Result<(), String>
+    where
+        R: AsyncRead + Unpin,
+    {
         loop {
             self.mailbox.room().await;
             let next = match (first.take(), self.wire) {
@@ -74,54 +85,81 @@ impl Session {
                 Err(fault) => return Err(fault.to_string()),
             };
             match self.wire {
-                Wire::Lines => self.line(&body.bytes).await,
-                Wire::Frames => self.frame(&body.bytes).await?,
+                Wire::Lines => self.line(&body.bytes, pipeline).await,
+                Wire::Frames => self.frame(&body.bytes, pipeline).await?,
             }
         }
     }
 
-    async fn frame(&self, bytes: &[u8]) -> Result<(), String> {
+    async fn frame(&self, bytes: &[u8], pipeline: &mut Pipeline) -> Result<(), String> {
         let message: ClientMessage = frame::decode(bytes).map_err(|e| e.to_string())?;
-        self.answer(Number::Frame(message.id), message.request).await;
+        self.answer(Number::Frame(message.id), message.request, pipeline).await;
         Ok(())
     }
 
-    async fn line(&self, bytes: &[u8]) {
+    async fn line(&self, bytes: &[u8], pipeline: &mut Pipeline) {
         match rpc::parse(bytes) {
             Ok(call) => {
                 let number = call.id.map_or(Number::None, Number::Line);
-                self.answer(number, call.request).await;
+                self.answer(number, call.request, pipeline).await;
             }
             Err(refusal) => self.mailbox.reply(rpc::refusal(&refusal).into_bytes()),
         }
     }
 
-    async fn answer(&self, number: Number, request: Request) {
-        let (result, then) = match self.obey(request).await {
-            Ok(answer) => (Ok(answer.reply), answer.then),
-            Err(error) => (Err(error), None),
+    async fn answer(&self, number: Number, request: Request, pipeline: &mut Pipeline) {
+        let request = match request {
+            Request::Submit(submit) => match verbs::submit(self, submit).await {
+                Ok(accepting) => return pipeline.add(number, accepting).await,
+                Err(error) => return deliver(&self.mailbox, number, Err(error)).await,
+            },
+            other => other,
         };
-        if let Some(bytes) = number.reply(result) {
-            self.mailbox.reply(bytes);
-        }
-        if let Some(then) = then {
-            then.await;
-        }
+        pipeline.drain().await;
+        deliver(&self.mailbox, number, self.obey(request).await).await;
     }
 
     async fn obey(&self, request: Request) -> Result<Answer, RemoteError> {
+        let context = &self.context;
         match request {
             Request::Ping {} => Ok(Reply::Pong {}.into()),
-            Request::Status {} => Ok(verbs::status(&self.context)),
-            Request::Submit(submit) => verbs::submit(self, submit).await,
-            Request::Job { job } => verbs::job(&self.context, &job).await,
-            Request::Queue { states, limit } => verbs::queue(&self.context, &states, limit).await,
-            Request::Cancel { job } => verbs::cancel(&self.context, &job).await,
+            Request::Status {} => Ok(verbs::status(context)),
+            Request::Submit(submit) => verbs::submit(self, submit).await?.await,
+            Request::Job { job } => verbs::job(context, &job).await,
+            Request::Queue {
+                states,
+                limit,
+                before,
+                in_line,
+            } => verbs::queue(context, &states, limit, before.as_deref(), in_line).await,
+            Request::Cancel { job, after_picture } => verbs::cancel(context, &job, after_picture).await,
             Request::Subscribe(subscribe) => verbs::subscribe(self, subscribe).await,
-            Request::Model { model } => verbs::model(&self.context, model).await,
-            Request::Upload(upload) => verbs::upload(&self.context, upload).await,
-            Request::Download(download) => verbs::download(&self.context, &download).await,
-            Request::Shutdown {} => Ok(verbs::shutdown(&self.context)),
+            Request::Model { model } => verbs::model(context, model).await,
+            Request::Upload(upload) => verbs::upload(context, upload).await,
+            Request::Download(download) => verbs::download(context, &download).await,
+            Request::Shutdown {} => Ok(verbs::shutdown(context)),
+            Request::Priority { job, priority } => verbs::priority(context, &job, priority).await,
+            Request::Move { job, place } => verbs::move_to(context, &job, place).await,
+            Request::Pause { job } => verbs::pause(context, job.as_deref(), true).await,
+            Request::Resume { job } => verbs::pause(context, job.as_deref(), false).await,
+            Request::Retry { job } => verbs::retry(context, &job).await,
+            Request::Clear { states } => verbs::clear(context, &states).await,
+            Request::CancelAll {} => verbs::cancel_all(context).await,
+            Request::Log { job, offset } => verbs::log(context, &job, offset).await,
         }
+    }
+}
+
+/// Puts an answer into the mailbox, then does what is to be done after it.
+pub async fn deliver(mailbox: &Mailbox, number: Number, result: Result<Answer, RemoteError>) {
+    let (result, then) = match result {
+        Ok(answer) => (Ok(answer.reply), answer.then),
+        Err(error) => (Err(error), None),
+    };
+    if let Some(bytes) = number.reply(result) {
+        mailbox.reply(bytes);
+    }
+    if let Some(then) = then {
+        then.await;
     }
 }

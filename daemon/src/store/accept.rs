@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::fault::Fault;
 use super::thread::Durability;
-use super::{Store, id, now_ms};
+use super::{Store, id, now_ms, place, position};
 use crate::{Error, Result};
 
 /// A job that the store has promised to keep.
@@ -14,18 +14,28 @@ pub struct Accepted {
     pub job: JobId,
     /// Whether this call made it; `false` when the same request was accepted before.
     pub fresh: bool,
+    /// Its place in the line, among jobs of its priority.
+    pub place: i64,
     /// Jobs that come before it, those that run now included; 0 when it no longer waits.
     pub position: u32,
 }
 
 impl Store {
-    /// Puts a job into the queue: durable when this returns, at the price of one fsync. The same `request_id` twice is one job.
+    /// Puts a job into the queue: durable when this is done, at the price of one fsync, which jobs that come at the same time
+    /// share. The same `request_id` twice is one job. Jobs are accepted in the order of the calls, whenever the futures are
+    /// awaited.
     ///
     /// # Errors
     /// When the disk is full or fails; nothing is stored then.
-    pub async fn accept(&self, request_id: Uuid, request: &GenerateRequest, task: &Task) -> Result<Accepted> {
-        let new = NewJob::of(request_id, request, task)?;
-        self.change(Durability::Durable, move |tx| new.accept(tx)).await
+    pub fn accept(
+        &self,
+        request_id: Uuid,
+        request: &GenerateRequest,
+        task: &Task,
+    ) -> impl Future<Output = Result<Accepted>> + Send + use<> {
+        let accepting =
+            NewJob::of(request_id, request, task).map(|new| self.change(Durability::Durable, move |tx| new.accept(tx)));
+        async move { accepting?.await }
     }
 }
 
@@ -34,6 +44,7 @@ struct NewJob {
     request_id: String,
     kind: &'static str,
     model: String,
+    priority: i32,
     request: String,
     task: String,
 }
@@ -49,6 +60,7 @@ impl NewJob {
             request_id: request_id.simple().to_string(),
             kind,
             model,
+            priority: request.priority.unwrap_or(0),
             request: json(request)?,
             task: json(task)?,
         })
@@ -60,46 +72,38 @@ impl NewJob {
         }
         let now = now_ms();
         let job = id::next(tx, now)?;
+        let place = place::last(tx)?;
         tx.prepare_cached(
-            "INSERT INTO jobs (id, request_id, state, kind, model, request, task, created_ms)
-             VALUES (:id, :request_id, 'queued', :kind, :model, :request, :task, :now)",
+            "INSERT INTO jobs (id, request_id, state, kind, model, priority, place, request, task, created_ms)
+             VALUES (:id, :request_id, 'queued', :kind, :model, :priority, :place, :request, :task, :now)",
         )?
         .execute(named_params! {
             ":id": id::text(job), ":request_id": self.request_id, ":kind": self.kind, ":model": self.model,
-            ":request": self.request, ":task": self.task, ":now": now,
+            ":request": self.request, ":task": self.task, ":now": now, ":priority": self.priority, ":place": place,
         })?;
         Ok(Accepted {
             job,
             fresh: true,
-            position: position(tx, job)?,
+            place,
+            position: position::newest(tx, self.priority)?,
         })
     }
 }
 
 /// The job that this request made before.
 fn known(connection: &Connection, request_id: &str) -> Result<Option<Accepted>, Fault> {
-    let id: Option<String> = connection
-        .prepare_cached("SELECT id FROM jobs WHERE request_id = ?")?
-        .query_row([request_id], |row| row.get(0))
+    let found: Option<(String, i64)> = connection
+        .prepare_cached("SELECT id, place FROM jobs WHERE request_id = ?")?
+        .query_row([request_id], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
-    let Some(id) = id else { return Ok(None) };
+    let Some((id, place)) = found else { return Ok(None) };
     let job = id::parse(&id)?;
     Ok(Some(Accepted {
         job,
         fresh: false,
-        position: position(connection, job)?,
+        place,
+        position: position::of(connection, job)?.unwrap_or(0),
     }))
-}
-
-/// Jobs that run now or will run before `job`.
-fn position(connection: &Connection, job: JobId) -> rusqlite::Result<u32> {
-    connection
-        .prepare_cached(
-            "SELECT count(*) FROM jobs me JOIN jobs other ON other.state = 'running' OR (other.state = 'queued'
-             AND (other.priority > me.priority OR (other.priority = me.priority AND other.seq < me.seq)))
-             WHERE me.id = ? AND me.state = 'queued'",
-        )?
-        .query_row([id::text(job)], |row| row.get(0))
 }
 
 fn json<T: serde::Serialize>(value: &T) -> Result<String> {

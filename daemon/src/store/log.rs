@@ -6,15 +6,16 @@
 
 use rusqlite::Connection;
 
-use super::fault::Fault;
-use super::thread::{Durability, transact};
+use super::thread::{Durability, begin};
 
-/// Pages of 4 KiB in the log beyond which it is moved into the database.
-const LONG: i64 = 256;
+/// Pages of 4 KiB in the log beyond which it is moved into the database after the end of a job.
+pub(super) const LONG: i64 = 256;
+/// Pages beyond which that is done at once: jobs come and none ends.
+pub(super) const FLOODED: i64 = 4096;
 
-/// Moves a long log into the database; a short one stays.
-pub(super) fn shorten(connection: &mut Connection) -> rusqlite::Result<()> {
-    if pages(connection)? > LONG {
+/// Moves a log of more than `longest` pages into the database; a shorter one stays.
+pub(super) fn shorten(connection: &mut Connection, longest: i64) -> rusqlite::Result<()> {
+    if pages(connection)? > longest {
         renew(connection)?;
     }
     Ok(())
@@ -34,15 +35,9 @@ pub(super) fn empty(connection: &Connection) -> rusqlite::Result<()> {
 
 /// Writes the first transaction of an emptied or new log.
 fn restart(connection: &mut Connection) -> rusqlite::Result<()> {
-    let written = transact(connection, Durability::Relaxed, |tx| {
-        tx.execute("UPDATE log_restarts SET count = count + 1", [])?;
-        Ok(())
-    });
-    match written {
-        Ok(()) => Ok(()),
-        Err(Fault::Sqlite(error)) => Err(error),
-        Err(Fault::Ours(_)) => Ok(()),
-    }
+    let tx = begin(connection, Durability::Relaxed)?;
+    tx.execute("UPDATE log_restarts SET count = count + 1", [])?;
+    tx.commit()
 }
 
 /// Pages in the log that are not in the database yet.

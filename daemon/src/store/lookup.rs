@@ -1,8 +1,8 @@
 use darkroom_protocol::{Failure, FailureKind, Job, JobId, JobState, Picture};
-use rusqlite::{Connection, OptionalExtension, params_from_iter};
+use rusqlite::{Connection, OptionalExtension};
 
 use super::row::{COLUMNS, PICTURE_COLUMNS, RawJob, picture};
-use super::{Store, id};
+use super::{Store, id, position};
 use crate::{Error, Result};
 
 /// Candidates named when a prefix means several jobs.
@@ -14,8 +14,13 @@ impl Store {
     /// # Errors
     /// When the database fails, or the row was written by another version.
     pub async fn job(&self, job: JobId) -> Result<Option<Job>> {
-        let raw = self.ask(move |c| Ok(one(c, "WHERE id = ?", [id::text(job)])?)).await?;
-        raw.map(RawJob::job).transpose()
+        let found = self.ask(move |c| {
+            let raw = one(c, "WHERE id = ?", [id::text(job)])?;
+            Ok(raw
+                .map(|raw| Ok::<_, rusqlite::Error>(raw.at(position::of(c, job)?)))
+                .transpose()?)
+        });
+        found.await?.map(RawJob::job).transpose()
     }
 
     /// The job whose id begins with `prefix`; hyphens and case do not matter.
@@ -44,24 +49,12 @@ impl Store {
         }
     }
 
-    /// Jobs in any of `states` (all when empty), newest first, at most `limit`. Rows of another version are left out.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn list(&self, states: &[JobState], limit: u32) -> Result<Vec<Job>> {
-        let all = states.is_empty();
-        let wanted = JobState::ALL.into_iter().filter(|state| all || states.contains(state));
-        let wanted: Vec<&str> = wanted.map(JobState::name).collect();
-        let raws = self.ask(move |c| Ok(newest(c, &wanted, limit)?)).await?;
-        Ok(raws.into_iter().filter_map(readable).collect())
-    }
-
-    /// The job to run next: by priority, then age. A waiting row that this version cannot read is failed, not met again.
+    /// The job to run next: by priority, then place. A waiting row that this version cannot read is failed, not met again.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn next_queued(&self) -> Result<Option<Job>> {
-        const NEXT: &str = "WHERE state = 'queued' ORDER BY priority DESC, seq LIMIT 1";
+        const NEXT: &str = "WHERE state = 'queued' AND held = 0 ORDER BY priority DESC, place, seq LIMIT 1";
         while let Some(raw) = self.ask(|c| Ok(one(c, NEXT, [])?)).await? {
             let job = raw.id();
             match raw.job() {
@@ -111,16 +104,4 @@ fn one<P: rusqlite::Params>(connection: &Connection, clause: &str, params: P) ->
         .query_row(params, RawJob::read)
         .optional()?;
     raw.map(|raw| raw.with_pictures(connection)).transpose()
-}
-
-fn newest(connection: &Connection, states: &[&str], limit: u32) -> rusqlite::Result<Vec<RawJob>> {
-    let places = vec!["?"; states.len()].join(", ");
-    let sql = format!("SELECT {COLUMNS} FROM jobs WHERE state IN ({places}) ORDER BY seq DESC LIMIT {limit}");
-    let mut statement = connection.prepare(&sql)?;
-    let rows = statement.query_map(params_from_iter(states), RawJob::read)?;
-    rows.map(|raw| raw?.with_pictures(connection)).collect()
-}
-
-fn readable(raw: RawJob) -> Option<Job> {
-    raw.job().inspect_err(|error| tracing::warn!("{error}")).ok()
 }

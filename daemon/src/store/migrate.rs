@@ -6,7 +6,10 @@ use super::fault::Fault;
 use crate::Error;
 
 /// Every migration in order. A released one is never edited.
-const MIGRATIONS: &[&str] = &[include_str!("../../migrations/0001_jobs.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../../migrations/0001_jobs.sql"),
+    include_str!("../../migrations/0002_queue.sql"),
+];
 
 /// Runs the migrations that the database lacks.
 pub(super) fn run(connection: &mut Connection) -> Result<(), Fault> {

@@ -1,18 +1,28 @@
 //! Jobs and pictures as rows of one SQLite file.
 //!
-//! One thread owns the connection; a [`Store`] is a handle to it. Every transition is one function and one transaction,
-//! written before its effect. What a client was promised is durable before it is told: [`Store::accept`], [`Store::cancel`],
-//! [`Store::finish`] and [`Store::crash`] cost one fsync each. [`Store::start`], [`Store::requeue`] and
-//! [`Store::add_picture`] cost none, because losing them to a power cut only runs the job again, which gives the same
-//! pictures in the same files.
+//! One thread owns the connection; a [`Store`] is a handle to it. Every transition is one function and one change, written
+//! before its effect. Changes that wait at one time are committed together, each in a savepoint (`group`), and nobody has an
+//! answer before the commit.
+//!
+//! What a client was promised is durable before it is told: [`Store::accept`], [`Store::cancel`], [`Store::finish`],
+//! [`Store::crash`], and whatever a person does to the queue cost one fsync, or share one. [`Store::start`],
+//! [`Store::requeue`] and [`Store::add_picture`] cost none, because losing them to a power cut only runs the job again, which
+//! gives the same pictures in the same files.
 
 mod accept;
+mod cancel;
+mod clear;
 mod fault;
 mod file;
+mod group;
 mod id;
+mod list;
 mod log;
 mod lookup;
 mod migrate;
+mod pause;
+mod place;
+mod position;
 mod recover;
 mod row;
 mod thread;
@@ -20,8 +30,11 @@ mod transition;
 mod waiting;
 
 pub use accept::Accepted;
+pub use cancel::Cancelled;
+pub use list::Page;
+pub use place::{Moved, Spot};
 pub use thread::Store;
-pub use transition::Cancelled;
+pub use transition::Start;
 pub use waiting::Waiting;
 
 #[cfg(test)]

@@ -5,8 +5,8 @@ use super::id;
 use crate::{Error, Result};
 
 /// The columns that [`RawJob::read`] reads, in its order.
-pub(super) const COLUMNS: &str =
-    "id, state, request, task, created_ms, started_ms, finished_ms, attempts, failure_kind, failure_message";
+pub(super) const COLUMNS: &str = "id, state, request, task, created_ms, started_ms, finished_ms, attempts, failure_kind, failure_message, \
+     priority, held, seq";
 /// The columns that [`picture`] reads, in its order.
 pub(super) const PICTURE_COLUMNS: &str = "job_id, place, path, sha256, bytes, width, height, seed, elapsed_ms";
 
@@ -22,6 +22,10 @@ pub(super) struct RawJob {
     attempts: u32,
     failure: Option<(String, String)>,
     pictures: Vec<Picture>,
+    priority: i32,
+    held: bool,
+    seq: i64,
+    position: Option<u32>,
 }
 
 impl RawJob {
@@ -40,6 +44,10 @@ impl RawJob {
             attempts: row.get(7)?,
             failure: kind.zip(message),
             pictures: Vec::new(),
+            priority: row.get(10)?,
+            held: row.get(11)?,
+            seq: row.get(12)?,
+            position: None,
         })
     }
 
@@ -53,6 +61,22 @@ impl RawJob {
 
     pub(super) fn id(&self) -> JobId {
         self.id
+    }
+
+    /// Its number in the order of acceptance.
+    pub(super) fn seq(&self) -> i64 {
+        self.seq
+    }
+
+    /// Whether it has a position: it waits and is not held back.
+    pub(super) fn is_in_line(&self) -> bool {
+        self.state == JobState::Queued.name() && !self.held
+    }
+
+    /// With the number of jobs before it.
+    pub(super) fn at(mut self, position: Option<u32>) -> Self {
+        self.position = position;
+        self
     }
 
     /// The job.
@@ -80,6 +104,9 @@ impl RawJob {
             attempts: self.attempts,
             failure,
             pictures: self.pictures,
+            priority: self.priority,
+            held: self.held,
+            position: self.position,
         })
     }
 }
@@ -104,6 +131,7 @@ pub(super) struct Standing {
     pub(super) state: JobState,
     pub(super) cancel_requested: bool,
     pub(super) crashes: u32,
+    pub(super) held: bool,
 }
 
 /// How `job` stands.
@@ -112,12 +140,12 @@ pub(super) struct Standing {
 /// [`Error::NoSuchJob`].
 pub(super) fn standing(connection: &Connection, job: JobId) -> Result<Standing, super::fault::Fault> {
     let row = connection
-        .prepare_cached("SELECT state, cancel_requested, crashes FROM jobs WHERE id = ?")?
+        .prepare_cached("SELECT state, cancel_requested, crashes, held FROM jobs WHERE id = ?")?
         .query_row([id::text(job)], |row| {
-            Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?))
+            Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
         })
         .optional()?;
-    let (state, cancel_requested, crashes) = row.ok_or_else(|| Error::NoSuchJob { id: job.to_string() })?;
+    let (state, cancel_requested, crashes, held) = row.ok_or_else(|| Error::NoSuchJob { id: job.to_string() })?;
     let state = JobState::from_name(&state).ok_or_else(|| Error::UnreadableJob {
         job,
         why: format!("a state named {state}"),
@@ -126,5 +154,6 @@ pub(super) fn standing(connection: &Connection, job: JobId) -> Result<Standing, 
         state,
         cancel_requested,
         crashes,
+        held,
     })
 }

@@ -6,8 +6,12 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::oneshot;
 
 use super::fault::{Fault, in_words};
+use super::group::{self, Change, Pending};
 use super::{file, log};
 use crate::{Error, Result};
+
+/// Orders that are taken at one time at most: a longer group would make its first caller wait.
+const AT_ONCE: usize = 256;
 
 /// A handle to the thread that owns the database. Clones share the thread; it ends when the last one is dropped.
 #[derive(Clone, Debug)]
@@ -17,15 +21,22 @@ pub struct Store {
 }
 
 /// Work for the thread.
-type Order = Box<dyn FnOnce(&mut Connection) + Send>;
+enum Order {
+    /// Reads, or minds the file; outside any transaction.
+    Ask(Ask),
+    /// Changes rows.
+    Change(Box<dyn Change>),
+}
+
+type Ask = Box<dyn FnOnce(&mut Connection) + Send>;
 
 /// Whether a commit waits for the disk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Durability {
-    /// One fsync of the log: for what a client is told afterwards.
-    Durable,
     /// No fsync: for what a restart repeats.
     Relaxed,
+    /// One fsync of the log: for what a client is told afterwards.
+    Durable,
 }
 
 impl Durability {
@@ -46,14 +57,16 @@ impl Store {
         let mut connection = file::open(path)?;
         log::renew(&mut connection).map_err(|e| in_words(path, &e))?;
         let (orders, inbox) = channel();
+        let path = Arc::new(path.to_owned());
+        let store = Self {
+            orders,
+            path: path.clone(),
+        };
         std::thread::Builder::new()
             .name("store".to_owned())
-            .spawn(move || obey(connection, &inbox))
-            .map_err(|e| Error::io("start a thread for", path, e))?;
-        Ok(Self {
-            orders,
-            path: Arc::new(path.to_owned()),
-        })
+            .spawn(move || obey(connection, &inbox, &path))
+            .map_err(|e| Error::io("start a thread for", &store.path, e))?;
+        Ok(store)
     }
 
     /// Moves the whole log into the database: for an orderly end of the daemon.
@@ -72,20 +85,32 @@ impl Store {
     {
         let (reply, answer) = oneshot::channel();
         // A caller that has gone does not stop what it asked for.
-        let order: Order = Box::new(move |connection| drop(reply.send(work(connection))));
-        self.orders.send(order).map_err(|_| Error::StoreEnded)?;
+        let ask: Ask = Box::new(move |connection| drop(reply.send(work(connection))));
+        self.orders.send(Order::Ask(ask)).map_err(|_| Error::StoreEnded)?;
         let result = answer.await.map_err(|_| Error::StoreEnded)?;
         result.map_err(|fault| fault.at(&self.path))
     }
 
-    /// Runs `change` on the thread as one transaction; an error undoes it.
-    pub(super) async fn change<T, W>(&self, durability: Durability, change: W) -> Result<T>
+    /// Runs `change` on the thread in a transaction, which it may share with changes that wait beside it; an error undoes it
+    /// and nothing else. It has its place among all changes once this returns, before the future is awaited.
+    pub(super) fn change<T, W>(
+        &self,
+        durability: Durability,
+        change: W,
+    ) -> impl Future<Output = Result<T>> + Send + use<T, W>
     where
         T: Send + 'static,
         W: FnOnce(&Transaction<'_>) -> Result<T, Fault> + Send + 'static,
     {
-        self.ask(move |connection| transact(connection, durability, change))
-            .await
+        let (reply, answer) = oneshot::channel();
+        let change = Pending::new(durability, change, reply);
+        let sent = self.orders.send(Order::Change(Box::new(change))).is_ok();
+        async move {
+            if !sent {
+                return Err(Error::StoreEnded);
+            }
+            answer.await.map_err(|_| Error::StoreEnded)?
+        }
     }
 
     /// As [`Self::change`] with [`Durability::Durable`], for ends of jobs: afterwards, and after the caller has its answer, a
@@ -96,34 +121,45 @@ impl Store {
         W: FnOnce(&Transaction<'_>) -> Result<T, Fault> + Send + 'static,
     {
         let result = self.change(Durability::Durable, change).await;
-        let tidy: Order = Box::new(|connection| {
-            if let Err(error) = log::shorten(connection) {
-                tracing::warn!("the job store's log could not be shortened: {error}");
-            }
-        });
-        self.orders.send(tidy).map_err(|_| Error::StoreEnded)?;
+        let tidy: Ask = Box::new(|connection| shorten(connection, log::LONG));
+        self.orders.send(Order::Ask(tidy)).map_err(|_| Error::StoreEnded)?;
         result
     }
 }
 
-/// The thread: one order after the other until nobody can send any more.
-fn obey(mut connection: Connection, inbox: &Receiver<Order>) {
-    while let Ok(order) = inbox.recv() {
-        order(&mut connection);
+/// The thread: everything that waits at once, until nobody can send any more. Changes are committed together, at the price
+/// of one fsync for all; what is asked meanwhile is answered from what is committed.
+fn obey(mut connection: Connection, inbox: &Receiver<Order>, path: &Path) {
+    while let Ok(first) = inbox.recv() {
+        let mut asks = Vec::new();
+        let mut changes = Vec::new();
+        for order in std::iter::once(first).chain(inbox.try_iter()).take(AT_ONCE) {
+            match order {
+                Order::Ask(ask) => asks.push(ask),
+                Order::Change(change) => changes.push(change),
+            }
+        }
+        if !changes.is_empty() {
+            group::commit(&mut connection, path, changes);
+            shorten(&mut connection, log::FLOODED);
+        }
+        for ask in asks {
+            ask(&mut connection);
+        }
     }
     if let Err((_, error)) = connection.close() {
         tracing::warn!("the job store could not be closed: {error}");
     }
 }
 
-pub(super) fn transact<T>(
-    connection: &mut Connection,
-    durability: Durability,
-    change: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>,
-) -> Result<T, Fault> {
+fn shorten(connection: &mut Connection, longest: i64) {
+    if let Err(error) = log::shorten(connection, longest) {
+        tracing::warn!("the job store's log could not be shortened: {error}");
+    }
+}
+
+/// A transaction in which the disk is waited for or not.
+pub(super) fn begin(connection: &mut Connection, durability: Durability) -> rusqlite::Result<Transaction<'_>> {
     connection.pragma_update(None, "synchronous", durability.synchronous())?;
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let value = change(&transaction)?;
-    transaction.commit()?;
-    Ok(value)
+    connection.transaction_with_behavior(TransactionBehavior::Immediate)
 }

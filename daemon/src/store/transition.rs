@@ -1,35 +1,43 @@
+use darkroom_protocol::event::QueueChange;
 use darkroom_protocol::{Failure, FailureKind, JobId, JobState, Picture};
 use rusqlite::{Transaction, named_params};
 
 use super::fault::Fault;
+use super::pause::paused;
 use super::row::{Standing, standing};
 use super::thread::Durability;
-use super::{Store, id, now_ms};
+use super::{Store, id, now_ms, place};
 use crate::jobs::{Move, step};
 use crate::{Error, Result};
 
-/// What a cancel came to.
+/// What became of a start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cancelled {
-    /// The state it found.
-    pub before: JobState,
-    /// The state now: final, or `running` until the worker has stopped.
-    pub now: JobState,
+pub enum Start {
+    /// It runs.
+    Begun,
+    /// It does not wait any more, or is held back.
+    Gone,
+    /// The queue is paused.
+    Paused,
 }
 
 impl Store {
-    /// Queued → running. `false` when the job does not wait any more: cancelled, or taken already. No fsync.
+    /// Queued → running, unless it is held back or the queue is paused. No fsync.
     ///
     /// # Errors
     /// [`Error::NoSuchJob`], or when the database fails.
-    pub async fn start(&self, job: JobId) -> Result<bool> {
+    pub async fn start(&self, job: JobId) -> Result<Start> {
         self.change(Durability::Relaxed, move |tx| {
-            if step(standing(tx, job)?.state, Move::Start).is_none() {
-                return Ok(false);
+            let stand = standing(tx, job)?;
+            if step(stand.state, Move::Start).is_none() || stand.held {
+                return Ok(Start::Gone);
+            }
+            if paused(tx)? {
+                return Ok(Start::Paused);
             }
             let sql = "UPDATE jobs SET state = 'running', started_ms = ?, attempts = attempts + 1 WHERE id = ?";
             tx.prepare_cached(sql)?.execute((now_ms(), id::text(job)))?;
-            Ok(true)
+            Ok(Start::Begun)
         })
         .await
     }
@@ -91,23 +99,21 @@ impl Store {
         .await
     }
 
-    /// Cancels a waiting job at once and marks a running one; one that has ended stays as it is. Durable when this returns.
+    /// Failed or cancelled → queued, behind the others of its priority: attempts and crashes are counted anew, pictures that it
+    /// has are kept. Durable when this is done.
     ///
     /// # Errors
-    /// [`Error::NoSuchJob`], or when the database fails.
-    pub async fn cancel(&self, job: JobId) -> Result<Cancelled> {
-        self.end(move |tx| {
-            let before = standing(tx, job)?.state;
-            let now = match before {
-                JobState::Queued => end(tx, job, before, Move::Cancel, None)?,
-                JobState::Running => {
-                    let sql = "UPDATE jobs SET cancel_requested = 1 WHERE id = ?";
-                    tx.prepare_cached(sql)?.execute([id::text(job)])?;
-                    before
-                }
-                JobState::Done | JobState::Failed | JobState::Cancelled => before,
-            };
-            Ok(Cancelled { before, now })
+    /// [`Error::IllegalMove`] from any other state, [`Error::NoSuchJob`], or when the database fails.
+    pub async fn retry(&self, job: JobId) -> Result<QueueChange> {
+        self.change(Durability::Durable, move |tx| {
+            let now = legal(job, standing(tx, job)?.state, Move::Retry)?;
+            let place = place::last(tx)?;
+            tx.prepare_cached(
+                "UPDATE jobs SET state = ?, place = ?, attempts = 0, crashes = 0, cancel_requested = 0, held = 0, cleared = 0,
+                 started_ms = NULL, finished_ms = NULL, failure_kind = NULL, failure_message = NULL WHERE id = ?",
+            )?
+            .execute((now.name(), place, id::text(job)))?;
+            Ok(place::change(tx, job)?)
         })
         .await
     }
@@ -125,7 +131,7 @@ pub(super) fn requeue(tx: &Transaction<'_>, job: JobId, stand: &Standing) -> Res
 }
 
 /// Ends `job`, which is in state `before`.
-fn end(
+pub(super) fn end(
     tx: &Transaction<'_>,
     job: JobId,
     before: JobState,
@@ -178,6 +184,6 @@ fn add_picture(tx: &Transaction<'_>, picture: &Picture) -> Result<(), Fault> {
 }
 
 /// The state after `wanted`.
-fn legal(job: JobId, state: JobState, wanted: Move) -> Result<JobState, Error> {
+pub(super) fn legal(job: JobId, state: JobState, wanted: Move) -> Result<JobState, Error> {
     step(state, wanted).ok_or(Error::IllegalMove { job, state, wanted })
 }

@@ -151,7 +151,13 @@ impl Client {
     }
 
     pub async fn cancel(&mut self, job: JobId) -> JobState {
-        match self.ask(Request::Cancel { job: job.to_string() }).await.unwrap() {
+        self.cancel_as(job, false).await
+    }
+
+    /// Cancels a job, after the picture in the making if so wished.
+    pub async fn cancel_as(&mut self, job: JobId, after_picture: bool) -> JobState {
+        let job = job.to_string();
+        match self.ask(Request::Cancel { job, after_picture }).await.unwrap() {
             Reply::Cancelling { state, .. } => state,
             other => panic!("{other:?}"),
         }

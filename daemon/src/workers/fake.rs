@@ -1,6 +1,6 @@
 //! A worker without torch: this test program run again, doing what the task's prompt says.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -85,17 +85,19 @@ fn serve(mode: &str) -> ! {
 }
 
 #[derive(Clone, Default)]
-struct Cancels(Arc<(Mutex<HashSet<JobId>>, Condvar)>);
+struct Cancels(Arc<(Mutex<HashMap<JobId, bool>>, Condvar)>);
 
 impl Cancels {
-    fn raise(&self, job: JobId) {
-        self.0.0.lock().unwrap().insert(job);
+    fn raise(&self, job: JobId, after_picture: bool) {
+        self.0.0.lock().unwrap().insert(job, after_picture);
         self.0.1.notify_all();
     }
 
-    fn wait(&self, job: JobId) {
+    /// Waits for a cancel; whether the picture is to be finished first.
+    fn wait(&self, job: JobId) -> bool {
         let flags = self.0.0.lock().unwrap();
-        drop(self.0.1.wait_while(flags, |flags| !flags.contains(&job)).unwrap());
+        let flags = self.0.1.wait_while(flags, |flags| !flags.contains_key(&job)).unwrap();
+        flags[&job]
     }
 }
 
@@ -105,7 +107,7 @@ fn read(mut channel: UnixStream, cancels: Cancels) -> Receiver<Order> {
         let mut pongs = channel.try_clone().unwrap();
         while let Ok(Some(order)) = frame::read::<Order>(&mut channel) {
             match order {
-                Order::Cancel { job } => cancels.raise(job),
+                Order::Cancel { job, after_picture } => cancels.raise(job, after_picture),
                 Order::Ping { n } => frame::write(&mut pongs, &Report::Pong { n }).unwrap(),
                 order => sender.send(order).unwrap(),
             }
@@ -164,7 +166,9 @@ impl Fake {
             },
             "hold" => {
                 self.progress(job, phase(rest));
-                self.cancels.wait(job);
+                if self.cancels.wait(job) {
+                    self.stage(job, skip.len() as u32, task);
+                }
                 return Outcome::Cancelled;
             }
             "fail" => {

@@ -1,8 +1,8 @@
 //! One method a request, with the answer it has.
 
 use super::Client;
-use crate::message::client::{Download, Piece, Status, Submit, Submitted, Subscribe};
 use crate::event::QueueChange;
+use crate::message::client::{Download, Piece, Status, Submit, Submitted, Subscribe};
 use crate::{Error, Job, JobId, JobState, ModelCard, Reply, Request, Result};
 
 /// A reply of another kind than the request's: the daemon is broken or of another build.

@@ -25,7 +25,7 @@ pub fn start(mut channel: UnixStream, outbox: Outbox) -> Inbox {
     std::thread::spawn(move || {
         loop {
             match frame::read::<Order>(&mut channel) {
-                Ok(Some(Order::Cancel { job })) => flags.raise(job),
+                Ok(Some(Order::Cancel { job, .. })) => flags.raise(job),
                 Ok(Some(Order::Ping { n })) => outbox.send(Report::Pong { n }),
                 Ok(Some(order)) => {
                     if let Order::Run { job, .. } = &order {

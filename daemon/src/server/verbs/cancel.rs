@@ -6,8 +6,8 @@ use super::wholly;
 use crate::server::Context;
 use crate::server::session::Answer;
 
-/// Ends a job: at once when it waits, as soon as its worker obeys when it runs.
-pub async fn cancel(context: &Context, prefix: &str) -> Result<Answer, RemoteError> {
+/// Ends a job: at once when it waits, as soon as its worker obeys when it runs, after the picture in the making if so wished.
+pub async fn cancel(context: &Context, prefix: &str, after_picture: bool) -> Result<Answer, RemoteError> {
     let job = context.store.find(prefix).await?;
     let (store, dispatch, bus) = (context.store.clone(), context.dispatch.clone(), context.bus.clone());
     let state = wholly(async move {
@@ -21,7 +21,7 @@ pub async fn cancel(context: &Context, prefix: &str) -> Result<Answer, RemoteErr
                 };
                 bus.publish(job, EventKind::State(change));
             }
-            dispatch.cancelled(job).await;
+            dispatch.cancelled(job, after_picture).await;
         }
         Ok(cancelled.now)
     });

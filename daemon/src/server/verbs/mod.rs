@@ -1,10 +1,17 @@
 //! What each request does, one file a verb. A reply follows the commit it tells of.
 
 mod cancel;
+mod cancel_all;
+mod clear;
 mod download;
 mod job;
+mod log;
 mod model;
+mod move_to;
+mod pause;
+mod priority;
 mod queue;
+mod retry;
 mod shutdown;
 mod standing;
 mod status;
@@ -13,18 +20,29 @@ mod subscribe;
 mod upload;
 
 pub use cancel::cancel;
+pub use cancel_all::cancel_all;
+pub use clear::clear;
 pub use download::download;
 pub use job::job;
+pub use log::log;
 pub use model::model;
+pub use move_to::move_to;
+pub use pause::pause;
+pub use priority::priority;
 pub use queue::queue;
+pub use retry::retry;
 pub use shutdown::shutdown;
 pub use status::status;
-pub use submit::submit;
+pub use submit::{Accepting, submit};
 pub use subscribe::subscribe;
 pub use upload::upload;
 
-use darkroom_protocol::FailureKind;
+use darkroom_protocol::event::QueueChange;
 use darkroom_protocol::message::RemoteError;
+use darkroom_protocol::{EventKind, FailureKind, JobId, Reply};
+
+use super::Context;
+use super::session::Answer;
 
 /// Runs what blocks (files, sums) beside the tasks that must not.
 async fn blocking<T: Send + 'static>(
@@ -40,6 +58,13 @@ async fn wholly<T: Send + 'static>(
 ) -> Result<T, RemoteError> {
     let done = tokio::spawn(work).await;
     done.unwrap_or_else(|e| Err(lost(&e)))
+}
+
+/// Tells everybody how a job stands in the queue now.
+async fn placed(context: &Context, job: JobId, change: QueueChange) -> Result<Answer, RemoteError> {
+    context.bus.publish(job, EventKind::Queue(change));
+    context.dispatch.placed(job).await;
+    Ok(Reply::Placed { job, change }.into())
 }
 
 fn lost(error: &tokio::task::JoinError) -> RemoteError {

@@ -18,6 +18,8 @@ pub fn status(context: &Context) -> Answer {
         running: board.running,
         workers: board.workers,
         capabilities: board.capabilities,
+        paused: board.paused,
+        held: board.held,
     })
     .into()
 }

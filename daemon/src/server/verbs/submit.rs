@@ -1,22 +1,31 @@
+use std::pin::Pin;
 use std::sync::Arc;
 
 use darkroom_protocol::event::StateChange;
 use darkroom_protocol::message::RemoteError;
 use darkroom_protocol::message::client::{Submit, Submitted};
-use darkroom_protocol::{EventKind, GenerateRequest, ImageTask, JobState, Reply, Task, failpoint};
+use darkroom_protocol::{EventKind, GenerateRequest, ImageTask, JobState, ModelCard, Reply, Task, failpoint};
 
+use super::blocking;
 use super::standing::tell_standing;
-use super::{blocking, wholly};
-use crate::events::Filter;
+use crate::events::{Filter, Subscription};
 use crate::expand::{random_seed, resolve};
 use crate::server::Context;
 use crate::server::session::{Answer, Session, Then};
 use crate::store::{Accepted, Waiting};
 
-/// Accepts a job. The reply says that it is durable; events follow it, from the job's first, when they are wanted.
-pub async fn submit(session: &Session, submit: Submit) -> Result<Answer, RemoteError> {
+/// Told to whoever submits to a paused queue.
+const PAUSED: &str = "The queue is paused: `darkroom queue resume` lets it go on.";
+
+/// A submit that has its place among all others: what is left is to wait for the disk and to tell.
+pub type Accepting = Pin<Box<dyn Future<Output = Result<Answer, RemoteError>> + Send>>;
+
+/// Works a request out and hands it to the store. Once this returns the job has its place before whatever is submitted later;
+/// the answer says that it is durable. Events follow it, from the job's first, when they are wanted.
+///
+/// What comes back must be driven to its end even when the peer has gone: it tells the dispatcher.
+pub async fn submit(session: &Session, submit: Submit) -> Result<Accepting, RemoteError> {
     failpoint::hit(1);
-    let context = session.context.clone();
     let Submit {
         request_id,
         request,
@@ -24,52 +33,69 @@ pub async fn submit(session: &Session, submit: Submit) -> Result<Answer, RemoteE
         max_fps,
         max_px,
     } = submit;
-    let asked = request.clone();
-    let (task, notice) = blocking(move || work_out(&context, &asked)).await?;
-    let model = task.model.clone();
-    let seq = session.context.bus.seq();
-    let context = session.context.clone();
-    let accepted = wholly(async move {
-        let waiting = |job| Waiting {
-            job,
-            priority: 0,
-            model: task.model.clone(),
-            device: task.device.clone(),
-        };
-        let accepted = context
-            .store
-            .accept(request_id, &request, &Task::Image(task.clone()))
-            .await?;
+    let (task, notice) = work_out(&session.context, &request).await?;
+    let (model, device) = (task.model.clone(), task.device.clone());
+    let (context, subscription) = (session.context.clone(), session.subscription.clone());
+    let seq = context.bus.seq();
+    let accepting = context.store.accept(request_id, &request, &Task::Image(task));
+    let priority = request.priority.unwrap_or(0);
+    Ok(Box::pin(async move {
+        let accepted = accepting.await?;
         if accepted.fresh {
-            announce(&context, waiting(accepted.job)).await;
+            let waiting = Waiting {
+                job: accepted.job,
+                priority,
+                place: accepted.place,
+                held: false,
+                model: model.clone(),
+                device,
+            };
+            announce(&context, waiting).await;
         }
         failpoint::hit(2);
-        Ok(accepted)
-    });
-    let accepted = accepted.await?;
-    let reply = Reply::Submitted(Submitted {
-        job: accepted.job,
-        position: accepted.position,
-        model,
-        notice,
-    });
-    let filter = Filter {
-        job: Some(accepted.job),
-        max_fps,
-        max_px,
-        kinds: vec![],
-    };
-    let then = watch.then(|| follow(session, accepted, filter, seq));
-    Ok(Answer { reply, then })
+        let reply = Reply::Submitted(Submitted {
+            job: accepted.job,
+            position: accepted.position,
+            model,
+            notice,
+        });
+        let filter = Filter {
+            job: Some(accepted.job),
+            max_fps,
+            max_px,
+            kinds: vec![],
+        };
+        let then = watch.then(|| follow(context, subscription, accepted, filter, seq));
+        Ok(Answer { reply, then })
+    }))
 }
 
-/// The task that a request comes to, and what the person should know about it.
-fn work_out(context: &Arc<Context>, request: &GenerateRequest) -> Result<(ImageTask, Option<String>), RemoteError> {
+/// The task that a request comes to, and what the person should know about it. The disk is asked beside the tasks that must
+/// not wait, and only where the model is on it.
+async fn work_out(
+    context: &Arc<Context>,
+    request: &GenerateRequest,
+) -> Result<(ImageTask, Option<String>), RemoteError> {
     request.check().map_err(|e| RemoteError::usage(e.to_string()))?;
-    let card = context.catalog.card(request.model.as_deref())?;
-    let device = context.dispatch.board().default_device;
-    let task = resolve(request, &card, &context.settings, &device, random_seed())?;
-    Ok((task, card.notice))
+    let model = request.model.as_deref();
+    let card = match context.catalog.at_hand(model) {
+        Some(card) => card?,
+        None => {
+            let (context, model) = (context.clone(), request.model.clone());
+            blocking(move || context.catalog.card(model.as_deref())).await?
+        }
+    };
+    let board = context.dispatch.board();
+    let task = resolve(request, &card, &context.settings, &board.default_device, random_seed())?;
+    Ok((task, notice(card, board.paused)))
+}
+
+fn notice(card: ModelCard, paused: bool) -> Option<String> {
+    match (card.notice, paused) {
+        (notice, false) => notice,
+        (None, true) => Some(PAUSED.to_owned()),
+        (Some(notice), true) => Some(format!("{notice} {PAUSED}")),
+    }
 }
 
 async fn announce(context: &Context, waiting: Waiting) {
@@ -83,9 +109,13 @@ async fn announce(context: &Context, waiting: Waiting) {
 
 /// Sends the job's events from its first, which came after number `seq`. Of a job that was accepted before, or so long ago that
 /// its first are not remembered, how it stands.
-fn follow(session: &Session, accepted: Accepted, filter: Filter, seq: u64) -> Then {
-    let subscription = session.subscription.clone();
-    let context = session.context.clone();
+fn follow(
+    context: Arc<Context>,
+    subscription: Arc<Subscription>,
+    accepted: Accepted,
+    filter: Filter,
+    seq: u64,
+) -> Then {
     Box::pin(async move {
         if !(accepted.fresh && subscription.resume(&filter, seq + 1)) {
             tell_standing(&context, &subscription, accepted.job, &filter).await;

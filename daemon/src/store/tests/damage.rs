@@ -6,7 +6,7 @@ use darkroom_protocol::{FailureKind, JobState};
 use tempfile::TempDir;
 
 use super::{Fixture, raw};
-use crate::store::Store;
+use crate::store::{Start, Store};
 
 /// The sentence with which a file is refused, without its folder.
 fn refusal(dir: &TempDir, path: &Path) -> String {
@@ -71,7 +71,7 @@ async fn a_newer_database() {
         .unwrap()
         .pragma_update(None, "user_version", 99)
         .unwrap();
-    insta::assert_snapshot!(refusal(&dir, &path), @"darkroom.db: was written by a newer darkroom (its tables are version 99, this one knows 1): install that release again, or set DARKROOM_HOME to another folder.");
+    insta::assert_snapshot!(refusal(&dir, &path), @"darkroom.db: was written by a newer darkroom (its tables are version 99, this one knows 2): install that release again, or set DARKROOM_HOME to another folder.");
 }
 
 #[tokio::test]
@@ -130,7 +130,7 @@ async fn a_read_only_database_is_said_and_survived() {
         "{error}"
     );
     f.sql("PRAGMA query_only = 0").await;
-    assert!(f.store.start(job).await.unwrap());
+    assert_eq!(f.store.start(job).await.unwrap(), Start::Begun);
 }
 
 #[tokio::test]

@@ -3,9 +3,9 @@ use darkroom_protocol::{FailureKind, JobId, JobState};
 use proptest::prelude::*;
 use uuid::Uuid;
 
-use super::{Fixture, raw, request, task};
+use super::{Fixture, page, raw, request, task};
 use crate::Error;
-use crate::store::Waiting;
+use crate::store::{Page, Start, Waiting};
 
 #[tokio::test]
 async fn waiting_jobs_run_by_priority_then_age() {
@@ -22,7 +22,7 @@ async fn waiting_jobs_run_by_priority_then_age() {
     for expected in [urgent, first, second, late.job] {
         let next = f.store.next_queued().await.unwrap().unwrap();
         assert_eq!(next.id, expected);
-        assert!(f.store.start(next.id).await.unwrap());
+        assert_eq!(f.store.start(next.id).await.unwrap(), Start::Begun);
     }
     assert_eq!(f.store.next_queued().await.unwrap(), None);
 }
@@ -33,15 +33,17 @@ async fn what_waits_is_told_in_the_order_in_which_it_runs() {
     let (first, urgent, running) = (f.job().await, f.job().await, f.job().await);
     f.sql("UPDATE jobs SET priority = 5 WHERE seq = 2").await;
     f.store.start(running).await.unwrap();
-    let waiting = |job, priority| Waiting {
+    let waiting = |job, priority, place: i64| Waiting {
         job,
         priority,
+        place: place << 32,
+        held: false,
         model: "emoji".to_owned(),
         device: "cpu".to_owned(),
     };
     assert_eq!(
         f.store.waiting().await.unwrap(),
-        [waiting(urgent, 5), waiting(first, 0)]
+        [waiting(urgent, 5, 2), waiting(first, 0, 1)]
     );
 }
 
@@ -64,13 +66,16 @@ async fn lists_are_newest_first_and_filtered() {
         f.job().await,
     ];
     let ids = async |states: &[JobState], limit| -> Vec<JobId> {
-        let jobs = f.store.list(states, limit).await.unwrap();
+        let jobs = f.store.list(states, page(limit)).await.unwrap();
         jobs.into_iter().map(|job| job.id).collect()
     };
     assert_eq!(ids(&[], 10).await, [jobs[3], jobs[2], jobs[1], jobs[0]]);
     assert_eq!(ids(&[], 2).await, [jobs[3], jobs[2]]);
     assert_eq!(ids(&[Queued, Done], 10).await, [jobs[3], jobs[1], jobs[0]]);
     assert_eq!(ids(&[Running], 10).await, []);
+    let after = Some(jobs[2]);
+    let older = f.store.list(&[], Page { after, limit: 1 }).await.unwrap();
+    assert_eq!(older[0].id, jobs[1]);
     assert_eq!(f.store.count(Queued).await.unwrap(), 2);
     assert_eq!(f.store.count(Running).await.unwrap(), 0);
 }
@@ -114,7 +119,7 @@ async fn ids_rise_when_the_clock_is_set_back() {
     let f = Fixture::new();
     f.job().await;
     let next = |now| move |c: &mut rusqlite::Connection| Ok(super::super::id::next(c, now)?);
-    let last = f.store.list(&[], 1).await.unwrap()[0].id;
+    let last = f.store.list(&[], page(1)).await.unwrap()[0].id;
     assert!(raw(&f.store, next(1000)).await.unwrap().short() > last.short());
     assert!(raw(&f.store, next(-5)).await.unwrap().short() > last.short());
 }
@@ -129,7 +134,7 @@ async fn a_row_of_another_version_is_failed_in_words_not_met_again() {
     let error = f.store.job(strange).await.unwrap_err();
     assert!(error.to_string().contains("another version"), "{error}");
     assert_eq!(f.store.count(JobState::Failed).await.unwrap(), 1);
-    assert_eq!(f.store.list(&[], 10).await.unwrap().len(), 1);
+    assert_eq!(f.store.list(&[], page(10)).await.unwrap().len(), 1);
     let kind = raw(&f.store, |c| {
         Ok(c.query_row(
             "SELECT failure_kind FROM jobs WHERE failure_kind IS NOT NULL",

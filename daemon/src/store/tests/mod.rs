@@ -1,7 +1,10 @@
 mod damage;
+mod group;
 mod lookups;
+mod queue;
 mod recovery;
 mod transitions;
+mod upgrade;
 
 use darkroom_protocol::{
     Conditioning, Dtype, Failure, FailureKind, Format, GenerateRequest, ImageTask, JobId, JobState, ModelSource,
@@ -11,8 +14,8 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use super::Store;
 use super::fault::Fault;
+use super::{Page, Start, Store};
 use crate::Result;
 
 /// A store of its own in a folder that goes with it.
@@ -38,7 +41,7 @@ impl Fixture {
     pub(super) async fn job_in(&self, state: JobState) -> JobId {
         let job = self.job().await;
         if state != JobState::Queued {
-            assert!(self.store.start(job).await.unwrap());
+            assert_eq!(self.store.start(job).await.unwrap(), Start::Begun);
         }
         if state.is_final() {
             let failure = (state == JobState::Failed).then(failure);
@@ -55,6 +58,11 @@ impl Fixture {
     pub(super) async fn sql(&self, sql: &'static str) {
         raw(&self.store, move |c| Ok(c.execute_batch(sql)?)).await.unwrap();
     }
+}
+
+/// The first `limit` jobs of a list.
+pub(super) fn page(limit: u32) -> Page {
+    Page { after: None, limit }
 }
 
 pub(super) async fn raw<T: Send + 'static>(

@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::{Fixture, failure, picture, request, task};
 use crate::Error;
+use crate::store::Start;
 
 #[tokio::test]
 async fn a_life_from_request_to_picture() {
@@ -14,7 +15,7 @@ async fn a_life_from_request_to_picture() {
     assert_eq!((waiting.state, waiting.attempts, waiting.started_ms), (Queued, 0, None));
     assert_eq!((waiting.request, waiting.task), (request(), task()));
 
-    assert!(f.store.start(job).await.unwrap());
+    assert_eq!(f.store.start(job).await.unwrap(), Start::Begun);
     f.store.add_picture(&picture(job, 1)).await.unwrap();
     f.store.add_picture(&picture(job, 0)).await.unwrap();
     let running = f.store.job(job).await.unwrap().unwrap();
@@ -47,7 +48,8 @@ async fn only_a_waiting_job_starts() {
     let f = Fixture::new();
     for state in JobState::ALL {
         let job = f.job_in(state).await;
-        assert_eq!(f.store.start(job).await.unwrap(), state == Queued, "{state:?}");
+        let expected = if state == Queued { Start::Begun } else { Start::Gone };
+        assert_eq!(f.store.start(job).await.unwrap(), expected, "{state:?}");
         let now = if state == Queued { Running } else { state };
         assert_eq!(f.state(job).await, now);
     }
@@ -115,9 +117,9 @@ async fn the_second_crash_fails_the_job() {
     let f = Fixture::new();
     let job = f.job_in(Running).await;
     assert_eq!(f.store.crash(job, failure()).await.unwrap(), Queued);
-    assert!(f.store.start(job).await.unwrap());
+    assert_eq!(f.store.start(job).await.unwrap(), Start::Begun);
     assert_eq!(f.store.requeue(job).await.unwrap(), Queued);
-    assert!(f.store.start(job).await.unwrap());
+    assert_eq!(f.store.start(job).await.unwrap(), Start::Begun);
     assert_eq!(f.store.crash(job, failure()).await.unwrap(), Failed);
     let job = f.store.job(job).await.unwrap().unwrap();
     assert_eq!((job.attempts, job.failure), (3, Some(failure())));

@@ -1,0 +1,19 @@
+use darkroom_protocol::message::RemoteError;
+use darkroom_protocol::{JobState, Reply, failpoint};
+
+use crate::server::Context;
+use crate::server::session::Answer;
+
+/// Takes ended jobs off the list.
+pub async fn clear(context: &Context, states: &[JobState]) -> Result<Answer, RemoteError> {
+    if let Some(state) = states.iter().find(|state| !state.is_final()) {
+        return Err(RemoteError::usage(format!(
+            "Only jobs that have ended can be cleared: `darkroom cancel` ends those that are {}.",
+            state.name()
+        )));
+    }
+    let states = if states.is_empty() { &JobState::ALL } else { states };
+    let jobs = context.store.clear(states).await?;
+    failpoint::hit(16);
+    Ok(Reply::Cleared { jobs }.into())
+}

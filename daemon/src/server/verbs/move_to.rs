@@ -1,0 +1,31 @@
+use std::sync::Arc;
+
+use darkroom_protocol::failpoint;
+use darkroom_protocol::message::RemoteError;
+use darkroom_protocol::message::client::Place;
+
+use super::{placed, wholly};
+use crate::server::Context;
+use crate::server::session::Answer;
+use crate::store::Spot;
+
+/// Gives a waiting job another place.
+pub async fn move_to(context: &Arc<Context>, prefix: &str, place: Place) -> Result<Answer, RemoteError> {
+    let job = context.store.find(prefix).await?;
+    let spot = match place {
+        Place::First => Spot::First,
+        Place::Last => Spot::Last,
+        Place::Before(other) => Spot::Before(context.store.find(&other).await?),
+        Place::After(other) => Spot::After(context.store.find(&other).await?),
+    };
+    let context = context.clone();
+    wholly(async move {
+        let moved = context.store.move_to(job, spot).await?;
+        failpoint::hit(13);
+        if moved.redrawn {
+            context.dispatch.redrawn().await;
+        }
+        placed(&context, job, moved.change).await
+    })
+    .await
+}

@@ -1,0 +1,135 @@
+//! Group commit: changes that wait at one time become one transaction, each in a savepoint of its own. The disk is waited for
+//! once, then everybody has an answer.
+
+use std::collections::VecDeque;
+use std::path::Path;
+
+use darkroom_protocol::failpoint;
+use rusqlite::{Connection, Transaction, ffi};
+use tokio::sync::oneshot;
+
+use super::fault::{Fault, in_words};
+use super::thread::{Durability, begin};
+use crate::{Error, Result};
+
+/// A change of rows whose caller waits.
+pub(super) trait Change: Send {
+    fn durability(&self) -> Durability;
+    /// Makes it; `false` when it failed and is to be undone.
+    fn run(&mut self, tx: &Transaction<'_>) -> bool;
+    /// SQLite's own error, when it failed of one.
+    fn sqlite_error(&self) -> Option<ffi::Error>;
+    /// Tells the caller what came of it, or that the commit failed.
+    fn answer(self: Box<Self>, failed: Option<Error>, path: &Path);
+}
+
+/// A change that gives a `T`.
+pub(super) struct Pending<T, W> {
+    durability: Durability,
+    work: Option<W>,
+    result: Option<Result<T, Fault>>,
+    reply: oneshot::Sender<Result<T>>,
+}
+
+impl<T, W> Pending<T, W> {
+    pub(super) fn new(durability: Durability, work: W, reply: oneshot::Sender<Result<T>>) -> Self {
+        Self {
+            durability,
+            work: Some(work),
+            result: None,
+            reply,
+        }
+    }
+}
+
+impl<T, W> Change for Pending<T, W>
+where
+    T: Send,
+    W: FnOnce(&Transaction<'_>) -> Result<T, Fault> + Send,
+{
+    fn durability(&self) -> Durability {
+        self.durability
+    }
+
+    fn run(&mut self, tx: &Transaction<'_>) -> bool {
+        self.result = self.work.take().map(|work| work(tx));
+        matches!(self.result, Some(Ok(_)))
+    }
+
+    fn sqlite_error(&self) -> Option<ffi::Error> {
+        match &self.result {
+            Some(Err(Fault::Sqlite(error))) => error.sqlite_error().copied(),
+            _ => None,
+        }
+    }
+
+    fn answer(self: Box<Self>, failed: Option<Error>, path: &Path) {
+        let result = match (failed, self.result) {
+            // Its own refusal stands, whatever became of the others.
+            (_, Some(Err(fault))) => Err(fault.at(path)),
+            (Some(error), _) => Err(error),
+            (None, Some(Ok(value))) => Ok(value),
+            (None, None) => Err(Error::StoreEnded),
+        };
+        // A caller that has gone does not undo what it asked for.
+        drop(self.reply.send(result));
+    }
+}
+
+/// Makes every change and answers every caller.
+pub(super) fn commit(connection: &mut Connection, path: &Path, changes: Vec<Box<dyn Change>>) {
+    let mut waiting = VecDeque::from(changes);
+    while !waiting.is_empty() {
+        let mut made = Vec::new();
+        let written = write(connection, &mut waiting, &mut made);
+        if written.is_err() && made.is_empty() {
+            // Not even a transaction could be had: nobody's change was tried.
+            made.extend(waiting.drain(..));
+        }
+        for change in made {
+            let failed = written.as_ref().err().map(|error| in_words(path, error));
+            change.answer(failed, path);
+        }
+    }
+}
+
+/// Takes changes from `waiting` into one transaction and commits it. When SQLite gives the whole transaction up half-way (a
+/// full disk), those that are left wait for the next one.
+fn write(
+    connection: &mut Connection,
+    waiting: &mut VecDeque<Box<dyn Change>>,
+    made: &mut Vec<Box<dyn Change>>,
+) -> rusqlite::Result<()> {
+    let alone = waiting.len() == 1;
+    let durability = waiting.iter().map(|change| change.durability()).max();
+    let tx = begin(connection, durability.unwrap_or(Durability::Durable))?;
+    while let Some(mut change) = waiting.pop_front() {
+        let run = if alone {
+            Ok(change.run(&tx))
+        } else {
+            in_savepoint(&tx, change.as_mut())
+        };
+        let error = change.sqlite_error();
+        made.push(change);
+        if let Some(error) = error.filter(|_| tx.is_autocommit()) {
+            return Err(rusqlite::Error::SqliteFailure(error, None));
+        }
+        if !run? && alone {
+            return tx.rollback();
+        }
+    }
+    failpoint::hit(18);
+    tx.commit()
+}
+
+fn in_savepoint(tx: &Transaction<'_>, change: &mut dyn Change) -> rusqlite::Result<bool> {
+    tx.prepare_cached("SAVEPOINT change")?.execute([])?;
+    let done = change.run(tx);
+    if !tx.is_autocommit() {
+        if !done {
+            tx.prepare_cached("ROLLBACK TO change")?.execute([])?;
+        }
+        tx.prepare_cached("RELEASE change")?.execute([])?;
+    }
+    Ok(done)
+}

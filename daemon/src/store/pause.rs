@@ -1,0 +1,33 @@
+use rusqlite::Connection;
+
+use super::Store;
+use super::thread::Durability;
+use crate::Result;
+
+impl Store {
+    /// Pauses the whole queue, or lets it go on: no job starts while it is paused. Durable when this is done.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn pause(&self, pause: bool) -> Result<()> {
+        self.change(Durability::Durable, move |tx| {
+            tx.prepare_cached("UPDATE line SET paused = ?")?.execute([pause])?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Whether the queue is paused.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn paused(&self) -> Result<bool> {
+        self.ask(|c| Ok(paused(c)?)).await
+    }
+}
+
+pub(super) fn paused(connection: &Connection) -> rusqlite::Result<bool> {
+    connection
+        .prepare_cached("SELECT paused FROM line")?
+        .query_row([], |row| row.get(0))
+}

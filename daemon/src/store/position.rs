@@ -1,0 +1,47 @@
+//! How many jobs come before a job: those that run, and those that wait ahead of it and are not held back.
+
+use std::collections::HashMap;
+
+use darkroom_protocol::JobId;
+use rusqlite::{Connection, OptionalExtension};
+
+use super::id;
+
+/// The position of the job that was accepted last, which is the last of its `priority`. Its cost does not grow with the line.
+pub(super) fn newest(connection: &Connection, priority: i32) -> rusqlite::Result<u32> {
+    let ahead: u32 = connection
+        .prepare_cached("SELECT coalesce(sum(jobs), 0) FROM waiting WHERE priority >= ?")?
+        .query_row([priority], |row| row.get(0))?;
+    Ok(running(connection)? + ahead.saturating_sub(1))
+}
+
+/// The position of any job; `None` when it does not wait or is held back. Counts the line up to it, in the index alone.
+pub(super) fn of(connection: &Connection, job: JobId) -> rusqlite::Result<Option<u32>> {
+    let ahead: Option<u32> = connection
+        .prepare_cached(
+            "SELECT (SELECT count(*) FROM jobs WHERE state = 'queued' AND held = 0 AND (priority > me.priority
+             OR (priority = me.priority AND (place, seq) < (me.place, me.seq))))
+             FROM jobs me WHERE me.id = ? AND me.state = 'queued' AND me.held = 0",
+        )?
+        .query_row([id::text(job)], |row| row.get(0))
+        .optional()?;
+    ahead.map(|ahead| Ok(running(connection)? + ahead)).transpose()
+}
+
+/// The positions of all that wait, by their number in the order of acceptance.
+pub(super) fn all(connection: &Connection) -> rusqlite::Result<HashMap<i64, u32>> {
+    let running = running(connection)?;
+    let mut statement = connection.prepare_cached(
+        "SELECT seq FROM jobs WHERE state = 'queued' AND held = 0 ORDER BY priority DESC, place, seq",
+    )?;
+    let line = statement.query_map([], |row| row.get(0))?;
+    line.zip(running..)
+        .map(|(seq, position)| Ok((seq?, position)))
+        .collect()
+}
+
+fn running(connection: &Connection) -> rusqlite::Result<u32> {
+    connection
+        .prepare_cached("SELECT count(*) FROM jobs WHERE state = 'running'")?
+        .query_row([], |row| row.get(0))
+}
