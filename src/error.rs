@@ -25,9 +25,12 @@ pub enum Error {
     /// The job failed.
     #[error("{}", .0.message)]
     Job(Failure),
-    /// The job was cancelled, or the person interrupted.
+    /// The job was cancelled, or there is none because the person interrupted.
     #[error("{0}")]
     Cancelled(String),
+    /// The person went away from a job, which goes on.
+    #[error("{0}")]
+    Left(String),
     /// The terminal side could not show a picture.
     #[error(transparent)]
     Graphics(#[from] darkroom_tui::graphics::Error),
@@ -36,7 +39,7 @@ pub enum Error {
     Daemon(#[from] darkroom_daemon::Error),
     /// Everything has been said already; only the exit code is left.
     #[error("failed")]
-    Said,
+    Said(u8),
     /// The reader of standard output has gone: no reason to complain.
     #[error("broken pipe")]
     BrokenPipe,
@@ -47,18 +50,19 @@ impl Error {
     pub fn code(&self) -> u8 {
         match self {
             Self::Usage(_) => USAGE,
-            Self::Failed(_) | Self::Graphics(_) | Self::Daemon(_) | Self::Said => 1,
+            Self::Failed(_) | Self::Graphics(_) | Self::Daemon(_) => 1,
+            Self::Said(code) => *code,
             Self::Unreachable(_) => UNREACHABLE,
             Self::Wire(e) => code_of_wire(e),
             Self::Job(failure) => code_of(failure.kind),
-            Self::Cancelled(_) => CANCELLED,
+            Self::Cancelled(_) | Self::Left(_) => CANCELLED,
             Self::BrokenPipe => 0,
         }
     }
 
     /// Whether nothing is to be printed.
     pub fn is_quiet(&self) -> bool {
-        matches!(self, Self::Said | Self::BrokenPipe)
+        matches!(self, Self::Said(_) | Self::BrokenPipe)
     }
 
     /// Whether the daemon is gone or silent, so that another connection may go on where this one ended.
@@ -130,6 +134,6 @@ mod tests {
         assert_eq!(Error::Unreachable("x".into()).code(), 3);
         assert_eq!(Error::Cancelled("x".into()).code(), 130);
         assert_eq!((Error::BrokenPipe.code(), Error::BrokenPipe.is_quiet()), (0, true));
-        assert_eq!((Error::Said.code(), Error::Said.is_quiet()), (1, true));
+        assert_eq!((Error::Said(5).code(), Error::Said(5).is_quiet()), (5, true));
     }
 }

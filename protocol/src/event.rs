@@ -34,17 +34,6 @@ pub enum EventKind {
     Queue(QueueChange),
 }
 
-/// How a waiting job stands in the queue.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct QueueChange {
-    /// Higher runs first.
-    pub priority: i32,
-    /// Whether it is held back.
-    pub held: bool,
-    /// Jobs before it, those that run now included; `None` while it is held back.
-    pub position: Option<u32>,
-}
-
 impl EventKind {
     /// Its name.
     pub fn name(&self) -> EventName {
@@ -54,6 +43,7 @@ impl EventKind {
             Self::Preview(_) => EventName::Preview,
             Self::Picture(_) => EventName::Picture,
             Self::Notice(_) => EventName::Notice,
+            Self::Queue(_) => EventName::Queue,
         }
     }
 }
@@ -72,6 +62,8 @@ pub enum EventName {
     Picture,
     /// [`EventKind::Notice`].
     Notice,
+    /// [`EventKind::Queue`].
+    Queue,
 }
 
 /// A job's new state.
@@ -81,6 +73,17 @@ pub struct StateChange {
     pub state: JobState,
     /// Why, when that is `failed`.
     pub failure: Option<Failure>,
+}
+
+/// How a waiting job stands in the queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QueueChange {
+    /// Higher runs first.
+    pub priority: i32,
+    /// Whether it is held back.
+    pub held: bool,
+    /// Jobs before it, those that run now included; `None` while it is held back.
+    pub position: Option<u32>,
 }
 
 /// The stages of a task.

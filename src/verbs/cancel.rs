@@ -1,28 +1,78 @@
-//! `darkroom cancel JOB`: ends a job. Never starts a daemon.
+//! `darkroom cancel JOB…`: ends jobs. Never starts a daemon.
 
-use clap::{ArgMatches, Command};
-use darkroom_protocol::JobState;
+use clap::{Arg, ArgAction, ArgMatches, Command};
+use darkroom_protocol::client::Client;
 use darkroom_protocol::paths::Paths;
+use darkroom_protocol::{JobId, JobState};
+use serde_json::json;
 
-use super::job_argument;
+use super::json_flag;
+use super::queue::{each, ids, jobs_argument};
 use crate::{Result, block_on, say, start};
 
 pub fn command() -> Command {
+    let switch =
+        |name: &'static str, help: &'static str| Arg::new(name).long(name).action(ArgAction::SetTrue).help(help);
     Command::new("cancel")
-        .about("End a job; the worker keeps its models in memory")
-        .arg(job_argument())
+        .about("End jobs; pictures so far stay, and the worker keeps its models in memory")
+        .arg(jobs_argument().required_unless_present("all"))
+        .arg(switch("all", "Every job that waits or runs").conflicts_with_all(["job", "after-picture"]))
+        .arg(switch(
+            "after-picture",
+            "Let a running job finish the picture that it is making",
+        ))
+        .arg(json_flag("Print a JSON object a job"))
 }
 
 pub fn run(matches: &ArgMatches) -> Result<()> {
-    let job = matches.get_one::<String>("job").map_or("", String::as_str);
+    let flag = |name| matches.get_flag(name);
+    let (json, after_picture) = (flag("json"), flag("after-picture"));
     block_on(async {
-        let (id, state) = start::existing(&Paths::from_env()?).await?.cancel(job, false).await?;
-        let short = id.short();
-        say::note(&match state {
-            JobState::Cancelled => format!("Job {short} is cancelled."),
-            JobState::Running | JobState::Queued => format!("Job {short} is being cancelled."),
-            JobState::Done | JobState::Failed => format!("Job {short} had ended already: {}.", state.name()),
-        });
-        Ok(())
+        let mut client = start::existing(&Paths::from_env()?).await?;
+        if flag("all") {
+            return all(&mut client, json).await;
+        }
+        each(&mut client, &ids(matches), async |client, job| {
+            let (job, state) = client.cancel(job, after_picture).await?;
+            if json {
+                return say::json(&json!({ "job": job, "state": state }));
+            }
+            say::note(&words(job, state, after_picture));
+            Ok(())
+        })
+        .await
     })
+}
+
+async fn all(client: &mut Client, json: bool) -> Result<()> {
+    let (waiting, running) = client.cancel_all().await?;
+    if json {
+        return say::json(&json!({ "waiting": waiting, "running": running }));
+    }
+    say::note(&match (waiting, running) {
+        (0, 0) => "No job waits or runs.".to_owned(),
+        (waiting, 0) => format!("{} cancelled.", jobs(waiting)),
+        (0, running) => format!("{} being cancelled.", jobs(running)),
+        (waiting, running) => format!("{} cancelled, {running} more being cancelled.", jobs(waiting)),
+    });
+    Ok(())
+}
+
+fn jobs(count: u64) -> String {
+    match count {
+        1 => "One job is".to_owned(),
+        n => format!("{n} jobs are"),
+    }
+}
+
+fn words(job: JobId, state: JobState, after_picture: bool) -> String {
+    let short = job.short();
+    match state {
+        JobState::Cancelled => format!("Job {short} is cancelled."),
+        JobState::Running | JobState::Queued if after_picture => {
+            format!("Job {short} ends after the picture that it is making.")
+        }
+        JobState::Running | JobState::Queued => format!("Job {short} is being cancelled."),
+        JobState::Done | JobState::Failed => format!("Job {short} had ended already: {}.", state.name()),
+    }
 }

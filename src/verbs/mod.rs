@@ -42,11 +42,3 @@ verbs!(generate, show, queue, wait, cancel, status, bench, doctor, daemon, docs)
 fn json_flag(help: &'static str) -> Arg {
     Arg::new("json").long("json").action(ArgAction::SetTrue).help(help)
 }
-
-/// The job's id.
-fn job_argument() -> Arg {
-    Arg::new("job")
-        .value_name("JOB")
-        .required(true)
-        .help("A job's id, or the beginning of it")
-}

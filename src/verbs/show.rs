@@ -39,7 +39,7 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
     for file in files {
         let path = expand_home(file, home().as_deref());
         match show(&path, &options) {
-            Err(e @ (Error::BrokenPipe | Error::Said)) => return Err(e),
+            Err(e @ (Error::BrokenPipe | Error::Said(_))) => return Err(e),
             Err(e) => {
                 say::error(&e);
                 failed = true;
@@ -47,7 +47,7 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
             Ok(()) => {}
         }
     }
-    if failed { Err(Error::Said) } else { Ok(()) }
+    if failed { Err(Error::Said(1)) } else { Ok(()) }
 }
 
 fn show(path: &Path, options: &Options) -> Result<()> {

@@ -58,10 +58,18 @@ fn table(status: &Status, running: &[Job]) -> String {
     if status.workers.is_empty() {
         row("worker", "none yet; it starts with the first job".to_owned());
     }
-    row(
-        "jobs",
-        format!("{} running, {} waiting", status.running.len(), status.queued),
-    );
+    let held = match status.held {
+        0 => String::new(),
+        held => format!(", {held} of them held back"),
+    };
+    let (running_now, waiting) = (status.running.len(), status.queued);
+    row("jobs", format!("{running_now} running, {waiting} waiting{held}"));
+    if status.paused {
+        row(
+            "",
+            "the queue is paused: `darkroom queue resume` lets it go on".to_owned(),
+        );
+    }
     for job in running {
         let prompt = say::brief(job.request.prompt.as_deref().unwrap_or_default(), PROMPT);
         let done = job.pictures.len();
@@ -136,6 +144,10 @@ mod tests {
         jobs     0 running, 3 waiting
         ");
         status.workers.clear();
+        (status.held, status.paused) = (1, true);
+        let told = table(&status, &[]);
+        assert!(told.contains("0 running, 3 waiting, 1 of them held back"));
+        assert!(told.contains("the queue is paused"));
         assert!(table(&status, &[]).contains("none yet; it starts with the first job"));
     }
 }

@@ -1,19 +1,20 @@
-//! `darkroom wait JOB`: watches a job to its end. Its exit code is the job's.
+//! `darkroom wait JOB…`: watches jobs to their end. Its exit code is the first one's that did not get done.
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use darkroom_protocol::Task;
 use darkroom_protocol::paths::Paths;
 
-use super::{job_argument, json_flag};
+use super::json_flag;
+use super::queue::{ids, jobs_argument};
 use crate::output::{Delivery, Report};
 use crate::progress::Display;
 use crate::watch::{Interrupts, OnInterrupt, Watch};
-use crate::{Result, block_on, start};
+use crate::{Error, Result, block_on, say, start};
 
 pub fn command() -> Command {
     Command::new("wait")
-        .about("Wait for a job, print its pictures' paths and exit as it ended; Ctrl-C leaves it running")
-        .arg(job_argument())
+        .about("Wait for jobs, print their pictures' paths and exit as they ended; Ctrl-C leaves them running")
+        .arg(jobs_argument().required(true))
         .arg(json_flag("Print a JSON object a picture").conflicts_with("events"))
         .arg(
             Arg::new("events")
@@ -31,7 +32,7 @@ pub fn command() -> Command {
 }
 
 pub fn run(matches: &ArgMatches) -> Result<()> {
-    let job = matches.get_one::<String>("job").map_or("", String::as_str);
+    let jobs = ids(matches);
     let report = if matches.get_flag("json") {
         Report::Json
     } else if matches.get_flag("events") {
@@ -41,16 +42,32 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
     };
     block_on(async {
         let paths = Paths::from_env()?;
-        let mut client = start::ensure(&paths).await?;
-        let job = client.job(job).await?;
-        let model = match job.task {
-            Task::Image(task) => task.model,
-            other => other.kind().to_owned(),
-        };
-        let delivery = Delivery::gallery(report);
         let mut display = Display::new(matches.get_flag("quiet"));
-        let interrupts = (Interrupts::new()?, OnInterrupt::Leave);
-        let watch = Watch::new(&paths, client, (job.id, model), &delivery, &mut display, interrupts);
-        watch.subscribe_and_follow().await
+        let mut failed = None;
+        for job in &jobs {
+            match wait(&paths, job, report, &mut display).await {
+                Ok(()) => {}
+                Err(e @ (Error::Left(_) | Error::BrokenPipe)) => return Err(e),
+                Err(e) if jobs.len() == 1 => return Err(e),
+                Err(e) => {
+                    say::error(&e);
+                    failed.get_or_insert(e.code());
+                }
+            }
+        }
+        failed.map_or(Ok(()), |code| Err(Error::Said(code)))
     })
+}
+
+async fn wait(paths: &Paths, job: &str, report: Report, display: &mut Display) -> Result<()> {
+    let mut client = start::ensure(paths).await?;
+    let job = client.job(job).await?;
+    let model = match job.task {
+        Task::Image(task) => task.model,
+        other => other.kind().to_owned(),
+    };
+    let delivery = Delivery::gallery(report);
+    let interrupts = (Interrupts::new()?, OnInterrupt::Leave);
+    let watch = Watch::new(paths, client, (job.id, model), &delivery, display, interrupts);
+    watch.subscribe_and_follow().await
 }

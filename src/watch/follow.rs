@@ -61,13 +61,22 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// Until the job's end, on a connection that is subscribed to it already.
+    /// Until the job's end, on a connection that is subscribed to it already. `interrupted` by the person before there was a
+    /// job, it does first what that asks for.
     ///
     /// # Errors
-    /// [`Error::Job`] when it failed, [`Error::Cancelled`] when it was cancelled or the person left, the first delivery
-    /// that failed.
-    pub async fn follow(mut self) -> Result<()> {
-        let result = self.run().await;
+    /// [`Error::Job`] when it failed, [`Error::Cancelled`] when it was cancelled, [`Error::Left`] when the person left, the
+    /// first delivery that failed.
+    pub async fn follow(mut self, interrupted: bool) -> Result<()> {
+        let begun = if interrupted { self.interrupted().await } else { Ok(()) };
+        let begun = match begun {
+            Err(e) if e.is_lost() => self.recover(e).await,
+            other => other,
+        };
+        let result = match begun {
+            Ok(()) => self.run().await,
+            Err(e) => Err(e),
+        };
         self.display.clear();
         result
     }
@@ -173,21 +182,23 @@ impl<'a> Watch<'a> {
     async fn interrupted(&mut self) -> Result<()> {
         let short = self.job.short();
         if self.on_interrupt == OnInterrupt::Leave {
-            return Err(Error::Cancelled(format!(
+            return Err(Error::Left(format!(
                 "Job {short} goes on: `darkroom wait {short}` watches it again."
             )));
         }
         if self.cancelling {
-            return Err(Error::Cancelled(format!(
-                "Job {short} is being cancelled; not waiting for it."
+            return Err(Error::Left(format!(
+                "Job {short} is being cancelled; not waiting for it: `darkroom queue` tells when it has ended."
             )));
         }
         self.cancelling = true;
-        self.display.warn("Cancelling. Ctrl-C again stops waiting for it.");
+        self.display.warn(&format!(
+            "Cancelling job {short}. Ctrl-C again leaves it to the daemon."
+        ));
         let job = self.job.to_string();
         let asked = tokio::select! {
             asked = self.client.cancel(&job, false) => asked,
-            () = self.interrupts.next() => return Err(Error::Cancelled(format!("Job {short} may go on: `darkroom cancel {short}` ends it."))),
+            () = self.interrupts.next() => return Err(Error::Left(format!("Job {short} may go on: `darkroom cancel {short}` ends it."))),
         };
         self.state = Some(asked?.1).filter(|state| state.is_final()).or(self.state);
         Ok(())

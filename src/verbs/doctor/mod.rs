@@ -44,7 +44,7 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
     if findings.problems.is_empty() {
         Ok(())
     } else {
-        Err(Error::Said)
+        Err(Error::Said(1))
     }
 }
 

@@ -8,6 +8,8 @@ use std::io::IsTerminal;
 
 use clap::ArgMatches;
 use darkroom_protocol::GenerateRequest;
+use darkroom_protocol::client::Client;
+use darkroom_protocol::message::client::Submitted;
 use darkroom_protocol::paths::Paths;
 use darkroom_tui::graphics::{self, Protocol};
 
@@ -29,11 +31,7 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
             return detach(&paths, request, matches.get_flag("json"), &mut display).await;
         }
         let mut interrupts = Interrupts::new()?;
-        let submitting = submit::submit(&paths, request, true, &mut display);
-        let (client, submitted) = tokio::select! {
-            submitted = submitting => submitted?,
-            () = interrupts.next() => return Err(Error::Cancelled("Interrupted before the job was accepted.".to_owned())),
-        };
+        let (client, submitted, interrupted) = submit_watched(&paths, request, &mut display, &mut interrupts).await?;
         if submitted.position > 0 {
             let before = submitted.position;
             display.waiting(&format!("Waiting in the queue: {before} before this one."));
@@ -41,9 +39,38 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
         let job = (submitted.job, submitted.model);
         let interrupts = (interrupts, OnInterrupt::Cancel);
         Watch::new(&paths, client, job, &delivery, &mut display, interrupts)
-            .follow()
+            .follow(interrupted)
             .await
     })
+}
+
+/// Hands the job over to be watched; whether the person interrupted meanwhile. The job may be stored already then, so it is
+/// not forgotten but ended once the daemon has told its id. A second interruption does not wait for that.
+async fn submit_watched(
+    paths: &Paths,
+    request: GenerateRequest,
+    display: &mut Display,
+    interrupts: &mut Interrupts,
+) -> Result<(Client, Submitted, bool)> {
+    let mut interrupted = false;
+    let submitting = submit::submit(paths, request, true, display);
+    tokio::pin!(submitting);
+    loop {
+        tokio::select! {
+            submitted = &mut submitting => {
+                let (client, submitted) = submitted?;
+                return Ok((client, submitted, interrupted));
+            }
+            () = interrupts.next() => {
+                if interrupted {
+                    let what = "The job may have been accepted: `darkroom queue` tells.";
+                    return Err(Error::Left(what.to_owned()));
+                }
+                interrupted = true;
+                say::note("Cancelling as soon as the daemon has the job. Ctrl-C again does not wait for that.");
+            }
+        }
+    }
 }
 
 /// Where the pictures go, with the format that the extension asks for written into the request.

@@ -143,7 +143,9 @@ impl Home {
 
     /// Every job, newest first.
     pub fn jobs(&self) -> Vec<Value> {
-        self.run("queue --all --json").ok().json()
+        let mut jobs = self.run("queue --all --limit 1000 --json").ok().json();
+        jobs.sort_by_key(|job| std::cmp::Reverse(job["id"].to_string()));
+        jobs
     }
 
     /// Files of finished pictures.

@@ -1,0 +1,70 @@
+use clap::{ArgMatches, Command};
+use darkroom_protocol::Request;
+use darkroom_protocol::paths::Paths;
+use serde_json::json;
+
+use super::each::{each, ids, jobs_argument};
+use super::placed;
+use crate::verbs::json_flag;
+use crate::{Result, block_on, say, start};
+
+/// `darkroom queue pause [JOB…]`.
+pub fn command() -> Command {
+    Command::new("pause")
+        .about("Start no waiting job from now on, also after a restart; with jobs, hold these back. What runs goes on")
+        .arg(jobs_argument())
+        .arg(json_flag("Print a JSON object"))
+}
+
+/// `darkroom queue resume [JOB…]`.
+pub fn resume_command() -> Command {
+    Command::new("resume")
+        .about("Start waiting jobs again; with jobs, let these go that were held back")
+        .arg(jobs_argument())
+        .arg(json_flag("Print a JSON object"))
+}
+
+/// Pauses.
+pub fn run(matches: &ArgMatches) -> Result<()> {
+    set(matches, true)
+}
+
+/// Lets go on.
+pub fn run_resume(matches: &ArgMatches) -> Result<()> {
+    set(matches, false)
+}
+
+fn set(matches: &ArgMatches, pause: bool) -> Result<()> {
+    let json = matches.get_flag("json");
+    let jobs = ids(matches);
+    block_on(async {
+        let mut client = start::ensure(&Paths::from_env()?).await?;
+        if jobs.is_empty() {
+            let paused = client.pause_queue(pause).await?;
+            return tell(paused, json);
+        }
+        each(&mut client, &jobs, async |client, job| {
+            let job = Some(job.to_owned());
+            let request = if pause {
+                Request::Pause { job }
+            } else {
+                Request::Resume { job }
+            };
+            let (job, change) = client.place(request).await?;
+            placed::tell(job, &change, json)
+        })
+        .await
+    })
+}
+
+fn tell(paused: bool, json: bool) -> Result<()> {
+    if json {
+        return say::json(&json!({ "paused": paused }));
+    }
+    say::note(if paused {
+        "The queue is paused; what runs goes on. `darkroom queue resume` starts waiting jobs again."
+    } else {
+        "The queue goes on."
+    });
+    Ok(())
+}

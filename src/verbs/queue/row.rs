@@ -1,0 +1,137 @@
+use std::fmt::Write as _;
+
+use darkroom_protocol::{Job, JobState};
+
+use crate::say;
+
+/// Width of a prompt in the table.
+const PROMPT: usize = 48;
+
+/// A line a job: id, how it stands, age, pictures, prompt. Those that wait are numbered in the order in which they run.
+pub fn rows(jobs: &[Job], now_ms: u64) -> Vec<String> {
+    let mut number = 0;
+    let line = |job: &Job| {
+        let stands = match (job.state, job.held) {
+            (JobState::Queued, true) => "held".to_owned(),
+            (JobState::Queued, false) => {
+                number += 1;
+                format!("waiting {number}")
+            }
+            (other, _) => other.name().to_owned(),
+        };
+        row(job, &stands, now_ms)
+    };
+    jobs.iter().map(line).collect()
+}
+
+fn row(job: &Job, stands: &str, now_ms: u64) -> String {
+    let since = job.finished_ms.or(job.started_ms).unwrap_or(job.created_ms);
+    let age = age(now_ms.saturating_sub(since) / 1000);
+    let batch = job.request.batch.unwrap_or(1);
+    let pictures = format!("{}/{batch}", job.pictures.len());
+    let prompt = say::brief(job.request.prompt.as_deref().unwrap_or_default(), PROMPT);
+    let mut line = format!("{}  {stands:<12}  {age:>6}  {pictures:>5}  {prompt}", job.id.short());
+    if job.priority != 0 && !job.state.is_final() {
+        let _ = write!(line, "  [priority {}]", job.priority);
+    }
+    if let Some(failure) = &job.failure {
+        let _ = write!(line, "  ({})", say::brief(&failure.message, PROMPT));
+    }
+    line.trim_end().to_owned()
+}
+
+fn age(seconds: u64) -> String {
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3600 => format!("{} min", seconds / 60),
+        3600..86_400 => format!("{} h", seconds / 3600),
+        _ => format!("{} d", seconds / 86_400),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use darkroom_protocol::{
+        Conditioning, Dtype, Failure, FailureKind, Format, GenerateRequest, ImageTask, JobId, ModelSource, Quant,
+        Sampler, Schedule, Task,
+    };
+
+    fn job() -> Job {
+        let prompt = "a fox\n\x1b[2J in the snow, with a very long description of everything";
+        let task = ImageTask {
+            model: "emoji".into(),
+            source: ModelSource::Embedded("emoji".into()),
+            prompt: Conditioning::plain(prompt),
+            negative: Conditioning::plain(""),
+            width: 64,
+            height: 64,
+            steps: 20,
+            cfg_scale: 5.0,
+            sampler: Sampler::Ddim,
+            schedule: Schedule::Auto,
+            seed: 1,
+            batch: 4,
+            micro_batch: 4,
+            device: "cpu".into(),
+            dtype: Dtype::F32,
+            threads: 0,
+            format: Format::Png,
+            quant: Quant::None,
+        };
+        Job {
+            id: "01990000-0000-7000-8000-000000000000".parse::<JobId>().unwrap(),
+            state: JobState::Running,
+            request: GenerateRequest {
+                prompt: Some(prompt.into()),
+                batch: Some(4),
+                ..GenerateRequest::default()
+            },
+            task: Task::Image(task),
+            created_ms: 1000,
+            started_ms: None,
+            finished_ms: None,
+            attempts: 1,
+            failure: None,
+            pictures: vec![],
+            priority: 0,
+            held: false,
+            position: None,
+        }
+    }
+
+    fn table(jobs: &[Job], now_ms: u64) -> String {
+        rows(jobs, now_ms).join("\n")
+    }
+
+    #[test]
+    fn running_then_waiting_in_order_then_ended() {
+        let running = job();
+        let waiting = Job {
+            state: JobState::Queued,
+            position: Some(1),
+            ..job()
+        };
+        let urgent = Job {
+            priority: 5,
+            ..waiting.clone()
+        };
+        let held = Job {
+            held: true,
+            position: None,
+            ..waiting.clone()
+        };
+        let mut failed = Job {
+            state: JobState::Failed,
+            started_ms: Some(2000),
+            finished_ms: Some(3000),
+            failure: Some(Failure {
+                kind: FailureKind::Disk,
+                message: "the disk is full".into(),
+            }),
+            ..waiting.clone()
+        };
+        failed.request.prompt = None;
+        insta::assert_snapshot!(table(&[running, urgent, held, waiting, failed], 91_000), @"");
+    }
+}
