@@ -132,6 +132,12 @@ mod tests {
             ..waiting.clone()
         };
         failed.request.prompt = None;
-        insta::assert_snapshot!(table(&[running, urgent, held, waiting, failed], 91_000), @"");
+        insta::assert_snapshot!(table(&[running, urgent, held, waiting, failed], 91_000), @r"
+        01990000-0000  running        1 min    0/4  a fox\n\u{1b}[2J in the snow, with a very long d…
+        01990000-0000  waiting 1      1 min    0/4  a fox\n\u{1b}[2J in the snow, with a very long d…  [priority 5]
+        01990000-0000  held           1 min    0/4  a fox\n\u{1b}[2J in the snow, with a very long d…
+        01990000-0000  waiting 2      1 min    0/4  a fox\n\u{1b}[2J in the snow, with a very long d…
+        01990000-0000  failed         1 min    0/4    (the disk is full)
+        ");
     }
 }
