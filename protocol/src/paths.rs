@@ -69,6 +69,11 @@ impl Paths {
         self.state.join("daemon.lock")
     }
 
+    /// The file beside the database that a living daemon holds locked too.
+    pub fn data_lock(&self) -> PathBuf {
+        self.data.join("daemon.lock")
+    }
+
     /// The file that a client holds locked while it starts a daemon.
     pub fn startup_lock(&self) -> PathBuf {
         self.state.join("daemon.startup.lock")

@@ -2,14 +2,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use darkroom_protocol::JobState;
 use tokio_util::sync::CancellationToken;
 
-use super::lock::Lock;
+use super::lock::Locks;
 use super::{RunOptions, Socket, files, log, signals};
 use crate::catalog::Catalog;
 use crate::dispatch::{Dispatch, Tools};
 use crate::events::Bus;
-use crate::expand::canonical_device;
 use crate::gallery::Gallery;
 use crate::server::{Context, Uploads, accept};
 use crate::settings::Settings;
@@ -49,7 +49,7 @@ pub(crate) struct Daemon {
     pub context: Arc<Context>,
     socket: Socket,
     /// Held to the end.
-    _lock: Lock,
+    locks: Locks,
 }
 
 impl Daemon {
@@ -62,7 +62,7 @@ impl Daemon {
             mut limits,
         } = options;
         files::prepare(&paths)?;
-        let lock = Lock::take(&paths)?;
+        let locks = Locks::take(&paths)?;
         log::start(&paths.log(), foreground)?;
         limits.connections = limits.connections.min(files::raise_limit());
         let settings = Settings::load(&paths.config_file())?;
@@ -71,6 +71,11 @@ impl Daemon {
         files::prune_logs(&paths.job_logs());
         let uploads = Uploads::open(&paths.inputs())?;
         let store = Store::open(&paths.database())?;
+        for job in store.list(&[JobState::Running], u32::MAX).await? {
+            if let Err(error) = gallery.sweep_unrecorded(job.id, &job.task, &job.pictures) {
+                tracing::warn!("{error}");
+            }
+        }
         let recovered = store.recover().await?;
         tracing::info!(
             pid = std::process::id(),
@@ -87,11 +92,7 @@ impl Daemon {
             paths: paths.clone(),
             limits: limits.clone(),
             program: worker,
-            device: settings
-                .device
-                .as_deref()
-                .and_then(canonical_device)
-                .unwrap_or_default(),
+            devices: settings.workers(),
             models: settings.models.clone(),
         };
         let dispatch = Dispatch::start(tools).await?;
@@ -112,7 +113,7 @@ impl Daemon {
         Ok(Self {
             context: Arc::new(context),
             socket,
-            _lock: lock,
+            locks,
         })
     }
 }
@@ -127,9 +128,12 @@ fn micros_since_1970() -> u64 {
 /// Serves until told to stop, then says goodbye: to peers, to workers, to the store. No part of it takes longer than the
 /// farewell allows.
 pub(crate) async fn live(daemon: Daemon) {
-    let Daemon { context, socket, _lock } = daemon;
+    let Daemon { context, socket, locks } = daemon;
     let serving = tokio::spawn(accept(socket, context.clone()));
-    context.stop.cancelled().await;
+    tokio::select! {
+        () = context.stop.cancelled() => {}
+        () = watch(&locks, &context) => context.stop.cancel(),
+    }
     tracing::info!("the daemon ends");
     let farewell = async {
         let ((), served) = tokio::join!(context.dispatch.stop(), serving);
@@ -144,4 +148,21 @@ pub(crate) async fn live(daemon: Daemon) {
         tracing::warn!("the daemon ended before everybody was done");
     }
     tracing::info!("the daemon has ended");
+}
+
+/// Returns when a lock or the database was taken away: what is acknowledged now would be lost, and another daemon may begin.
+async fn watch(locks: &Locks, context: &Context) {
+    let mut check = tokio::time::interval(context.limits.socket_check);
+    let database = context.paths.database();
+    loop {
+        check.tick().await;
+        let gone = (!database.exists()).then_some(database.as_path());
+        if let Some(path) = locks.lost().or(gone) {
+            tracing::error!(
+                "{} was taken away: the daemon ends, the next command starts another",
+                crate::error::shown(path)
+            );
+            return;
+        }
+    }
 }
