@@ -13,7 +13,7 @@ use crate::events::Bus;
 use crate::gallery::Gallery;
 use crate::server::{Context, Uploads, accept};
 use crate::settings::Settings;
-use crate::store::Store;
+use crate::store::{Page, Store};
 use crate::{Error, Result};
 
 /// What still blocks after the farewell (a disk that hangs) is given so long.
@@ -71,15 +71,10 @@ impl Daemon {
         files::prune_logs(&paths.job_logs());
         let uploads = Uploads::open(&paths.inputs())?;
         let store = Store::open(&paths.database())?;
-        for job in store.list(&[JobState::Running], u32::MAX).await? {
-            if let Err(error) = gallery.sweep_unrecorded(job.id, &job.task, &job.pictures) {
-                tracing::warn!("{error}");
-            }
-        }
-        let recovered = store.recover().await?;
+        let recovered = recover(&store, &gallery).await?;
         tracing::info!(
             pid = std::process::id(),
-            recovered = recovered.len(),
+            recovered,
             swept,
             "darkroom {} begins",
             env!("CARGO_PKG_VERSION")
@@ -123,6 +118,20 @@ impl Daemon {
 fn micros_since_1970() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.map_or(0, |since| since.as_micros() as u64)
+}
+
+/// Puts interrupted jobs back into the line, without files that have no row. Returns how many wait again.
+async fn recover(store: &Store, gallery: &Gallery) -> Result<usize> {
+    let all = Page {
+        after: None,
+        limit: u32::MAX,
+    };
+    for job in store.line(&[JobState::Running], all).await? {
+        if let Err(error) = gallery.sweep_unrecorded(job.id, &job.task, &job.pictures) {
+            tracing::warn!("{error}");
+        }
+    }
+    Ok(store.recover().await?.len())
 }
 
 /// Serves until told to stop, then says goodbye: to peers, to workers, to the store. No part of it takes longer than the

@@ -161,6 +161,20 @@ impl Home {
         jobs
     }
 
+    /// Waits until no job is left; each may take a minute.
+    #[track_caller]
+    pub fn all_end(&self) {
+        let left = || {
+            let status = self.status().unwrap();
+            status["queued"].as_u64().unwrap() + status["running"].as_array().unwrap().len() as u64
+        };
+        let mut before = left();
+        while before > 0 {
+            wait_until("another job's end", || left() < before);
+            before = left();
+        }
+    }
+
     /// Files of finished pictures.
     pub fn pictures(&self) -> Vec<PathBuf> {
         files_under(&self.at("data/pictures"))

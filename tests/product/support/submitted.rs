@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{Home, Ran, wait_until};
+use super::{Home, Ran};
 
 /// What a client asks for. No two have the same seed.
 #[derive(Clone, Debug)]
@@ -95,9 +95,7 @@ impl Submitted {
             .words();
             quiet.run_args(words).ok();
         }
-        wait_until("the undisturbed run", || {
-            quiet.run("queue --json").ok().stdout.is_empty()
-        });
+        quiet.all_end();
         let expected: HashMap<u64, Value> = pictures(quiet).collect();
         for (seed, picture) in pictures(home) {
             let read = |picture: &Value| std::fs::read(Path::new(picture["path"].as_str().unwrap())).unwrap();

@@ -42,6 +42,7 @@ const LONGEST: u32 = 16 * 1024;
 /// Where things are built, kept and left.
 struct Places {
     source: PathBuf,
+    host: String,
     build: PathBuf,
     corpus: PathBuf,
     artifacts: PathBuf,
@@ -88,6 +89,8 @@ fn build(places: &Places) -> Result<()> {
     cargo
         .args(["build", "--release", "--locked", "--manifest-path"])
         .arg(places.source.join("Cargo.toml"))
+        // With a target named, the flags are not for build scripts and macros, which run without a fuzzer around them.
+        .args(["--target", &places.host])
         .env("CARGO_TARGET_DIR", &places.build)
         .env("RUSTFLAGS", FLAGS);
     if !status(&mut cargo)?.success() {
@@ -104,6 +107,7 @@ impl Places {
         let own = repo::target()?.join("fuzz");
         Ok(Self {
             source: repo::root().join("protocol").join("fuzz"),
+            host: host()?,
             build: own.join("build"),
             corpus: own.join("corpus"),
             artifacts: own.join("artifacts"),
@@ -118,7 +122,7 @@ impl Places {
         seeds::write(target, &corpus)?;
         let log = self.artifacts.join(format!("{target}.log"));
         let output = File::create(&log).map_err(|e| Failure::file("write", &log, &e))?;
-        let program = self.build.join("release").join(target);
+        let program = self.build.join(&self.host).join("release").join(target);
         let child = Command::new(&program)
             .arg(&corpus)
             .arg(format!("-artifact_prefix={}/", artifacts.display()))
@@ -137,6 +141,17 @@ impl Places {
             log,
         })
     }
+}
+
+/// The machine that the compiler compiles for by itself.
+fn host() -> Result<String> {
+    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let said = Command::new(&rustc).arg("-vV").output();
+    let said = said.map_err(|e| Failure::file("run", Path::new(&rustc), &e))?;
+    let text = String::from_utf8_lossy(&said.stdout);
+    let host = text.lines().find_map(|line| line.strip_prefix("host: "));
+    host.map(str::to_owned)
+        .ok_or_else(|| Failure::new("`rustc -vV` does not say its host: is it a Rust compiler?"))
 }
 
 /// A fuzzer at work.
