@@ -180,6 +180,10 @@ fn requests() -> Vec<Request> {
             offset: 4,
         }),
         Request::Shutdown {},
+        Request::Metrics {},
+        Request::LogFilter {
+            filter: Some("info".into()),
+        },
     ]
 }
 
@@ -242,6 +246,8 @@ fn replies() -> Vec<Reply> {
             bytes: vec![1, 2],
         }),
         Reply::ShuttingDown {},
+        Reply::Metrics("# HELP".into()),
+        Reply::LogFilter { filter: "info".into() },
     ]
 }
 

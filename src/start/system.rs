@@ -73,7 +73,9 @@ impl World for System<'_> {
     }
 
     fn lock_startup(&mut self) -> Result<Option<File>> {
-        private_folder(&self.paths.state)?;
+        for folder in [&self.paths.data, &self.paths.state] {
+            private_folder(folder)?;
+        }
         let path = self.paths.startup_lock();
         let failed = |e| Error::Failed(format!("The lock {} cannot be taken: {e}.", say::shown(&path)));
         let file = OpenOptions::new()

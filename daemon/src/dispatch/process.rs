@@ -85,6 +85,7 @@ impl Dispatcher {
         } else {
             tracing::warn!(tasks_doing = death.is_tasks_doing(), "a worker {death}");
         }
+        self.tools.bus.metrics.worker_died(&death);
         let slot = &mut self.slots[at];
         slot.worker = None;
         slot.resident.clear();

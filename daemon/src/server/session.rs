@@ -122,6 +122,8 @@ impl Session {
             Request::Upload(upload) => verbs::upload(&self.context, upload).await,
             Request::Download(download) => verbs::download(&self.context, &download).await,
             Request::Shutdown {} => Ok(verbs::shutdown(&self.context)),
+            Request::Metrics {} => verbs::metrics(&self.context).await,
+            Request::LogFilter { filter } => verbs::log_filter(&self.context, filter.as_deref()),
         }
     }
 }

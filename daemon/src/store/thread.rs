@@ -6,7 +6,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::oneshot;
 
 use super::fault::{Fault, in_words};
-use super::{file, log};
+use super::{counts, file, log};
 use crate::{Error, Result};
 
 /// A handle to the thread that owns the database. Clones share the thread; it ends when the last one is dropped.
@@ -54,6 +54,11 @@ impl Store {
             orders,
             path: Arc::new(path.to_owned()),
         })
+    }
+
+    /// Transactions that this process has committed: those that waited for the disk, those that did not.
+    pub fn commits(&self) -> (u64, u64) {
+        counts::commits()
     }
 
     /// Moves the whole log into the database: for an orderly end of the daemon.
@@ -125,5 +130,6 @@ pub(super) fn transact<T>(
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let value = change(&transaction)?;
     transaction.commit()?;
+    counts::committed(durability);
     Ok(value)
 }

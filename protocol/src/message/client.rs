@@ -56,6 +56,14 @@ pub enum Request {
     Download(Download),
     /// End the daemon. Running jobs return to the queue.
     Shutdown {},
+    /// Counters, gauges and histograms.
+    Metrics {},
+    /// What is logged, or what is to be logged from now on.
+    LogFilter {
+        /// For instance `info,daemon::dispatch=debug`; absent to ask.
+        #[serde(default)]
+        filter: Option<String>,
+    },
 }
 
 impl Request {
@@ -72,6 +80,8 @@ impl Request {
         "upload",
         "download",
         "shutdown",
+        "metrics",
+        "log_filter",
     ];
 }
 
@@ -198,6 +208,13 @@ pub enum Reply {
     Piece(Piece),
     /// To `shutdown`: the daemon ends after this.
     ShuttingDown {},
+    /// To `metrics`: Prometheus' text format, version 0.0.4.
+    Metrics(String),
+    /// To `log_filter`: what is logged now.
+    LogFilter {
+        /// As it was set.
+        filter: String,
+    },
 }
 
 /// An accepted job.

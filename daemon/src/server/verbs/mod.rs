@@ -3,6 +3,8 @@
 mod cancel;
 mod download;
 mod job;
+mod log_filter;
+mod metrics;
 mod model;
 mod queue;
 mod shutdown;
@@ -15,6 +17,8 @@ mod upload;
 pub use cancel::cancel;
 pub use download::download;
 pub use job::job;
+pub use log_filter::log_filter;
+pub use metrics::metrics;
 pub use model::model;
 pub use queue::queue;
 pub use shutdown::shutdown;

@@ -68,8 +68,10 @@ fn work_out(context: &Arc<Context>, request: &GenerateRequest) -> Result<(ImageT
     request.check().map_err(|e| RemoteError::usage(e.to_string()))?;
     let card = context.catalog.card(request.model.as_deref())?;
     let device = context.dispatch.board().default_device;
-    let task = resolve(request, &card, &context.settings, &device, random_seed())?;
-    Ok((task, card.notice))
+    let settings = context.settings.current();
+    let task = resolve(request, &card, &settings, &device, random_seed())?;
+    let notices: Vec<String> = card.notice.into_iter().chain(context.settings.complaint()).collect();
+    Ok((task, Some(notices.join(" ")).filter(|notice| !notice.is_empty())))
 }
 
 async fn announce(context: &Context, waiting: Waiting) {
