@@ -80,6 +80,11 @@ impl Paths {
         self.state.join("daemon.log")
     }
 
+    /// What workers wrote between jobs.
+    pub fn worker_log(&self) -> PathBuf {
+        self.state.join("worker.log")
+    }
+
     /// Logs of jobs: what their workers wrote.
     pub fn job_logs(&self) -> PathBuf {
         self.state.join("jobs")
@@ -118,9 +123,8 @@ const SOCKET: &str = "darkroom.sock";
 fn run_folder() -> PathBuf {
     let uid = rustix::process::geteuid().as_raw();
     let asked = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
-    let is_ours = |dir: &Path| {
-        std::fs::metadata(dir).is_ok_and(|m| m.is_dir() && std::os::unix::fs::MetadataExt::uid(&m) == uid)
-    };
+    let is_ours =
+        |dir: &Path| std::fs::metadata(dir).is_ok_and(|m| m.is_dir() && std::os::unix::fs::MetadataExt::uid(&m) == uid);
     choose_run(asked, uid, is_ours)
 }
 
@@ -242,7 +246,9 @@ mod tests {
     #[case(None, &["/run/user/7"], "/run/user/7/darkroom")]
     #[case(None, &[], "/tmp/darkroom-7")]
     fn the_first_folder_of_ours(#[case] asked: Option<&str>, #[case] ours: &[&str], #[case] expected: &str) {
-        let run = choose_run(asked.map(PathBuf::from), 7, |dir| ours.iter().any(|our| Path::new(our) == dir));
+        let run = choose_run(asked.map(PathBuf::from), 7, |dir| {
+            ours.iter().any(|our| Path::new(our) == dir)
+        });
         assert_eq!(run, Path::new(expected));
     }
 

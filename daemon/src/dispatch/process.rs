@@ -55,7 +55,7 @@ impl Dispatcher {
             start: tools.limits.worker_start,
             silence: tools.limits.worker_silence,
         };
-        let log = WorkerLog::new(&tools.paths.state.join("worker.log"));
+        let log = WorkerLog::new(&tools.paths.worker_log());
         let messages = messages.clone();
         Worker::start(ask, log, move |word| {
             let messages = messages.clone();

@@ -29,7 +29,9 @@ const LAST: Duration = Duration::from_millis(300);
 pub fn run(options: RunOptions) -> Result<()> {
     // Whatever this process and its workers make is the person's alone.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
-    std::panic::set_hook(Box::new(|panic| tracing::error!("a defect of darkroom, please report it: {panic}")));
+    std::panic::set_hook(Box::new(|panic| {
+        tracing::error!("a defect of darkroom, please report it: {panic}")
+    }));
     let given = systemd::socket()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)

@@ -121,7 +121,9 @@ impl Socket {
 
     /// Whether its file is still where clients look for it.
     pub fn is_in_place(&self) -> bool {
-        identity(&self.path).ok().is_some_and(|found| self.identity == Some(found))
+        identity(&self.path)
+            .ok()
+            .is_some_and(|found| self.identity == Some(found))
     }
 }
 
@@ -167,7 +169,9 @@ fn make_way(path: &Path) -> Result<()> {
             }
             Ok(_) if !is_listening(path) => return fs::remove_file(path).map_err(|e| Error::io("remove", path, e)),
             Ok(_) if Instant::now() >= end => {
-                return refused("another process listens there; see `darkroom status`, or `systemctl --user status darkroom.socket`");
+                return refused(
+                    "another process listens there; see `darkroom status`, or `systemctl --user status darkroom.socket`",
+                );
             }
             Ok(_) => std::thread::sleep(PAUSE),
         }

@@ -21,7 +21,10 @@ pub fn socket() -> Result<Option<UnixListener>> {
     let mut given = ListenFd::from_env();
     let refused = |e: std::io::Error| Error::io("take over", Path::new("the service manager's socket"), e);
     if given.len() > 1 {
-        let why = format!("{} sockets were handed over: darkroom.socket is to have one ListenStream", given.len());
+        let why = format!(
+            "{} sockets were handed over: darkroom.socket is to have one ListenStream",
+            given.len()
+        );
         return Err(refused(std::io::Error::other(why)));
     }
     if given.len() == 0 {
@@ -37,7 +40,10 @@ pub fn ready() {
 
 /// The daemon ends.
 pub fn stopping() {
-    tell(&[NotifyState::Stopping, NotifyState::Status("ending: running jobs return to the queue")]);
+    tell(&[
+        NotifyState::Stopping,
+        NotifyState::Status("ending: running jobs return to the queue"),
+    ]);
 }
 
 /// The settings are read again.
@@ -55,7 +61,9 @@ pub async fn keep_told(board: impl Fn() -> Board) {
         std::future::pending::<()>().await;
     }
     let watched = sd_notify::watchdog_enabled();
-    let pause = watched.map_or(TELL, |every| TELL.min(every / 2)).max(Duration::from_millis(10));
+    let pause = watched
+        .map_or(TELL, |every| TELL.min(every / 2))
+        .max(Duration::from_millis(10));
     let mut beat = tokio::time::interval(pause);
     let mut told = String::new();
     loop {

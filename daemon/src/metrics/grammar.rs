@@ -80,7 +80,11 @@ fn check(family: &Family) -> Result<(), String> {
             return wrong("a value out of range");
         }
     }
-    if family.kind == "histogram" { buckets(family) } else { Ok(()) }
+    if family.kind == "histogram" {
+        buckets(family)
+    } else {
+        Ok(())
+    }
 }
 
 fn buckets(family: &Family) -> Result<(), String> {
@@ -89,7 +93,9 @@ fn buckets(family: &Family) -> Result<(), String> {
     for (name, labels, value) in &family.samples {
         if name.ends_with("_bucket") {
             let le = labels.iter().find(|(label, _)| label == "le").map(|(_, le)| number(le));
-            let Some(Some(le)) = le else { return wrong("a bucket without le") };
+            let Some(Some(le)) = le else {
+                return wrong("a bucket without le");
+            };
             if le <= last.0 || *value < last.1 {
                 return wrong("buckets out of order or falling");
             }

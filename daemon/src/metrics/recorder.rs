@@ -45,7 +45,10 @@ impl Default for Metrics {
                 &STATES,
             ),
             failures: shelf.counters("darkroom_job_failures_total", "Jobs that failed, by kind.", "kind", &[]),
-            waits: shelf.seconds("darkroom_job_wait_seconds", "Time from a job's acceptance to its start."),
+            waits: shelf.seconds(
+                "darkroom_job_wait_seconds",
+                "Time from a job's acceptance to its start.",
+            ),
             job_seconds: shelf.seconds("darkroom_job_seconds", "Time from a job's last start to its end."),
             phases: shelf.seconds_by(
                 "darkroom_job_phase_seconds",
@@ -111,7 +114,9 @@ impl Metrics {
         let mut families = self.shelf.gather();
         families.extend(now.families());
         families.sort_by(|a, b| a.name().cmp(b.name()));
-        TextEncoder::new().encode_to_string(&families).map_err(|e| e.to_string())
+        TextEncoder::new()
+            .encode_to_string(&families)
+            .map_err(|e| e.to_string())
     }
 
     fn state(&self, job: JobId, change: &StateChange) {
@@ -126,7 +131,9 @@ impl Metrics {
             let Some((whole, phases)) = times else { return };
             self.job_seconds.observe(whole.as_secs_f64());
             for (phase, took) in phases {
-                self.phases.with_label_values(&[phase.name()]).observe(took.as_secs_f64());
+                self.phases
+                    .with_label_values(&[phase.name()])
+                    .observe(took.as_secs_f64());
             }
             return;
         }

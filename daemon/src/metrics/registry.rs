@@ -42,7 +42,10 @@ impl Shelf {
         self.registry.gather()
     }
 
-    #[expect(clippy::expect_used, reason = "names, labels and buckets are constants of this crate")]
+    #[expect(
+        clippy::expect_used,
+        reason = "names, labels and buckets are constants of this crate"
+    )]
     fn keep<C: Collector + Clone + 'static>(&self, made: prometheus::Result<C>) -> C {
         let collector = made.expect("a metric's name is well formed");
         let kept = self.registry.register(Box::new(collector.clone()));

@@ -139,7 +139,12 @@ mod tests {
         let live = Live::load(&path).unwrap();
         let before = std::fs::metadata(&path).unwrap().modified().unwrap();
         std::fs::write(&path, "threads = 4\n").unwrap();
-        std::fs::File::options().write(true).open(&path).unwrap().set_modified(before).unwrap();
+        std::fs::File::options()
+            .write(true)
+            .open(&path)
+            .unwrap()
+            .set_modified(before)
+            .unwrap();
         live.reload();
         assert_eq!(live.current().threads, Some(4));
     }

@@ -41,7 +41,9 @@ impl Control {
     pub fn set(&self, filter: Filter) -> Result<(), String> {
         let refused = "The log of this process belongs to something else: its filter cannot be set.";
         let handle = self.handle.as_ref().ok_or(refused)?;
-        handle.reload(filter.targets()).map_err(|e| format!("{refused} ({e})"))?;
+        handle
+            .reload(filter.targets())
+            .map_err(|e| format!("{refused} ({e})"))?;
         *self.filter.lock().unwrap_or_else(PoisonError::into_inner) = filter;
         Ok(())
     }

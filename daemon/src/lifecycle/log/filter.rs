@@ -94,9 +94,10 @@ fn level(word: &str) -> Result<LevelFilter, String> {
 
 /// `daemon::dispatch`, `dispatch` and `darkroom_daemon::dispatch` are the module `dispatch`; `daemon` is all of them.
 fn module(part: &str) -> Result<String, String> {
-    let inner = [CRATE, PREFIX]
-        .iter()
-        .find_map(|name| part.strip_prefix(name).filter(|rest| rest.is_empty() || rest.starts_with("::")));
+    let inner = [CRATE, PREFIX].iter().find_map(|name| {
+        part.strip_prefix(name)
+            .filter(|rest| rest.is_empty() || rest.starts_with("::"))
+    });
     let inner = inner.map_or(part, |rest| rest.trim_start_matches("::"));
     let first = inner.split("::").next().unwrap_or_default();
     let known = parts().any(|part| part == first) || (inner.is_empty() && !part.is_empty());
@@ -137,7 +138,10 @@ mod tests {
     #[rstest]
     #[case("dispatch=loud", "loud is no level: there are off, error, warn, info, debug, trace.")]
     #[case("dispach=debug", "The daemon has no part dispach: did you mean daemon::dispatch?")]
-    #[case("daemon::dispach", "The daemon has no part daemon::dispach: did you mean daemon::dispatch?")]
+    #[case(
+        "daemon::dispach",
+        "The daemon has no part daemon::dispach: did you mean daemon::dispatch?"
+    )]
     #[case("=debug", "The daemon has no part : write a level")]
     #[case("tokio=trace", "The daemon has no part tokio: write a level")]
     #[case("store[x]=debug", "The daemon has no part store[x]: ")]

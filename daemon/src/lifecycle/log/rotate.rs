@@ -143,7 +143,10 @@ mod tests {
             log.write_all(&[b'\n', n]).unwrap();
         }
         let files = fs::read_dir(dir.path()).unwrap().count() as u64;
-        let bytes: u64 = fs::read_dir(dir.path()).unwrap().map(|e| length(&e.unwrap().path())).sum();
+        let bytes: u64 = fs::read_dir(dir.path())
+            .unwrap()
+            .map(|e| length(&e.unwrap().path()))
+            .sum();
         assert_eq!(files, u64::from(KEPT) + 1);
         assert!(bytes <= MAX_LOG * files, "{bytes}");
         assert_eq!(fs::read(&path).unwrap().last(), Some(&29));
