@@ -7,11 +7,14 @@ use std::collections::{BTreeMap, HashSet};
 /// Samples by name and labels as they are written.
 pub type Samples = BTreeMap<String, f64>;
 
+/// Name, labels and value of a line.
+type Sample = (String, Vec<(String, String)>, f64);
+
 #[derive(Default)]
 struct Family {
     name: String,
     kind: String,
-    samples: Vec<(String, Vec<(String, String)>, f64)>,
+    samples: Vec<Sample>,
 }
 
 /// The samples of `text`, or the first line that breaks a rule.
@@ -110,8 +113,7 @@ fn buckets(family: &Family) -> Result<(), String> {
     Ok(())
 }
 
-/// Name, labels and value of a sample's line.
-fn sample(line: &str) -> Result<(String, Vec<(String, String)>, f64), String> {
+fn sample(line: &str) -> Result<Sample, String> {
     let wrong = || format!("no sample: {line}");
     let end = line.find(['{', ' ']).ok_or_else(wrong)?;
     let (name, mut rest) = line.split_at(end);

@@ -18,10 +18,11 @@ impl Manager for Launchd {
 
     fn files(&self, site: &Site) -> Vec<(PathBuf, String)> {
         let program = format!("<string>{}</string>", xml(&site.program));
-        let mut variables = VARIABLES.to_owned();
-        for (name, value) in &site.variables {
-            variables += &format!("        <key>{name}</key>\n        <string>{}</string>\n", xml(value));
-        }
+        let variables = site.variables.iter();
+        let entry = |(name, value): &(String, String)| {
+            format!("        <key>{name}</key>\n        <string>{}</string>\n", xml(value))
+        };
+        let variables = VARIABLES.to_owned() + &variables.map(entry).collect::<String>();
         let agent = AGENT.replace(PROGRAM, &program).replace(VARIABLES, &variables);
         vec![(file(site), agent)]
     }

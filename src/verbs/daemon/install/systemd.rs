@@ -19,10 +19,10 @@ impl Manager for Systemd {
 
     fn files(&self, site: &Site) -> Vec<(PathBuf, String)> {
         let folder = site.config.join("systemd/user");
-        let mut exec = format!("ExecStart={} daemon run\n", word(&site.program, true));
-        for (name, value) in &site.variables {
-            exec += &format!("Environment={}\n", word(&format!("{name}={value}"), false));
-        }
+        let exec = format!("ExecStart={} daemon run\n", word(&site.program, true));
+        let variable =
+            |(name, value): &(String, String)| format!("Environment={}\n", word(&format!("{name}={value}"), false));
+        let exec = exec + &site.variables.iter().map(variable).collect::<String>();
         let socket = match &site.socket {
             Some(path) => SOCKET.replace(LISTEN, &format!("ListenStream={}\n", path.replace('%', "%%"))),
             None => SOCKET.to_owned(),
