@@ -50,7 +50,7 @@ impl Dispatcher {
         let ask = Ask {
             program,
             device: self.slots[at].asked.clone(),
-            models: tools.models.clone(),
+            models: tools.settings.current().models.clone(),
             staging: tools.gallery.staging().to_owned(),
             start: tools.limits.worker_start,
             silence: tools.limits.worker_silence,

@@ -97,8 +97,12 @@ impl Bus {
     }
 
     /// How many connections wait for events.
-    pub fn readers(&self) -> usize {
-        self.lock().readers.values().filter(|reader| reader.is_following()).count()
+    pub fn subscribers(&self) -> usize {
+        self.lock()
+            .readers
+            .values()
+            .filter(|reader| reader.is_following())
+            .count()
     }
 
     /// An interest in nothing yet, of the connection with that mailbox.

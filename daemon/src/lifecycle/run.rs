@@ -107,7 +107,7 @@ impl Daemon {
                 .as_deref()
                 .and_then(canonical_device)
                 .unwrap_or_default(),
-            models: settings.models.clone(),
+            settings: settings.clone(),
         };
         let dispatch = Dispatch::start(tools).await?;
         let socket = given.map_or_else(|| Socket::bind(&at), Socket::take)?;

@@ -15,7 +15,7 @@ pub async fn metrics(context: &Arc<Context>) -> Result<Answer, RemoteError> {
         let now = Now {
             board: context.dispatch.board(),
             uptime: context.started.elapsed(),
-            subscribers: context.bus.readers(),
+            subscribers: context.bus.subscribers(),
             commits: context.store.commits(),
             resident: resident(std::process::id()),
         };
