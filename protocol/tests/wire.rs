@@ -219,6 +219,10 @@ fn requests() -> Vec<Request> {
             job: "019a".into(),
             offset: 4,
         },
+        Request::Metrics {},
+        Request::LogFilter {
+            filter: Some("info".into()),
+        },
     ]
 }
 
@@ -293,6 +297,8 @@ fn replies() -> Vec<Reply> {
             waiting: 300,
             running: 1,
         },
+        Reply::Metrics("# HELP".into()),
+        Reply::LogFilter { filter: "info".into() },
     ]
 }
 

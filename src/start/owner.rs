@@ -39,7 +39,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let paths = Paths::under(dir.path());
         assert!(matches!(owner(&paths).unwrap(), Owner::Nobody));
-        std::fs::create_dir_all(&paths.state).unwrap();
+        std::fs::create_dir_all(&paths.data).unwrap();
         let pid = std::process::id();
         let record = format!(r#"{{"pid":{pid},"version":"0.1.0","protocol":1,"socket":"/x"}}"#);
         std::fs::write(paths.lock(), record).unwrap();

@@ -6,6 +6,8 @@ mod daemon;
 mod docs;
 mod doctor;
 mod generate;
+mod logs;
+mod metrics;
 mod queue;
 mod show;
 mod status;
@@ -36,7 +38,9 @@ macro_rules! verbs {
     };
 }
 
-verbs!(generate, show, queue, wait, cancel, status, bench, doctor, daemon, docs);
+verbs!(
+    generate, show, queue, wait, cancel, status, bench, doctor, daemon, logs, metrics, docs
+);
 
 /// `--json`, with what it prints.
 fn json_flag(help: &'static str) -> Arg {

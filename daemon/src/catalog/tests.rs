@@ -6,6 +6,7 @@ use rstest::rstest;
 use tempfile::TempDir;
 
 use super::*;
+use crate::settings::Settings;
 
 const ASSETS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/engine/assets/emoji");
 
@@ -31,11 +32,11 @@ fn copy(from: &Path, to: &Path) {
 }
 
 fn catalog(model: Option<&str>, folders: &[&Path]) -> Catalog {
-    Catalog::new(&Settings {
+    Catalog::new(Arc::new(Live::fixed(Settings {
         model: model.map(str::to_owned),
         models: folders.iter().map(|f| f.to_path_buf()).collect(),
         ..Settings::default()
-    })
+    })))
 }
 
 fn refusal(catalog: &Catalog, model: &str) -> (FailureKind, String) {

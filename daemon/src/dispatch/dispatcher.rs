@@ -1,4 +1,3 @@
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use darkroom_protocol::paths::Paths;
@@ -15,6 +14,7 @@ use crate::Result;
 use crate::events::Bus;
 use crate::gallery::Gallery;
 use crate::lifecycle::Limits;
+use crate::settings::Live;
 use crate::store::{Store, Waiting};
 use crate::workers::{Program, Word};
 
@@ -38,8 +38,8 @@ pub struct Tools {
     pub program: Option<Program>,
     /// The device of the first worker; empty for the best there is.
     pub device: String,
-    /// Folders of the person's models.
-    pub models: Vec<PathBuf>,
+    /// The person's settings, as they are when a worker starts.
+    pub settings: Arc<Live>,
 }
 
 /// The way to the dispatcher.

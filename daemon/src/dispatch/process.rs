@@ -50,12 +50,12 @@ impl Dispatcher {
         let ask = Ask {
             program,
             device: self.slots[at].asked.clone(),
-            models: tools.models.clone(),
+            models: tools.settings.current().models.clone(),
             staging: tools.gallery.staging().to_owned(),
             start: tools.limits.worker_start,
             silence: tools.limits.worker_silence,
         };
-        let log = WorkerLog::new(&tools.paths.state.join("worker.log"));
+        let log = WorkerLog::new(&tools.paths.worker_log());
         let messages = messages.clone();
         Worker::start(ask, log, move |word| {
             let messages = messages.clone();
@@ -85,6 +85,7 @@ impl Dispatcher {
         } else {
             tracing::warn!(tasks_doing = death.is_tasks_doing(), "a worker {death}");
         }
+        self.tools.bus.metrics.worker_died(&death);
         let slot = &mut self.slots[at];
         slot.worker = None;
         slot.resident.clear();

@@ -1,6 +1,6 @@
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions, Permissions, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -21,11 +21,11 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// Takes the lock and writes into its file who holds it.
+    /// Takes the lock and writes into its file who holds it and at which socket.
     ///
     /// # Errors
     /// [`Error::AlreadyRunning`] when another daemon lives; [`Error::Io`] when the file cannot be made or written.
-    pub fn take(paths: &Paths) -> Result<Self> {
+    pub fn take(paths: &Paths, socket: &Path) -> Result<Self> {
         let path = paths.lock();
         let file = OpenOptions::new()
             .read(true)
@@ -37,7 +37,7 @@ impl Lock {
             .map_err(|e| Error::io("open", &path, e))?;
         let mut lock = Self { file };
         lock.wait(&path)?;
-        lock.sign(&path, &paths.socket())?;
+        lock.sign(&path, socket)?;
         Ok(lock)
     }
 
@@ -70,6 +70,9 @@ impl Lock {
     }
 
     fn sign(&mut self, path: &Path, socket: &Path) -> Result<()> {
+        // Clients believe only what nobody else can have written.
+        let closed = self.file.set_permissions(Permissions::from_mode(0o600));
+        closed.map_err(|e| Error::io("close to others", path, e))?;
         let record = LockRecord {
             pid: std::process::id(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -93,16 +96,16 @@ mod tests {
     fn paths() -> (tempfile::TempDir, Paths) {
         let home = tempfile::tempdir().unwrap();
         let paths = Paths::under(home.path());
-        std::fs::create_dir_all(&paths.state).unwrap();
+        std::fs::create_dir_all(&paths.data).unwrap();
         (home, paths)
     }
 
     #[test]
     fn the_holder_signs_and_a_second_is_refused_by_its_pid() {
         let (_home, paths) = paths();
-        let mut first = Lock::take(&paths).unwrap();
+        let mut first = Lock::take(&paths, &paths.socket()).unwrap();
         assert_eq!(first.record().unwrap().socket, paths.socket());
-        let error = Lock::take(&paths).unwrap_err().to_string();
+        let error = Lock::take(&paths, &paths.socket()).unwrap_err().to_string();
         assert!(error.contains(&std::process::id().to_string()), "{error}");
     }
 
@@ -110,7 +113,7 @@ mod tests {
     fn a_longer_record_of_a_dead_daemon_leaves_nothing() {
         let (_home, paths) = paths();
         std::fs::write(paths.lock(), "x".repeat(5000)).unwrap();
-        let mut lock = Lock::take(&paths).unwrap();
+        let mut lock = Lock::take(&paths, &paths.socket()).unwrap();
         assert_eq!(lock.record().unwrap().pid, std::process::id());
     }
 
@@ -120,7 +123,7 @@ mod tests {
         let looking = File::create(paths.lock()).unwrap();
         looking.lock().unwrap();
         std::thread::scope(|scope| {
-            let daemon = scope.spawn(|| Lock::take(&paths));
+            let daemon = scope.spawn(|| Lock::take(&paths, &paths.socket()));
             drop(looking);
             daemon.join().unwrap().unwrap();
         });

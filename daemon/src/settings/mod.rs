@@ -1,4 +1,5 @@
-//! The person's settings: `config.toml`. A missing file is no settings; a wrong one is refused with the line.
+//! The person's settings: `config.toml`. A missing file is no settings; a wrong one is refused with the line. A change counts from
+//! the next request on.
 //!
 //! ```toml
 //! model = "sd15"            # used when none is named: a name from the folders below, or a path
@@ -8,7 +9,10 @@
 //! threads = 8
 //! ```
 
+mod live;
 mod parse;
+
+pub use live::Live;
 
 use std::path::{Path, PathBuf};
 

@@ -12,6 +12,7 @@
 mod accept;
 mod cancel;
 mod clear;
+mod counts;
 mod fault;
 mod file;
 mod group;

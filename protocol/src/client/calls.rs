@@ -120,4 +120,14 @@ impl Client {
     pub async fn shutdown(&mut self) -> Result<()> {
         answer!(self.call(Request::Shutdown {}).await?, Reply::ShuttingDown {} => ())
     }
+
+    /// Counters, gauges and histograms as Prometheus' text format.
+    pub async fn metrics(&mut self) -> Result<String> {
+        answer!(self.call(Request::Metrics {}).await?, Reply::Metrics(text) => text)
+    }
+
+    /// Asks what is logged, or sets it.
+    pub async fn log_filter(&mut self, filter: Option<String>) -> Result<String> {
+        answer!(self.call(Request::LogFilter { filter }).await?, Reply::LogFilter { filter } => filter)
+    }
 }

@@ -1,14 +1,24 @@
 //! Where a daemon of this user may listen.
 
+use std::fs::File;
 use std::io::Read;
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
+
+use rustix::fs::{Mode, OFlags};
 
 use crate::paths::{LockRecord, Paths};
 
-/// What the last daemon wrote into its lock file. It may be dead: only an answer on the socket says that it lives.
+/// What the last daemon wrote into its lock file. It may be dead: only an answer on the socket says that it lives. A file that
+/// another user could have written says nothing.
 pub fn lock_record(paths: &Paths) -> Option<LockRecord> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = File::from(rustix::fs::open(paths.lock(), flags, Mode::empty()).ok()?);
+    let meta = file.metadata().ok()?;
+    if !meta.is_file() || meta.uid() != rustix::process::geteuid().as_raw() || meta.mode() & 0o022 != 0 {
+        return None;
+    }
     let mut text = String::new();
-    let file = std::fs::File::open(paths.lock()).ok()?;
     file.take(64 * 1024).read_to_string(&mut text).ok()?;
     serde_json::from_str(&text).ok()
 }
@@ -17,7 +27,7 @@ pub fn lock_record(paths: &Paths) -> Option<LockRecord> {
 /// another environment (a login without `XDG_RUNTIME_DIR` after one with it). The last kind is left out where
 /// `DARKROOM_HOME` puts everything under one folder.
 pub fn candidates(paths: &Paths) -> Vec<PathBuf> {
-    let uid = rustix::process::getuid().as_raw();
+    let uid = rustix::process::geteuid().as_raw();
     let shared = ["darkroom".to_owned(), format!("darkroom-{uid}")];
     let mut all: Vec<PathBuf> = lock_record(paths).map(|record| record.socket).into_iter().collect();
     all.push(paths.socket());
@@ -39,6 +49,7 @@ pub fn candidates(paths: &Paths) -> Vec<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::PermissionsExt;
     use std::path::Path;
 
     #[test]
@@ -46,7 +57,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let paths = Paths::under(dir.path());
         assert_eq!(candidates(&paths), [paths.socket()]);
-        std::fs::create_dir_all(&paths.state).unwrap();
+        std::fs::create_dir_all(&paths.data).unwrap();
         let record = LockRecord {
             pid: 1,
             version: "0".into(),
@@ -58,13 +69,20 @@ mod tests {
             candidates(&paths),
             [Path::new("/elsewhere/darkroom.sock"), &paths.socket()]
         );
+        std::fs::set_permissions(paths.lock(), PermissionsExt::from_mode(0o666)).unwrap();
+        assert_eq!(candidates(&paths), [paths.socket()], "anybody may have written it");
+        std::fs::set_permissions(paths.lock(), PermissionsExt::from_mode(0o600)).unwrap();
+        std::fs::rename(paths.lock(), dir.path().join("record")).unwrap();
+        std::os::unix::fs::symlink(dir.path().join("record"), paths.lock()).unwrap();
+        assert_eq!(candidates(&paths), [paths.socket()], "a link");
+        std::fs::remove_file(paths.lock()).unwrap();
         std::fs::write(paths.lock(), b"{ half").unwrap();
         assert_eq!(candidates(&paths), [paths.socket()]);
     }
 
     #[test]
     fn sessions_of_one_user_find_each_other() {
-        let uid = rustix::process::getuid().as_raw();
+        let uid = rustix::process::geteuid().as_raw();
         let paths = Paths {
             run: "/run/elsewhere/darkroom".into(),
             ..Paths::under(Path::new("/h"))

@@ -110,6 +110,14 @@ pub enum Request {
         /// Where the piece begins.
         offset: u64,
     },
+    /// Counters, gauges and histograms.
+    Metrics {},
+    /// What is logged, or what is to be logged from now on.
+    LogFilter {
+        /// For instance `info,daemon::dispatch=debug`; absent to ask.
+        #[serde(default)]
+        filter: Option<String>,
+    },
 }
 
 /// A place among the waiting jobs.
@@ -148,6 +156,8 @@ impl Request {
         "clear",
         "cancel_all",
         "log",
+        "metrics",
+        "log_filter",
     ];
 }
 
@@ -297,6 +307,13 @@ pub enum Reply {
         waiting: u64,
         /// Jobs that ran: these end as soon as their workers have stopped.
         running: u64,
+    },
+    /// To `metrics`: Prometheus' text format, version 0.0.4.
+    Metrics(String),
+    /// To `log_filter`: what is logged now.
+    LogFilter {
+        /// As it was set.
+        filter: String,
     },
 }
 
