@@ -119,6 +119,21 @@ impl Error {
     }
 }
 
+impl Error {
+    /// Whether the same may succeed later, when the disk has room or can be written again.
+    pub fn may_pass(&self) -> bool {
+        use std::io::ErrorKind as Kind;
+        match self {
+            Self::Database { .. } => true,
+            Self::Io { source, .. } => matches!(
+                source.kind(),
+                Kind::StorageFull | Kind::QuotaExceeded | Kind::ReadOnlyFilesystem | Kind::PermissionDenied
+            ),
+            _ => false,
+        }
+    }
+}
+
 impl From<Error> for RemoteError {
     fn from(error: Error) -> Self {
         let kind = match &error {

@@ -70,6 +70,11 @@ impl Paths {
         self.data.join("daemon.lock")
     }
 
+    /// The file beside the database that a living daemon holds locked too.
+    pub fn data_lock(&self) -> PathBuf {
+        self.data.join("daemon.lock")
+    }
+
     /// The file that a client holds locked while it starts a daemon.
     pub fn startup_lock(&self) -> PathBuf {
         self.data.join("daemon.startup.lock")

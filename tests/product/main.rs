@@ -5,6 +5,8 @@ mod bench;
 mod cancel;
 mod crash;
 mod daemon;
+mod disk;
+mod kills;
 mod models;
 mod output;
 mod picture;

@@ -45,6 +45,16 @@ impl Args {
             .ok_or_else(|| Failure::new(format!("{flag} needs a value: {flag} VALUE.")))
     }
 
+    /// The value of `flag`, which is a whole number.
+    ///
+    /// # Errors
+    /// When there is none, or it is no number.
+    pub fn number<T: std::str::FromStr>(&mut self, flag: &str, inline: Option<String>) -> Result<T> {
+        let value = self.value(flag, inline)?;
+        let number = value.to_str().and_then(|text| text.parse().ok());
+        number.ok_or_else(|| Failure::new(format!("{flag} takes a whole number, not {}.", value.display())))
+    }
+
     /// Whatever is left, untouched.
     pub fn rest(self) -> Vec<OsString> {
         self.0.into()
@@ -77,6 +87,16 @@ mod tests {
             assert_eq!(args.value(&flag, inline).unwrap(), PathBuf::from(expected));
         }
         assert_eq!(args.rest(), ["rest"]);
+    }
+
+    #[test]
+    fn numbers_are_numbers() {
+        let mut args = args(&["--count=7", "--count", "many"]);
+        let (flag, inline) = args.flag().unwrap().unwrap();
+        assert_eq!(args.number::<u64>(&flag, inline).unwrap(), 7);
+        let (flag, inline) = args.flag().unwrap().unwrap();
+        let failure = args.number::<u64>(&flag, inline).unwrap_err();
+        assert_eq!(failure.to_string(), "--count takes a whole number, not many.");
     }
 
     #[test]

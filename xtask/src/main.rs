@@ -6,6 +6,7 @@ mod cargo;
 mod demo;
 mod docs;
 mod failure;
+mod fuzz;
 mod install;
 mod libtorch;
 mod repo;
@@ -24,6 +25,8 @@ cargo xtask libtorch [--backend cpu|cuda|rocm|xpu] [--from DIR] [--force]
 cargo xtask build [--release]          set-up, then both binaries
 cargo xtask demo [PROMPT] [FLAG…]      set-up, build, then a picture of PROMPT
 cargo xtask test [ARG…]                set-up, then all tests (ARG… goes to cargo test)
+cargo xtask fuzz [TARGET…] [--seconds N]
+                                       libFuzzer on what reads strangers' bytes, N (30) seconds each
 cargo xtask install [--prefix DIR] [--debug]
                                        both binaries and libtorch into DIR (default ~/.local)
 cargo xtask docs                       write the generated pages";
@@ -41,6 +44,7 @@ fn run(mut args: Args) -> Result<()> {
         Some("build") => demo::build(args),
         Some("demo") => demo::run(args),
         Some("test") => test::run(args),
+        Some("fuzz") => fuzz::run(args),
         Some("install") => install::run(args),
         Some("docs") => docs::run(args),
         Some("help" | "--help" | "-h") => {

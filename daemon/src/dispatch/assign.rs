@@ -8,12 +8,12 @@ use tokio::time::Instant;
 use super::choose::{REACH, choose};
 use super::dispatcher::Dispatcher;
 use super::ending::Ending;
-use super::route::{Face, Route, route};
+use super::route::{Face, Route, route, runs_on};
 use super::slot::{Busy, Phase, Slot};
 use crate::store::{Start, Waiting};
 
-/// After the store failed, nothing is started for so long.
-const STORE_PAUSE: Duration = Duration::from_secs(1);
+/// What a file has beside its pixels, in bytes, at most: its prompt, thrice, and its frame.
+const BESIDE_PIXELS: u64 = 256 * 1024;
 
 impl Dispatcher {
     /// Gives every idle worker a job, as far as there are any.
@@ -34,14 +34,14 @@ impl Dispatcher {
     }
 
     fn may_start(&self) -> bool {
-        self.stopping.is_none() && self.paused.is_none() && !self.queue_paused
+        self.stopping.is_none() && self.shortage.until.is_none() && !self.queue_paused
     }
 
     /// The job for a slot, and the one that is first in line for it.
     fn pick(&self, at: usize) -> Option<(JobId, JobId)> {
         let devices = self.devices();
         let faces: Vec<Face<'_>> = self.slots.iter().map(Slot::face).collect();
-        let may_run = |device: &str| route(device, &faces, devices.as_deref()) == Route::Worker(at);
+        let may_run = |device: &str| runs_on(device, at, &faces, devices.as_deref());
         let line = self.line.front(may_run, REACH);
         let first = line.first()?.waiting.job;
         let chosen = choose(line.into_iter(), &self.slots[at].resident)?;
@@ -61,9 +61,8 @@ impl Dispatcher {
             }
             Err(error) => {
                 tracing::error!("job {job} cannot be started: {error}");
-                self.tell(job, format!("{error} Trying again."));
+                self.run_short(job, 0, &error.to_string());
                 self.line.put_back(entry);
-                self.paused = Some(Instant::now() + STORE_PAUSE);
                 return;
             }
         }
@@ -90,18 +89,20 @@ impl Dispatcher {
         let kept: HashSet<u32> = row.pictures.iter().map(|picture| picture.index).collect();
         let busy = Busy {
             waiting,
-            attempts: row.attempts,
             pictures: pictures(&row.task),
+            bytes: bytes(&row.task),
             format: match &row.task {
                 Task::Image(image) => image.format,
                 _ => Format::Png,
             },
             kept: kept.clone(),
             last_sign: Instant::now(),
+            reached: None,
             last_step: Duration::ZERO,
             cancelling: None,
             after_picture: false,
             failure: None,
+            shelved: false,
         };
         let slot = &mut self.slots[at];
         slot.phase = Phase::Busy(Box::new(busy));
@@ -142,9 +143,9 @@ impl Dispatcher {
     async fn sort_device(&mut self, device: &str) {
         let faces: Vec<Face<'_>> = self.slots.iter().map(Slot::face).collect();
         match route(device, &faces, self.devices().as_deref()) {
-            Route::Worker(_) => {}
+            Route::Known => {}
             Route::Open(device) => {
-                self.slots.push(Slot::new(&device));
+                self.slots.push(Slot::new(&device, false));
                 self.start_worker(self.slots.len() - 1).await;
             }
             Route::Nowhere(devices) => {
@@ -177,6 +178,14 @@ fn on_device(mut task: Task, device: Option<&str>) -> Task {
         image.device = device.to_owned();
     }
     task
+}
+
+/// About the most bytes that one picture of a task can have in its file.
+fn bytes(task: &Task) -> u64 {
+    match task {
+        Task::Image(image) => 3 * u64::from(image.width) * u64::from(image.height) + BESIDE_PIXELS,
+        Task::Upscale(_) | Task::Caption(_) | Task::Train(_) => BESIDE_PIXELS,
+    }
 }
 
 /// How many pictures a task makes.

@@ -1,3 +1,4 @@
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use darkroom_protocol::paths::Paths;
@@ -9,6 +10,7 @@ use super::Board;
 use super::ending::Owed;
 use super::line::Line;
 use super::message::Message;
+use super::shortage::Shortage;
 use super::slot::{Phase, Slot};
 use crate::Result;
 use crate::events::Bus;
@@ -36,8 +38,8 @@ pub struct Tools {
     pub limits: Limits,
     /// The worker's program; `None` to look for it at each start.
     pub program: Option<Program>,
-    /// The device of the first worker; empty for the best there is.
-    pub device: String,
+    /// The devices to start workers for, those that jobs run on which name none; empty for the best one there is.
+    pub devices: Vec<String>,
     /// The person's settings, as they are when a worker starts.
     pub settings: Arc<Live>,
 }
@@ -61,13 +63,17 @@ impl Dispatch {
         }
         let (messages, inbox) = mpsc::channel(BACKLOG);
         let (show, board) = watch::channel(Board::default());
-        let first = Slot::new(&tools.device);
+        let slots = match tools.devices.as_slice() {
+            [] => vec![Slot::new("", true)],
+            devices => devices.iter().map(|device| Slot::new(device, true)).collect(),
+        };
         let dispatcher = Dispatcher {
             line,
-            slots: vec![first],
+            slots,
             owed: Vec::new(),
             stopping: None,
-            paused: None,
+            shortage: Shortage::default(),
+            strange: HashMap::new(),
             queue_paused: tools.store.paused().await?,
             tools,
             messages: messages.clone(),
@@ -133,8 +139,10 @@ pub(super) struct Dispatcher {
     /// Ends of jobs that the store would not take yet.
     pub owed: Vec<Owed>,
     pub stopping: Option<Stopping>,
-    /// Until when nothing is started, because the store failed.
-    pub paused: Option<Instant>,
+    /// Whether anything can be written.
+    pub shortage: Shortage,
+    /// How often jobs lost their workers for no reason that is known.
+    pub strange: HashMap<JobId, u32>,
     /// Whether somebody has paused the queue.
     pub queue_paused: bool,
     pub messages: mpsc::Sender<Message>,
@@ -151,7 +159,9 @@ pub(super) struct Stopping {
 
 impl Dispatcher {
     async fn run(mut self, mut inbox: mpsc::Receiver<Message>) {
-        self.start_worker(0).await;
+        for at in 0..self.slots.len() {
+            self.start_worker(at).await;
+        }
         self.post();
         let mut demands = self.tools.bus.demands();
         while !self.is_over() {
@@ -251,13 +261,13 @@ impl Dispatcher {
         });
         let stop = self.stopping.as_ref().and_then(|stopping| stopping.kill);
         let owed = self.owed.iter().map(|owed| owed.due);
-        slots.chain(stop).chain(self.paused).chain(owed).min()
+        slots.chain(stop).chain(self.shortage.until).chain(owed).min()
     }
 
     async fn tick(&mut self) {
         let now = Instant::now();
-        if self.paused.is_some_and(|until| until <= now) {
-            self.paused = None;
+        if self.shortage.until.is_some_and(|until| until <= now) {
+            self.try_disk().await;
         }
         if let Some(stopping) = self.stopping.as_mut().filter(|s| s.kill.is_some_and(|at| at <= now)) {
             stopping.kill = None;
@@ -288,6 +298,15 @@ impl Dispatcher {
         }
     }
 
+    /// The device of jobs that name none; empty where there are several.
+    fn default_device(&self) -> String {
+        let mut open = self.slots.iter().filter(|slot| slot.open);
+        match (open.next(), open.next()) {
+            (Some(only), None) => only.face().device.unwrap_or_default().to_owned(),
+            _ => String::new(),
+        }
+    }
+
     /// Shows how the work stands.
     fn post(&self) {
         let mut capabilities: Vec<String> = Vec::new();
@@ -308,7 +327,7 @@ impl Dispatcher {
             running: self.slots.iter().filter_map(Slot::job).collect(),
             workers: self.slots.iter().map(Slot::status).collect(),
             capabilities,
-            default_device: self.slots[0].face().device.unwrap_or_default().to_owned(),
+            default_device: self.default_device(),
         });
     }
 }

@@ -48,6 +48,11 @@ impl Dispatcher {
                 tracing::info!(%job, state = state.name(), "a job's turn ends");
                 if state == JobState::Queued {
                     self.back_in_line(waiting).await;
+                } else {
+                    self.strange.remove(&job);
+                }
+                if state == JobState::Done {
+                    self.shortage.end();
                 }
                 self.tools
                     .bus
@@ -55,7 +60,7 @@ impl Dispatcher {
             }
             Err(error @ Error::Database { .. }) => {
                 tracing::error!("the end of job {job} cannot be written: {error}");
-                self.tell(job, format!("{error} Trying again."));
+                self.run_short(job, 0, &error.to_string());
                 let due = Instant::now() + AGAIN;
                 self.owed.push(Owed { waiting, ending, due });
             }

@@ -16,10 +16,15 @@ mod previews;
 mod process;
 mod report;
 mod route;
+mod shortage;
 mod slot;
 
 pub use board::Board;
 pub use dispatcher::{Dispatch, Tools};
 
+#[cfg(test)]
+mod deaths_tests;
+#[cfg(test)]
+mod devices_tests;
 #[cfg(test)]
 mod tests;

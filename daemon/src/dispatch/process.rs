@@ -6,9 +6,10 @@ use tokio::time::Instant;
 use super::dispatcher::Dispatcher;
 use super::ending::Ending;
 use super::message::Message;
-use super::route::{Route, route};
-use super::slot::{Busy, Phase};
+use super::route::runs_on;
+use super::slot::{Busy, Phase, Slot};
 use crate::events::Demand;
+use crate::gallery::Tray;
 use crate::workers::{Ask, Death, Program, Worker, WorkerLog};
 
 /// Processes in a row that were never ready, after which none is started until a job asks for it.
@@ -17,8 +18,10 @@ const MAX_STILLBORN: u32 = 3;
 const MAX_DOUBLINGS: u32 = 6;
 /// The longest line for people, in characters.
 const MAX_LINE: usize = 1000;
-/// A job that was started so often without an end is failed, whatever its workers died of.
-const MAX_ATTEMPTS: u32 = 10;
+/// A job that lost so many workers for no known reason is failed.
+const MAX_STRANGE: u32 = 5;
+/// A worker that could not be started, because the disk is full or cannot be written, is tried again after so long.
+const AGAIN: std::time::Duration = std::time::Duration::from_secs(5);
 
 impl Dispatcher {
     /// Starts the process of a slot. When that fails, its jobs fail with the reason.
@@ -27,11 +30,16 @@ impl Dispatcher {
             return;
         }
         match self.spawn(at) {
-            Ok(worker) => {
+            Ok((worker, tray)) => {
                 tracing::info!(pid = worker.pid(), "a worker was started");
-                self.slots[at].worker = Some(worker);
-                self.slots[at].shown = Demand::default();
-                self.slots[at].phase = Phase::Starting;
+                let slot = &mut self.slots[at];
+                (slot.worker, slot.tray) = (Some(worker), Some(tray));
+                slot.shown = Demand::default();
+                slot.phase = Phase::Starting;
+            }
+            Err(error) if error.may_pass() => {
+                tracing::warn!("a worker is started later: {error}");
+                self.slots[at].phase = Phase::Pausing(Instant::now() + AGAIN);
             }
             Err(error) => {
                 tracing::error!("{error}");
@@ -41,26 +49,28 @@ impl Dispatcher {
         }
     }
 
-    fn spawn(&self, at: usize) -> crate::Result<Worker> {
+    fn spawn(&self, at: usize) -> crate::Result<(Worker, Tray)> {
         let Self { tools, messages, .. } = self;
         let program = match &tools.program {
             Some(program) => program.clone(),
             None => Program::locate()?,
         };
+        let tray = tools.gallery.tray()?;
         let ask = Ask {
             program,
             device: self.slots[at].asked.clone(),
             models: tools.settings.current().models.clone(),
-            staging: tools.gallery.staging().to_owned(),
+            staging: tray.path().to_owned(),
             start: tools.limits.worker_start,
             silence: tools.limits.worker_silence,
         };
         let log = WorkerLog::new(&tools.paths.worker_log());
         let messages = messages.clone();
-        Worker::start(ask, log, move |word| {
+        let worker = Worker::start(ask, log, move |word| {
             let messages = messages.clone();
             async move { messages.send(Message::Heard { slot: at, word }).await.is_ok() }
-        })
+        })?;
+        Ok((worker, tray))
     }
 
     /// A worker is ready.
@@ -87,12 +97,12 @@ impl Dispatcher {
         }
         self.tools.bus.metrics.worker_died(&death);
         let slot = &mut self.slots[at];
-        slot.worker = None;
+        (slot.worker, slot.tray) = (None, None);
         slot.resident.clear();
         slot.deaths += 1;
         slot.restarts += 1;
         match std::mem::replace(&mut slot.phase, Phase::Down) {
-            Phase::Starting => slot.stillborn += 1,
+            Phase::Starting => slot.stillborn += u32::from(!death.is_from_outside()),
             Phase::Busy(busy) => self.orphan(*busy, &death).await,
             Phase::Idle | Phase::Pausing(_) | Phase::Down => {}
         }
@@ -116,7 +126,9 @@ impl Dispatcher {
             kind: FailureKind::Crash,
             message,
         };
-        let ending = if let Some(failure) = busy.failure {
+        let ending = if busy.shelved {
+            Ending::Requeued
+        } else if let Some(failure) = busy.failure {
             Ending::Failed(failure)
         } else if death.is_tasks_doing() {
             self.tell(job, format!("The worker {death}. The job is tried once more."));
@@ -124,9 +136,10 @@ impl Dispatcher {
                 "The worker {death}. It did so twice on this job; its log is {}.",
                 escape_line(&self.log_path(job).to_string_lossy())
             )))
-        } else if busy.attempts >= MAX_ATTEMPTS && busy.cancelling.is_none() {
+        } else if !death.is_from_outside() && busy.cancelling.is_none() && self.is_strange(job) {
             Ending::Failed(failed(format!(
-                "The worker {death}. The job was started {MAX_ATTEMPTS} times."
+                "The worker {death}. So {MAX_STRANGE} workers ended on this job; its log is {}.",
+                escape_line(&self.log_path(job).to_string_lossy())
             )))
         } else {
             Ending::Requeued
@@ -134,12 +147,23 @@ impl Dispatcher {
         self.end(busy.waiting, ending).await;
     }
 
-    /// Fails every waiting job that only slot `at` could run.
+    /// Counts one more worker that a job lost for no known reason. `true` when they are too many.
+    fn is_strange(&mut self, job: JobId) -> bool {
+        let count = self.strange.entry(job).or_default();
+        *count += 1;
+        *count >= MAX_STRANGE
+    }
+
+    /// Fails every waiting job that only slot `at` could run, or others that are down as well.
     async fn fail_waiting(&mut self, at: usize, reason: &str) {
         let devices = self.devices();
-        let faces: Vec<_> = self.slots.iter().map(super::slot::Slot::face).collect();
-        let stranded = |device: &&str| route(device, &faces, devices.as_deref()) == Route::Worker(at);
-        let stranded: Vec<String> = self.line.devices().filter(stranded).map(str::to_owned).collect();
+        let faces: Vec<_> = self.slots.iter().map(Slot::face).collect();
+        let is_lost = |device: &&str| {
+            let mut able = (0..faces.len()).filter(|other| runs_on(device, *other, &faces, devices.as_deref()));
+            let hopeless = able.clone().all(|other| matches!(self.slots[other].phase, Phase::Down));
+            hopeless && able.any(|other| other == at)
+        };
+        let stranded: Vec<String> = self.line.devices().filter(is_lost).map(str::to_owned).collect();
         let failure = Failure {
             kind: FailureKind::Crash,
             message: reason.to_owned(),
@@ -158,7 +182,7 @@ impl Dispatcher {
 
     /// The devices of the machine, once a worker has told.
     pub fn devices(&self) -> Option<Vec<String>> {
-        let ready = self.slots[0].ready.as_ref()?;
+        let ready = self.slots.iter().find_map(|slot| slot.ready.as_ref())?;
         Some(ready.devices.iter().map(|device| device.name.clone()).collect())
     }
 

@@ -6,6 +6,7 @@ use tokio::time::Instant;
 
 use super::dispatcher::Dispatcher;
 use super::ending::Ending;
+use super::shortage::room;
 use super::slot::{Busy, Phase};
 use crate::{Error, Result};
 
@@ -18,19 +19,23 @@ impl Dispatcher {
                 self.sign_of_life(at, job);
             }
             Report::Progress { job, progress } => {
-                if let Some(busy) = self.sign_of_life(at, job) {
+                if let Some(busy) = self.slots[at].busy_with(job) {
+                    let reached = Some((progress.phase, progress.image, progress.step));
+                    if busy.reached != reached {
+                        (busy.reached, busy.last_sign) = (reached, Instant::now());
+                    }
                     let step = progress.step_s.and_then(|s| Duration::try_from_secs_f64(s).ok());
                     busy.last_step = step.unwrap_or(busy.last_step);
                     self.tools.bus.publish(job, EventKind::Progress(progress));
                 }
             }
             Report::Preview { job, preview } => {
-                if self.sign_of_life(at, job).is_some() {
+                if self.slots[at].busy_with(job).is_some() {
                     self.tools.bus.publish(job, EventKind::Preview(preview));
                 }
             }
             Report::Notice { job, text } => {
-                if self.sign_of_life(at, job).is_some() {
+                if self.slots[at].busy_with(job).is_some() {
                     self.tell(job, text);
                 }
             }
@@ -48,52 +53,63 @@ impl Dispatcher {
         }
     }
 
-    /// Notes that the worker is alive with that job; `None` when it has another or none.
+    /// Notes that the worker gets on with that job; `None` when it has another or none. Mere talk is no such sign: a worker
+    /// that repeats itself after a cancel is ended.
     fn sign_of_life(&mut self, at: usize, job: JobId) -> Option<&mut Busy> {
         let busy = self.slots[at].busy_with(job)?;
         busy.last_sign = Instant::now();
         Some(busy)
     }
 
-    /// Takes a picture over: the file, then the row, then everybody hears of it. When that fails the job has failed, and its
-    /// worker is told to stop.
+    /// Takes a picture over: the file, then the row, then everybody hears of it. When that fails the worker is told to stop;
+    /// the job has failed, or returns to the line when it is only that the disk has no room.
     async fn keep(&mut self, at: usize, staged: Staged) {
         let (job, index) = (staged.job, staged.index);
         let Some(format) = self.slots[at].busy().map(|busy| busy.format) else {
             return;
         };
-        let kept = self.adopt(staged, format).await;
+        let bytes = staged.bytes;
+        let kept = self.adopt(at, staged, format).await;
         let slot = &mut self.slots[at];
         match (kept, slot.busy()) {
             (Ok(picture), Some(busy)) => {
                 busy.kept.insert(index);
                 self.tools.bus.publish(job, EventKind::Picture(picture));
             }
-            (Err(error), Some(busy)) if busy.failure.is_none() => {
+            (Err(error), Some(busy)) if busy.failure.is_none() && !busy.shelved => {
                 tracing::error!("picture {index} of job {job} is lost: {error}");
-                busy.failure = Some(darkroom_protocol::message::RemoteError::from(error).into());
                 busy.cancelling.get_or_insert_with(Instant::now);
+                busy.shelved = error.may_pass();
+                let why = error.to_string();
+                if !busy.shelved {
+                    busy.failure = Some(darkroom_protocol::message::RemoteError::from(error).into());
+                }
                 if let Some(worker) = &slot.worker {
                     let after_picture = false;
                     worker.send(Order::Cancel { job, after_picture });
+                }
+                if slot.busy().is_some_and(|busy| busy.shelved) {
+                    self.run_short(job, bytes, &why);
                 }
             }
             _ => {}
         }
     }
 
-    async fn adopt(&self, staged: Staged, format: Format) -> Result<Picture> {
-        let gallery = self.tools.gallery.clone();
-        let moved = tokio::task::spawn_blocking(move || gallery.adopt(&staged, format)).await;
-        let lost = |e| {
-            Error::io(
-                "take pictures from",
-                self.tools.gallery.staging(),
-                std::io::Error::other(e),
-            )
-        };
+    async fn adopt(&self, at: usize, staged: Staged, format: Format) -> Result<Picture> {
+        let tray = self.slots[at]
+            .tray
+            .as_ref()
+            .map_or_else(Default::default, |tray| tray.path().to_owned());
+        let (gallery, from) = (self.tools.gallery.clone(), tray.clone());
+        let moved = tokio::task::spawn_blocking(move || gallery.adopt(&from, &staged, format)).await;
+        let lost = |e| Error::io("take pictures from", &tray, std::io::Error::other(e));
         let picture = moved.map_err(lost)??;
-        self.tools.store.add_picture(&picture).await?;
+        if let Err(error) = self.tools.store.add_picture(&picture).await {
+            // No row, no file: the job makes it again.
+            drop(std::fs::remove_file(&picture.path));
+            return Err(error);
+        }
         failpoint::hit(10);
         Ok(picture)
     }
@@ -108,7 +124,16 @@ impl Dispatcher {
         if let Some(worker) = &slot.worker {
             worker.log().end_job();
         }
-        let ending = ending(&busy, outcome, self.stopping.is_some());
+        let job = busy.waiting.job;
+        let mut ending = ending(&busy, outcome, self.stopping.is_some());
+        if let Ending::Failed(failure) = &ending
+            && failure.kind == FailureKind::Disk
+            && let Err(error) = room(&self.tools.gallery, busy.bytes).await
+            && error.may_pass()
+        {
+            self.run_short(job, busy.bytes, &error.to_string());
+            ending = Ending::Requeued;
+        }
         self.end(busy.waiting, ending).await;
     }
 }
@@ -122,6 +147,9 @@ fn ending(busy: &Busy, outcome: Outcome, stopping: bool) -> Ending {
         })
     };
     let missing = busy.pictures.saturating_sub(busy.kept.len() as u32);
+    if busy.shelved {
+        return Ending::Requeued;
+    }
     match (&busy.failure, outcome) {
         (Some(failure), _) => Ending::Failed(failure.clone()),
         (None, Outcome::Done) if missing == 0 => Ending::Done,

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::route::Face;
 use crate::events::Demand;
+use crate::gallery::Tray;
 use crate::store::Waiting;
 use crate::workers::Worker;
 
@@ -16,8 +17,12 @@ use crate::workers::Worker;
 pub struct Slot {
     /// The device it is for; empty for the best there is.
     pub asked: String,
+    /// Whether it takes jobs that leave the device open.
+    pub open: bool,
     /// Its process.
     pub worker: Option<Worker>,
+    /// Where its process puts pictures.
+    pub tray: Option<Tray>,
     /// What it last said it is.
     pub ready: Option<Ready>,
     /// What it does.
@@ -54,16 +59,18 @@ pub enum Phase {
 pub struct Busy {
     /// What was known of it while it waited.
     pub waiting: Waiting,
-    /// How often it was started, this time included.
-    pub attempts: u32,
     /// Pictures it is to make.
     pub pictures: u32,
+    /// About the most bytes that one of their files can have.
+    pub bytes: u64,
     /// The format of their files.
     pub format: Format,
     /// Those whose rows are written.
     pub kept: HashSet<u32>,
-    /// When its worker last said something of it.
+    /// When its worker last got on with it.
     pub last_sign: Instant,
+    /// How far that was.
+    pub reached: Option<(darkroom_protocol::Phase, u32, u32)>,
     /// How long its last step took.
     pub last_step: Duration,
     /// When its worker was told to end it.
@@ -72,14 +79,18 @@ pub struct Busy {
     pub after_picture: bool,
     /// Why it has failed already, though its worker goes on.
     pub failure: Option<Failure>,
+    /// Whether it returns to the line, because the disk does not take its pictures now.
+    pub shelved: bool,
 }
 
 impl Slot {
-    /// A place for a worker on `asked`.
-    pub fn new(asked: &str) -> Self {
+    /// A place for a worker on `asked`, for jobs that name this device and, where it is `open`, for those that name none.
+    pub fn new(asked: &str, open: bool) -> Self {
         Self {
             asked: asked.to_owned(),
+            open,
             worker: None,
+            tray: None,
             ready: None,
             phase: Phase::Down,
             restarts: 0,
@@ -95,6 +106,7 @@ impl Slot {
         Face {
             asked: &self.asked,
             device: self.ready.as_ref().map(|ready| ready.device.as_str()),
+            open: self.open,
         }
     }
 
@@ -166,15 +178,17 @@ mod tests {
                 model: String::new(),
                 device: String::new(),
             },
-            attempts: 1,
             pictures: 1,
+            bytes: 1,
             format: Format::Png,
             kept: HashSet::new(),
             last_sign: now,
+            reached: None,
             last_step: seconds(1),
             cancelling: None,
             after_picture: false,
             failure: None,
+            shelved: false,
         };
         assert_eq!(busy.kill_due(seconds(5)), None);
         busy.cancelling = Some(now);

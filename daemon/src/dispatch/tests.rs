@@ -38,8 +38,9 @@ async fn a_job_is_queued_runs_and_is_done_when_its_pictures_are_there() {
         assert_eq!(std::fs::read(&picture.path).unwrap(), fake::bytes(job, picture.index));
     }
     assert_eq!(client.status().await.workers[0].resident, ["emoji"]);
-    assert!(std::fs::read_dir(rig.paths.staging()).unwrap().next().is_none());
-    rig.stop().await;
+    let staging = rig.paths.staging();
+    let _home = rig.stop().await;
+    assert!(std::fs::read_dir(staging).unwrap().next().is_none());
 }
 
 #[tokio::test]

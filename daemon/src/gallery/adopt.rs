@@ -13,15 +13,16 @@ use super::{Gallery, make_private};
 use crate::{Error, Result};
 
 impl Gallery {
-    /// Takes a picture from the staging folder into its place, durable when this returns; the caller then writes the row. It
-    /// blocks for as long as the disk needs, and passes failpoints 8 (reported, not yet moved) and 9 (moved, no row yet).
+    /// Takes a picture from the folder of a [`Tray`](super::Tray) into its place, durable when this returns; the caller then
+    /// writes the row. It blocks for as long as the disk needs, and passes failpoints 8 (reported, not yet moved) and 9 (moved,
+    /// no row yet).
     ///
     /// # Errors
     /// [`Error::Staged`] when the file is not what was reported: it is removed then. [`Error::Io`] when the disk is full or
-    /// fails: the file stays in the staging folder then, for [`Gallery::sweep_staging`].
-    pub fn adopt(&self, staged: &Staged, format: Format) -> Result<Picture> {
+    /// fails: the file stays in its tray then.
+    pub fn adopt(&self, tray: &Path, staged: &Staged, format: Format) -> Result<Picture> {
         failpoint::hit(8);
-        let from = self.staged_path(&staged.file)?;
+        let from = staged_path(tray, &staged.file)?;
         match verify(&from, staged) {
             Err(error @ Error::Staged { .. }) => {
                 // What is wrong with it is told; whether its remains could be removed as well is of no use to anybody.
@@ -52,16 +53,6 @@ impl Gallery {
         self.pictures.join(day(job)).join(name)
     }
 
-    /// The file in the staging folder; a name with a folder in it is none.
-    fn staged_path(&self, file: &str) -> Result<PathBuf> {
-        let plain = Path::new(file).file_name().is_some_and(|name| name == file) && !file.contains('\0');
-        if plain {
-            Ok(self.staging.join(file))
-        } else {
-            Err(differs(file, "is not a plain file name"))
-        }
-    }
-
     fn place(&self, from: &Path, to: &Path) -> Result<()> {
         let folder = to.parent().unwrap_or(&self.pictures);
         if !folder.is_dir() {
@@ -70,6 +61,16 @@ impl Gallery {
         }
         fs::rename(from, to).map_err(|e| Error::io("move a picture to", to, e))?;
         sync(folder)
+    }
+}
+
+/// The file in its tray; a name with a folder in it is none.
+fn staged_path(tray: &Path, file: &str) -> Result<PathBuf> {
+    let plain = Path::new(file).file_name().is_some_and(|name| name == file) && !file.contains('\0');
+    if plain {
+        Ok(tray.join(file))
+    } else {
+        Err(differs(file, "is not a plain file name"))
     }
 }
 

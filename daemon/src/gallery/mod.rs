@@ -1,13 +1,15 @@
 //! Pictures on disk: `pictures/YYYY-MM-DD/<short id>-<index>.png`, files 0600 in folders 0700.
 //!
-//! A worker writes into the staging folder; [`Gallery::adopt`] checks what it reported, syncs the file, moves it to its place
+//! A worker process writes into a [`Tray`] of its own in the staging folder; [`Gallery::adopt`] checks what it reported, syncs the file, moves it to its place
 //! and syncs the folder. The caller writes the row after that, so a row never names a file that is not whole. A file's name
 //! follows from job and index alone: a job that runs again after a crash overwrites what it had moved, and the store gives no
 //! two jobs the same short id.
 
 mod adopt;
 mod day;
+mod room;
 mod sweep;
+mod tray;
 
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
@@ -16,6 +18,8 @@ use std::path::{Path, PathBuf};
 use darkroom_protocol::paths::Paths;
 
 use crate::{Error, Result};
+
+pub use tray::Tray;
 
 /// The folders of pictures.
 #[derive(Clone, Debug)]
@@ -44,9 +48,12 @@ impl Gallery {
         Ok(gallery)
     }
 
-    /// Where workers put finished pictures.
-    pub fn staging(&self) -> &Path {
-        &self.staging
+    /// An empty tray for one worker process.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when its folder cannot be made.
+    pub fn tray(&self) -> Result<Tray> {
+        Tray::new(&self.staging)
     }
 }
 

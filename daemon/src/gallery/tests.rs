@@ -20,7 +20,7 @@ fn gallery() -> (TempDir, Gallery) {
 
 /// A picture of the three bytes `abc` in the staging folder.
 fn staged(gallery: &Gallery) -> Staged {
-    fs::write(gallery.staging().join("x.png"), "abc").unwrap();
+    fs::write(gallery.staging.join("x.png"), "abc").unwrap();
     Staged {
         job: "019816c5-5000-7000-8000-000000000000".parse().unwrap(),
         index: 3,
@@ -39,14 +39,14 @@ fn mode(path: &Path) -> u32 {
 }
 
 fn left(gallery: &Gallery) -> usize {
-    fs::read_dir(gallery.staging()).unwrap().count()
+    fs::read_dir(&gallery.staging).unwrap().count()
 }
 
 #[test]
 fn a_picture_moves_to_its_place_and_is_private() {
     let (dir, gallery) = gallery();
     let staged = staged(&gallery);
-    let picture = gallery.adopt(&staged, Format::Png).unwrap();
+    let picture = gallery.adopt(&gallery.staging, &staged, Format::Png).unwrap();
     let place = dir.path().join("data/pictures/2025-07-17/019816c5-5000-3.png");
     assert_eq!(Path::new(&picture.path), place);
     assert_eq!(fs::read_to_string(&place).unwrap(), "abc");
@@ -55,7 +55,7 @@ fn a_picture_moves_to_its_place_and_is_private() {
         (staged.job, 3, 10, 3)
     );
     assert_eq!(
-        (mode(&place), mode(place.parent().unwrap()), mode(gallery.staging())),
+        (mode(&place), mode(place.parent().unwrap()), mode(&gallery.staging)),
         (0o600, 0o700, 0o700)
     );
     assert_eq!(left(&gallery), 0);
@@ -65,10 +65,10 @@ fn a_picture_moves_to_its_place_and_is_private() {
 fn a_job_that_runs_again_overwrites_its_own_file() {
     let (_dir, gallery) = gallery();
     let staged = staged(&gallery);
-    let first = gallery.adopt(&staged, Format::Webp).unwrap();
+    let first = gallery.adopt(&gallery.staging, &staged, Format::Webp).unwrap();
     fs::write(&first.path, "what a crash left").unwrap();
     self::staged(&gallery);
-    let again = gallery.adopt(&staged, Format::Webp).unwrap();
+    let again = gallery.adopt(&gallery.staging, &staged, Format::Webp).unwrap();
     assert_eq!(again, first);
     assert_eq!(fs::read_to_string(&again.path).unwrap(), "abc");
 }
@@ -85,7 +85,7 @@ fn what_differs_from_the_report_is_not_kept(#[case] bend: fn(&mut Staged), #[cas
     let (_dir, gallery) = gallery();
     let mut staged = staged(&gallery);
     bend(&mut staged);
-    let error = gallery.adopt(&staged, Format::Png).unwrap_err();
+    let error = gallery.adopt(&gallery.staging, &staged, Format::Png).unwrap_err();
     assert!(error.to_string().contains(why), "{error}");
     assert_eq!(RemoteError::from(error).kind, FailureKind::Disk);
     assert!(!gallery.path(staged.job, 3, Format::Png).exists());
@@ -95,20 +95,20 @@ fn what_differs_from_the_report_is_not_kept(#[case] bend: fn(&mut Staged), #[cas
 fn links_and_folders_are_no_pictures() {
     let (_dir, gallery) = gallery();
     let mut staged = staged(&gallery);
-    std::os::unix::fs::symlink("x.png", gallery.staging().join("link.png")).unwrap();
+    std::os::unix::fs::symlink("x.png", gallery.staging.join("link.png")).unwrap();
     staged.file = "link.png".to_owned();
     assert!(
         gallery
-            .adopt(&staged, Format::Png)
+            .adopt(&gallery.staging, &staged, Format::Png)
             .unwrap_err()
             .to_string()
             .contains("is a link")
     );
-    fs::create_dir(gallery.staging().join("dir")).unwrap();
+    fs::create_dir(gallery.staging.join("dir")).unwrap();
     staged.file = "dir".to_owned();
     assert!(
         gallery
-            .adopt(&staged, Format::Png)
+            .adopt(&gallery.staging, &staged, Format::Png)
             .unwrap_err()
             .to_string()
             .contains("is not a regular file")
@@ -121,7 +121,7 @@ fn a_place_that_cannot_be_written_is_named_and_the_picture_stays_staged() {
     let staged = staged(&gallery);
     let day = dir.path().join("data/pictures/2025-07-17");
     fs::write(&day, "a file in the way").unwrap();
-    let error = gallery.adopt(&staged, Format::Png).unwrap_err();
+    let error = gallery.adopt(&gallery.staging, &staged, Format::Png).unwrap_err();
     assert!(error.to_string().contains("2025-07-17"), "{error}");
     assert_eq!(left(&gallery), 1);
 }
@@ -130,10 +130,48 @@ fn a_place_that_cannot_be_written_is_named_and_the_picture_stays_staged() {
 fn a_sweep_empties_the_staging_folder() {
     let (_dir, gallery) = gallery();
     staged(&gallery);
-    fs::create_dir_all(gallery.staging().join("a/b")).unwrap();
+    fs::create_dir_all(gallery.staging.join("a/b")).unwrap();
     assert_eq!(gallery.sweep_staging().unwrap(), 2);
     assert_eq!(left(&gallery), 0);
     assert_eq!(gallery.sweep_staging().unwrap(), 0);
+}
+
+#[test]
+fn a_tray_goes_with_what_is_in_it() {
+    let (_dir, gallery) = gallery();
+    let (one, other) = (gallery.tray().unwrap(), gallery.tray().unwrap());
+    assert_eq!(mode(one.path()), 0o700);
+    fs::write(one.path().join("x.part"), "half").unwrap();
+    fs::write(other.path().join("x.part"), "half").unwrap();
+    drop(one);
+    assert_eq!((left(&gallery), other.path().is_dir()), (1, true));
+    fs::remove_dir_all(other.path()).unwrap();
+    drop(other);
+}
+
+#[test]
+fn files_without_rows_are_removed_and_others_stay() {
+    let (_dir, gallery) = gallery();
+    let staged = staged(&gallery);
+    let recorded = gallery.adopt(&gallery.staging, &staged, Format::Png).unwrap();
+    let files: Vec<PathBuf> = (0..5)
+        .map(|index| gallery.path(staged.job, index, Format::Png))
+        .collect();
+    for file in &files[1..3] {
+        fs::write(file, "abc").unwrap();
+    }
+    let mut task = crate::testing::task("fox");
+    if let darkroom_protocol::Task::Image(image) = &mut task {
+        image.batch = 5;
+    }
+    let sweep = || {
+        gallery
+            .sweep_unrecorded(staged.job, &task, std::slice::from_ref(&recorded))
+            .unwrap()
+    };
+    assert_eq!((sweep(), sweep()), (2, 0));
+    let there: Vec<bool> = files.iter().map(|file| file.exists()).collect();
+    assert_eq!(there, [false, false, false, true, false]);
 }
 
 #[test]

@@ -3,19 +3,19 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use darkroom_protocol::JobState;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::lock::Lock;
+use super::lock::Locks;
 use super::{RunOptions, Socket, Stop, files, log, signals, socket, systemd};
 use crate::catalog::Catalog;
 use crate::dispatch::{Dispatch, Tools};
 use crate::events::Bus;
-use crate::expand::canonical_device;
 use crate::gallery::Gallery;
 use crate::server::{Context, Uploads, accept};
 use crate::settings::Live;
-use crate::store::Store;
+use crate::store::{Page, Store};
 use crate::{Error, Result};
 
 /// What still blocks after the farewell (a disk that hangs) is given so long.
@@ -59,7 +59,7 @@ pub(crate) struct Daemon {
     socket: Socket,
     now: CancellationToken,
     /// Held to the end.
-    _lock: Lock,
+    locks: Locks,
 }
 
 impl Daemon {
@@ -76,7 +76,7 @@ impl Daemon {
         let at = given.as_ref().map(socket::path_of).transpose()?;
         files::prepare(&paths, at.is_none())?;
         let at = at.unwrap_or_else(|| paths.socket());
-        let lock = Lock::take(&paths, &at)?;
+        let locks = Locks::take(&paths, &at)?;
         let log = log::start(&paths.log(), foreground)?;
         limits.connections = limits.connections.min(files::raise_limit());
         let settings = Arc::new(Live::load(&paths.config_file())?);
@@ -85,6 +85,15 @@ impl Daemon {
         files::prune_logs(&paths.job_logs());
         let uploads = Uploads::open(&paths.inputs())?;
         let store = Store::open(&paths.database())?;
+        let all = Page {
+            after: None,
+            limit: u32::MAX,
+        };
+        for job in store.list(&[JobState::Running], all).await? {
+            if let Err(error) = gallery.sweep_unrecorded(job.id, &job.task, &job.pictures) {
+                tracing::warn!("{error}");
+            }
+        }
         let recovered = store.recover().await?;
         tracing::info!(
             pid = std::process::id(),
@@ -101,12 +110,7 @@ impl Daemon {
             paths: paths.clone(),
             limits: limits.clone(),
             program: worker,
-            device: settings
-                .current()
-                .device
-                .as_deref()
-                .and_then(canonical_device)
-                .unwrap_or_default(),
+            devices: settings.current().workers(),
             settings: settings.clone(),
         };
         let dispatch = Dispatch::start(tools).await?;
@@ -130,7 +134,7 @@ impl Daemon {
             context: Arc::new(context),
             socket,
             now: stop.now,
-            _lock: lock,
+            locks,
         })
     }
 }
@@ -149,12 +153,13 @@ pub(crate) async fn live(daemon: Daemon, reloads: mpsc::Receiver<()>) {
         context,
         socket,
         now,
-        _lock,
+        locks,
     } = daemon;
     let serving = tokio::spawn(accept(socket, context.clone()));
     systemd::ready();
     tokio::select! {
         () = context.stop.cancelled() => {}
+        () = watch(&locks, &context) => context.stop.cancel(),
         () = reload(&context, reloads) => {}
         () = systemd::keep_told(|| context.dispatch.board()) => {}
     }
@@ -193,4 +198,21 @@ async fn reload(context: &Arc<Context>, mut reloads: mpsc::Receiver<()>) {
         systemd::ready();
     }
     std::future::pending::<()>().await;
+}
+
+/// Returns when a lock or the database was taken away: what is acknowledged now would be lost, and another daemon may begin.
+async fn watch(locks: &Locks, context: &Context) {
+    let mut check = tokio::time::interval(context.limits.socket_check);
+    let database = context.paths.database();
+    loop {
+        check.tick().await;
+        let gone = (!database.exists()).then_some(database.as_path());
+        if let Some(path) = locks.lost().or(gone) {
+            tracing::error!(
+                "{} was taken away: the daemon ends, the next command starts another",
+                crate::error::shown(path)
+            );
+            return;
+        }
+    }
 }

@@ -4,7 +4,8 @@
 //! ```toml
 //! model = "sd15"            # used when none is named: a name from the folders below, or a path
 //! models = ["~/models"]     # folders whose subfolders and .safetensors files are models, known by their names
-//! device = "cuda:0"
+//! device = "cuda:0"         # where jobs run that name none
+//! devices = ["cuda:0", "cuda:1"]   # instead: jobs that name none run on all of these at once
 //! dtype = "bf16"
 //! threads = 8
 //! ```
@@ -18,6 +19,7 @@ use std::path::{Path, PathBuf};
 
 use darkroom_protocol::Dtype;
 
+use crate::expand::canonical_device;
 use crate::{Error, Result};
 
 /// The longest settings file, in bytes.
@@ -32,6 +34,8 @@ pub struct Settings {
     pub models: Vec<PathBuf>,
     /// The device to compute on.
     pub device: Option<String>,
+    /// Devices to compute on at once, each once and in its one spelling.
+    pub devices: Vec<String>,
     /// The number format to compute in.
     pub dtype: Option<Dtype>,
     /// Threads of the CPU device.
@@ -39,6 +43,15 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// The devices that get a worker from the start: those to compute on at once, else the one that is set.
+    pub fn workers(&self) -> Vec<String> {
+        let one = self.device.as_deref().and_then(canonical_device);
+        match self.devices.as_slice() {
+            [] => one.into_iter().collect(),
+            devices => devices.to_vec(),
+        }
+    }
+
     /// The settings in the file at `path`; the default ones when there is no file.
     ///
     /// # Errors

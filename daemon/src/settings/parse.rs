@@ -9,6 +9,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::Settings;
+use crate::expand::canonical_device;
 
 /// The file as it is written.
 #[derive(Default, Deserialize)]
@@ -17,6 +18,7 @@ struct Written {
     model: Option<Spanned<String>>,
     models: Vec<Spanned<String>>,
     device: Option<Spanned<String>>,
+    devices: Vec<Spanned<String>>,
     dtype: Option<Spanned<String>>,
     threads: Option<Spanned<i64>>,
 }
@@ -45,6 +47,14 @@ impl Settings {
             let span = folder.span();
             models.push(absolute(folder.get_ref(), home).map_err(|what| at(span, what))?);
         }
+        let mut devices = Vec::new();
+        for device in written.devices {
+            let span = device.span();
+            let device = computing(device.get_ref()).map_err(|what| at(span, what))?;
+            if !devices.contains(&device) {
+                devices.push(device);
+            }
+        }
         let model_span = written.model.as_ref().map_or(0..0, Spanned::span);
         let model = match word("model", written.model)? {
             Some(Value::Text(model)) => Some(expanded(&model, home).map_err(|what| at(model_span, what))?),
@@ -57,6 +67,7 @@ impl Settings {
             model,
             models,
             device: word("device", written.device)?.map(|value| value.to_string()),
+            devices,
             dtype: word("dtype", written.dtype)?.and_then(|value| Dtype::from_name(&value.to_string())),
             threads: match threads.transpose()? {
                 Some(Value::Integer(n)) => u32::try_from(n).ok(),
@@ -72,6 +83,14 @@ fn taken(name: &str, value: Value) -> Result<Value, String> {
         Some(row) => row.check(value).map_err(|e| e.to_string()),
         None => Ok(value),
     }
+}
+
+/// A device in its one spelling.
+fn computing(device: &str) -> Result<String, String> {
+    let shown = escape_line(device);
+    canonical_device(device).ok_or_else(|| {
+        format!("{shown} is no device: give cpu, cuda:0, xpu:0 or mps; `darkroom doctor` lists those that are here.")
+    })
 }
 
 /// A model's folder or file with `~` expanded, or its name.

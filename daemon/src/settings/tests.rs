@@ -12,6 +12,7 @@ fn every_key() {
         model = "~/models/sd15"
         models = ["~/models", "/srv/models", "~"]
         device = "cuda:1"
+        devices = ["cuda", "CPU", "cuda:0"]
         dtype = "BFloat16"
         threads = 8
     "#;
@@ -21,6 +22,7 @@ fn every_key() {
             .map(PathBuf::from)
             .into(),
         device: Some("cuda:1".to_owned()),
+        devices: ["cuda:0", "cpu"].map(str::to_owned).into(),
         dtype: Some(Dtype::Bf16),
         threads: Some(8),
     };
@@ -32,7 +34,7 @@ fn every_key() {
 #[rstest]
 #[case(
     "\n\nmodle = 'x'",
-    "line 3: unknown field `modle`, expected one of `model`, `models`, `device`, `dtype`, `threads`. Correct it or remove the line."
+    "line 3: unknown field `modle`, expected one of `model`, `models`, `device`, `devices`, `dtype`, `threads`. Correct it or remove the line."
 )]
 #[case("threads = 0", "line 1: threads must be a whole number from 1 to 1024, not 0.")]
 #[case(
@@ -47,6 +49,10 @@ fn every_key() {
 #[case(
     "models = ['~bob/models']",
     "line 1: ~bob/models is a relative path: begin it with / or ~/."
+)]
+#[case(
+    "devices = ['cpu', 'tpu']",
+    "line 1: tpu is no device: give cpu, cuda:0, xpu:0 or mps; `darkroom doctor` lists those that are here."
 )]
 #[case("model = './sd15'", "line 1: ./sd15 is a relative path: begin it with / or ~/.")]
 fn wrong_settings_are_refused_with_the_line(#[case] text: &str, #[case] message: &str) {

@@ -44,11 +44,16 @@ impl Death {
         }
     }
 
-    /// Whether the task it worked on is to blame: a fault, an abort, or more memory than there is. A worker that somebody
-    /// killed or that lost its daemon is not.
+    /// Whether the task it worked on is to blame: a fault, an abort, or more memory than there is.
     pub fn is_tasks_doing(&self) -> bool {
         let fault = self.signal.is_some_and(|s| FAULTS.iter().any(|(fault, _)| *fault == s));
         self.ordered.is_none() && (fault || self.out_of_memory)
+    }
+
+    /// Whether somebody outside ended it: neither the task nor the worker's program is to blame, however often it happens.
+    pub fn is_from_outside(&self) -> bool {
+        let other = self.signal.is_some_and(|s| OTHERS.iter().any(|(other, _)| *other == s));
+        self.ordered.is_none() && !self.out_of_memory && other
     }
 }
 
@@ -86,15 +91,16 @@ mod tests {
     }
 
     #[rstest]
-    #[case(libc::SIGSEGV, true, "was ended by SIGSEGV")]
-    #[case(libc::SIGABRT, true, "was ended by SIGABRT")]
-    #[case(libc::SIGBUS, true, "was ended by SIGBUS")]
-    #[case(libc::SIGILL, true, "was ended by SIGILL")]
-    #[case(libc::SIGKILL, false, "was ended by SIGKILL")]
-    #[case(libc::SIGTERM, false, "was ended by SIGTERM")]
-    #[case(libc::SIGUSR2, false, "was ended by signal 12")]
-    fn faults_and_aborts_are_the_tasks_doing(#[case] signal: i32, #[case] its: bool, #[case] words: &str) {
-        assert_eq!(by(signal).is_tasks_doing(), its);
+    #[case(libc::SIGSEGV, (true, false), "was ended by SIGSEGV")]
+    #[case(libc::SIGABRT, (true, false), "was ended by SIGABRT")]
+    #[case(libc::SIGBUS, (true, false), "was ended by SIGBUS")]
+    #[case(libc::SIGILL, (true, false), "was ended by SIGILL")]
+    #[case(libc::SIGKILL, (false, true), "was ended by SIGKILL")]
+    #[case(libc::SIGTERM, (false, true), "was ended by SIGTERM")]
+    #[case(libc::SIGUSR2, (false, false), "was ended by signal 12")]
+    fn a_signal_tells_who_is_to_blame(#[case] signal: i32, #[case] blame: (bool, bool), #[case] words: &str) {
+        let death = by(signal);
+        assert_eq!((death.is_tasks_doing(), death.is_from_outside()), blame);
         if cfg!(target_os = "linux") {
             assert_eq!(by(signal).to_string(), words);
         }
@@ -106,12 +112,12 @@ mod tests {
             out_of_memory: true,
             ..by(libc::SIGKILL)
         };
-        assert!(kernel.is_tasks_doing());
+        assert!(kernel.is_tasks_doing() && !kernel.is_from_outside());
         let ours = Death {
             ordered: Some("was ended because it did not stop".to_owned()),
             ..by(libc::SIGABRT)
         };
-        assert!(!ours.is_tasks_doing());
+        assert!(!ours.is_tasks_doing() && !ours.is_from_outside());
         assert_eq!(ours.to_string(), "was ended because it did not stop");
     }
 

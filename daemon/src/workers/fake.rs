@@ -164,6 +164,14 @@ impl Fake {
             "hang" => loop {
                 std::thread::park();
             },
+            "flood" => loop {
+                self.progress(job, Phase::Denoise);
+            },
+            "garbage" => loop {
+                use std::io::Write as _;
+                self.channel.write_all(&[0xff; 64]).unwrap();
+            },
+            "exit" => std::process::exit(3),
             "hold" => {
                 self.progress(job, phase(rest));
                 if self.cancels.wait(job) {
@@ -254,7 +262,7 @@ impl Fake {
 
 /// Whether the job meets this for the first time; across processes.
 fn first(staging: &Path, job: JobId) -> bool {
-    let mark = staging.with_file_name(format!("mark-{job}"));
+    let mark = staging.join("../..").join(format!("mark-{job}"));
     std::fs::File::create_new(mark).is_ok()
 }
 

@@ -19,6 +19,8 @@ use super::{Death, Word, WorkerLog, oom};
 
 /// A process that closed its channel has so long to end.
 const LAST_BREATH: Duration = Duration::from_secs(2);
+/// A process that reports more than so often a second, from one ping to the next, is out of its mind.
+const TALKATIVE: f32 = 20_000.0;
 /// What a process said before it ended is waited for so long.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 /// The CPU worker gives way to what the person does on the machine.
@@ -101,7 +103,7 @@ impl Keeper {
     {
         let mut beat = tokio::time::interval((self.silence / 6).max(Duration::from_millis(1)));
         let mut heard = Instant::now();
-        let mut ping = 0;
+        let (mut ping, mut said) = (0, 0_f32);
         loop {
             tokio::select! {
                 next = reports.next() => {
@@ -110,6 +112,7 @@ impl Keeper {
                     }
                     // After it was passed on: a slow daemon is not the worker's silence.
                     heard = Instant::now();
+                    said += 1.0;
                 }
                 _ = self.child.wait() => return drain(reports, hear).await,
                 Some(reason) = self.kill.recv() => return End::Ours(reason),
@@ -117,6 +120,10 @@ impl Keeper {
                     if heard.elapsed() > self.silence {
                         return End::Ours(format!("was silent for {} s and was ended", self.silence.as_secs_f32()));
                     }
+                    if said > TALKATIVE * beat.period().as_secs_f32() {
+                        return End::Ours(format!("sent {said} reports at once and was ended"));
+                    }
+                    said = 0.0;
                     ping += 1;
                     if let Some(orders) = self.orders.upgrade() {
                         // A closed channel shows at the next read.

@@ -113,6 +113,20 @@ async fn it_answers_while_idle_and_is_ended_when_it_does_not() {
 }
 
 #[tokio::test]
+async fn one_that_floods_is_ended() {
+    let mut rig = start("", |ask| ask.silence = Duration::from_millis(60));
+    rig.ready().await;
+    let task = Box::new(crate::testing::task("flood"));
+    rig.worker.send(Order::Run {
+        job: darkroom_protocol::JobId::new(),
+        task,
+        skip: vec![],
+    });
+    let death = rig.death().await;
+    assert!(death.to_string().contains("reports at once"), "{death}");
+}
+
+#[tokio::test]
 async fn a_kill_gives_its_reason() {
     let mut rig = start("", |_| {});
     rig.ready().await;

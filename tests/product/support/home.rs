@@ -136,6 +136,19 @@ impl Home {
         (self.daemon_pid().unwrap(), self.worker_pid().unwrap())
     }
 
+    /// Every process that belongs to this home.
+    #[cfg(target_os = "linux")]
+    pub fn processes(&self) -> Vec<super::Process> {
+        super::census::census(self.path())
+    }
+
+    /// The processes that are such.
+    #[cfg(target_os = "linux")]
+    pub fn pids(&self, role: super::Role) -> impl Iterator<Item = u32> {
+        let such = self.processes().into_iter().filter(move |process| process.role == role);
+        such.map(|process| process.pid)
+    }
+
     /// A connection that speaks JSON-RPC.
     pub fn rpc(&self) -> Rpc {
         Rpc::connect(&self.socket())

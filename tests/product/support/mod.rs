@@ -1,17 +1,27 @@
 //! What the tests share: a home, the command, its events, the socket, models to spoil, waiting for conditions.
 
+#[cfg(target_os = "linux")]
+mod census;
 mod home;
 mod model;
 mod process;
 mod ran;
 mod rpc;
+#[cfg(target_os = "linux")]
+mod storm;
+#[cfg(target_os = "linux")]
+mod submitted;
 mod watched;
 
+#[cfg(target_os = "linux")]
+pub use census::{Process, Role};
 pub use home::Home;
 pub use model::{Model, header};
 pub use process::{is_alive, kill, peak_memory, wait_until};
 pub use ran::Ran;
 pub use rpc::Rpc;
+#[cfg(target_os = "linux")]
+pub use storm::{Moment, Storm};
 pub use watched::Watched;
 
 use std::path::Path;
@@ -21,6 +31,15 @@ use std::path::Path;
 pub fn size(path: &Path) -> (u32, u32) {
     let picture = image::open(path).unwrap();
     (picture.width(), picture.height())
+}
+
+/// The number in an environment variable, which makes a test longer than it normally is.
+pub fn number(variable: &str, normally: u64) -> u64 {
+    let text = std::env::var(variable).ok();
+    text.map_or(normally, |text| {
+        text.parse()
+            .unwrap_or_else(|_| panic!("{variable}={text} is no number"))
+    })
 }
 
 /// The largest difference of a channel between two pictures, in steps of 1/255.

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use darkroom_protocol::codec::frame;
 use darkroom_protocol::{JobId, Order, Report};
 
+use super::end;
 use super::outbox::Outbox;
 use crate::Cancel;
 
@@ -35,10 +36,10 @@ pub fn start(mut channel: UnixStream, outbox: Outbox) -> Inbox {
                         return;
                     }
                 }
-                Ok(None) => std::process::exit(0),
+                Ok(None) => end::at_once(),
                 Err(e) => {
                     eprintln!("darkroom-worker: the daemon sent what cannot be read: {e}");
-                    std::process::exit(1);
+                    end::at_once();
                 }
             }
         }

@@ -5,6 +5,7 @@
 
 mod bench;
 mod describe;
+mod end;
 mod executor;
 mod failure;
 mod inbox;
@@ -83,6 +84,7 @@ fn serve(backends: &torch::Backends) -> Result<(), String> {
             "standard input is no socket: the daemon starts this program; `darkroom generate` uses it.".to_owned(),
         );
     }
+    end::with_the_daemon();
     let outbox = Outbox::start(channel.try_clone().map_err(|e| e.to_string())?);
     let inbox = inbox::start(channel, outbox.clone());
     let mut executor = Executor::new(outbox.clone());

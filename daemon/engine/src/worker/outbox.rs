@@ -4,6 +4,8 @@ use std::sync::mpsc::{Sender, channel};
 use darkroom_protocol::Report;
 use darkroom_protocol::codec::frame;
 
+use super::end;
+
 /// Sends reports to the daemon from a thread of its own.
 #[derive(Clone)]
 pub struct Outbox(Sender<Item>);
@@ -23,7 +25,7 @@ impl Outbox {
                     Item::Report(report) => {
                         if let Err(e) = frame::write(&mut channel, &*report) {
                             eprintln!("darkroom-worker: the daemon does not listen: {e}");
-                            std::process::exit(1);
+                            end::at_once();
                         }
                     }
                     Item::Flush(done) => drop(done),

@@ -35,7 +35,11 @@ pub fn read_text(path: &Path) -> Result<Vec<(String, String)>> {
     })
 }
 
-fn texts(source: impl BufRead + Seek) -> Result<Vec<(String, String)>, String> {
+/// As [`read_text`], of a PNG from anywhere.
+///
+/// # Errors
+/// What is wrong with it, to complete "the picture cannot be read:".
+pub fn texts(source: impl BufRead + Seek) -> Result<Vec<(String, String)>, String> {
     let plain = |error: DecodingError| error.to_string();
     let mut reader = Decoder::new_with_limits(source, Limits { bytes: MAX_CHUNKS })
         .read_info()

@@ -1,0 +1,132 @@
+//! Where the fuzzers begin: golden bytes of the wire, the embedded model's own files, and lines as people send them.
+
+use std::fs;
+use std::path::Path;
+
+use crate::failure::{Failure, Result};
+use crate::repo;
+
+/// Lines of the JSON-RPC door.
+const LINES: &[&str] = &[
+    r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#,
+    r#"{"jsonrpc":"2.0","id":"a","method":"status","params":{}}"#,
+    r#"{"jsonrpc":"2.0","id":2,"method":"submit","params":{"request_id":"01990000-0000-7000-8000-000000000000","request":{"prompt":"a fox","steps":4},"watch":true}}"#,
+    r#"{"jsonrpc":"2.0","id":3,"method":"queue","params":{"states":["queued","done"],"limit":5}}"#,
+    r#"{"jsonrpc":"2.0","method":"cancel","params":{"job":"0199"}}"#,
+    r#"{"jsonrpc":"2.0","id":4,"method":"subscribe","params":{"from":7,"max_fps":2,"max_px":64}}"#,
+    r#"{"jsonrpc":"2.0","id":5,"method":"upload","params":{"sha256":"ab","size":3,"offset":0,"bytes":"YWJj"}}"#,
+    r#"{"jsonrpc":"2.0","id":6,"method":"download","params":{"job":"0199","index":1,"offset":0}}"#,
+];
+const PARAMETERS: &[&str] = &[
+    r#"{"prompt":"a fox","negative_prompt":"","width":512,"height":64,"steps":20,"cfg_scale":7.5,"seed":-1,"batch":2}"#,
+    r#"{"sampler":"Euler a","scheduler":"karras","dtype":"bf16","quant":"int8","threads":1,"format":"jpeg","device":"cuda:0"}"#,
+    "width=64\nsampler_name=DPM++ 2M\nCFG=1e1\nn=3",
+];
+const INFOTEXTS: &[&str] = &[
+    "a fox\nNegative prompt: blurry\nSteps: 20, Sampler: Euler a, CFG scale: 7, Seed: 1, Size: 64x48, Model: emoji",
+    "Steps: 4, Note: \"a, \\\"b\\\": c\"",
+];
+const PREFACES: &[&[u8]] = &[
+    b"\0DKR\0\x02\0\0\0\x41{\"build\":\"0.1.0\",\"pid\":7,\"role\":\"client\",\"capabilities\":[]}",
+    b"\0DKR\0\x63\0\0\0\x0e{\"build\":\"9\"}",
+    b"GET / HTTP/1.1",
+];
+const HEADERS: &[&str] = &[
+    r#"{"__metadata__":{"format":"pt"},"a":{"dtype":"F16","shape":[2,3],"data_offsets":[0,12]},"b":{"dtype":"BF16","shape":[],"data_offsets":[12,14]}}"#,
+    r#"{"metadata":{"total_size":8},"weight_map":{"a":"one.safetensors","b":"two.safetensors"}}"#,
+];
+/// 1×1, grey, with one tEXt chunk "parameters".
+const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\0\0\0\0:~\x9bU\0\0\0\x19tEXtparameters\0a fox\nSteps: 4\x1a\x90\x16\xc1\
+    \0\0\0\x0aIDATx\x9cc`\0\0\0\x02\0\x01H\xaf\xa4q\0\0\0\0IEND\xaeB`\x82";
+/// The files of a folder in the order in which the target takes them.
+const FOLDER: [&str; 6] = [
+    "model_index.json",
+    "scheduler/scheduler_config.json",
+    "unet/config.json",
+    "vae/config.json",
+    "text_encoder/config.json",
+    "tokenizer/tokenizer_config.json",
+];
+/// Golden bytes by the number with which the target tells whose they are.
+const GOLDEN: [&str; 4] = ["client_messages", "server_messages", "orders", "reports"];
+
+/// Writes the seeds of a target.
+///
+/// # Errors
+/// When one cannot be read or written.
+pub fn write(target: &str, corpus: &Path) -> Result<()> {
+    for (n, seed) in of(target)?.iter().enumerate() {
+        let path = corpus.join(format!("seed-{n}"));
+        fs::write(&path, seed).map_err(|e| Failure::file("write", &path, &e))?;
+    }
+    Ok(())
+}
+
+fn of(target: &str) -> Result<Vec<Vec<u8>>> {
+    let texts = |texts: &[&str]| texts.iter().map(|text| text.as_bytes().to_vec()).collect();
+    Ok(match target {
+        "frames" => golden()?,
+        "lines" => texts(LINES),
+        "preface" => PREFACES.iter().map(|bytes| bytes.to_vec()).collect(),
+        "parameters" => texts(PARAMETERS),
+        "safetensors" => texts(HEADERS),
+        "infotext" => texts(INFOTEXTS),
+        "png" => vec![PNG.to_vec()],
+        "folder" => vec![folder()?],
+        _ => Vec::new(),
+    })
+}
+
+/// The messages that the golden-byte tests pin, each behind the number of its kind.
+fn golden() -> Result<Vec<Vec<u8>>> {
+    let mut seeds = Vec::new();
+    for (whose, name) in (0_u8..).zip(GOLDEN) {
+        let text = read(&format!("protocol/tests/snapshots/wire__{name}.snap"))?;
+        let text = String::from_utf8_lossy(&text).into_owned();
+        seeds.extend(
+            text.lines()
+                .filter_map(hex)
+                .map(|body| [&[whose], body.as_slice()].concat()),
+        );
+    }
+    Ok(seeds)
+}
+
+fn folder() -> Result<Vec<u8>> {
+    let files = FOLDER
+        .iter()
+        .map(|file| read(&format!("daemon/engine/assets/emoji/{file}")));
+    Ok(files.collect::<Result<Vec<_>>>()?.join(&0))
+}
+
+fn read(path: &str) -> Result<Vec<u8>> {
+    let path = repo::root().join(path);
+    fs::read(&path).map_err(|e| Failure::file("read", &path, &e))
+}
+
+/// The bytes of a line that is nothing but hexadecimal digits.
+fn hex(line: &str) -> Option<Vec<u8>> {
+    let pairs = line.as_bytes().chunks(2);
+    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+    let bytes: Option<Vec<u8>> = pairs.map(byte).collect();
+    bytes.filter(|bytes| !bytes.is_empty() && line.len().is_multiple_of(2))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_target_has_seeds() {
+        for target in super::super::TARGETS {
+            assert!(!of(target).unwrap().is_empty(), "{target}");
+        }
+        assert!(golden().unwrap().len() > 25, "the golden bytes are read");
+    }
+
+    #[test]
+    fn hexadecimal_lines_are_bytes() {
+        assert_eq!(hex("00ff"), Some(vec![0, 255]));
+        assert_eq!((hex("---"), hex("0"), hex("")), (None, None, None));
+    }
+}
