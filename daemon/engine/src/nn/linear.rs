@@ -12,6 +12,7 @@ pub struct Linear {
     weight: Weight<Better>,
     bias: Option<Tensor>,
     quant: Quant,
+    in_place: bool,
 }
 
 /// What its weight becomes.
@@ -37,6 +38,7 @@ impl Linear {
             weight: Weight::new(weights.get("weight", &[outputs, inputs])?),
             bias: None,
             quant: weights.quant(),
+            in_place: weights.is_in_place(),
         })
     }
 
@@ -54,6 +56,9 @@ impl Linear {
     }
 
     fn pack(&self, weight: &Tensor) -> Result<Option<Better>> {
+        if self.in_place {
+            return Ok(None);
+        }
         if self.quant == Quant::Int8
             && let Some(small) = Int8::pack(weight)?
         {
@@ -85,6 +90,7 @@ mod tests {
             weight: Weight::new(weight.shallow_clone()),
             bias: bias.as_ref().map(Tensor::shallow_clone),
             quant: Quant::None,
+            in_place: false,
         };
         let mut generator = Generator::seeded(1).unwrap();
         for size in [&[2, 9, 24][..], &[1, 24], &[3, 1, 24], &[2, 33, 24]] {

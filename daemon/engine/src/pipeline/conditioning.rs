@@ -27,6 +27,7 @@ pub fn encode_prompts(
     let negative = guided
         .then(|| encode(model, &task.negative, "negative prompt", cancel, observer))
         .transpose()?;
+    model.rest_after_prompts();
     Ok(Prompts { positive, negative })
 }
 

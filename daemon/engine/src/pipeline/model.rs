@@ -93,6 +93,11 @@ impl Model {
         Ok((Tensor::from_slice(&chunk.ids).unsqueeze(0), line))
     }
 
+    /// Says that no prompt is encoded for a while.
+    pub(super) fn rest_after_prompts(&self) {
+        self.text_encoder.rest();
+    }
+
     /// Token ids [1, 77] to hidden states [1, 77, width].
     pub(super) fn encode(&self, ids: &Tensor, cancel: &Cancel) -> Result<Tensor> {
         let ids = torch::to(ids, self.device, Kind::Int64)?;

@@ -49,6 +49,11 @@ impl Bytes {
         }
     }
 
+    /// Gives a mapped file's memory back to the system. It is read again when it is needed.
+    pub fn rest(&self) {
+        self.release_pages(&(0..self.len));
+    }
+
     /// Gives the whole pages inside `range` of a mapped file back to the system. They are read again when they are needed.
     #[cfg(unix)]
     #[allow(unsafe_code)]

@@ -42,6 +42,11 @@ impl TensorFiles {
         Ok(all)
     }
 
+    /// Gives the memory of mapped files back to the system, until they are read again.
+    pub fn rest(&self) {
+        self.files.iter().for_each(Bytes::rest);
+    }
+
     /// Where the tensor called `key` is.
     pub fn find(&self, key: &str) -> Option<(&Bytes, &Entry)> {
         let (file, entry) = self.places.get(key)?;

@@ -17,6 +17,7 @@ pub struct Weights {
     shared: Arc<Shared>,
     prefix: String,
     quant: Quant,
+    in_place: bool,
 }
 
 #[derive(Debug)]
@@ -75,6 +76,7 @@ impl Weights {
             }),
             prefix: String::new(),
             quant: Quant::None,
+            in_place: false,
         }
     }
 
@@ -89,6 +91,28 @@ impl Weights {
     /// The same tensors, to be quantised by the layers that can.
     pub fn quantised(&self, quant: Quant) -> Self {
         Self { quant, ..self.clone() }
+    }
+
+    /// The same tensors, to be read where they lie: for parts that work so shortly that packing a weight takes longer than it
+    /// saves.
+    pub fn in_place(&self) -> Self {
+        Self {
+            in_place: true,
+            ..self.clone()
+        }
+    }
+
+    /// Whether layers are to leave what they take from here as it is.
+    pub fn is_in_place(&self) -> bool {
+        self.in_place
+    }
+
+    /// Gives the memory of the mapped files back to the system. Tensors stay valid: what is used next is read again, from the
+    /// system's cache as a rule.
+    pub fn rest(&self) {
+        if let Origin::Files(files) = &self.shared.origin {
+            files.rest();
+        }
     }
 
     /// How layers are to quantise what they take from here.
