@@ -99,6 +99,8 @@ fn task(folder: &Path, case: &Case) -> ImageTask {
         threads: 0,
         format: Format::Png,
         quant: Quant::None,
+        vae_tiling: false,
+        offload: false,
     }
 }
 

@@ -42,6 +42,13 @@ impl TensorFiles {
         Ok(all)
     }
 
+    /// Every tensor: its name, the file that holds it, and where in it.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Bytes, &Entry)> {
+        self.places
+            .iter()
+            .map(|(key, (file, entry))| (key.as_str(), &self.files[*file], entry))
+    }
+
     /// Where the tensor called `key` is.
     pub fn find(&self, key: &str) -> Option<(&Bytes, &Entry)> {
         let (file, entry) = self.places.get(key)?;

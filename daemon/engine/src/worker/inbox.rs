@@ -28,7 +28,7 @@ pub fn start(mut channel: UnixStream, outbox: Outbox) -> Inbox {
                 Ok(Some(Order::Cancel { job })) => flags.raise(job),
                 Ok(Some(Order::Ping { n })) => outbox.send(Report::Pong { n }),
                 Ok(Some(order)) => {
-                    if let Order::Run { job, .. } = &order {
+                    if let Order::Run { job, .. } | Order::Load { job, .. } = &order {
                         flags.prepare(*job);
                     }
                     if orders.send(order).is_err() {
