@@ -41,12 +41,18 @@ static STARVED: OnceLock<Vec<(String, AtomicU32)>> = OnceLock::new();
 /// Whether memory is to run out in the stage of that name: `DARKROOM_STARVE=decode:2,load` does so the first two times that
 /// pictures are decoded and the first time that a model is loaded.
 pub fn starves(stage: &str) -> bool {
-    let starved = STARVED.get_or_init(|| std::env::var("DARKROOM_STARVE").map(|text| stages(&text)).unwrap_or_default());
+    let starved = STARVED.get_or_init(|| {
+        std::env::var("DARKROOM_STARVE")
+            .map(|text| stages(&text))
+            .unwrap_or_default()
+    });
     let Some((_, remaining)) = starved.iter().find(|(name, _)| name == stage) else {
         return false;
     };
     let less = |n: u32| n.checked_sub(1);
-    remaining.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok()
+    remaining
+        .fetch_update(Ordering::Relaxed, Ordering::Relaxed, less)
+        .is_ok()
 }
 
 fn stages(text: &str) -> Vec<(String, AtomicU32)> {

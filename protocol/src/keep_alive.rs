@@ -47,7 +47,9 @@ impl FromStr for KeepAlive {
         if matches!(text.as_str(), "forever" | "-1") {
             return Ok(Self::Forever);
         }
-        let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+        let digits = text
+            .find(|c: char| !c.is_ascii_digit() && c != '.')
+            .unwrap_or(text.len());
         let (number, unit) = text.split_at(digits);
         let unit = match unit.trim() {
             "" => 1.0,

@@ -9,12 +9,14 @@ use tokio::time::{Instant, sleep_until};
 use super::Board;
 use super::ending::Owed;
 use super::line::Line;
+use super::loads::Ask;
 use super::message::Message;
 use super::slot::{Phase, Slot};
 use crate::Result;
 use crate::events::Bus;
 use crate::gallery::Gallery;
 use crate::lifecycle::Limits;
+use crate::settings::Settings;
 use crate::store::{Store, Waiting};
 use crate::workers::{Program, Word};
 
@@ -38,6 +40,8 @@ pub struct Tools {
     pub program: Option<Program>,
     /// The device of the first worker; empty for the best there is.
     pub device: String,
+    /// The person's settings.
+    pub settings: Settings,
     /// Folders of the person's models.
     pub models: Vec<PathBuf>,
 }
@@ -85,6 +89,26 @@ impl Dispatch {
     /// A cancel was stored.
     pub async fn cancelled(&self, job: JobId) {
         let _ = self.messages.send(Message::Cancelled(job)).await;
+    }
+
+    /// A model is wanted in memory: events under its number tell how it goes.
+    pub async fn load(&self, ask: Ask) {
+        let _ = self.messages.send(Message::Load(ask)).await;
+    }
+
+    /// Removes models from memory, all when the name is empty, on a device, everywhere when that is empty. The names of those
+    /// that leave.
+    pub async fn unload(&self, model: String, device: String) -> Vec<String> {
+        let (answer, names) = oneshot::channel();
+        let _ = self.messages.send(Message::Unload(model, device, answer)).await;
+        names.await.unwrap_or_default()
+    }
+
+    /// Pins a model no longer. Its name where it was pinned.
+    pub async fn unpin(&self, model: String) -> Vec<String> {
+        let (answer, names) = oneshot::channel();
+        let _ = self.messages.send(Message::Unpin(model, answer)).await;
+        names.await.unwrap_or_default()
     }
 
     /// Ends the workers; running jobs return to the line. Returns when all have ended.
@@ -162,11 +186,19 @@ impl Dispatcher {
                 self.sort(job).await;
             }
             Message::Cancelled(job) => self.cancel(job),
+            Message::Load(ask) => self.want(ask).await,
+            Message::Unload(model, device, answer) => {
+                // Who asked may have gone.
+                let _ = answer.send(self.unload(&model, &device));
+            }
+            Message::Unpin(model, answer) => {
+                let _ = answer.send(self.unpin(&model));
+            }
             Message::Stop(done) => self.stop(done),
             Message::Heard { slot, word } => match word {
                 Word::Ready(ready) => self.greet(slot, *ready).await,
                 Word::Report(report) => {
-                    let ended = matches!(*report, Report::Ended { .. });
+                    let ended = matches!(*report, Report::Ended { .. } | Report::Resident(_));
                     self.hear(slot, *report).await;
                     return ended;
                 }
@@ -193,7 +225,11 @@ impl Dispatcher {
     fn stop(&mut self, done: oneshot::Sender<()>) {
         for slot in &self.slots {
             let Some(worker) = &slot.worker else { continue };
-            if let Some(job) = slot.job() {
+            let loading = match &slot.phase {
+                Phase::Loading(loading) => Some(loading.load),
+                _ => None,
+            };
+            if let Some(job) = slot.job().or(loading) {
                 worker.send(Order::Cancel { job });
             }
             worker.send(Order::Shutdown {});
@@ -212,6 +248,7 @@ impl Dispatcher {
         let slots = self.slots.iter().filter_map(|slot| match &slot.phase {
             Phase::Pausing(until) => Some(*until),
             Phase::Busy(busy) => busy.kill_due(self.tools.limits.cancel),
+            Phase::Loading(loading) => loading.kill_due(self.tools.limits.cancel),
             Phase::Starting | Phase::Idle | Phase::Down => None,
         });
         let stop = self.stopping.as_ref().and_then(|stopping| stopping.kill);
@@ -247,6 +284,12 @@ impl Dispatcher {
                 busy.last_sign = now;
                 if let Some(worker) = &slot.worker {
                     worker.kill("was told to cancel, showed no sign of life, and was ended");
+                }
+            }
+            Phase::Loading(loading) if loading.kill_due(patience).is_some_and(|due| due <= now) => {
+                loading.last_sign = now;
+                if let Some(worker) = &slot.worker {
+                    worker.kill("was told to stop loading, showed no sign of life, and was ended");
                 }
             }
             _ => {}

@@ -10,15 +10,18 @@ mod choose;
 mod dispatcher;
 mod ending;
 mod line;
+mod loads;
 mod message;
 mod previews;
 mod process;
 mod report;
+mod resident;
 mod route;
 mod slot;
 
 pub use board::Board;
 pub use dispatcher::{Dispatch, Tools};
+pub use loads::Ask;
 
 #[cfg(test)]
 mod tests;

@@ -93,6 +93,7 @@ impl Daemon {
                 .and_then(canonical_device)
                 .unwrap_or_default(),
             models: settings.models.clone(),
+            settings: settings.clone(),
         };
         let dispatch = Dispatch::start(tools).await?;
         let socket = Socket::bind(&paths.socket())?;

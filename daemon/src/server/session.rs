@@ -121,6 +121,10 @@ impl Session {
             Request::Model { model } => verbs::model(&self.context, model).await,
             Request::Upload(upload) => verbs::upload(&self.context, upload).await,
             Request::Download(download) => verbs::download(&self.context, &download).await,
+            Request::Models {} => verbs::models(&self.context).await,
+            Request::Load(load) => verbs::load(self, load).await,
+            Request::Unload { model, device } => verbs::unload(&self.context, model, &device).await,
+            Request::Pin { model, pinned } => verbs::pin(self, model, pinned).await,
             Request::Shutdown {} => Ok(verbs::shutdown(&self.context)),
         }
     }

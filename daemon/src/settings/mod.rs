@@ -6,13 +6,19 @@
 //! device = "cuda:0"
 //! dtype = "bf16"
 //! threads = 8
+//! keep_alive = "10m"       # how long models stay in memory; or a table: { default = "10m", sd15 = "forever" }
+//! memory_budget = "6GB"     # what models may take on one device
 //! ```
 
+mod bytes;
+mod keeping;
 mod parse;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use darkroom_protocol::Dtype;
+use darkroom_protocol::text::fold;
+use darkroom_protocol::{Dtype, KeepAlive};
 
 use crate::{Error, Result};
 
@@ -32,9 +38,21 @@ pub struct Settings {
     pub dtype: Option<Dtype>,
     /// Threads of the CPU device.
     pub threads: Option<u32>,
+    /// How long models stay in memory after their last use.
+    pub keep_alive: KeepAlive,
+    /// The same for some models, by name.
+    pub keep_alive_of: BTreeMap<String, KeepAlive>,
+    /// Bytes that models may take in the memory of one device.
+    pub memory_budget: Option<u64>,
 }
 
 impl Settings {
+    /// How long the model of that name stays in memory; case, spaces, `_` and `-` do not matter.
+    pub fn keep_alive_for(&self, model: &str) -> KeepAlive {
+        let own = self.keep_alive_of.iter().find(|(name, _)| fold(name) == fold(model));
+        own.map_or(self.keep_alive, |(_, keep_alive)| *keep_alive)
+    }
+
     /// The settings in the file at `path`; the default ones when there is no file.
     ///
     /// # Errors

@@ -7,6 +7,7 @@
 //! pictures in the same files.
 
 mod accept;
+mod adjust;
 mod fault;
 mod file;
 mod id;

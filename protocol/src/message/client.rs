@@ -6,7 +6,8 @@ use uuid::Uuid;
 use super::RemoteError;
 use crate::event::EventName;
 use crate::{
-    DeviceStatus, Dtype, Event, GenerateRequest, Job, JobId, JobState, KeepAlive, ModelCard, ModelSource, Quant, Residency,
+    DeviceStatus, Dtype, Event, GenerateRequest, Job, JobId, JobState, KeepAlive, ModelCard, ModelSource, Quant,
+    Residency,
 };
 
 /// A request with its number; the reply carries the same number.

@@ -140,7 +140,9 @@ impl Parameter {
     pub fn from_json(&self, json: &serde_json::Value) -> Result<Value, ParameterError> {
         use serde_json::Value as Json;
         let value = match (json, self.kind) {
-            (Json::String(text), Kind::Text { .. } | Kind::Choice { .. } | Kind::KeepAlive) => Value::Text(text.clone()),
+            (Json::String(text), Kind::Text { .. } | Kind::Choice { .. } | Kind::KeepAlive) => {
+                Value::Text(text.clone())
+            }
             (Json::Number(n), Kind::KeepAlive) => Value::Text(n.to_string()),
             (Json::Bool(on), Kind::Switch) => Value::Switch(*on),
             (Json::String(text), Kind::Switch) => return self.parse(text),

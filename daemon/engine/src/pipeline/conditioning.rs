@@ -27,7 +27,16 @@ pub fn encode_prompts(
     let positive = encode(model, &text_encoder, &task.prompt, "prompt", cancel, observer)?;
     let guided = task.cfg_scale != 1.0;
     let negative = guided
-        .then(|| encode(model, &text_encoder, &task.negative, "negative prompt", cancel, observer))
+        .then(|| {
+            encode(
+                model,
+                &text_encoder,
+                &task.negative,
+                "negative prompt",
+                cancel,
+                observer,
+            )
+        })
         .transpose()?;
     Ok(Prompts { positive, negative })
 }

@@ -113,26 +113,55 @@ mod tests {
     #[case::the_processor_has_nowhere_to_offload_to(Phase::Load, true, true, &[FreeCached, UnloadOthers])]
     #[case::on_the_processor(Phase::Decode, true, false, &[FreeCached, TileVae])]
     fn each_rung_once(#[case] phase: Phase, #[case] on_cpu: bool, #[case] others: bool, #[case] expected: &[Rung]) {
-        let at = Shortage { phase, on_cpu, others, tile: 64 };
-        let task = ImageTask { width: 72, ..task(7, 6) };
+        let at = Shortage {
+            phase,
+            on_cpu,
+            others,
+            tile: 64,
+        };
+        let task = ImageTask {
+            width: 72,
+            ..task(7, 6)
+        };
         assert_eq!(down(task, at), expected);
     }
 
     #[test]
     fn what_is_asked_for_already_is_no_rung() {
-        let at = Shortage { phase: Phase::Decode, on_cpu: false, others: false, tile: 64 };
+        let at = Shortage {
+            phase: Phase::Decode,
+            on_cpu: false,
+            others: false,
+            tile: 64,
+        };
         let small = task(1, 1);
         assert_eq!(down(small.clone(), at), [FreeCached, Offload]);
-        let asked = ImageTask { width: 512, vae_tiling: true, offload: true, ..small };
+        let asked = ImageTask {
+            width: 512,
+            vae_tiling: true,
+            offload: true,
+            ..small
+        };
         assert_eq!(down(asked, at), [FreeCached]);
     }
 
     #[test]
     fn what_was_tried_in_one_stage_is_not_tried_in_the_next() {
         let mut ladder = Ladder::default();
-        let mut at = Shortage { phase: Phase::Encode, on_cpu: true, others: true, tile: 64 };
-        let task = ImageTask { width: 512, ..task(1, 1) };
-        assert_eq!([ladder.next(&task, at), ladder.next(&task, at), ladder.next(&task, at)], [Some(FreeCached), Some(UnloadOthers), None]);
+        let mut at = Shortage {
+            phase: Phase::Encode,
+            on_cpu: true,
+            others: true,
+            tile: 64,
+        };
+        let task = ImageTask {
+            width: 512,
+            ..task(1, 1)
+        };
+        assert_eq!(
+            [ladder.next(&task, at), ladder.next(&task, at), ladder.next(&task, at)],
+            [Some(FreeCached), Some(UnloadOthers), None]
+        );
         at.phase = Phase::Decode;
         assert_eq!(ladder.next(&task, at), Some(TileVae));
     }

@@ -63,7 +63,13 @@ impl<R: Room> Relief<R> {
     ///
     /// # Errors
     /// Any other error as it is; [`Error::NoRoom`] with what would fit when nothing is left to try.
-    pub fn after(&mut self, error: Error, phase: Phase, model: Option<&Model>, observer: &mut dyn Observer) -> Result<()> {
+    pub fn after(
+        &mut self,
+        error: Error,
+        phase: Phase,
+        model: Option<&Model>,
+        observer: &mut dyn Observer,
+    ) -> Result<()> {
         let Error::OutOfMemory { doing, asked } = error else {
             return Err(error);
         };
@@ -73,7 +79,11 @@ impl<R: Room> Relief<R> {
             others: self.room.has_others(),
             tile: self.tile,
         };
-        let doing = if doing.is_empty() { doing_now(phase, &self.task) } else { doing };
+        let doing = if doing.is_empty() {
+            doing_now(phase, &self.task)
+        } else {
+            doing
+        };
         let Some(rung) = self.ladder.next(&self.task, at) else {
             let free = torch::memory(self.room.device()).free;
             return Err(Error::NoRoom(advice(&doing, phase, &self.task, asked, free)));
@@ -232,7 +242,14 @@ mod tests {
         let mut relief = Relief::new(first, attic);
         relief.set_tile(512);
         let mut end = None;
-        for phase in [Phase::Denoise, Phase::Denoise, Phase::Denoise, Phase::Decode, Phase::Decode, Phase::Decode] {
+        for phase in [
+            Phase::Denoise,
+            Phase::Denoise,
+            Phase::Denoise,
+            Phase::Decode,
+            Phase::Decode,
+            Phase::Decode,
+        ] {
             end = relief.after(full(), phase, None, &mut told).err();
         }
         let last = relief.task().clone();
@@ -260,9 +277,24 @@ mod tests {
     }
 
     #[rstest]
-    #[case(Phase::Decode, 3_000_000_000, 1_500_000_000, "Out of memory decoding 1024×512: 3.0 GB more were needed, 1.5 GB are free, and nothing is left to free: choose a size up to about 512×256, or another device.")]
-    #[case(Phase::Denoise, 0, 800_000_000, "Out of memory at 1024×512: 800 MB are free, and nothing is left to free: choose a size up to about 896×448, or another device.")]
-    #[case(Phase::Load, 0, 1, "Out of memory while loading emoji: 0 MB are free, and nothing is left to free: choose another device, or a model that is smaller or quantised (--quant int8).")]
+    #[case(
+        Phase::Decode,
+        3_000_000_000,
+        1_500_000_000,
+        "Out of memory decoding 1024×512: 3.0 GB more were needed, 1.5 GB are free, and nothing is left to free: choose a size up to about 512×256, or another device."
+    )]
+    #[case(
+        Phase::Denoise,
+        0,
+        800_000_000,
+        "Out of memory at 1024×512: 800 MB are free, and nothing is left to free: choose a size up to about 896×448, or another device."
+    )]
+    #[case(
+        Phase::Load,
+        0,
+        1,
+        "Out of memory while loading emoji: 0 MB are free, and nothing is left to free: choose another device, or a model that is smaller or quantised (--quant int8)."
+    )]
     fn what_would_fit(#[case] phase: Phase, #[case] asked: u64, #[case] free: u64, #[case] expected: &str) {
         let task = ImageTask {
             width: 1024,

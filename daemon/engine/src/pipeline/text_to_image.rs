@@ -81,18 +81,21 @@ impl Pictures<'_> {
 
     /// Makes the pictures of `group` that are lacking. Without a picture where memory ran out and the task has changed, so that
     /// its groups may be others.
-    fn make<R: Room>(
-        &mut self,
-        group: Range<u32>,
-        observer: &mut dyn Observer,
-        relief: &mut Relief<R>,
-    ) -> Result<()> {
+    fn make<R: Room>(&mut self, group: Range<u32>, observer: &mut dyn Observer, relief: &mut Relief<R>) -> Result<()> {
         let begun = Instant::now();
         let task = relief.task().clone();
         let work = self.work.of(&task);
         let after = self.groups_left(&task).count() - 1;
         let denoised = stage(Phase::Denoise, || {
-            denoise(&work, self.model, self.plan, self.prompts, group.clone(), after, observer)
+            denoise(
+                &work,
+                self.model,
+                self.plan,
+                self.prompts,
+                group.clone(),
+                after,
+                observer,
+            )
         });
         let latents = match denoised {
             Ok(latents) => latents,

@@ -37,7 +37,9 @@ impl Held {
 
     /// Whether its files are still those it was read from.
     pub fn is_current(&self) -> bool {
-        self.frame.identity(self.part.role()).is_ok_and(|now| now == self.identity)
+        self.frame
+            .identity(self.part.role())
+            .is_ok_and(|now| now == self.identity)
     }
 }
 

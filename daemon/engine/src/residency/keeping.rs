@@ -23,7 +23,8 @@ impl Models {
 
     /// Unloads the models whose time is over. Whether there were any.
     pub fn expire(&mut self, now: Instant) -> bool {
-        self.unload_where(|entry| entry.expiry().is_some_and(|at| at <= now)).is_some()
+        self.unload_where(|entry| entry.expiry().is_some_and(|at| at <= now))
+            .is_some()
     }
 
     /// When the next model is to go.
@@ -53,7 +54,12 @@ impl Models {
     /// Pins the models of that name no longer. Whether there was one.
     pub fn unpin(&mut self, name: &str) -> bool {
         let pinned = |entry: &&mut Entry| entry.pinned && entry.key().name == name;
-        self.entries.iter_mut().filter(pinned).map(|entry| entry.pinned = false).count() > 0
+        self.entries
+            .iter_mut()
+            .filter(pinned)
+            .map(|entry| entry.pinned = false)
+            .count()
+            > 0
     }
 
     /// Forgets the models of that name, all when it is empty, pinned or not, but one in use.
@@ -101,7 +107,10 @@ impl Models {
     }
 
     fn bytes_of(&self, ids: impl IntoIterator<Item = u64>) -> u64 {
-        ids.into_iter().filter_map(|id| self.part(id)).map(|held| held.bytes).sum()
+        ids.into_iter()
+            .filter_map(|id| self.part(id))
+            .map(|held| held.bytes)
+            .sum()
     }
 
     fn too_large(&self, key: &Key, own: u64, beside: u64) -> Error {

@@ -65,7 +65,10 @@ impl Models {
             self.fetch(&frame, &mut parts, cancel, observer)?;
         }
         let parts: Vec<u64> = parts.into_iter().flatten().collect();
-        let held: Vec<Part> = parts.iter().filter_map(|id| Some(self.part(*id)?.part.clone())).collect();
+        let held: Vec<Part> = parts
+            .iter()
+            .filter_map(|id| Some(self.part(*id)?.part.clone()))
+            .collect();
         Ok(Rc::new(Model::new(frame, held, cancel.clone())))
     }
 

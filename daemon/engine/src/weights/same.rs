@@ -75,7 +75,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         Tensor::write_safetensors(tensors, folder.path().join("w.safetensors")).unwrap();
         let source = Source::open(&ModelSource::Folder(folder.path().display().to_string())).unwrap();
-        let weights = Weights::open("unet", &source, &["w.safetensors".into()], Device::Cpu, None, Cancel::new());
+        let weights = Weights::open(
+            "unet",
+            &source,
+            &["w.safetensors".into()],
+            Device::Cpu,
+            None,
+            Cancel::new(),
+        );
         (folder, weights.unwrap())
     }
 

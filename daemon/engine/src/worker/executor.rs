@@ -42,9 +42,14 @@ impl Executor {
         let device = describe::choose(&ready.device, &ready.devices)?;
         self.staging = PathBuf::from(staging);
         let memory = torch::memory(device);
-        self.models = Models::on(device, memory_budget.unwrap_or(budget(device, memory.total)), memory.used);
+        self.models = Models::on(
+            device,
+            memory_budget.unwrap_or(budget(device, memory.total)),
+            memory.used,
+        );
         self.outbox.send(Report::Ready(ready));
-        self.outbox.send(Report::Resident(self.models.residency(Instant::now())));
+        self.outbox
+            .send(Report::Resident(self.models.residency(Instant::now())));
         Ok(())
     }
 
@@ -119,7 +124,8 @@ impl Executor {
 
     fn tell(&mut self) {
         self.models.settle();
-        self.outbox.send(Report::Resident(self.models.residency(Instant::now())));
+        self.outbox
+            .send(Report::Resident(self.models.residency(Instant::now())));
     }
 
     fn image(
@@ -170,7 +176,11 @@ impl Executor {
         };
         let mut shelf = Shelf::new(&mut self.models, key);
         let loaded = shelf.fetch(pinned, cancel, &mut reporter);
-        shelf.release(if loaded.is_ok() { keep_alive } else { KeepAlive::Seconds(0) });
+        shelf.release(if loaded.is_ok() {
+            keep_alive
+        } else {
+            KeepAlive::Seconds(0)
+        });
         loaded
     }
 }

@@ -111,7 +111,9 @@ fn obey(order: Order, executor: &mut Executor, cancels: &Cancels) -> Result<(), 
             device,
             memory_budget,
             ..
-        } => executor.configure(&staging, &device, memory_budget).map_err(|e| e.to_string())?,
+        } => executor
+            .configure(&staging, &device, memory_budget)
+            .map_err(|e| e.to_string())?,
         Order::Run {
             job,
             task,

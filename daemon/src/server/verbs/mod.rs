@@ -3,24 +3,32 @@
 mod cancel;
 mod download;
 mod job;
+mod load;
 mod model;
+mod models;
+mod pin;
 mod queue;
 mod shutdown;
 mod standing;
 mod status;
 mod submit;
 mod subscribe;
+mod unload;
 mod upload;
 
 pub use cancel::cancel;
 pub use download::download;
 pub use job::job;
+pub use load::load;
 pub use model::model;
+pub use models::models;
+pub use pin::pin;
 pub use queue::queue;
 pub use shutdown::shutdown;
 pub use status::status;
 pub use submit::submit;
 pub use subscribe::subscribe;
+pub use unload::unload;
 pub use upload::upload;
 
 use darkroom_protocol::FailureKind;

@@ -50,7 +50,10 @@ impl AutoencoderKl {
         for top in starts(height, grid.step) {
             let strip = z.narrow(2, top, grid.tile.min(height - top));
             let row = self.row(&strip, width, &above, grid, cancel)?;
-            let kept: Vec<Tensor> = row.iter().map(|tile| first(&first(tile, 2, grid.keep), 3, grid.keep)).collect();
+            let kept: Vec<Tensor> = row
+                .iter()
+                .map(|tile| first(&first(tile, 2, grid.keep), 3, grid.keep))
+                .collect();
             rows.push(Tensor::cat(&kept, 3));
             above = row;
         }
