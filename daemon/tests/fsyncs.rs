@@ -39,6 +39,8 @@ fn task() -> Task {
         threads: 0,
         format: Format::Png,
         quant: Quant::None,
+        vae_tiling: false,
+        offload: false,
     })
 }
 

@@ -8,6 +8,7 @@ mod doctor;
 mod generate;
 mod logs;
 mod metrics;
+mod models;
 mod queue;
 mod show;
 mod status;
@@ -39,7 +40,7 @@ macro_rules! verbs {
 }
 
 verbs!(
-    generate, show, queue, wait, cancel, status, bench, doctor, daemon, logs, metrics, docs
+    generate, show, queue, wait, cancel, models, status, bench, doctor, daemon, logs, metrics, docs
 );
 
 /// `--json`, with what it prints.

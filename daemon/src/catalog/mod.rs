@@ -6,6 +6,7 @@
 mod builtin;
 mod file;
 mod folder;
+mod list;
 mod lookup;
 mod seen;
 

@@ -81,6 +81,22 @@ fn a_model_is_found_by_path_and_by_name() {
 }
 
 #[test]
+fn every_model_is_listed_and_one_that_is_damaged_says_so() {
+    let dir = models();
+    copy(Path::new(ASSETS), &dir.path().join("broken"));
+    let index = dir.path().join("broken/unet/config.json");
+    fs::remove_file(&index).unwrap();
+    fs::write(&index, "{").unwrap();
+    fs::create_dir(dir.path().join("no model")).unwrap();
+    let list = catalog(Some("my-emoji"), &[dir.path(), dir.path()]).list();
+    let names: Vec<_> = list.iter().map(|model| (model.name.as_str(), model.default)).collect();
+    assert_eq!(names, [("My-Emoji", true), ("broken", false), ("emoji", false)]);
+    assert!(list[0].problem.is_empty() && list[0].bytes > 30_000_000 && !list[0].family.is_empty());
+    assert!(list[1].problem.contains("unet/config.json"), "{}", list[1].problem);
+    assert!(catalog(None, &[]).list()[0].default);
+}
+
+#[test]
 fn a_snapshot_in_a_download_cache_has_the_repositorys_name() {
     let dir = tempfile::tempdir().unwrap();
     let snapshot = dir

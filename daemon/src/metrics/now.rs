@@ -114,7 +114,19 @@ impl Now {
             "darkroom_worker_resident_models",
             "Models in a worker's memory.",
             label,
-            rows(|w| Some(w.resident.len() as f64)),
+            rows(|w| Some(w.resident.models.len() as f64)),
+        ));
+        all.extend(gauges(
+            "darkroom_worker_models_bytes",
+            "Bytes of models in a worker's memory.",
+            label,
+            rows(|w| Some(w.resident.used as f64)),
+        ));
+        all.extend(gauges(
+            "darkroom_worker_models_budget_bytes",
+            "Bytes that models may take in a worker's memory.",
+            label,
+            rows(|w| Some(w.resident.budget as f64)),
         ));
         all.extend(gauges(
             "darkroom_worker_resident_bytes",

@@ -2,7 +2,9 @@ use std::time::Duration;
 
 use darkroom_protocol::event::StateChange;
 use darkroom_protocol::message::client::WorkerStatus;
-use darkroom_protocol::{DeviceStatus, EventKind, Failure, FailureKind, JobId, JobState, Phase, Picture, Progress};
+use darkroom_protocol::{
+    DeviceStatus, EventKind, Failure, FailureKind, JobId, JobState, Phase, Picture, Progress, Residency,
+};
 use rstest::rstest;
 
 use super::grammar::{Samples, read};
@@ -126,7 +128,11 @@ fn what_is_so_now_is_told_and_labels_are_escaped() {
             dtype: "bf16".into(),
             dtype_reason: String::new(),
         }],
-        resident: vec!["emoji".into()],
+        resident: Residency {
+            budget: 9,
+            used: 7,
+            models: vec![],
+        },
     };
     let now = Now {
         board: Board {
@@ -142,7 +148,8 @@ fn what_is_so_now_is_told_and_labels_are_escaped() {
     let samples = told(&Metrics::default(), &now);
     let labelled = |name: &str| samples[&format!("{name}{{device={strange:?}}}")];
     assert_eq!(labelled("darkroom_worker_restarts_total"), 2.0);
-    assert_eq!(labelled("darkroom_worker_resident_models"), 1.0);
+    assert_eq!(labelled("darkroom_worker_models_budget_bytes"), 9.0);
+    assert_eq!(labelled("darkroom_worker_models_bytes"), 7.0);
     assert_eq!(labelled("darkroom_device_memory_bytes"), 80.0);
     assert_eq!(samples["darkroom_queue_jobs{state=\"queued\"}"], 3.0);
     assert_eq!(samples["darkroom_uptime_seconds{}"], 5.0);

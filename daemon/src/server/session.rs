@@ -148,6 +148,10 @@ impl Session {
             Request::Log { job, offset } => verbs::log(context, &job, offset).await,
             Request::Metrics {} => verbs::metrics(context).await,
             Request::LogFilter { filter } => verbs::log_filter(context, filter.as_deref()),
+            Request::Models {} => verbs::models(context).await,
+            Request::Load(load) => verbs::load(self, load).await,
+            Request::Unload { model, device } => verbs::unload(context, model, &device).await,
+            Request::Pin { model, pinned } => verbs::pin(self, model, pinned).await,
         }
     }
 }

@@ -10,6 +10,7 @@
 //! gives the same pictures in the same files.
 
 mod accept;
+mod adjust;
 mod cancel;
 mod clear;
 mod counts;

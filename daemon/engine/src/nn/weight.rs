@@ -88,7 +88,13 @@ mod tests {
     #[test]
     fn out_of_memory_is_told_and_the_next_use_tries_again() {
         let weight = weight();
-        let full = form(&weight, Err(Error::OutOfMemory { doing: String::new() }));
+        let full = form(
+            &weight,
+            Err(Error::OutOfMemory {
+                doing: String::new(),
+                asked: 0,
+            }),
+        );
         assert!(matches!(full, Err(Error::OutOfMemory { .. })), "{full:?}");
         assert_eq!(form(&weight, Ok(Some(7))).unwrap(), Some(7));
         assert_eq!(form(&weight, Ok(Some(8))).unwrap(), Some(7));

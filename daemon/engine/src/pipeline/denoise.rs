@@ -22,10 +22,11 @@ pub fn denoise(
     observer: &mut dyn Observer,
 ) -> Result<Tensor> {
     let task = work.task;
+    let unet = model.unet()?;
     let side = |pixels: u32| i64::from(pixels / model.vae_factor());
     let shape = [model.latent_channels(), side(task.height), side(task.width)];
     let mut stream = NoiseStream::new(task.seed + u64::from(group.start), group.len(), &shape)?;
-    let draw = |stream: &mut NoiseStream| torch::to(&stream.draw()?, model.device, Kind::Float);
+    let draw = |stream: &mut NoiseStream| torch::to(&stream.draw()?, model.device(), Kind::Float);
     let latents = plan.initial(&draw(&mut stream)?);
 
     let guidance = guidance::cfg(task.cfg_scale);
@@ -37,9 +38,7 @@ pub fn denoise(
         &mut |x, timestep| {
             work.cancel.check()?;
             let predict = &mut |x: &Tensor, context: &Tensor| {
-                model
-                    .unet
-                    .forward(x, timestep, context, work.cancel)
+                unet.forward(x, timestep, context, work.cancel)
                     .map(|out| out.to_kind(Kind::Float))
             };
             guidance.predict(x, &prompts.positive, prompts.negative.as_ref(), predict)
@@ -47,7 +46,7 @@ pub fn denoise(
         &mut || draw(&mut stream),
         &mut |step: StepInfo| {
             failpoint::hit(6);
-            torch::synchronise(model.device)?;
+            torch::synchronise(model.device())?;
             if step.index == 0 {
                 check_numbers("unet", step.denoised)?;
             }

@@ -1,4 +1,4 @@
-use darkroom_protocol::Progress;
+use darkroom_protocol::{ImageTask, Progress};
 
 /// Is told what a pipeline does while it does it.
 pub trait Observer {
@@ -8,6 +8,8 @@ pub trait Observer {
     fn notice(&mut self, line: &str);
     /// A picture is complete in the staging folder.
     fn saved(&mut self, picture: Saved);
+    /// Memory ran out, and the task goes on as this one: pictures saved from now on are made by it.
+    fn adjusted(&mut self, _task: &ImageTask) {}
 }
 
 /// A complete picture in the staging folder.

@@ -57,7 +57,7 @@ impl Bytes {
     /// Gives the whole pages inside `range` of a mapped file back to the system. They are read again when they are needed.
     #[cfg(unix)]
     #[allow(unsafe_code)]
-    fn release_pages(&self, range: &Range<usize>) {
+    pub fn release_pages(&self, range: &Range<usize>) {
         // SAFETY: asks for a number.
         let page = usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(1 << 16);
         let base = self.data.addr();
@@ -74,7 +74,7 @@ impl Bytes {
     }
 
     #[cfg(not(unix))]
-    fn release_pages(&self, _: &Range<usize>) {}
+    pub fn release_pages(&self, _: &Range<usize>) {}
 
     /// All bytes.
     #[allow(unsafe_code)]

@@ -2,12 +2,14 @@ use std::fmt::Display;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use darkroom_formats::safetensors::Entry;
 use darkroom_protocol::Quant;
 use tch::{Kind, Tensor};
 
 use super::Source;
 use super::files::TensorFiles;
 use super::origin::{Missing, Origin};
+use super::same::same_tensors;
 use crate::torch::{self, Device};
 use crate::{Cancel, Error, Result};
 
@@ -159,6 +161,33 @@ impl Weights {
             Ordering::Relaxed,
         );
         torch::to(&tensor, shared.device, kind)
+    }
+
+    /// Whether `other` holds the same tensors: names, shapes, dtypes and every byte. Takes about as long as reading both.
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`].
+    pub fn is_same_as(&self, other: &Self, cancel: &Cancel) -> Result<bool> {
+        match (&self.shared.origin, &other.shared.origin) {
+            (Origin::Files(ours), Origin::Files(theirs)) => same_tensors(ours, theirs, cancel),
+            _ => Ok(false),
+        }
+    }
+
+    /// Bytes that all tensors in the files take on the device, floats as the kind asked for.
+    pub fn bytes(&self) -> u64 {
+        let Origin::Files(files) = &self.shared.origin else {
+            return 0;
+        };
+        let one = |entry: &Entry| {
+            let stored = super::dtype::kind(entry.dtype);
+            let size = match self.shared.kind {
+                Some(kind) if stored.is_none_or(is_float) => kind.elt_size_in_bytes() as u64,
+                _ => return entry.range.end - entry.range.start,
+            };
+            entry.shape.iter().product::<u64>() * size
+        };
+        files.iter().map(|(_, _, entry)| one(entry)).sum()
     }
 
     /// Which part of a model this is, for messages.

@@ -26,10 +26,10 @@ pub fn start(mut channel: UnixStream, outbox: Outbox) -> Inbox {
     std::thread::spawn(move || {
         loop {
             match frame::read::<Order>(&mut channel) {
-                Ok(Some(Order::Cancel { job, .. })) => flags.raise(job),
+                Ok(Some(Order::Cancel { job, after_picture })) => flags.raise(job, after_picture),
                 Ok(Some(Order::Ping { n })) => outbox.send(Report::Pong { n }),
                 Ok(Some(order)) => {
-                    if let Order::Run { job, .. } = &order {
+                    if let Order::Run { job, .. } | Order::Load { job, .. } = &order {
                         flags.prepare(*job);
                     }
                     if orders.send(order).is_err() {
@@ -64,8 +64,13 @@ impl Cancels {
         self.with(|flags| flags.insert(job, Cancel::new()));
     }
 
-    fn raise(&self, job: JobId) {
-        self.with(|flags| flags.get(&job).map(Cancel::raise));
+    fn raise(&self, job: JobId, after_picture: bool) {
+        let raise = if after_picture {
+            Cancel::raise_after_picture
+        } else {
+            Cancel::raise
+        };
+        self.with(|flags| flags.get(&job).map(raise));
     }
 
     /// The flag of a job that begins now.
@@ -88,7 +93,7 @@ mod tests {
         let cancels = Cancels::default();
         let job = JobId::new();
         cancels.prepare(job);
-        cancels.raise(job);
+        cancels.raise(job, false);
         assert!(cancels.watch(job).is_raised());
     }
 
@@ -99,9 +104,12 @@ mod tests {
         cancels.prepare(first);
         let flag = cancels.watch(first);
         cancels.prepare(second);
-        cancels.raise(second);
+        cancels.raise(second, true);
+        cancels.raise(second, false);
         assert!(!flag.is_raised());
-        cancels.raise(first);
+        cancels.raise(first, true);
+        assert!(!flag.is_raised() && flag.check_between_pictures().is_err());
+        cancels.raise(first, false);
         assert!(flag.is_raised());
     }
 }

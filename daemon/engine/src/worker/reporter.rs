@@ -1,5 +1,5 @@
 use darkroom_protocol::message::worker::Staged;
-use darkroom_protocol::{JobId, Progress, Report, failpoint};
+use darkroom_protocol::{ImageTask, JobId, Progress, Report, Task, failpoint};
 
 use super::outbox::Outbox;
 use crate::pipeline::{Observer, Saved};
@@ -29,6 +29,13 @@ impl Observer for Reporter {
         self.outbox.send(Report::Notice {
             job: self.job,
             text: line.to_owned(),
+        });
+    }
+
+    fn adjusted(&mut self, task: &ImageTask) {
+        self.outbox.send(Report::Adjusted {
+            job: self.job,
+            task: Box::new(Task::Image(task.clone())),
         });
     }
 

@@ -24,6 +24,9 @@ pub struct VaeConfig {
     pub block_out_channels: Vec<i64>,
     /// Residual blocks of each level in the encoder; there is one more in the decoder.
     pub layers_per_block: i64,
+    /// Side of the pictures it was trained on, in pixels: that of a tile.
+    #[serde(deserialize_with = "side")]
+    pub sample_size: i64,
     /// Channels of the latents.
     pub latent_channels: i64,
     /// Groups of every group normalisation.
@@ -42,6 +45,19 @@ pub struct VaeConfig {
     pub mid_block_add_attention: bool,
 }
 
+/// A side, or the first of two.
+fn side<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Sides {
+        One(i64),
+        Two((i64, i64)),
+    }
+    Ok(match Sides::deserialize(deserializer)? {
+        Sides::One(side) | Sides::Two((side, _)) => side,
+    })
+}
+
 impl Default for VaeConfig {
     fn default() -> Self {
         Self {
@@ -51,6 +67,7 @@ impl Default for VaeConfig {
             up_block_types: vec!["UpDecoderBlock2D".to_owned()],
             block_out_channels: vec![64],
             layers_per_block: 1,
+            sample_size: 32,
             latent_channels: 4,
             norm_num_groups: 32,
             scaling_factor: 0.18215,
@@ -86,6 +103,11 @@ impl VaeConfig {
         1 << self.block_out_channels.len().saturating_sub(1).min(8)
     }
 
+    /// Side of a tile in latents, as diffusers has it (`AutoencoderKL.tile_latent_min_size`).
+    pub fn tile(&self) -> i64 {
+        (self.sample_size / self.factor()).max(1)
+    }
+
     /// Checks every number.
     pub(super) fn check(&self) -> Result<()> {
         let levels = CONFIG.within("block_out_channels", self.block_out_channels.len(), 1..=8)?;
@@ -97,6 +119,7 @@ impl VaeConfig {
         }
         CONFIG.within("in_channels", self.in_channels, 1..=16)?;
         CONFIG.within("out_channels", self.out_channels, 1..=16)?;
+        CONFIG.within("sample_size", self.sample_size, 1..=65_536)?;
         CONFIG.within("latent_channels", self.latent_channels, 1..=256)?;
         CONFIG.within("layers_per_block", self.layers_per_block, 1..=32)?;
         CONFIG.within("scaling_factor", self.scaling_factor, 1e-6..=1e6)?;
