@@ -30,4 +30,6 @@ mod deaths_tests;
 #[cfg(test)]
 mod devices_tests;
 #[cfg(test)]
+mod queue_tests;
+#[cfg(test)]
 mod tests;
