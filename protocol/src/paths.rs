@@ -64,15 +64,19 @@ impl Paths {
         self.run.join(SOCKET)
     }
 
-    /// The file that a living daemon holds locked; its content is a [`LockRecord`]. It lies beside the database, so that no
-    /// two daemons ever share one.
+    /// The file that a living daemon holds locked; its content is a [`LockRecord`].
     pub fn lock(&self) -> PathBuf {
+        self.state.join("daemon.lock")
+    }
+
+    /// The same beside the database, so that no two daemons ever share one, whatever the environment says of the other folders.
+    pub fn data_lock(&self) -> PathBuf {
         self.data.join("daemon.lock")
     }
 
-    /// The file beside the database that a living daemon holds locked too.
-    pub fn data_lock(&self) -> PathBuf {
-        self.data.join("daemon.lock")
+    /// Both.
+    pub fn locks(&self) -> [PathBuf; 2] {
+        [self.lock(), self.data_lock()]
     }
 
     /// The file that a client holds locked while it starts a daemon.

@@ -3,17 +3,17 @@
 use std::fs::File;
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags};
 
 use crate::paths::{LockRecord, Paths};
 
-/// What the last daemon wrote into its lock file. It may be dead: only an answer on the socket says that it lives. A file that
-/// another user could have written says nothing.
-pub fn lock_record(paths: &Paths) -> Option<LockRecord> {
+/// What the last daemon wrote into a file that it locked. It may be dead: only an answer on the socket says that it lives. A file
+/// that another user could have written says nothing.
+pub fn lock_record(lock: &Path) -> Option<LockRecord> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let file = File::from(rustix::fs::open(paths.lock(), flags, Mode::empty()).ok()?);
+    let file = File::from(rustix::fs::open(lock, flags, Mode::empty()).ok()?);
     let meta = file.metadata().ok()?;
     if !meta.is_file() || meta.uid() != rustix::process::geteuid().as_raw() || meta.mode() & 0o022 != 0 {
         return None;
@@ -23,13 +23,14 @@ pub fn lock_record(paths: &Paths) -> Option<LockRecord> {
     serde_json::from_str(&text).ok()
 }
 
-/// Sockets to try, in order: the one in the lock file, the one that the environment gives, then those of sessions with
+/// Sockets to try, in order: those in the lock files, the one that the environment gives, then those of sessions with
 /// another environment (a login without `XDG_RUNTIME_DIR` after one with it). The last kind is left out where
 /// `DARKROOM_HOME` puts everything under one folder.
 pub fn candidates(paths: &Paths) -> Vec<PathBuf> {
     let uid = rustix::process::geteuid().as_raw();
     let shared = ["darkroom".to_owned(), format!("darkroom-{uid}")];
-    let mut all: Vec<PathBuf> = lock_record(paths).map(|record| record.socket).into_iter().collect();
+    let records = paths.locks().into_iter().filter_map(|lock| lock_record(&lock));
+    let mut all: Vec<PathBuf> = records.map(|record| record.socket).collect();
     all.push(paths.socket());
     if shared.iter().any(|name| paths.run.ends_with(name)) {
         let elsewhere = [format!("/run/user/{uid}/darkroom"), format!("/tmp/darkroom-{uid}")];
@@ -50,14 +51,13 @@ pub fn candidates(paths: &Paths) -> Vec<PathBuf> {
 mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;
-    use std::path::Path;
 
     #[test]
     fn the_lock_file_comes_first() {
         let dir = tempfile::tempdir().unwrap();
         let paths = Paths::under(dir.path());
         assert_eq!(candidates(&paths), [paths.socket()]);
-        std::fs::create_dir_all(&paths.data).unwrap();
+        std::fs::create_dir_all(&paths.state).unwrap();
         let record = LockRecord {
             pid: 1,
             version: "0".into(),
