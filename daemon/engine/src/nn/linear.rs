@@ -35,7 +35,7 @@ impl Linear {
     /// Binds `weight` `[outputs, inputs]` alone.
     pub fn without_bias(weights: &Weights, inputs: i64, outputs: i64) -> Result<Self> {
         Ok(Self {
-            weight: Weight::new(weights.get("weight", &[outputs, inputs])?),
+            weight: Weight::new(weights.weight("weight", &[outputs, inputs])?),
             bias: None,
             quant: weights.quant(),
             in_place: weights.is_in_place(),
@@ -87,7 +87,7 @@ mod tests {
         );
         let (weight, bias) = (weight.to_kind(kind), biased.then(|| bias.to_kind(kind)));
         let layer = Linear {
-            weight: Weight::new(weight.shallow_clone()),
+            weight: Weight::new((weight.shallow_clone(), kind)),
             bias: bias.as_ref().map(Tensor::shallow_clone),
             quant: Quant::None,
             in_place: false,

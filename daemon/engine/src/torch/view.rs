@@ -219,6 +219,9 @@ mod tests {
         assert!(resident(address) < 1 << 17, "{}", resident(address));
         let again = view(&bytes, 0..1 << 20, &[1 << 20], Kind::Uint8).unwrap().unwrap();
         assert_eq!(sum(&again), 7 << 20);
+        bytes.rest();
+        assert!(resident(address) < 1 << 17, "{}", resident(address));
+        assert_eq!(sum(&again), 7 << 20);
     }
 
     #[test]

@@ -133,6 +133,25 @@ impl Weights {
     /// # Errors
     /// [`Error::MissingTensor`], [`Error::TensorShape`], [`Error::Cancelled`], [`Error::OutOfMemory`].
     pub fn get(&self, name: &str, shape: &[i64]) -> Result<Tensor> {
+        let (tensor, kind) = self.stored(name, shape)?;
+        torch::to(&tensor, self.shared.device, kind)
+    }
+
+    /// As [`Weights::get`], with the kind asked for beside it: on the CPU the tensor may still be as the file has it. A layer that
+    /// changes its weight's form at first use converts it then, so that a converted model is never in memory beside another.
+    ///
+    /// # Errors
+    /// As [`Weights::get`].
+    pub fn weight(&self, name: &str, shape: &[i64]) -> Result<(Tensor, Kind)> {
+        let (tensor, kind) = self.stored(name, shape)?;
+        if self.shared.device == Device::Cpu && !self.in_place {
+            return Ok((tensor, kind));
+        }
+        Ok((torch::to(&tensor, self.shared.device, kind)?, kind))
+    }
+
+    /// The tensor as it is in the file, and the kind asked for.
+    fn stored(&self, name: &str, shape: &[i64]) -> Result<(Tensor, Kind)> {
         let shared = &*self.shared;
         shared.cancel.check()?;
         let key = self.key(name);
@@ -160,7 +179,7 @@ impl Weights {
             shape.iter().product::<i64>() as u64 * kind.elt_size_in_bytes() as u64,
             Ordering::Relaxed,
         );
-        torch::to(&tensor, shared.device, kind)
+        Ok((tensor, kind))
     }
 
     /// Whether `other` holds the same tensors: names, shapes, dtypes and every byte. Takes about as long as reading both.
