@@ -6,6 +6,7 @@ mod denoise;
 pub mod encode;
 mod model;
 mod observer;
+pub mod preview;
 mod save;
 mod text_to_image;
 mod work;

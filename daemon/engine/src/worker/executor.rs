@@ -8,6 +8,7 @@ use tch::Kind;
 use super::describe;
 use super::failure::outcome;
 use super::outbox::Outbox;
+use super::previews::Previews;
 use super::reporter::Reporter;
 use crate::pipeline::{self, Observer, Work};
 use crate::residency::{Key, Models};
@@ -20,28 +21,31 @@ pub struct Executor {
     staging: PathBuf,
     device: Device,
     models: Models,
+    previews: Previews,
 }
 
 impl Executor {
     /// An executor that knows nothing yet.
-    pub fn new(outbox: Outbox) -> Self {
+    pub fn new(outbox: Outbox, previews: Previews) -> Self {
         Self {
             outbox,
             staging: PathBuf::new(),
             device: Device::Cpu,
             models: Models::new(u64::MAX),
+            previews,
         }
     }
 
-    /// Takes up a device.
+    /// Takes up a device. `models` are the person's folders of models.
     ///
     /// # Errors
     /// When the machine has no such device.
-    pub fn configure(&mut self, staging: &str, device: &str) -> Result<Ready> {
+    pub fn configure(&mut self, staging: &str, device: &str, models: &[String]) -> Result<Ready> {
         let ready = torch::catch(|| describe::ready(device))?;
         self.device = describe::choose(&ready.device, &ready.devices)?;
         self.staging = PathBuf::from(staging);
         self.models = Models::new(budget(self.device));
+        self.previews = self.previews.with_models(models.iter().map(PathBuf::from).collect());
         Ok(ready)
     }
 
@@ -100,7 +104,7 @@ impl Executor {
     fn image(&mut self, job: JobId, task: &ImageTask, skip: &[u32], cancel: &Cancel) -> Result<()> {
         let _inference = torch::inference_mode();
         torch::set_threads(threads_for(task));
-        let mut reporter = Reporter::new(job, self.outbox.clone());
+        let mut reporter = Reporter::new(job, self.outbox.clone(), self.previews.clone());
         let kind = kind_for(self.device, task.dtype, &mut reporter);
         let quant = quant_for(self.device, kind, task.quant, &mut reporter)?;
         let key = Key {
@@ -182,7 +186,7 @@ mod tests {
     #[test]
     fn a_defect_ends_the_task_and_not_the_worker() {
         let (channel, _daemon) = UnixStream::pair().unwrap();
-        let mut executor = Executor::new(Outbox::start(channel));
+        let mut executor = Executor::new(Outbox::start(channel), Previews::default());
         let failed = executor.guarded(|_| panic!("a defect, on purpose"));
         assert!(matches!(failed, Err(Error::Defect)));
         assert!(executor.guarded(|_| Ok(())).is_ok());

@@ -9,6 +9,7 @@ mod executor;
 mod failure;
 mod inbox;
 mod outbox;
+mod previews;
 mod reporter;
 mod stopwatch;
 
@@ -22,6 +23,7 @@ use darkroom_protocol::{Order, Report};
 use crate::torch;
 use executor::Executor;
 use outbox::Outbox;
+use previews::Previews;
 
 /// The program: `darkroom-worker` serves the daemon at the other end of its standard input, `--describe` prints what it is
 /// as one line of JSON, `--bench ORDER` measures a task and prints what it found as another.
@@ -85,10 +87,14 @@ fn serve(backends: &torch::Backends) -> Result<(), String> {
     }
     let outbox = Outbox::start(channel.try_clone().map_err(|e| e.to_string())?);
     let inbox = inbox::start(channel, outbox.clone());
-    let mut executor = Executor::new(outbox.clone());
+    let mut executor = Executor::new(outbox.clone(), Previews::new(inbox.wanted.clone()));
     while let Ok(order) = inbox.orders.recv() {
         match order {
-            Order::Configure { staging, device, .. } => match executor.configure(&staging, &device) {
+            Order::Configure {
+                staging,
+                device,
+                models,
+            } => match executor.configure(&staging, &device, &models) {
                 Ok(ready) => outbox.send(Report::Ready(ready)),
                 Err(e) => return Err(e.to_string()),
             },

@@ -1,3 +1,4 @@
+use darkroom_formats::card::Latents;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -84,6 +85,16 @@ impl VaeConfig {
     /// Pixels that one latent stands for, along each side: 8 for four levels.
     pub fn factor(&self) -> i64 {
         1 << self.block_out_channels.len().saturating_sub(1).min(8)
+    }
+
+    /// What its latents mean.
+    pub fn latents(&self) -> Latents {
+        Latents {
+            channels: self.latent_channels as u32,
+            factor: self.factor() as u32,
+            scale: self.scaling_factor,
+            shift: self.shift_factor.unwrap_or_default(),
+        }
     }
 
     /// Checks every number.
