@@ -2,7 +2,7 @@ use tch::Tensor;
 
 use super::weight::{Form, Weight};
 use crate::Result;
-use crate::torch::{Packed, pack_conv};
+use crate::torch::{self, Packed, pack_conv};
 use crate::weights::Weights;
 
 /// A square 2-D convolution with bias.
@@ -21,6 +21,17 @@ impl Conv2d {
         Ok(Self {
             weight: Weight::new(weights.weight("weight", &[outputs, inputs, kernel, kernel])?),
             bias: weights.get("bias", &[outputs])?,
+            stride: 1,
+            padding: (kernel - 1) / 2,
+        })
+    }
+
+    /// The same without a bias in the file.
+    pub fn without_bias(weights: &Weights, inputs: i64, outputs: i64, kernel: i64) -> Result<Self> {
+        let weight = Weight::new(weights.weight("weight", &[outputs, inputs, kernel, kernel])?);
+        Ok(Self {
+            bias: torch::zeros(&[outputs], weight.kind(), weights.device())?,
+            weight,
             stride: 1,
             padding: (kernel - 1) / 2,
         })

@@ -5,6 +5,7 @@ use darkroom_protocol::{Phase, Progress, failpoint};
 use tch::{Kind, Tensor};
 
 use super::conditioning::Prompts;
+use super::preview::Estimate;
 use super::{Model, Observer, Work, check_numbers};
 use crate::sampling::{NoiseStream, Plan, StepInfo, sample};
 use crate::{Result, guidance, torch};
@@ -53,11 +54,26 @@ pub fn denoise(
             clock.tick();
             let next = plan.sigmas.get(step.index + 1).copied().unwrap_or(0.0);
             observer.progress(clock.progress(work, &group, step.index as u32 + 1, next));
+            show(work, model, &group, &step, observer);
             Ok(())
         },
     )?;
     check_numbers("unet", &latents)?;
     Ok(latents)
+}
+
+/// Shows the first picture of the group that is not finished already.
+fn show(work: &Work, model: &Model, group: &Range<u32>, step: &StepInfo<'_>, observer: &mut dyn Observer) {
+    let Some(image) = group.clone().find(|i| !work.skip.contains(i)) else {
+        return;
+    };
+    observer.estimate(&Estimate {
+        latents: &step.denoised.narrow(0, i64::from(image - group.start), 1),
+        kind: model.latents(),
+        image,
+        step: step.index as u32 + 1,
+        cancel: work.cancel,
+    });
 }
 
 /// Times the steps of one group.

@@ -8,6 +8,7 @@ mod frame;
 mod ladder;
 mod model;
 mod observer;
+pub mod preview;
 mod relief;
 mod save;
 #[cfg(test)]

@@ -1,6 +1,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use darkroom_formats::card::Latents;
 use tch::{Kind, Tensor};
 
 use super::Frame;
@@ -100,6 +101,11 @@ impl Model {
     /// The largest side of latents that tiled decoding leaves whole.
     pub fn tile(&self) -> u32 {
         self.frame.vae.tile() as u32
+    }
+
+    /// What its latents mean.
+    pub(super) fn latents(&self) -> Latents {
+        self.frame.vae.latents()
     }
 
     /// Channels of a latent.

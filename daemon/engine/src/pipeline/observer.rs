@@ -1,9 +1,13 @@
 use darkroom_protocol::{ImageTask, Progress};
 
+use super::preview::Estimate;
+
 /// Is told what a pipeline does while it does it.
 pub trait Observer {
     /// How far it is.
     fn progress(&mut self, progress: Progress);
+    /// How a picture looks after a step, for those who make previews of it.
+    fn estimate(&mut self, _: &Estimate<'_>) {}
     /// One line for the person.
     fn notice(&mut self, line: &str);
     /// A picture is complete in the staging folder.

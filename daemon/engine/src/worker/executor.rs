@@ -9,6 +9,7 @@ use tch::Kind;
 use super::describe;
 use super::failure::outcome;
 use super::outbox::Outbox;
+use super::previews::Previews;
 use super::reporter::Reporter;
 use super::shelf::{Shelf, budget};
 use crate::pipeline::{Observer, Relief, Work, stage, text_to_image_within};
@@ -21,23 +22,32 @@ pub struct Executor {
     outbox: Outbox,
     staging: PathBuf,
     models: Models,
+    previews: Previews,
 }
 
 impl Executor {
     /// An executor that knows nothing yet.
-    pub fn new(outbox: Outbox) -> Self {
+    pub fn new(outbox: Outbox, previews: Previews) -> Self {
         Self {
             outbox,
             staging: PathBuf::new(),
             models: Models::new(u64::MAX),
+            previews,
         }
     }
 
-    /// Takes up a device and says what it is. Models may take `memory_budget` bytes, or what the device's memory allows.
+    /// Takes up a device and says what it is. Models may take `memory_budget` bytes, or what the device's memory allows;
+    /// `models` are the person's folders of models.
     ///
     /// # Errors
     /// When the machine has no such device.
-    pub fn configure(&mut self, staging: &str, device: &str, memory_budget: Option<u64>) -> Result<()> {
+    pub fn configure(
+        &mut self,
+        staging: &str,
+        device: &str,
+        memory_budget: Option<u64>,
+        models: &[String],
+    ) -> Result<()> {
         let ready = torch::catch(|| describe::ready(device))?;
         let device = describe::choose(&ready.device, &ready.devices)?;
         self.staging = PathBuf::from(staging);
@@ -47,6 +57,7 @@ impl Executor {
             memory_budget.unwrap_or(budget(device, memory.total)),
             memory.used,
         );
+        self.previews = self.previews.with_models(models.iter().map(PathBuf::from).collect());
         self.outbox.send(Report::Ready(ready));
         self.outbox
             .send(Report::Resident(self.models.residency(Instant::now())));
@@ -138,7 +149,7 @@ impl Executor {
     ) -> Result<()> {
         let _inference = torch::inference_mode();
         torch::set_threads(threads_for(task));
-        let mut reporter = Reporter::new(job, self.outbox.clone());
+        let mut reporter = Reporter::new(job, self.outbox.clone(), self.previews.clone());
         let device = self.models.device();
         let kind = kind_for(device, task.dtype, &mut reporter);
         let key = Key {
@@ -166,7 +177,7 @@ impl Executor {
         cancel: &Cancel,
     ) -> Result<()> {
         let _inference = torch::inference_mode();
-        let mut reporter = Reporter::new(job, self.outbox.clone());
+        let mut reporter = Reporter::new(job, self.outbox.clone(), self.previews.clone());
         let device = self.models.device();
         let kind = kind_for(device, wanted.dtype, &mut reporter);
         let key = Key {
@@ -263,7 +274,7 @@ mod tests {
     #[test]
     fn a_defect_ends_the_task_and_not_the_worker() {
         let (channel, _daemon) = UnixStream::pair().unwrap();
-        let mut executor = Executor::new(Outbox::start(channel));
+        let mut executor = Executor::new(Outbox::start(channel), Previews::default());
         let failed = executor.guarded(|_| panic!("a defect, on purpose"));
         assert!(matches!(failed, Err(Error::Defect)));
         assert!(executor.guarded(|_| Ok(())).is_ok());

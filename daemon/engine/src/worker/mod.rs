@@ -10,6 +10,7 @@ mod executor;
 mod failure;
 mod inbox;
 mod outbox;
+mod previews;
 mod reporter;
 mod shelf;
 mod stopwatch;
@@ -26,6 +27,7 @@ use crate::torch;
 use executor::Executor;
 use inbox::Cancels;
 use outbox::Outbox;
+use previews::Previews;
 
 /// The program: `darkroom-worker` serves the daemon at the other end of its standard input, `--describe` prints what it is
 /// as one line of JSON, `--bench ORDER` measures a task and prints what it found as another.
@@ -90,7 +92,7 @@ fn serve(backends: &torch::Backends) -> Result<(), String> {
     end::with_the_daemon();
     let outbox = Outbox::start(channel.try_clone().map_err(|e| e.to_string())?);
     let inbox = inbox::start(channel, outbox.clone());
-    let mut executor = Executor::new(outbox.clone());
+    let mut executor = Executor::new(outbox.clone(), Previews::new(inbox.wanted.clone()));
     loop {
         let order = match executor.idle_for() {
             None => inbox.orders.recv().map_err(|_| RecvTimeoutError::Disconnected),
@@ -111,10 +113,10 @@ fn obey(order: Order, executor: &mut Executor, cancels: &Cancels) -> Result<(), 
         Order::Configure {
             staging,
             device,
+            models,
             memory_budget,
-            ..
         } => executor
-            .configure(&staging, &device, memory_budget)
+            .configure(&staging, &device, memory_budget, &models)
             .map_err(|e| e.to_string())?,
         Order::Run {
             job,

@@ -1,3 +1,4 @@
+use darkroom_formats::card::Latents;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -106,6 +107,16 @@ impl VaeConfig {
     /// Side of a tile in latents, as diffusers has it (`AutoencoderKL.tile_latent_min_size`).
     pub fn tile(&self) -> i64 {
         (self.sample_size / self.factor()).max(1)
+    }
+
+    /// What its latents mean.
+    pub fn latents(&self) -> Latents {
+        Latents {
+            channels: self.latent_channels as u32,
+            factor: self.factor() as u32,
+            scale: self.scaling_factor,
+            shift: self.shift_factor.unwrap_or_default(),
+        }
     }
 
     /// Checks every number.
