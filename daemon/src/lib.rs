@@ -10,6 +10,7 @@ pub mod expand;
 pub mod gallery;
 pub mod jobs;
 pub mod lifecycle;
+pub mod metrics;
 pub mod server;
 pub mod settings;
 pub mod store;

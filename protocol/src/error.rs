@@ -27,6 +27,8 @@ pub enum Error {
         theirs: u16,
         /// Its release.
         theirs_build: String,
+        /// Its process id; 0 when it did not say.
+        pid: u32,
         /// Protocol version of this process.
         ours: u16,
         /// Its release.

@@ -1,4 +1,4 @@
-//! Numbered places at which a test can make a process die.
+//! Numbered places at which a test can make a process die, and stages in which it can make memory run out.
 //!
 //! `DARKROOM_FAILPOINT=7` aborts the process at point 7, `7:3` the third time it is reached. Without the variable a point
 //! costs one relaxed load.
@@ -42,6 +42,33 @@ pub fn hit(point: u32) {
     }
 }
 
+static STARVED: OnceLock<Vec<(String, AtomicU32)>> = OnceLock::new();
+
+/// Whether memory is to run out in the stage of that name: `DARKROOM_STARVE=decode:2,load` does so the first two times that
+/// pictures are decoded and the first time that a model is loaded.
+pub fn starves(stage: &str) -> bool {
+    let starved = STARVED.get_or_init(|| {
+        std::env::var("DARKROOM_STARVE")
+            .map(|text| stages(&text))
+            .unwrap_or_default()
+    });
+    let Some((_, remaining)) = starved.iter().find(|(name, _)| name == stage) else {
+        return false;
+    };
+    let less = |n: u32| n.checked_sub(1);
+    remaining
+        .fetch_update(Ordering::Relaxed, Ordering::Relaxed, less)
+        .is_ok()
+}
+
+fn stages(text: &str) -> Vec<(String, AtomicU32)> {
+    let one = |part: &str| {
+        let (name, times) = part.split_once(':').unwrap_or((part, "1"));
+        Some((name.trim().to_owned(), AtomicU32::new(times.parse().ok()?)))
+    };
+    text.split(',').filter_map(one).collect()
+}
+
 fn parse(text: &str) -> Option<(u32, AtomicU32)> {
     let (point, times) = text.split_once(':').unwrap_or((text, "1"));
     Some((point.parse().ok()?, AtomicU32::new(times.parse().ok()?)))
@@ -54,6 +81,14 @@ mod tests {
     #[test]
     fn points_are_numbered_in_order() {
         assert!(POINTS.iter().enumerate().all(|(i, (n, _))| *n == i as u32 + 1));
+    }
+
+    #[test]
+    fn stages_starve_so_often() {
+        let found = stages("decode:2, load,x:y");
+        let found: Vec<_> = found.into_iter().map(|(name, n)| (name, n.into_inner())).collect();
+        assert_eq!(found, [("decode".to_owned(), 2), ("load".to_owned(), 1)]);
+        assert!(!starves("decode"));
     }
 
     #[test]

@@ -61,7 +61,7 @@ impl Paths {
 
     /// The daemon's socket.
     pub fn socket(&self) -> PathBuf {
-        self.run.join("darkroom.sock")
+        self.run.join(SOCKET)
     }
 
     /// The file that a living daemon holds locked; its content is a [`LockRecord`].
@@ -69,19 +69,29 @@ impl Paths {
         self.state.join("daemon.lock")
     }
 
-    /// The file beside the database that a living daemon holds locked too.
+    /// The same beside the database, so that no two daemons ever share one, whatever the environment says of the other folders.
     pub fn data_lock(&self) -> PathBuf {
         self.data.join("daemon.lock")
     }
 
+    /// Both.
+    pub fn locks(&self) -> [PathBuf; 2] {
+        [self.lock(), self.data_lock()]
+    }
+
     /// The file that a client holds locked while it starts a daemon.
     pub fn startup_lock(&self) -> PathBuf {
-        self.state.join("daemon.startup.lock")
+        self.data.join("daemon.startup.lock")
     }
 
     /// The daemon's log.
     pub fn log(&self) -> PathBuf {
         self.state.join("daemon.log")
+    }
+
+    /// What workers wrote between jobs.
+    pub fn worker_log(&self) -> PathBuf {
+        self.state.join("worker.log")
     }
 
     /// Logs of jobs: what their workers wrote.
@@ -120,24 +130,32 @@ impl Paths {
     }
 }
 
-/// `$XDG_RUNTIME_DIR/darkroom`, else `/run/user/UID/darkroom` where that is ours, else `/tmp/darkroom-UID`.
+/// The socket's file in its folder.
+const SOCKET: &str = "darkroom.sock";
+
+/// The folder of the socket in this environment.
+fn run_folder() -> PathBuf {
+    let uid = rustix::process::geteuid().as_raw();
+    let asked = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
+    let is_ours =
+        |dir: &Path| std::fs::metadata(dir).is_ok_and(|m| m.is_dir() && std::os::unix::fs::MetadataExt::uid(&m) == uid);
+    choose_run(asked, uid, is_ours)
+}
+
+/// `$XDG_RUNTIME_DIR/darkroom`, else `/run/user/UID/darkroom`, else `/tmp/darkroom-UID`: the first of them whose parent is a
+/// folder of ours (`su` and `sudo -E` hand on another user's) and where a socket's path fits.
 ///
 /// Never `$TMPDIR`: system cleaners reap what lives there, and each login may have another one.
-fn run_folder() -> PathBuf {
-    let uid = rustix::process::getuid().as_raw();
-    if let Some(dir) = std::env::var_os("XDG_RUNTIME_DIR")
-        .map(PathBuf::from)
-        .filter(|d| d.is_absolute() && d.is_dir())
-    {
-        return dir.join("darkroom");
-    }
-    let dir = PathBuf::from(format!("/run/user/{uid}"));
-    let ours = std::fs::metadata(&dir).is_ok_and(|m| std::os::unix::fs::MetadataExt::uid(&m) == uid);
-    if ours {
-        dir.join("darkroom")
-    } else {
-        PathBuf::from(format!("/tmp/darkroom-{uid}"))
-    }
+fn choose_run(asked: Option<PathBuf>, uid: u32, is_ours: impl Fn(&Path) -> bool) -> PathBuf {
+    let login = PathBuf::from(format!("/run/user/{uid}"));
+    asked
+        .filter(|dir| dir.is_absolute())
+        .into_iter()
+        .chain([login])
+        .filter(|dir| is_ours(dir))
+        .map(|dir| dir.join("darkroom"))
+        .find(|run| check_socket_path(&run.join(SOCKET)).is_ok())
+        .unwrap_or_else(|| PathBuf::from(format!("/tmp/darkroom-{uid}")))
 }
 
 /// What a living daemon writes into its lock file, so that every session finds it even where XDG_RUNTIME_DIR differs.
@@ -175,17 +193,26 @@ pub fn private_folder(dir: &Path) -> Result<()> {
     if !meta.is_dir() {
         return Err(fail("is not a directory (or a link to one): move it away".to_owned()));
     }
-    if meta.uid() != rustix::process::getuid().as_raw() {
-        return Err(fail(format!(
-            "belongs to user {}, not to you: set XDG_RUNTIME_DIR or DARKROOM_HOME",
-            meta.uid()
-        )));
+    let ours = rustix::process::geteuid().as_raw();
+    if meta.uid() != ours {
+        return Err(fail(foreign(meta.uid(), ours)));
     }
     if meta.mode() & 0o077 != 0 {
         std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o700))
             .map_err(|e| fail(format!("is open to other users and cannot be closed: {e}")))?;
     }
     Ok(())
+}
+
+/// What to do about a folder of user `theirs`.
+fn foreign(theirs: u32, ours: u32) -> String {
+    match (ours, theirs) {
+        (0, _) => format!("belongs to user {theirs}, and this is root: run it as that user, or set DARKROOM_HOME"),
+        (_, 0) => format!(
+            "belongs to root, not to you, as after a run with sudo: give it back with `sudo chown -R {ours}`, or set DARKROOM_HOME"
+        ),
+        _ => format!("belongs to user {theirs}, not to you: set XDG_RUNTIME_DIR or DARKROOM_HOME to a folder of yours"),
+    }
 }
 
 /// Checks that a socket may have this path.
@@ -208,6 +235,7 @@ pub fn check_socket_path(socket: &Path) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rstest::rstest;
     use std::os::unix::fs::PermissionsExt;
 
     #[test]
@@ -222,6 +250,35 @@ mod tests {
         let long = PathBuf::from(format!("/{}", "x".repeat(MAX_SOCKET_PATH)));
         let message = check_socket_path(&long).unwrap_err().to_string();
         assert!(message.contains("at most 103 bytes"), "{message}");
+    }
+
+    #[rstest]
+    #[case(Some("/run/user/7"), &["/run/user/7"], "/run/user/7/darkroom")]
+    #[case(Some("/run/user/8"), &["/run/user/7"], "/run/user/7/darkroom")]
+    #[case(Some("/run/user/8"), &[], "/tmp/darkroom-7")]
+    #[case(Some("runtime"), &["runtime"], "/tmp/darkroom-7")]
+    #[case(None, &["/run/user/7"], "/run/user/7/darkroom")]
+    #[case(None, &[], "/tmp/darkroom-7")]
+    fn the_first_folder_of_ours(#[case] asked: Option<&str>, #[case] ours: &[&str], #[case] expected: &str) {
+        let run = choose_run(asked.map(PathBuf::from), 7, |dir| {
+            ours.iter().any(|our| Path::new(our) == dir)
+        });
+        assert_eq!(run, Path::new(expected));
+    }
+
+    #[test]
+    fn a_runtime_folder_too_long_for_a_socket_is_passed_over() {
+        let long = PathBuf::from(format!("/{}", "x".repeat(90)));
+        assert_eq!(choose_run(Some(long), 7, |_| true), Path::new("/run/user/7/darkroom"));
+    }
+
+    #[rstest]
+    #[case(1000, 0, "run it as that user")]
+    #[case(0, 1000, "sudo chown -R 1000")]
+    #[case(65534, 1000, "XDG_RUNTIME_DIR")]
+    fn each_foreign_folder_has_its_remedy(#[case] theirs: u32, #[case] ours: u32, #[case] words: &str) {
+        let said = foreign(theirs, ours);
+        assert!(said.contains(words), "{said}");
     }
 
     #[test]

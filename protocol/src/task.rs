@@ -86,6 +86,12 @@ pub struct ImageTask {
     /// How the weights are quantised.
     #[serde(default)]
     pub quant: Quant,
+    /// Whether large pictures are decoded in tiles, which needs less memory and differs a little at their seams.
+    #[serde(default)]
+    pub vae_tiling: bool,
+    /// Whether each part of the model is on the device only while it is used. Means nothing on the CPU.
+    #[serde(default)]
+    pub offload: bool,
 }
 
 impl ImageTask {
@@ -106,6 +112,9 @@ impl ImageTask {
             device: Some(self.device.clone()),
             dtype: Some(self.dtype),
             quant: (self.quant != Quant::None).then_some(self.quant),
+            vae_tiling: self.vae_tiling.then_some(true),
+            offload: self.offload.then_some(true),
+            keep_alive: None,
             threads: (self.threads > 0).then_some(self.threads),
             format: Some(self.format),
             ..GenerateRequest::default()

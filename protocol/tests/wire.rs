@@ -4,9 +4,9 @@
 use darkroom_protocol::codec::{frame, rpc};
 use darkroom_protocol::message::RemoteError;
 use darkroom_protocol::message::client::{
-    Download, Piece, Place, Status, Submit, Submitted, Subscribe, Upload, WorkerStatus,
+    Download, FoundModel, Load, Loading, Piece, Place, Status, Submit, Submitted, Subscribe, Upload, WorkerStatus,
 };
-use darkroom_protocol::message::worker::{Ready, Staged};
+use darkroom_protocol::message::worker::{Ready, Staged, Wanted};
 use darkroom_protocol::*;
 use proptest::prelude::*;
 use serde::Serialize;
@@ -48,6 +48,8 @@ fn image() -> ImageTask {
         threads: 2,
         format: Format::Png,
         quant: Quant::Int8,
+        vae_tiling: true,
+        offload: false,
     }
 }
 
@@ -156,6 +158,30 @@ fn change() -> event::QueueChange {
     }
 }
 
+fn residency() -> Residency {
+    let model = ResidentModel {
+        name: "emoji".into(),
+        source: ModelSource::Embedded("emoji".into()),
+        dtype: "bf16".into(),
+        components: vec![ResidentComponent {
+            name: "unet".into(),
+            bytes: 21,
+            shared: true,
+        }],
+        complete: false,
+        bytes: 21,
+        pinned: true,
+        busy: false,
+        used_s: 3,
+        expires_s: Some(597),
+    };
+    Residency {
+        budget: 100,
+        used: 25,
+        models: vec![model],
+    }
+}
+
 fn requests() -> Vec<Request> {
     vec![
         Request::Ping {},
@@ -219,6 +245,27 @@ fn requests() -> Vec<Request> {
             job: "019a".into(),
             offset: 4,
         },
+        Request::Metrics {},
+        Request::LogFilter {
+            filter: Some("info".into()),
+        },
+        Request::Models {},
+        Request::Load(Load {
+            model: "emoji".into(),
+            device: "cpu".into(),
+            dtype: Some(Dtype::F32),
+            quant: Quant::None,
+            keep_alive: Some(KeepAlive::Seconds(60)),
+            pinned: true,
+        }),
+        Request::Unload {
+            model: "emoji".into(),
+            device: String::new(),
+        },
+        Request::Pin {
+            model: "emoji".into(),
+            pinned: false,
+        },
     ]
 }
 
@@ -230,7 +277,7 @@ fn replies() -> Vec<Reply> {
         restarts: 1,
         libtorch: "2.11.0".into(),
         devices: vec![device()],
-        resident: vec!["emoji".into()],
+        resident: residency(),
     };
     let status = Status {
         version: "0.1.0".into(),
@@ -293,6 +340,25 @@ fn replies() -> Vec<Reply> {
             waiting: 300,
             running: 1,
         },
+        Reply::Metrics("# HELP".into()),
+        Reply::LogFilter { filter: "info".into() },
+        Reply::Models(vec![FoundModel {
+            name: "emoji".into(),
+            source: ModelSource::Embedded("emoji".into()),
+            family: "Stable Diffusion 1.x".into(),
+            bytes: 38,
+            problem: String::new(),
+            default: true,
+            resident: vec!["cpu".into()],
+        }]),
+        Reply::Loading(Loading {
+            load: JOB,
+            model: "emoji".into(),
+            device: "cpu".into(),
+        }),
+        Reply::Released {
+            models: vec!["emoji".into()],
+        },
     ]
 }
 
@@ -331,11 +397,13 @@ fn orders() -> Vec<Order> {
         staging: "/s".into(),
         device: "cpu".into(),
         models: vec!["/m".into()],
+        memory_budget: Some(9),
     }];
     all.extend(tasks().into_iter().map(|task| Order::Run {
         job: JOB,
         task: Box::new(task),
         skip: vec![0, 2],
+        keep_alive: KeepAlive::Forever,
     }));
     all.extend([
         Order::Cancel {
@@ -349,6 +417,18 @@ fn orders() -> Vec<Order> {
             max_fps: 5,
             max_px: 256,
         },
+        Order::Load {
+            job: JOB,
+            model: Box::new(Wanted {
+                name: "emoji".into(),
+                source: ModelSource::Embedded("emoji".into()),
+                dtype: Dtype::Auto,
+                quant: Quant::Int8,
+            }),
+            keep_alive: KeepAlive::Seconds(600),
+            pinned: true,
+        },
+        Order::Unpin { model: "emoji".into() },
     ]);
     all
 }
@@ -379,7 +459,7 @@ fn reports() -> Vec<Report> {
     let ended = |outcome| Report::Ended {
         job: JOB,
         outcome,
-        resident: vec!["emoji".into()],
+        resident: residency(),
     };
     vec![
         Report::Ready(ready),
@@ -401,6 +481,11 @@ fn reports() -> Vec<Report> {
         ended(Outcome::Failed(failure())),
         ended(Outcome::Cancelled),
         Report::Pong { n: 1 },
+        Report::Resident(residency()),
+        Report::Adjusted {
+            job: JOB,
+            task: Box::new(Task::Image(image())),
+        },
     ]
 }
 
@@ -454,7 +539,7 @@ fn refusals_have_json_rpcs_codes() {
     assert_eq!(code(r#"{"id":1,"method":"ping"}"#), rpc::INVALID_REQUEST);
     assert_eq!(code(r#"{"jsonrpc":"2.0","id":1}"#), rpc::INVALID_REQUEST);
     assert_eq!(
-        code(r#"{"jsonrpc":"2.0","id":1,"method":"pin"}"#),
+        code(r#"{"jsonrpc":"2.0","id":1,"method":"pign"}"#),
         rpc::METHOD_NOT_FOUND
     );
     assert_eq!(

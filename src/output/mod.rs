@@ -9,4 +9,5 @@ mod target;
 
 pub use deliver::Delivery;
 pub use report::Report;
+pub use save::write as write_whole;
 pub use target::{Target, plan};

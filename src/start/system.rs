@@ -69,11 +69,22 @@ impl World for System<'_> {
     type Guard = File;
 
     async fn connect(&mut self) -> darkroom_protocol::Result<Client> {
-        Client::connect(self.paths).await
+        match Client::connect(self.paths).await {
+            // A service manager listens for a daemon that it is just starting.
+            Err(darkroom_protocol::Error::Timeout { .. }) if matches!(owner(self.paths), Ok(Owner::Nobody)) => {
+                Err(darkroom_protocol::Error::Unreachable {
+                    socket: self.paths.socket(),
+                    why: "the service manager listens, the daemon does not answer yet".to_owned(),
+                })
+            }
+            other => other,
+        }
     }
 
     fn lock_startup(&mut self) -> Result<Option<File>> {
-        private_folder(&self.paths.state)?;
+        for folder in [&self.paths.data, &self.paths.state] {
+            private_folder(folder)?;
+        }
         let path = self.paths.startup_lock();
         let failed = |e| Error::Failed(format!("The lock {} cannot be taken: {e}.", say::shown(&path)));
         let file = OpenOptions::new()

@@ -175,6 +175,7 @@ async fn a_client_that_hangs_in_its_start_is_not_waited_for_for_ever() {
 async fn another_version_is_no_reason_to_start_a_second() {
     let machine = machine(Some(10));
     machine.borrow_mut().refusal = Some(|| Wire::Version {
+        pid: 1,
         theirs: 2,
         theirs_build: "9".into(),
         ours: 1,

@@ -6,6 +6,9 @@ mod daemon;
 mod docs;
 mod doctor;
 mod generate;
+mod logs;
+mod metrics;
+mod models;
 mod queue;
 mod show;
 mod status;
@@ -36,7 +39,9 @@ macro_rules! verbs {
     };
 }
 
-verbs!(generate, show, queue, wait, cancel, status, bench, doctor, daemon, docs);
+verbs!(
+    generate, show, queue, wait, cancel, models, status, bench, doctor, daemon, logs, metrics, docs
+);
 
 /// `--json`, with what it prints.
 fn json_flag(help: &'static str) -> Arg {

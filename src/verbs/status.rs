@@ -9,7 +9,7 @@ use darkroom_protocol::message::client::{Status, WorkerStatus};
 use darkroom_protocol::paths::Paths;
 use darkroom_protocol::text::escape_line;
 
-use super::json_flag;
+use super::{json_flag, models};
 use crate::{Result, block_on, say, start};
 
 /// Width of a prompt in the table.
@@ -54,6 +54,7 @@ fn table(status: &Status, running: &[Job]) -> String {
     row("data", status.data.clone());
     for each in &status.workers {
         row("worker", worker(each));
+        models::rows(&each.resident).into_iter().for_each(|line| row("", line));
     }
     if status.workers.is_empty() {
         row("worker", "none yet; it starts with the first job".to_owned());
@@ -97,8 +98,13 @@ fn worker(worker: &WorkerStatus) -> String {
         1 => parts.push("restarted once".to_owned()),
         n => parts.push(format!("restarted {n} times")),
     }
-    if !worker.resident.is_empty() {
-        parts.push(format!("in memory: {}", worker.resident.join(", ")));
+    if worker.resident.budget > 0 {
+        let memory = &worker.resident;
+        parts.push(format!(
+            "{} of {} in use",
+            say::size(memory.used),
+            say::size(memory.budget)
+        ));
     }
     let device = if worker.device.is_empty() {
         "best device"
@@ -111,6 +117,7 @@ fn worker(worker: &WorkerStatus) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use darkroom_protocol::{ModelSource, Residency, ResidentModel};
 
     #[test]
     fn a_short_table() {
@@ -130,7 +137,22 @@ mod tests {
                 restarts: 1,
                 libtorch: "2.11.0".into(),
                 devices: vec![],
-                resident: vec!["emoji".into()],
+                resident: Residency {
+                    budget: 4 << 30,
+                    used: 1 << 30,
+                    models: vec![ResidentModel {
+                        name: "emoji".into(),
+                        source: ModelSource::Embedded("emoji".into()),
+                        dtype: "bf16".into(),
+                        components: vec![],
+                        complete: true,
+                        bytes: 38 << 20,
+                        pinned: false,
+                        busy: false,
+                        used_s: 125,
+                        expires_s: Some(475),
+                    }],
+                },
             }],
             capabilities: vec![],
             paused: false,

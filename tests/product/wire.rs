@@ -167,7 +167,7 @@ fn frames_that_lie_are_refused() {
     ];
     for (name, frame) in &mut frames {
         let mut rpc = home.rpc();
-        let mut bytes = preface(1);
+        let mut bytes = preface(darkroom_protocol::VERSION);
         bytes.append(frame);
         rpc.send(&bytes).unwrap();
         let answer = rpc.rest();

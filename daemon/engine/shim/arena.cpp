@@ -1,6 +1,6 @@
-// Memory of large tensors on the CPU: one region of addresses in huge pages, whose freed blocks stay and are given out
-// again. The system's allocator maps each large block anew, and the kernel then clears it page by page at first touch, which
-// takes longer than many an operation on it.
+// Memory of large tensors on the CPU: regions of addresses in huge pages, whose freed blocks stay and are given out again.
+// The system's allocator maps each large block anew, and the kernel then clears it page by page at first touch, which takes
+// longer than many an operation on it.
 #include "arena.h"
 #include "guard.h"
 
@@ -23,10 +23,15 @@ using darkroom::guarded;
 
 namespace {
 
-constexpr size_t LARGE = 1 << 20;       // smaller blocks are the system allocator's
-constexpr size_t GRAIN = 1 << 16;       // blocks are whole grains
 constexpr size_t HUGE_PAGE = 2 << 20;
-constexpr uint8_t PRIORITY = 1;         // libtorch's own allocator has 0
+constexpr uint8_t PRIORITY = 1; // libtorch's own allocator has 0
+
+// Smaller blocks than `least` are the system allocator's; blocks are whole grains.
+struct Sizes {
+  size_t least, grain;
+};
+
+constexpr Sizes SHORT_LIVED{1 << 20, 1 << 16}, LONG_LIVED{1 << 15, 1 << 12};
 
 thread_local bool long_lived = false;
 
@@ -34,13 +39,17 @@ thread_local bool long_lived = false;
 // lowest address.
 class Arena {
 public:
-  Arena(char *base, size_t capacity) : base(base), capacity(capacity) { free.emplace(0, capacity); }
+  Arena(char *base, size_t capacity, Sizes sizes) : base(base), capacity(capacity), sizes(sizes) {
+    free.emplace(0, capacity);
+  }
 
   bool holds(const void *block) const { return block >= base && block < base + capacity; }
 
-  // Null where no range is large enough.
+  // Null where the block is too small, or no range is large enough.
   void *take(size_t bytes) {
-    const size_t size = (bytes + GRAIN - 1) / GRAIN * GRAIN;
+    if (bytes < sizes.least || bytes > capacity)
+      return nullptr;
+    const size_t size = (bytes + sizes.grain - 1) / sizes.grain * sizes.grain;
     std::lock_guard<std::mutex> lock(mutex);
     auto best = free.end();
     for (auto range = free.begin(); range != free.end(); ++range)
@@ -91,15 +100,16 @@ public:
 private:
   char *base;
   size_t capacity;
+  Sizes sizes;
   std::mutex mutex;
   std::map<size_t, size_t> free;
   std::unordered_map<size_t, size_t> taken;
 };
 
-Arena *arena = nullptr;
+Arena *short_lived_arena = nullptr, *long_lived_arena = nullptr;
 
 // A region of addresses of half the machine's memory; null where the system has no such thing.
-Arena *reserve() {
+Arena *reserve(Sizes sizes) {
 #ifdef __linux__
   const size_t memory = static_cast<size_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<size_t>(sysconf(_SC_PAGESIZE));
   const size_t capacity = memory / 2 / HUGE_PAGE * HUGE_PAGE;
@@ -108,22 +118,23 @@ Arena *reserve() {
     return nullptr;
   auto base = (reinterpret_cast<uintptr_t>(at) + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
   madvise(reinterpret_cast<void *>(base), capacity, MADV_HUGEPAGE);
-  return new Arena(reinterpret_cast<char *>(base), capacity);
+  return new Arena(reinterpret_cast<char *>(base), capacity, sizes);
 #else
   return nullptr;
 #endif
 }
 
 void release(void *block) {
-  if (arena && arena->holds(block))
-    arena->give(block);
-  else
-    c10::free_cpu(block);
+  for (Arena *arena : {short_lived_arena, long_lived_arena})
+    if (arena && arena->holds(block))
+      return arena->give(block);
+  c10::free_cpu(block);
 }
 
 struct Allocator final : c10::Allocator {
   c10::DataPtr allocate(size_t bytes) override {
-    void *block = bytes >= LARGE && !long_lived ? arena->take(bytes) : nullptr;
+    Arena *arena = long_lived ? long_lived_arena : short_lived_arena;
+    void *block = arena ? arena->take(bytes) : nullptr;
     if (!block)
       block = c10::alloc_cpu(bytes);
     return {block, block, &release, c10::Device(c10::DeviceType::CPU)};
@@ -140,22 +151,24 @@ darkroom::LongLived::~LongLived() { long_lived = before; }
 
 extern "C" {
 
-// From now on the arena serves large tensors on the CPU. Neither arena nor allocator is ever destroyed: tensors may outlive main.
+// From now on arenas serve large tensors on the CPU. Neither they nor the allocator are ever destroyed: tensors may outlive
+// main.
 int dk_arena_use() {
   return guarded([&] {
     static std::once_flag once;
     std::call_once(once, [] {
-      arena = reserve();
-      if (arena)
-        c10::SetCPUAllocator(new Allocator, PRIORITY);
+      short_lived_arena = reserve(SHORT_LIVED);
+      long_lived_arena = reserve(LONG_LIVED);
+      c10::SetCPUAllocator(new Allocator, PRIORITY);
     });
   });
 }
 
 int dk_arena_trim() {
   return guarded([&] {
-    if (arena)
-      arena->trim();
+    for (Arena *arena : {short_lived_arena, long_lived_arena})
+      if (arena)
+        arena->trim();
   });
 }
 }

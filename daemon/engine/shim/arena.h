@@ -3,7 +3,7 @@
 
 namespace darkroom {
 
-// While it lives, this thread's tensors are allocated outside the arena: what stays for good would split it.
+// While it lives, this thread's tensors come from an arena of their own: what stays for good would split that of the others.
 struct LongLived {
   LongLived();
   ~LongLived();

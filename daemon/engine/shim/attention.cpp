@@ -25,7 +25,7 @@ using darkroom::guarded;
 
 namespace {
 
-constexpr int64_t KEYS = 256;   // keys in a block: a multiple of 64
+constexpr int64_t KEYS = 512;   // keys in a block: a multiple of 64
 constexpr int64_t ROWS = 6;     // queries whose sums stay in registers
 constexpr int64_t QUERIES = 96; // queries of a task: their block of keys is read once into the cache
 constexpr int64_t LANES = 16;

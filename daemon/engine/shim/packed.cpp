@@ -64,11 +64,13 @@ int dk_conv_pack(const Tensor *weight, const int64_t size[4], int64_t stride, in
     *out = nullptr;
     if (!packable(*weight))
       return;
+    // The operation would make this copy itself, in new memory each time.
+    const Tensor turned = weight->contiguous(at::MemoryFormat::ChannelsLast);
     darkroom::LongLived weights;
     static auto pack = operation<Tensor(const Tensor &, IntArrayRef, IntArrayRef, IntArrayRef, int64_t,
                                         at::OptionalIntArrayRef)>("mkldnn::_reorder_convolution_weight");
     const int64_t pads[2] = {padding, padding}, strides[2] = {stride, stride}, ones[2] = {1, 1};
-    *out = new Tensor(pack.call(*weight, pads, strides, ones, 1, IntArrayRef(size, 4)));
+    *out = new Tensor(pack.call(turned, pads, strides, ones, 1, IntArrayRef(size, 4)));
   });
 }
 

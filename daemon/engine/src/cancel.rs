@@ -1,14 +1,18 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use crate::{Error, Result};
 
-/// A flag that another thread raises to end the work in progress.
+const GOES_ON: u8 = 0;
+const AFTER_PICTURE: u8 = 1;
+const NOW: u8 = 2;
+
+/// A flag that another thread raises to end the work in progress, at once or after the picture in the making.
 ///
 /// It is read between tensors loaded, between blocks of a model and between steps, so that a cancel takes effect
 /// within one block.
 #[derive(Clone, Debug, Default)]
-pub struct Cancel(Arc<AtomicBool>);
+pub struct Cancel(Arc<AtomicU8>);
 
 impl Cancel {
     /// A flag that is down.
@@ -16,22 +20,52 @@ impl Cancel {
         Self::default()
     }
 
-    /// Raises the flag.
+    /// Ends the work at once.
     pub fn raise(&self) {
-        self.0.store(true, Ordering::Release);
+        self.0.store(NOW, Ordering::Release);
     }
 
-    /// Whether the flag is up.
+    /// Ends the work once the picture in the making is saved. Changes nothing where it ends at once.
+    pub fn raise_after_picture(&self) {
+        self.0.fetch_max(AFTER_PICTURE, Ordering::AcqRel);
+    }
+
+    /// Whether the work is to end at once.
     pub fn is_raised(&self) -> bool {
-        self.0.load(Ordering::Acquire)
+        self.0.load(Ordering::Acquire) == NOW
     }
 
-    /// `Err(Error::Cancelled)` once the flag is up.
+    /// `Err(Error::Cancelled)` once the work is to end at once.
     pub fn check(&self) -> Result<()> {
         if self.is_raised() {
             Err(Error::Cancelled)
         } else {
             Ok(())
         }
+    }
+
+    /// The same between two pictures, where [`Self::raise_after_picture`] counts too.
+    pub fn check_between_pictures(&self) -> Result<()> {
+        if self.0.load(Ordering::Acquire) == GOES_ON {
+            Ok(())
+        } else {
+            Err(Error::Cancelled)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn after_the_picture_is_later_than_now() {
+        let cancel = Cancel::new();
+        assert!(cancel.check().is_ok() && cancel.check_between_pictures().is_ok());
+        cancel.raise_after_picture();
+        assert!(cancel.check().is_ok() && cancel.check_between_pictures().is_err());
+        cancel.raise();
+        cancel.raise_after_picture();
+        assert!(cancel.check().is_err() && cancel.check_between_pictures().is_err());
     }
 }

@@ -13,7 +13,12 @@ pub enum Error {
     OutOfMemory {
         /// What was being done, for instance `decoding 1536×1536`; may be empty.
         doing: String,
+        /// Bytes of the allocation that failed; 0 where that is not known.
+        asked: u64,
     },
+    /// Nothing more can be done to make room; what would fit is in the text.
+    #[error("{0}")]
+    NoRoom(String),
     /// A model folder lacks a file or a component.
     #[error("{path}: {what}", path = path.display())]
     Model {

@@ -2,9 +2,9 @@
 // Tests read whole files at once; models never do.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use darkroom_engine::families::stable_diffusion::{AutoencoderKl, UNet2DConditionModel, UNetConfig, VaeConfig};
+use darkroom_engine::families::stable_diffusion::{UNet2DConditionModel, UNetConfig};
 use darkroom_engine::guidance;
 use darkroom_engine::pipeline::{Observer, Saved, Work, text_to_image};
 use darkroom_engine::residency::{Key, Models};
@@ -19,6 +19,9 @@ use darkroom_protocol::{Conditioning, Dtype, Format, ImageTask, ModelSource, Pro
 use serde::Deserialize;
 use tch::{Kind, Tensor};
 
+mod support;
+use support::{fixture, model_folder};
+
 #[derive(Deserialize)]
 struct Case {
     sampler: String,
@@ -29,50 +32,6 @@ struct Case {
     cfg_scale: f64,
     prompt: String,
     negative: String,
-}
-
-fn fixture() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/pipeline")
-}
-
-/// The fixture's folder with weights filled by name, as a published folder has them.
-fn model_folder() -> tempfile::TempDir {
-    let dir = tempfile::tempdir().unwrap();
-    for name in [
-        "model_index.json",
-        "scheduler/scheduler_config.json",
-        "unet/config.json",
-        "vae/config.json",
-        "text_encoder/config.json",
-    ] {
-        let to = dir.path().join(name);
-        std::fs::create_dir_all(to.parent().unwrap()).unwrap();
-        std::fs::copy(fixture().join(name), to).unwrap();
-    }
-    let config = |name: &str| std::fs::read(fixture().join(name).join("config.json")).unwrap();
-    let asked = |component: &str, build: &dyn Fn(&Weights) -> Result<()>| {
-        let weights = Weights::recorder(component);
-        build(&weights).unwrap();
-        let tensors: Vec<_> = weights
-            .asked()
-            .iter()
-            .map(|(key, shape)| (key.clone(), Weights::random(component).get(key, shape).unwrap()))
-            .collect();
-        tensors
-    };
-    let unet = asked("unet", &|w| {
-        UNet2DConditionModel::new(w, &UNetConfig::from_json(&config("unet"))?).map(drop)
-    });
-    let vae = asked("vae", &|w| {
-        AutoencoderKl::new(w, &VaeConfig::from_json(&config("vae"))?).map(drop)
-    });
-    let text = asked("text_encoder", &|w| {
-        ClipTextModel::new(w, &ClipTextConfig::from_json(&config("text_encoder"))?).map(drop)
-    });
-    Tensor::write_safetensors(&unet, dir.path().join("unet/diffusion_pytorch_model.safetensors")).unwrap();
-    Tensor::write_safetensors(&vae, dir.path().join("vae/diffusion_pytorch_model.safetensors")).unwrap();
-    Tensor::write_safetensors(&text, dir.path().join("text_encoder/model.safetensors")).unwrap();
-    dir
 }
 
 fn task(folder: &Path, case: &Case) -> ImageTask {
@@ -99,6 +58,8 @@ fn task(folder: &Path, case: &Case) -> ImageTask {
         threads: 0,
         format: Format::Png,
         quant: Quant::None,
+        vae_tiling: false,
+        offload: false,
     }
 }
 

@@ -85,7 +85,7 @@ fn named(given: &str, folders: &[PathBuf]) -> Result<Meant, RemoteError> {
 }
 
 /// The models directly inside `folder`: subfolders with a model_index.json, and .safetensors files, in order.
-fn models_in(folder: &Path) -> Vec<(String, PathBuf)> {
+pub(super) fn models_in(folder: &Path) -> Vec<(String, PathBuf)> {
     let entries = fs::read_dir(folder).into_iter().flatten().take(LOOKED_AT).flatten();
     let paths = entries.map(|entry| entry.path()).filter(|path| path.to_str().is_some());
     let mut models: Vec<_> = paths

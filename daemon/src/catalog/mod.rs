@@ -6,17 +6,18 @@
 mod builtin;
 mod file;
 mod folder;
+mod list;
 mod lookup;
 mod seen;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use darkroom_protocol::message::RemoteError;
 use darkroom_protocol::{FailureKind, ModelCard};
 
-use crate::settings::Settings;
+use crate::settings::Live;
 use lookup::Meant;
 use seen::Stamp;
 
@@ -30,19 +31,16 @@ const KEPT: usize = 256;
 /// The models of one daemon. Its methods read files and may block.
 #[derive(Debug)]
 pub struct Catalog {
-    /// The model to use when none is named.
-    model: Option<String>,
-    /// Folders whose subfolders and .safetensors files are models.
-    folders: Vec<PathBuf>,
+    /// Which model to use when none is named, and the folders whose subfolders and .safetensors files are models.
+    settings: Arc<Live>,
     cards: Mutex<HashMap<PathBuf, (Stamp, ModelCard)>>,
 }
 
 impl Catalog {
-    /// The catalogue that `settings` ask for.
-    pub fn new(settings: &Settings) -> Self {
+    /// The catalogue that `settings` ask for, now and later.
+    pub fn new(settings: Arc<Live>) -> Self {
         Self {
-            model: settings.model.clone().filter(|model| !model.is_empty()),
-            folders: settings.models.clone(),
+            settings,
             cards: Mutex::default(),
         }
     }
@@ -52,7 +50,9 @@ impl Catalog {
     /// # Errors
     /// As [`Self::card`].
     pub fn at_hand(&self, model: Option<&str>) -> Option<Result<ModelCard, RemoteError>> {
-        let name = model.filter(|m| !m.is_empty()).or(self.model.as_deref());
+        let settings = self.settings.current();
+        let configured = settings.model.as_deref().filter(|model| !model.is_empty());
+        let name = model.filter(|m| !m.is_empty()).or(configured);
         let at_hand = name.is_none_or(|name| darkroom_protocol::text::fold(name) == EMOJI);
         at_hand.then(|| self.card(model))
     }
@@ -65,12 +65,14 @@ impl Catalog {
     /// a relative path.
     pub fn card(&self, model: Option<&str>) -> Result<ModelCard, RemoteError> {
         let given = model.filter(|m| !m.is_empty());
-        let Some(name) = given.or(self.model.as_deref()) else {
+        let settings = self.settings.current();
+        let configured = settings.model.as_deref().filter(|model| !model.is_empty());
+        let Some(name) = given.or(configured) else {
             let mut card = builtin::card()?;
             card.notice = Some(NO_MODEL.to_owned());
             return Ok(card);
         };
-        match lookup::meant(name, &self.folders)? {
+        match lookup::meant(name, &settings.models)? {
             Meant::Emoji => builtin::card(),
             Meant::Folder { name, path } => self.seen(path, |path| folder::read(&name, path)),
             Meant::File { name, path } => self.seen(path, |path| file::read(&name, path)),

@@ -6,6 +6,7 @@ use rstest::rstest;
 use tempfile::TempDir;
 
 use super::*;
+use crate::settings::Settings;
 
 const ASSETS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/engine/assets/emoji");
 
@@ -31,11 +32,11 @@ fn copy(from: &Path, to: &Path) {
 }
 
 fn catalog(model: Option<&str>, folders: &[&Path]) -> Catalog {
-    Catalog::new(&Settings {
+    Catalog::new(Arc::new(Live::fixed(Settings {
         model: model.map(str::to_owned),
         models: folders.iter().map(|f| f.to_path_buf()).collect(),
         ..Settings::default()
-    })
+    })))
 }
 
 fn refusal(catalog: &Catalog, model: &str) -> (FailureKind, String) {
@@ -77,6 +78,22 @@ fn a_model_is_found_by_path_and_by_name() {
         assert_eq!(catalog.card(Some(spelling)).unwrap(), card, "{spelling}");
     }
     assert_eq!(catalog.card(None).unwrap(), card);
+}
+
+#[test]
+fn every_model_is_listed_and_one_that_is_damaged_says_so() {
+    let dir = models();
+    copy(Path::new(ASSETS), &dir.path().join("broken"));
+    let index = dir.path().join("broken/unet/config.json");
+    fs::remove_file(&index).unwrap();
+    fs::write(&index, "{").unwrap();
+    fs::create_dir(dir.path().join("no model")).unwrap();
+    let list = catalog(Some("my-emoji"), &[dir.path(), dir.path()]).list();
+    let names: Vec<_> = list.iter().map(|model| (model.name.as_str(), model.default)).collect();
+    assert_eq!(names, [("My-Emoji", true), ("broken", false), ("emoji", false)]);
+    assert!(list[0].problem.is_empty() && list[0].bytes > 30_000_000 && !list[0].family.is_empty());
+    assert!(list[1].problem.contains("unet/config.json"), "{}", list[1].problem);
+    assert!(catalog(None, &[]).list()[0].default);
 }
 
 #[test]

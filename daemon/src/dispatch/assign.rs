@@ -20,6 +20,9 @@ impl Dispatcher {
     pub async fn assign(&mut self) {
         for at in 0..self.slots.len() {
             while self.may_start() && matches!(self.slots[at].phase, Phase::Idle | Phase::Down) {
+                if self.begin_load(at).await {
+                    break;
+                }
                 let Some((chosen, first)) = self.pick(at) else { break };
                 if matches!(self.slots[at].phase, Phase::Down) {
                     self.start_worker(at).await;
@@ -44,7 +47,7 @@ impl Dispatcher {
         let may_run = |device: &str| runs_on(device, at, &faces, devices.as_deref());
         let line = self.line.front(may_run, REACH);
         let first = line.first()?.waiting.job;
-        let chosen = choose(line.into_iter(), &self.slots[at].resident)?;
+        let chosen = choose(line.into_iter(), &self.slots[at].resident.complete())?;
         Some((chosen.waiting.job, first))
     }
 
@@ -112,10 +115,19 @@ impl Dispatcher {
             worker.log().begin_job(&log);
             let mut skip: Vec<u32> = kept.into_iter().collect();
             skip.sort_unstable();
+            let model = match &row.task {
+                Task::Image(image) => image.model.as_str(),
+                _ => "",
+            };
+            let keep_alive = row
+                .request
+                .keep_alive
+                .unwrap_or_else(|| self.tools.settings.current().keep_alive_for(model));
             worker.send(Order::Run {
                 job: row.id,
                 task: Box::new(on_device(row.task, slot.face().device)),
                 skip,
+                keep_alive,
             });
         }
         let change = StateChange {

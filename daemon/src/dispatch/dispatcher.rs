@@ -1,5 +1,4 @@
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use darkroom_protocol::paths::Paths;
@@ -10,6 +9,7 @@ use tokio::time::{Instant, sleep_until};
 use super::Board;
 use super::ending::Owed;
 use super::line::Line;
+use super::loads::Ask;
 use super::message::Message;
 use super::shortage::Shortage;
 use super::slot::{Phase, Slot};
@@ -17,6 +17,7 @@ use crate::Result;
 use crate::events::Bus;
 use crate::gallery::Gallery;
 use crate::lifecycle::Limits;
+use crate::settings::Live;
 use crate::store::{Store, Waiting};
 use crate::workers::{Program, Word};
 
@@ -40,8 +41,8 @@ pub struct Tools {
     pub program: Option<Program>,
     /// The devices to start workers for, those that jobs run on which name none; empty for the best one there is.
     pub devices: Vec<String>,
-    /// Folders of the person's models.
-    pub models: Vec<PathBuf>,
+    /// The person's settings, as they are when a worker starts.
+    pub settings: Arc<Live>,
 }
 
 /// The way to the dispatcher.
@@ -115,6 +116,26 @@ impl Dispatch {
         if self.messages.send(Message::Paused(paused, done)).await.is_ok() {
             let _ = known.await;
         }
+    }
+
+    /// A model is wanted in memory: events under its number tell how it goes.
+    pub async fn load(&self, ask: Ask) {
+        let _ = self.messages.send(Message::Load(ask)).await;
+    }
+
+    /// Removes models from memory, all when the name is empty, on a device, everywhere when that is empty. The names of those
+    /// that leave.
+    pub async fn unload(&self, model: String, device: String) -> Vec<String> {
+        let (answer, names) = oneshot::channel();
+        let _ = self.messages.send(Message::Unload(model, device, answer)).await;
+        names.await.unwrap_or_default()
+    }
+
+    /// Pins a model no longer. Its name where it was pinned.
+    pub async fn unpin(&self, model: String) -> Vec<String> {
+        let (answer, names) = oneshot::channel();
+        let _ = self.messages.send(Message::Unpin(model, answer)).await;
+        names.await.unwrap_or_default()
     }
 
     /// Ends the workers; running jobs return to the line. Returns when all have ended.
@@ -202,11 +223,19 @@ impl Dispatcher {
                 // Who asked may have given up.
                 let _ = known.send(());
             }
+            Message::Load(ask) => self.want(ask).await,
+            Message::Unload(model, device, answer) => {
+                // Who asked may have gone.
+                let _ = answer.send(self.unload(&model, &device));
+            }
+            Message::Unpin(model, answer) => {
+                let _ = answer.send(self.unpin(&model));
+            }
             Message::Stop(done) => self.stop(done),
             Message::Heard { slot, word } => match word {
                 Word::Ready(ready) => self.greet(slot, *ready).await,
                 Word::Report(report) => {
-                    let ended = matches!(*report, Report::Ended { .. });
+                    let ended = matches!(*report, Report::Ended { .. } | Report::Resident(_));
                     self.hear(slot, *report).await;
                     return ended;
                 }
@@ -237,7 +266,11 @@ impl Dispatcher {
     fn stop(&mut self, done: oneshot::Sender<()>) {
         for slot in &self.slots {
             let Some(worker) = &slot.worker else { continue };
-            if let Some(job) = slot.job() {
+            let loading = match &slot.phase {
+                Phase::Loading(loading) => Some(loading.load),
+                _ => None,
+            };
+            if let Some(job) = slot.job().or(loading) {
                 let after_picture = false;
                 worker.send(Order::Cancel { job, after_picture });
             }
@@ -257,6 +290,7 @@ impl Dispatcher {
         let slots = self.slots.iter().filter_map(|slot| match &slot.phase {
             Phase::Pausing(until) => Some(*until),
             Phase::Busy(busy) => busy.kill_due(self.tools.limits.cancel),
+            Phase::Loading(loading) => loading.kill_due(self.tools.limits.cancel),
             Phase::Starting | Phase::Idle | Phase::Down => None,
         });
         let stop = self.stopping.as_ref().and_then(|stopping| stopping.kill);
@@ -292,6 +326,12 @@ impl Dispatcher {
                 busy.last_sign = now;
                 if let Some(worker) = &slot.worker {
                     worker.kill("was told to cancel, showed no sign of life, and was ended");
+                }
+            }
+            Phase::Loading(loading) if loading.kill_due(patience).is_some_and(|due| due <= now) => {
+                loading.last_sign = now;
+                if let Some(worker) = &slot.worker {
+                    worker.kill("was told to stop loading, showed no sign of life, and was ended");
                 }
             }
             _ => {}

@@ -1,6 +1,7 @@
 use darkroom_protocol::JobId;
 use tokio::sync::oneshot;
 
+use super::loads::Ask;
 use crate::store::Waiting;
 use crate::workers::Word;
 
@@ -31,6 +32,13 @@ pub enum Message {
         /// What it said.
         word: Word,
     },
+    /// A model is wanted in memory.
+    Load(Ask),
+    /// A model is to leave memory: its name, all when empty, and the device, everywhere when empty. Answered with the names of
+    /// those that do.
+    Unload(String, String, oneshot::Sender<Vec<String>>),
+    /// A model is not pinned any more. Answered with its name where it was.
+    Unpin(String, oneshot::Sender<Vec<String>>),
     /// End the workers; running jobs return to the line. Answered when all have ended.
     Stop(oneshot::Sender<()>),
 }

@@ -10,21 +10,26 @@ mod choose;
 mod dispatcher;
 mod ending;
 mod line;
+mod loads;
 mod message;
 mod placing;
 mod previews;
 mod process;
 mod report;
+mod resident;
 mod route;
 mod shortage;
 mod slot;
 
 pub use board::Board;
 pub use dispatcher::{Dispatch, Tools};
+pub use loads::Ask;
 
 #[cfg(test)]
 mod deaths_tests;
 #[cfg(test)]
 mod devices_tests;
+#[cfg(test)]
+mod queue_tests;
 #[cfg(test)]
 mod tests;

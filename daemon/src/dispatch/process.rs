@@ -1,11 +1,12 @@
 use darkroom_protocol::message::worker::Ready;
 use darkroom_protocol::text::escape_line;
-use darkroom_protocol::{EventKind, Failure, FailureKind, JobId};
+use darkroom_protocol::{EventKind, Failure, FailureKind, JobId, JobState};
 use tokio::time::Instant;
 
 use super::dispatcher::Dispatcher;
 use super::ending::Ending;
 use super::message::Message;
+use super::resident::Resident;
 use super::route::runs_on;
 use super::slot::{Busy, Phase, Slot};
 use crate::events::Demand;
@@ -59,12 +60,13 @@ impl Dispatcher {
         let ask = Ask {
             program,
             device: self.slots[at].asked.clone(),
-            models: tools.models.clone(),
+            memory_budget: tools.settings.current().memory_budget,
+            models: tools.settings.current().models.clone(),
             staging: tray.path().to_owned(),
             start: tools.limits.worker_start,
             silence: tools.limits.worker_silence,
         };
-        let log = WorkerLog::new(&tools.paths.state.join("worker.log"));
+        let log = WorkerLog::new(&tools.paths.worker_log());
         let messages = messages.clone();
         let worker = Worker::start(ask, log, move |word| {
             let messages = messages.clone();
@@ -95,14 +97,19 @@ impl Dispatcher {
         } else {
             tracing::warn!(tasks_doing = death.is_tasks_doing(), "a worker {death}");
         }
+        self.tools.bus.metrics.worker_died(&death);
         let slot = &mut self.slots[at];
         (slot.worker, slot.tray) = (None, None);
-        slot.resident.clear();
+        slot.resident = Resident::default();
         slot.deaths += 1;
         slot.restarts += 1;
         match std::mem::replace(&mut slot.phase, Phase::Down) {
             Phase::Starting => slot.stillborn += u32::from(!death.is_from_outside()),
             Phase::Busy(busy) => self.orphan(*busy, &death).await,
+            Phase::Loading(loading) if loading.is_cancelled() => {
+                self.tell_load(loading.load, JobState::Cancelled, None)
+            }
+            Phase::Loading(loading) => self.fail_load(loading.load, FailureKind::Crash, format!("The worker {death}.")),
             Phase::Idle | Phase::Pausing(_) | Phase::Down => {}
         }
         let slot = &mut self.slots[at];
@@ -155,6 +162,7 @@ impl Dispatcher {
 
     /// Fails every waiting job that only slot `at` could run, or others that are down as well.
     async fn fail_waiting(&mut self, at: usize, reason: &str) {
+        self.fail_loads(at, reason);
         let devices = self.devices();
         let faces: Vec<_> = self.slots.iter().map(Slot::face).collect();
         let is_lost = |device: &&str| {

@@ -1,11 +1,14 @@
 use std::time::Duration;
 
 use darkroom_protocol::message::worker::Staged;
-use darkroom_protocol::{EventKind, Failure, FailureKind, Format, JobId, Order, Outcome, Picture, Report, failpoint};
+use darkroom_protocol::{
+    EventKind, Failure, FailureKind, Format, JobId, Order, Outcome, Picture, Report, Task, failpoint,
+};
 use tokio::time::Instant;
 
 use super::dispatcher::Dispatcher;
 use super::ending::Ending;
+use super::resident::Resident;
 use super::shortage::room;
 use super::slot::{Busy, Phase};
 use crate::{Error, Result};
@@ -19,6 +22,7 @@ impl Dispatcher {
                 self.sign_of_life(at, job);
             }
             Report::Progress { job, progress } => {
+                self.sign_of_loading(at, job, &progress);
                 if let Some(busy) = self.slots[at].busy_with(job) {
                     let reached = Some((progress.phase, progress.image, progress.step));
                     if busy.reached != reached {
@@ -35,7 +39,7 @@ impl Dispatcher {
                 }
             }
             Report::Notice { job, text } => {
-                if self.slots[at].busy_with(job).is_some() {
+                if self.slots[at].busy_with(job).is_some() || self.loads(at, job) {
                     self.tell(job, text);
                 }
             }
@@ -44,8 +48,17 @@ impl Dispatcher {
                     self.keep(at, staged).await;
                 }
             }
+            Report::Resident(residency) => self.slots[at].resident = Resident::heard(residency),
+            Report::Adjusted { job, task } => {
+                if self.sign_of_life(at, job).is_some() {
+                    self.adjust(job, &task).await;
+                }
+            }
             Report::Ended { job, outcome, resident } => {
-                self.slots[at].resident = resident;
+                self.slots[at].resident = Resident::heard(resident);
+                if self.end_load(at, job, &outcome) {
+                    return;
+                }
                 if self.sign_of_life(at, job).is_some() {
                     self.release(at, outcome).await;
                 }
@@ -59,6 +72,13 @@ impl Dispatcher {
         let busy = self.slots[at].busy_with(job)?;
         busy.last_sign = Instant::now();
         Some(busy)
+    }
+
+    /// Keeps the task as it goes on: pictures that come after this are made by it.
+    async fn adjust(&self, job: JobId, task: &Task) {
+        if let Err(error) = self.tools.store.adjust(job, task).await {
+            tracing::error!("the changed task of job {job} cannot be kept: {error}");
+        }
     }
 
     /// Takes a picture over: the file, then the row, then everybody hears of it. When that fails the worker is told to stop;

@@ -1,4 +1,4 @@
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
 
 use darkroom_protocol::message::client::WorkerStatus;
@@ -6,6 +6,8 @@ use darkroom_protocol::message::worker::Ready;
 use darkroom_protocol::{Failure, Format, JobId};
 use tokio::time::Instant;
 
+use super::loads::{Ask, Loading};
+use super::resident::Resident;
 use super::route::Face;
 use crate::events::Demand;
 use crate::gallery::Tray;
@@ -33,8 +35,10 @@ pub struct Slot {
     pub deaths: u32,
     /// Processes in a row that died before they were ready.
     pub stillborn: u32,
-    /// Models in its memory.
-    pub resident: Vec<String>,
+    /// What it has in memory.
+    pub resident: Resident,
+    /// Models to bring into memory before the next job, in order.
+    pub loads: VecDeque<Ask>,
     /// The previews that its process was last told to make.
     pub shown: Demand,
 }
@@ -48,6 +52,8 @@ pub enum Phase {
     Idle,
     /// It works.
     Busy(Box<Busy>),
+    /// It brings a model into memory.
+    Loading(Box<Loading>),
     /// Its process died; the next one is started then.
     Pausing(Instant),
     /// It cannot be started; the next job tries again.
@@ -96,7 +102,8 @@ impl Slot {
             restarts: 0,
             deaths: 0,
             stillborn: 0,
-            resident: Vec::new(),
+            resident: Resident::default(),
+            loads: VecDeque::new(),
             shown: Demand::default(),
         }
     }
@@ -137,6 +144,7 @@ impl Slot {
             Phase::Starting | Phase::Pausing(_) => "starting",
             Phase::Idle => "idle",
             Phase::Busy(_) => "busy",
+            Phase::Loading(_) => "loading",
             Phase::Down => "stopped",
         };
         let ready = self.ready.as_ref();
@@ -147,7 +155,7 @@ impl Slot {
             restarts: self.restarts,
             libtorch: ready.map(|r| r.libtorch.clone()).unwrap_or_default(),
             devices: ready.map(|r| r.devices.clone()).unwrap_or_default(),
-            resident: self.resident.clone(),
+            resident: self.resident.now(),
         }
     }
 }

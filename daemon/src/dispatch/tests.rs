@@ -37,7 +37,8 @@ async fn a_job_is_queued_runs_and_is_done_when_its_pictures_are_there() {
     for picture in &row.pictures {
         assert_eq!(std::fs::read(&picture.path).unwrap(), fake::bytes(job, picture.index));
     }
-    assert_eq!(client.status().await.workers[0].resident, ["emoji"]);
+    let status = client.status().await;
+    assert_eq!(status.workers[0].resident.complete().collect::<Vec<_>>(), ["emoji"]);
     let staging = rig.paths.staging();
     let _home = rig.stop().await;
     assert!(std::fs::read_dir(staging).unwrap().next().is_none());

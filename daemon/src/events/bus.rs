@@ -7,6 +7,7 @@ use tokio::sync::watch;
 use super::mailbox::is_transient;
 use super::reader::Reader;
 use super::{Demand, Mailbox, Packet, Post, Subscription};
+use crate::metrics::Metrics;
 
 /// Events that are remembered for those who come back.
 pub(super) const HISTORY: usize = 1024;
@@ -14,6 +15,8 @@ pub(super) const HISTORY: usize = 1024;
 /// Numbers events, remembers the last of them and hands them to the mailboxes of those who asked.
 #[derive(Debug)]
 pub struct Bus {
+    /// What is counted of events.
+    pub metrics: Metrics,
     inner: Mutex<Inner>,
     /// Stirs when somebody begins or ceases to want previews.
     demands: watch::Sender<()>,
@@ -41,6 +44,7 @@ impl Bus {
             ..Inner::default()
         };
         Self {
+            metrics: Metrics::default(),
             inner: Mutex::new(inner),
             demands: watch::Sender::default(),
         }
@@ -48,6 +52,7 @@ impl Bus {
 
     /// Tells everybody. Returns the event's number.
     pub fn publish(&self, job: JobId, kind: EventKind) -> u64 {
+        self.metrics.event(job, &kind);
         let mut inner = self.lock();
         inner.seq += 1;
         let seq = inner.seq;
@@ -55,7 +60,11 @@ impl Bus {
         inner.remember(&packet);
         let mut left = false;
         inner.readers.retain(|_, reader| {
+            let open = !reader.mailbox.is_closed();
             let stays = reader.deliver(&packet) == Post::Taken;
+            if open && !stays {
+                self.metrics.reader_dropped();
+            }
             left |= !stays && reader.wants_previews();
             stays
         });
@@ -85,6 +94,15 @@ impl Bus {
     /// Stirs when [`Self::demand`] may have changed.
     pub fn demands(&self) -> watch::Receiver<()> {
         self.demands.subscribe()
+    }
+
+    /// How many connections wait for events.
+    pub fn subscribers(&self) -> usize {
+        self.lock()
+            .readers
+            .values()
+            .filter(|reader| reader.is_following())
+            .count()
     }
 
     /// An interest in nothing yet, of the connection with that mailbox.

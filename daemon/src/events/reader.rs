@@ -61,6 +61,11 @@ impl Reader {
         self.follows.send_replace(true);
     }
 
+    /// Whether it waits for anything.
+    pub fn is_following(&self) -> bool {
+        *self.follows.borrow()
+    }
+
     /// Follows a job no longer.
     pub fn forget(&mut self, job: JobId) {
         if self.jobs.remove(&job).is_some() {

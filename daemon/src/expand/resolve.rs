@@ -46,6 +46,8 @@ pub fn resolve(
         threads: request.threads.or(settings.threads).unwrap_or(0),
         format: request.format.unwrap_or(Format::Png),
         quant: request.quant.unwrap_or_default(),
+        vae_tiling: request.vae_tiling.unwrap_or(false),
+        offload: request.offload.unwrap_or(false),
     })
 }
 

@@ -12,14 +12,18 @@ const JOB_LOGS: usize = 500;
 /// File descriptors for anything but connections.
 const RESERVED: u64 = 64;
 
-/// Makes and checks the daemon's own folders.
+/// Makes and checks the daemon's own folders, that of the socket only when it is its `own_socket`.
 ///
 /// # Errors
 /// Each in words: a path too long for a socket, a folder of another user, a link in its place.
-pub fn prepare(paths: &Paths) -> Result<()> {
-    check_socket_path(&paths.socket())?;
+pub fn prepare(paths: &Paths, own_socket: bool) -> Result<()> {
+    if own_socket {
+        check_socket_path(&paths.socket())?;
+        private_folder(&paths.run)?;
+    }
     let (logs, inputs) = (paths.job_logs(), paths.inputs());
-    for folder in [&paths.run, &paths.state, &paths.data, &logs, &inputs] {
+    let kept = [paths.pictures(), paths.staging()];
+    for folder in [&paths.state, &paths.data, &logs, &inputs].into_iter().chain(&kept) {
         private_folder(folder)?;
     }
     Ok(())
@@ -80,7 +84,7 @@ mod tests {
         let paths = Paths::under(dir.path());
         fs::create_dir(dir.path().join("elsewhere")).unwrap();
         std::os::unix::fs::symlink(dir.path().join("elsewhere"), &paths.run).unwrap();
-        let error = prepare(&paths).unwrap_err().to_string();
+        let error = prepare(&paths, true).unwrap_err().to_string();
         assert!(error.contains("is not a directory"), "{error}");
     }
 }

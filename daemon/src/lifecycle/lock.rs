@@ -1,6 +1,6 @@
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions, Permissions, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -20,14 +20,14 @@ const MAX_RECORD: u64 = 64 * 1024;
 pub struct Locks([Lock; 2]);
 
 impl Locks {
-    /// Takes both and writes into their files who holds them.
+    /// Takes both and writes into their files who holds them and at which socket.
     ///
     /// # Errors
     /// [`Error::AlreadyRunning`] when another daemon lives; [`Error::Io`] when a file cannot be made or written.
-    pub fn take(paths: &Paths) -> Result<Self> {
+    pub fn take(paths: &Paths, socket: &Path) -> Result<Self> {
         let (mut first, mut second) = (Lock::take(paths.lock())?, Lock::take(paths.data_lock())?);
-        first.sign(&paths.socket())?;
-        if let Err(error) = second.sign(&paths.socket()) {
+        first.sign(socket)?;
+        if let Err(error) = second.sign(socket) {
             // A full disk keeps nobody from looking at what there is; the lock holds without a name.
             tracing::warn!("{error}");
         }
@@ -100,6 +100,9 @@ impl Lock {
     }
 
     fn sign(&mut self, socket: &Path) -> Result<()> {
+        // Clients believe only what nobody else can have written.
+        let closed = self.file.set_permissions(Permissions::from_mode(0o600));
+        closed.map_err(|e| Error::io("close to others", &self.path, e))?;
         let record = LockRecord {
             pid: std::process::id(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -131,9 +134,9 @@ mod tests {
     #[test]
     fn the_holder_signs_and_a_second_is_refused_by_its_pid() {
         let (_home, paths) = paths();
-        let mut first = Locks::take(&paths).unwrap();
+        let mut first = Locks::take(&paths, &paths.socket()).unwrap();
         assert_eq!(first.0[0].record().unwrap().socket, paths.socket());
-        let error = Locks::take(&paths).unwrap_err().to_string();
+        let error = Locks::take(&paths, &paths.socket()).unwrap_err().to_string();
         assert!(error.contains(&std::process::id().to_string()), "{error}");
     }
 
@@ -141,22 +144,22 @@ mod tests {
     fn a_longer_record_of_a_dead_daemon_leaves_nothing() {
         let (_home, paths) = paths();
         std::fs::write(paths.lock(), "x".repeat(5000)).unwrap();
-        let mut locks = Locks::take(&paths).unwrap();
+        let mut locks = Locks::take(&paths, &paths.socket()).unwrap();
         assert_eq!(locks.0[0].record().unwrap().pid, std::process::id());
     }
 
     #[test]
     fn data_has_one_daemon_even_where_the_first_lock_is_gone() {
         let (_home, paths) = paths();
-        let first = Locks::take(&paths).unwrap();
+        let first = Locks::take(&paths, &paths.socket()).unwrap();
         assert_eq!(first.lost(), None);
         std::fs::remove_file(paths.lock()).unwrap();
         assert_eq!(first.lost(), Some(paths.lock().as_path()));
-        let error = Locks::take(&paths).unwrap_err();
+        let error = Locks::take(&paths, &paths.socket()).unwrap_err();
         assert!(matches!(error, Error::AlreadyRunning { lock, .. } if lock == paths.data_lock()));
         drop(first);
         std::fs::remove_file(paths.data_lock()).unwrap();
-        let second = Locks::take(&paths).unwrap();
+        let second = Locks::take(&paths, &paths.socket()).unwrap();
         assert_eq!(second.lost(), None);
         std::fs::write(paths.data_lock().with_file_name("other"), "").unwrap();
         std::fs::rename(paths.data_lock().with_file_name("other"), paths.data_lock()).unwrap();
@@ -169,7 +172,7 @@ mod tests {
         let looking = File::create(paths.lock()).unwrap();
         looking.lock().unwrap();
         std::thread::scope(|scope| {
-            let daemon = scope.spawn(|| Locks::take(&paths));
+            let daemon = scope.spawn(|| Locks::take(&paths, &paths.socket()));
             drop(looking);
             daemon.join().unwrap().unwrap();
         });

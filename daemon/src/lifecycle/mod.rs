@@ -1,17 +1,21 @@
 //! The daemon's life: one at a time, from its lock to its farewell.
 
+mod alive;
 mod files;
 mod lock;
-mod log;
+pub mod log;
 mod options;
 mod run;
 mod signals;
 mod socket;
+mod stop;
+mod systemd;
 
 pub use log::open as open_log;
 pub use options::{Limits, RunOptions};
 pub use run::run;
 pub use socket::Socket;
+pub(crate) use stop::Stop;
 
 #[cfg(test)]
 pub(crate) use run::{Daemon, live};

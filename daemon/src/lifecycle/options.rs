@@ -11,6 +11,8 @@ pub struct RunOptions {
     pub paths: Paths,
     /// Whether to log to standard error too.
     pub foreground: bool,
+    /// Whether the daemon is a terminal's, and ends with it.
+    pub terminal: bool,
     /// The worker's program; `None` for `DARKROOM_WORKER`, else the one beside this program.
     pub worker: Option<Program>,
     /// Deadlines and caps.
@@ -23,6 +25,7 @@ impl RunOptions {
         Self {
             paths,
             foreground: false,
+            terminal: false,
             worker: None,
             limits: Limits::default(),
         }
@@ -58,7 +61,7 @@ impl Default for Limits {
             connections: 2048,
             first_message: Duration::from_secs(2),
             stall: Duration::from_secs(30),
-            farewell: Duration::from_secs(5),
+            farewell: Duration::from_millis(4500),
             socket_check: Duration::from_secs(5),
             worker_start: Duration::from_secs(60),
             worker_silence: Duration::from_secs(60),

@@ -1,29 +1,38 @@
+use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use darkroom_protocol::JobState;
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::lock::Locks;
-use super::{RunOptions, Socket, files, log, signals};
+use super::{RunOptions, Socket, Stop, files, log, signals, socket, systemd};
 use crate::catalog::Catalog;
 use crate::dispatch::{Dispatch, Tools};
 use crate::events::Bus;
 use crate::gallery::Gallery;
 use crate::server::{Context, Uploads, accept};
-use crate::settings::Settings;
+use crate::settings::Live;
 use crate::store::{Page, Store};
 use crate::{Error, Result};
 
 /// What still blocks after the farewell (a disk that hangs) is given so long.
-const LAST: Duration = Duration::from_millis(500);
+const LAST: Duration = Duration::from_millis(300);
 
-/// Runs a daemon until a client, SIGTERM or SIGINT ends it.
+/// Runs a daemon until a client, SIGTERM or SIGINT ends it. SIGHUP reads the settings again. Socket and supervision come from the
+/// service manager where there is one (`LISTEN_FDS`, `NOTIFY_SOCKET`, `WATCHDOG_USEC`).
 ///
 /// # Errors
 /// In words: another daemon runs, a folder or the database cannot be used, the settings are wrong.
 pub fn run(options: RunOptions) -> Result<()> {
+    // Whatever this process and its workers make is the person's alone.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+    std::panic::set_hook(Box::new(|panic| {
+        tracing::error!("a defect of darkroom, please report it: {panic}")
+    }));
+    let given = systemd::socket()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .thread_name("darkroom")
@@ -31,10 +40,10 @@ pub fn run(options: RunOptions) -> Result<()> {
         .build()
         .map_err(|e| Error::io("start", Path::new("the daemon's threads"), e))?;
     let result = runtime.block_on(async {
-        let stop = CancellationToken::new();
-        signals::listen(stop.clone())?;
-        let daemon = Daemon::prepare(options, stop).await?;
-        live(daemon).await;
+        let stop = Stop::default();
+        let reloads = signals::listen(stop.clone(), options.terminal)?;
+        let daemon = Daemon::prepare(options, stop, given).await?;
+        live(daemon, reloads).await;
         Ok(())
     });
     if let Err(error) = &result {
@@ -48,24 +57,29 @@ pub fn run(options: RunOptions) -> Result<()> {
 pub(crate) struct Daemon {
     pub context: Arc<Context>,
     socket: Socket,
+    now: CancellationToken,
     /// Held to the end.
     locks: Locks,
 }
 
 impl Daemon {
-    /// Takes the lock, opens what there is, puts interrupted jobs back into the line, and listens.
-    pub async fn prepare(options: RunOptions, stop: CancellationToken) -> Result<Self> {
+    /// Takes the lock, opens what there is, puts interrupted jobs back into the line, and listens: on the socket that was given,
+    /// or on its own.
+    pub async fn prepare(options: RunOptions, stop: Stop, given: Option<UnixListener>) -> Result<Self> {
         let RunOptions {
             paths,
             foreground,
             worker,
             mut limits,
+            ..
         } = options;
-        files::prepare(&paths)?;
-        let locks = Locks::take(&paths)?;
-        log::start(&paths.log(), foreground)?;
+        let at = given.as_ref().map(socket::path_of).transpose()?;
+        files::prepare(&paths, at.is_none())?;
+        let at = at.unwrap_or_else(|| paths.socket());
+        let locks = Locks::take(&paths, &at)?;
+        let log = log::start(&paths.log(), foreground)?;
         limits.connections = limits.connections.min(files::raise_limit());
-        let settings = Settings::load(&paths.config_file())?;
+        let settings = Arc::new(Live::load(&paths.config_file())?);
         let gallery = Gallery::open(&paths)?;
         let swept = gallery.sweep_staging()?;
         files::prune_logs(&paths.job_logs());
@@ -87,27 +101,30 @@ impl Daemon {
             paths: paths.clone(),
             limits: limits.clone(),
             program: worker,
-            devices: settings.workers(),
-            models: settings.models.clone(),
+            devices: settings.current().workers(),
+            settings: settings.clone(),
         };
         let dispatch = Dispatch::start(tools).await?;
-        let socket = Socket::bind(&paths.socket())?;
+        let socket = given.map_or_else(|| Socket::bind(&at), Socket::take)?;
         let context = Context {
             store,
             bus,
             dispatch,
-            catalog: Catalog::new(&settings),
+            catalog: Catalog::new(settings.clone()),
             settings,
             paths,
             limits,
             uploads,
             budget: Default::default(),
             started: Instant::now(),
-            stop,
+            stop: stop.gently,
+            socket: at,
+            log,
         };
         Ok(Self {
             context: Arc::new(context),
             socket,
+            now: stop.now,
             locks,
         })
     }
@@ -135,15 +152,24 @@ async fn recover(store: &Store, gallery: &Gallery) -> Result<usize> {
 }
 
 /// Serves until told to stop, then says goodbye: to peers, to workers, to the store. No part of it takes longer than the
-/// farewell allows.
-pub(crate) async fn live(daemon: Daemon) {
-    let Daemon { context, socket, locks } = daemon;
+/// farewell allows. Each of `reloads` reads the settings again.
+pub(crate) async fn live(daemon: Daemon, reloads: mpsc::Receiver<()>) {
+    let Daemon {
+        context,
+        socket,
+        now,
+        locks,
+    } = daemon;
     let serving = tokio::spawn(accept(socket, context.clone()));
+    systemd::ready();
     tokio::select! {
         () = context.stop.cancelled() => {}
         () = watch(&locks, &context) => context.stop.cancel(),
+        () = reload(&context, reloads) => {}
+        () = systemd::keep_told(|| context.dispatch.board()) => {}
     }
     tracing::info!("the daemon ends");
+    systemd::stopping();
     let farewell = async {
         let ((), served) = tokio::join!(context.dispatch.stop(), serving);
         if let Err(error) = served {
@@ -153,10 +179,30 @@ pub(crate) async fn live(daemon: Daemon) {
             tracing::warn!("{error}");
         }
     };
-    if tokio::time::timeout(context.limits.farewell, farewell).await.is_err() {
-        tracing::warn!("the daemon ended before everybody was done");
+    tokio::select! {
+        said = tokio::time::timeout(context.limits.farewell, farewell) => {
+            if said.is_err() {
+                tracing::warn!("the daemon ended before everybody was done");
+            }
+        }
+        () = now.cancelled() => {}
     }
     tracing::info!("the daemon has ended");
+}
+
+/// Reads the settings again whenever somebody asks. Never returns.
+async fn reload(context: &Arc<Context>, mut reloads: mpsc::Receiver<()>) {
+    while let Some(()) = reloads.recv().await {
+        systemd::reloading();
+        let settings = context.settings.clone();
+        // A disk that hangs is not the runtime's affair.
+        let read = tokio::task::spawn_blocking(move || settings.reload()).await;
+        if let Err(error) = read {
+            tracing::error!("the settings could not be read again: {error}");
+        }
+        systemd::ready();
+    }
+    std::future::pending::<()>().await;
 }
 
 /// Returns when a lock or the database was taken away: what is acknowledged now would be lost, and another daemon may begin.

@@ -1,20 +1,34 @@
 use std::fs;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
+use darkroom_protocol::paths::private_folder;
 use interprocess::local_socket::tokio::prelude::*;
 use interprocess::local_socket::tokio::{Listener, Stream};
 use interprocess::local_socket::{GenericFilePath, ListenerOptions};
+use interprocess::os::unix::uds_local_socket::tokio::Listener as UnixDomain;
 
+use super::alive::is_listening;
 use crate::{Error, Result};
+
+/// A process that was killed may hold its socket a moment longer than its lock.
+const PATIENCE: Duration = Duration::from_secs(2);
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// The daemon's socket. Only the holder of the lock makes one.
 #[derive(Debug)]
 pub struct Socket {
     path: PathBuf,
     listener: Listener,
-    identity: Identity,
+    identity: Option<Identity>,
+    /// A service manager's: its file is neither removed nor made again.
+    given: bool,
+    /// That its file is gone and cannot be made again was said.
+    lamented: bool,
 }
 
 /// Which file the socket is.
@@ -25,12 +39,12 @@ struct Identity {
 }
 
 impl Socket {
-    /// Listens at `path`, 0600. What a dead daemon left there is removed: the caller holds the lock, so nobody listens.
+    /// Listens at `path`, 0600. What a dead daemon left there is removed.
     ///
     /// # Errors
-    /// When something that is no socket is in the way, or the folder cannot be written.
+    /// When somebody listens there, something that is no socket is in the way, or the folder cannot be written.
     pub fn bind(path: &Path) -> Result<Self> {
-        remove_corpse(path)?;
+        make_way(path)?;
         let failed = |e| Error::io("listen at", path, e);
         let name = path.to_fs_name::<GenericFilePath>().map_err(failed)?;
         let options = ListenerOptions::new().name(name).reclaim_name(false);
@@ -38,12 +52,35 @@ impl Socket {
         #[cfg(target_os = "linux")]
         let options = interprocess::os::unix::local_socket::ListenerOptionsExt::mode(options, 0o600);
         let listener = options.create_tokio().map_err(failed)?;
-        let identity = identity(path).map_err(failed)?;
         Ok(Self {
+            identity: Some(identity(path).map_err(failed)?),
             path: path.to_owned(),
             listener,
-            identity,
+            given: false,
+            lamented: false,
         })
+    }
+
+    /// Takes over a socket that a service manager listens on.
+    ///
+    /// # Errors
+    /// When it has no path, or cannot be used.
+    pub fn take(given: UnixListener) -> Result<Self> {
+        let path = path_of(&given)?;
+        let failed = |e| Error::io("listen at", &path, e);
+        let listener = UnixDomain::try_from(OwnedFd::from(given)).map_err(failed)?;
+        Ok(Self {
+            listener: Listener::UdSocket(listener),
+            identity: identity(&path).ok(),
+            path,
+            given: true,
+            lamented: false,
+        })
+    }
+
+    /// Where clients find it.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// The next connection.
@@ -54,19 +91,62 @@ impl Socket {
         self.listener.accept().await
     }
 
+    /// Makes the socket's file again when somebody took it away. That it cannot be is said once.
+    pub fn mend(&mut self) {
+        if self.is_in_place() {
+            self.lamented = false;
+            return;
+        }
+        match self.again() {
+            Ok(new) => {
+                tracing::warn!("the socket's file was gone and has been made again");
+                *self = new;
+            }
+            Err(error) if !self.lamented => {
+                tracing::error!("the socket's file is gone and cannot be made again: {error}");
+                self.lamented = true;
+            }
+            Err(_) => {}
+        }
+    }
+
+    fn again(&self) -> Result<Self> {
+        if self.given {
+            let why = "it is the service manager's: run `systemctl --user restart darkroom.socket`";
+            return Err(Error::io("listen at", &self.path, io::Error::other(why)));
+        }
+        self.path.parent().map_or(Ok(()), private_folder)?;
+        Self::bind(&self.path)
+    }
+
     /// Whether its file is still where clients look for it.
     pub fn is_in_place(&self) -> bool {
-        identity(&self.path).is_ok_and(|found| found == self.identity)
+        identity(&self.path)
+            .ok()
+            .is_some_and(|found| self.identity == Some(found))
     }
 }
 
 impl Drop for Socket {
     fn drop(&mut self) {
-        if self.is_in_place() {
+        if !self.given && self.is_in_place() {
             // Nothing can be done about a folder that is gone.
             let _ = fs::remove_file(&self.path);
         }
     }
+}
+
+/// Where a given socket listens.
+///
+/// # Errors
+/// When it has no path.
+pub fn path_of(given: &UnixListener) -> Result<PathBuf> {
+    let address = given.local_addr().ok();
+    let path = address.as_ref().and_then(|address| address.as_pathname());
+    path.map(Path::to_owned).ok_or_else(|| {
+        let why = io::Error::other("it has no path: ListenStream is to be a file");
+        Error::io("take over", Path::new("the service manager's socket"), why)
+    })
 }
 
 fn identity(path: &Path) -> io::Result<Identity> {
@@ -76,61 +156,28 @@ fn identity(path: &Path) -> io::Result<Identity> {
     })
 }
 
-fn remove_corpse(path: &Path) -> Result<()> {
-    match fs::symlink_metadata(path) {
-        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(e) => Err(Error::io("look at", path, e)),
-        Ok(meta) if meta.file_type().is_socket() => fs::remove_file(path).map_err(|e| Error::io("remove", path, e)),
-        Ok(_) => Err(Error::io(
-            "listen at",
-            path,
-            io::Error::other("something that is no socket is in the way: move it away"),
-        )),
+/// Removes what a dead daemon left. A socket on which somebody listens is never taken away.
+fn make_way(path: &Path) -> Result<()> {
+    let refused = |why: &str| Err(Error::io("listen at", path, io::Error::other(why.to_owned())));
+    let end = Instant::now() + PATIENCE;
+    loop {
+        match fs::symlink_metadata(path) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(e) => return Err(Error::io("look at", path, e)),
+            Ok(meta) if !meta.file_type().is_socket() => {
+                return refused("something that is no socket is in the way: move it away");
+            }
+            Ok(_) if !is_listening(path) => return fs::remove_file(path).map_err(|e| Error::io("remove", path, e)),
+            Ok(_) if Instant::now() >= end => {
+                return refused(
+                    "another process listens there; see `darkroom status`, or `systemctl --user status darkroom.socket`",
+                );
+            }
+            Ok(_) => std::thread::sleep(PAUSE),
+        }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn a_corpse_makes_room_and_our_own_file_goes_with_us() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("s");
-        drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
-        let socket = Socket::bind(&path).unwrap();
-        assert!(socket.is_in_place());
-        drop(socket);
-        assert!(!path.exists());
-    }
-
-    #[tokio::test]
-    async fn anothers_file_stays() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("s");
-        let first = Socket::bind(&path).unwrap();
-        let second = Socket::bind(&path).unwrap();
-        assert!(!first.is_in_place());
-        drop(first);
-        assert!(second.is_in_place());
-    }
-
-    #[tokio::test]
-    async fn a_plain_file_is_not_removed() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("s");
-        fs::write(&path, "mine").unwrap();
-        let error = Socket::bind(&path).unwrap_err().to_string();
-        assert!(error.contains("no socket"), "{error}");
-        assert!(path.exists());
-    }
-
-    #[cfg(target_os = "linux")]
-    #[tokio::test]
-    async fn only_its_owner_may_connect() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("s");
-        let _socket = Socket::bind(&path).unwrap();
-        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
-    }
-}
+#[path = "socket_tests.rs"]
+mod tests;

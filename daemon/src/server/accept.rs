@@ -1,7 +1,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use darkroom_protocol::paths::private_folder;
 use interprocess::local_socket::tokio::Stream;
 use interprocess::local_socket::tokio::prelude::*;
 use tokio::sync::Semaphore;
@@ -27,7 +26,7 @@ pub async fn accept(mut socket: Socket, context: Arc<Context>) {
         tokio::select! {
             () = context.stop.cancelled() => break,
             Some(_) = peers.join_next() => {}
-            _ = check.tick() => mend(&mut socket, &context),
+            _ = check.tick() => socket.mend(),
             accepted = socket.accept() => match accepted {
                 Ok(stream) if is_ours(&stream) => {
                     let place = places.clone().try_acquire_owned();
@@ -56,21 +55,4 @@ pub async fn accept(mut socket: Socket, context: Arc<Context>) {
 fn is_ours(stream: &Stream) -> bool {
     let user = stream.peer_creds().ok().and_then(|creds| creds.euid());
     user == Some(rustix::process::geteuid().as_raw())
-}
-
-fn mend(socket: &mut Socket, context: &Context) {
-    if socket.is_in_place() {
-        return;
-    }
-    let path = context.paths.socket();
-    let mended = private_folder(&context.paths.run)
-        .map_err(Into::into)
-        .and_then(|()| Socket::bind(&path));
-    match mended {
-        Ok(new) => {
-            tracing::warn!("the socket's file was gone and has been made again");
-            *socket = new;
-        }
-        Err(error) => tracing::error!("the socket's file is gone and cannot be made again: {error}"),
-    }
 }

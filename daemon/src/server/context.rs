@@ -1,3 +1,4 @@
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -9,8 +10,8 @@ use super::budget::Budget;
 use crate::catalog::Catalog;
 use crate::dispatch::Dispatch;
 use crate::events::Bus;
-use crate::lifecycle::Limits;
-use crate::settings::Settings;
+use crate::lifecycle::{Limits, log};
+use crate::settings::Live;
 use crate::store::Store;
 
 /// What requests are answered from.
@@ -25,7 +26,11 @@ pub struct Context {
     /// Models.
     pub catalog: Catalog,
     /// The person's settings.
-    pub settings: Settings,
+    pub settings: Arc<Live>,
+    /// Where the daemon listens.
+    pub socket: PathBuf,
+    /// What is logged.
+    pub log: log::Control,
     /// Where everything is.
     pub paths: Paths,
     /// Deadlines and caps.

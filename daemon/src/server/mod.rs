@@ -20,4 +20,6 @@ pub use context::Context;
 pub use uploads::Uploads;
 
 #[cfg(test)]
+mod pipeline_tests;
+#[cfg(test)]
 mod tests;

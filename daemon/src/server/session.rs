@@ -146,6 +146,12 @@ impl Session {
             Request::Clear { states } => verbs::clear(context, &states).await,
             Request::CancelAll {} => verbs::cancel_all(context).await,
             Request::Log { job, offset } => verbs::log(context, &job, offset).await,
+            Request::Metrics {} => verbs::metrics(context).await,
+            Request::LogFilter { filter } => verbs::log_filter(context, filter.as_deref()),
+            Request::Models {} => verbs::models(context).await,
+            Request::Load(load) => verbs::load(self, load).await,
+            Request::Unload { model, device } => verbs::unload(context, model, &device).await,
+            Request::Pin { model, pinned } => verbs::pin(self, model, pinned).await,
         }
     }
 }

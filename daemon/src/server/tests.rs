@@ -13,9 +13,8 @@ use sha2::Digest as _;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::UnixStream;
 use tokio::time::timeout;
-use tokio_util::sync::CancellationToken;
 
-use crate::lifecycle::Daemon;
+use crate::lifecycle::{Daemon, Stop};
 use crate::testing::{Client, Rig, SOON};
 use crate::{Error, RunOptions};
 
@@ -530,7 +529,7 @@ async fn a_shutdown_is_answered_and_leaves_no_socket_and_no_lock() {
 async fn of_two_daemons_one_lives_and_the_other_says_who() {
     let home = Arc::new(tempfile::tempdir().unwrap());
     let rig = Rig::at(home, "", |_| {}).await;
-    let second = Daemon::prepare(RunOptions::new(rig.paths.clone()), CancellationToken::new()).await;
+    let second = Daemon::prepare(RunOptions::new(rig.paths.clone()), Stop::default(), None).await;
     let Err(Error::AlreadyRunning { pid, .. }) = second else {
         panic!("two daemons");
     };

@@ -1,4 +1,5 @@
-//! The person's settings: `config.toml`. A missing file is no settings; a wrong one is refused with the line.
+//! The person's settings: `config.toml`. A missing file is no settings; a wrong one is refused with the line. A change counts from
+//! the next request on.
 //!
 //! ```toml
 //! model = "sd15"            # used when none is named: a name from the folders below, or a path
@@ -7,13 +8,22 @@
 //! devices = ["cuda:0", "cuda:1"]   # instead: jobs that name none run on all of these at once
 //! dtype = "bf16"
 //! threads = 8
+//! keep_alive = "10m"       # how long models stay in memory; or a table: { default = "10m", sd15 = "forever" }
+//! memory_budget = "6GB"     # what models may take on one device
 //! ```
 
+mod bytes;
+mod keeping;
+mod live;
 mod parse;
 
+pub use live::Live;
+
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use darkroom_protocol::Dtype;
+use darkroom_protocol::text::fold;
+use darkroom_protocol::{Dtype, KeepAlive};
 
 use crate::expand::canonical_device;
 use crate::{Error, Result};
@@ -36,6 +46,12 @@ pub struct Settings {
     pub dtype: Option<Dtype>,
     /// Threads of the CPU device.
     pub threads: Option<u32>,
+    /// How long models stay in memory after their last use.
+    pub keep_alive: KeepAlive,
+    /// The same for some models, by name.
+    pub keep_alive_of: BTreeMap<String, KeepAlive>,
+    /// Bytes that models may take in the memory of one device.
+    pub memory_budget: Option<u64>,
 }
 
 impl Settings {
@@ -46,6 +62,12 @@ impl Settings {
             [] => one.into_iter().collect(),
             devices => devices.to_vec(),
         }
+    }
+
+    /// How long the model of that name stays in memory; case, spaces, `_` and `-` do not matter.
+    pub fn keep_alive_for(&self, model: &str) -> KeepAlive {
+        let own = self.keep_alive_of.iter().find(|(name, _)| fold(name) == fold(model));
+        own.map_or(self.keep_alive, |(_, keep_alive)| *keep_alive)
     }
 
     /// The settings in the file at `path`; the default ones when there is no file.

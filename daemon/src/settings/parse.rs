@@ -9,6 +9,8 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::Settings;
+use super::bytes::bytes;
+use super::keeping::Keeping;
 use crate::expand::canonical_device;
 
 /// The file as it is written.
@@ -21,6 +23,8 @@ struct Written {
     devices: Vec<Spanned<String>>,
     dtype: Option<Spanned<String>>,
     threads: Option<Spanned<i64>>,
+    keep_alive: Option<Spanned<Keeping>>,
+    memory_budget: Option<Spanned<toml::Value>>,
 }
 
 impl Settings {
@@ -63,11 +67,20 @@ impl Settings {
         let threads = written
             .threads
             .map(|w| checked("threads", Value::Integer(*w.get_ref()), w.span()));
+        let keeping = written.keep_alive.map(|w| (w.span(), w.into_inner()));
+        let keeping = keeping.map(|(span, kept)| kept.checked().map_err(|what| at(span, what)));
+        let keeping = keeping.transpose()?.unwrap_or_default();
+        let budget = written
+            .memory_budget
+            .map(|w| bytes(w.get_ref()).map_err(|what| at(w.span(), format!("memory_budget {what}"))));
         Ok(Self {
             model,
             models,
             device: word("device", written.device)?.map(|value| value.to_string()),
             devices,
+            keep_alive: keeping.default,
+            keep_alive_of: keeping.models,
+            memory_budget: budget.transpose()?,
             dtype: word("dtype", written.dtype)?.and_then(|value| Dtype::from_name(&value.to_string())),
             threads: match threads.transpose()? {
                 Some(Value::Integer(n)) => u32::try_from(n).ok(),

@@ -15,6 +15,10 @@ fn every_key() {
         devices = ["cuda", "CPU", "cuda:0"]
         dtype = "BFloat16"
         threads = 8
+        memory_budget = "6GB"
+        [keep_alive]
+        default = "5m"
+        "My Model" = "forever"
     "#;
     let settings = Settings {
         model: Some("/home/ann/models/sd15".to_owned()),
@@ -25,8 +29,15 @@ fn every_key() {
         devices: ["cuda:0", "cpu"].map(str::to_owned).into(),
         dtype: Some(Dtype::Bf16),
         threads: Some(8),
+        keep_alive: KeepAlive::Seconds(300),
+        keep_alive_of: [("My Model".to_owned(), KeepAlive::Forever)].into(),
+        memory_budget: Some(6_000_000_000),
     };
+    assert_eq!(settings.keep_alive_for("my-model"), KeepAlive::Forever);
+    assert_eq!(settings.keep_alive_for("other"), KeepAlive::Seconds(300));
     assert_eq!(parse(text), Ok(settings));
+    assert_eq!(parse("keep_alive = '0'").unwrap().keep_alive, KeepAlive::Seconds(0));
+    assert_eq!(parse("keep_alive = 90").unwrap().keep_alive, KeepAlive::Seconds(90));
     assert_eq!(parse(""), Ok(Settings::default()));
     assert_eq!(parse("model = 'sd15'").unwrap().model.as_deref(), Some("sd15"));
 }
@@ -34,7 +45,7 @@ fn every_key() {
 #[rstest]
 #[case(
     "\n\nmodle = 'x'",
-    "line 3: unknown field `modle`, expected one of `model`, `models`, `device`, `devices`, `dtype`, `threads`. Correct it or remove the line."
+    "line 3: unknown field `modle`, expected one of `model`, `models`, `device`, `devices`, `dtype`, `threads`, `keep_alive`, `memory_budget`. Correct it or remove the line."
 )]
 #[case("threads = 0", "line 1: threads must be a whole number from 1 to 1024, not 0.")]
 #[case(
@@ -53,6 +64,18 @@ fn every_key() {
 #[case(
     "devices = ['cpu', 'tpu']",
     "line 1: tpu is no device: give cpu, cuda:0, xpu:0 or mps; `darkroom doctor` lists those that are here."
+)]
+#[case(
+    "keep_alive = 'long'",
+    "line 1: keep_alive is a time such as \"10m\", \"90s\" or 0, or \"forever\", not long."
+)]
+#[case(
+    "\nkeep_alive = { sd15 = [1] }",
+    "line 2: keep_alive is a time such as \"10m\", \"90s\" or 0, or \"forever\", not [1]."
+)]
+#[case(
+    "memory_budget = 'much'",
+    "line 1: memory_budget is a size such as \"6GB\" or \"800MB\", not much."
 )]
 #[case("model = './sd15'", "line 1: ./sd15 is a relative path: begin it with / or ~/.")]
 fn wrong_settings_are_refused_with_the_line(#[case] text: &str, #[case] message: &str) {

@@ -8,6 +8,7 @@ use darkroom_protocol::failpoint;
 use rusqlite::{Connection, Transaction, ffi};
 use tokio::sync::oneshot;
 
+use super::counts;
 use super::fault::{Fault, in_words};
 use super::thread::{Durability, begin};
 use crate::{Error, Result};
@@ -102,7 +103,8 @@ fn write(
 ) -> rusqlite::Result<()> {
     let alone = waiting.len() == 1;
     let durability = waiting.iter().map(|change| change.durability()).max();
-    let tx = begin(connection, durability.unwrap_or(Durability::Durable))?;
+    let durability = durability.unwrap_or(Durability::Durable);
+    let tx = begin(connection, durability)?;
     while let Some(mut change) = waiting.pop_front() {
         let run = if alone {
             Ok(change.run(&tx))
@@ -119,7 +121,9 @@ fn write(
         }
     }
     failpoint::hit(18);
-    tx.commit()
+    tx.commit()?;
+    counts::committed(durability);
+    Ok(())
 }
 
 fn in_savepoint(tx: &Transaction<'_>, change: &mut dyn Change) -> rusqlite::Result<bool> {

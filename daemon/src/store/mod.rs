@@ -10,8 +10,10 @@
 //! gives the same pictures in the same files.
 
 mod accept;
+mod adjust;
 mod cancel;
 mod clear;
+mod counts;
 mod fault;
 mod file;
 mod group;

@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 
 use super::fault::{Fault, in_words};
 use super::group::{self, Change, Pending};
-use super::{file, log};
+use super::{counts, file, log};
 use crate::{Error, Result};
 
 /// Orders that are taken at one time at most: a longer group would make its first caller wait.
@@ -67,6 +67,11 @@ impl Store {
             .spawn(move || obey(connection, &inbox, &path))
             .map_err(|e| Error::io("start a thread for", &store.path, e))?;
         Ok(store)
+    }
+
+    /// Transactions that this process has committed: those that waited for the disk, those that did not.
+    pub fn commits(&self) -> (u64, u64) {
+        counts::commits()
     }
 
     /// Moves the whole log into the database: for an orderly end of the daemon.

@@ -3,13 +3,13 @@ use std::time::Duration;
 
 use darkroom_protocol::paths::Paths;
 use tokio::net::UnixStream;
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
-use tokio_util::sync::CancellationToken;
 
 use super::Client;
 use crate::RunOptions;
-use crate::lifecycle::{Daemon, live};
+use crate::lifecycle::{Daemon, Stop, live};
 use crate::server::Context;
 use crate::workers::fake;
 
@@ -42,13 +42,14 @@ impl Rig {
         options.worker = Some(fake::program(mode));
         options.limits.restart = Duration::from_millis(1);
         change(&mut options);
-        let daemon = Daemon::prepare(options, CancellationToken::new()).await.unwrap();
+        let daemon = Daemon::prepare(options, Stop::default(), None).await.unwrap();
         let context = daemon.context.clone();
+        let (_, reloads) = mpsc::channel(1);
         Self {
             home,
             paths,
             context,
-            living: tokio::spawn(live(daemon)),
+            living: tokio::spawn(live(daemon, reloads)),
         }
     }
 

@@ -21,5 +21,7 @@ pub fn task(prompt: &str) -> Task {
         threads: 0,
         format: Format::Png,
         quant: Quant::None,
+        vae_tiling: false,
+        offload: false,
     })
 }

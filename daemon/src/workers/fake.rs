@@ -10,7 +10,8 @@ use std::sync::{Arc, Condvar, Mutex};
 use darkroom_protocol::codec::frame;
 use darkroom_protocol::message::worker::{Ready, Staged};
 use darkroom_protocol::{
-    DeviceStatus, Failure, FailureKind, ImageTask, JobId, Order, Outcome, Phase, Preview, Progress, Report, Task,
+    DeviceStatus, Failure, FailureKind, ImageTask, JobId, ModelSource, Order, Outcome, Phase, Preview, Progress,
+    Report, Residency, ResidentModel, Task,
 };
 use sha2::Digest as _;
 
@@ -124,7 +125,7 @@ struct Fake {
     /// Whether somebody wants previews.
     shown: bool,
     version: &'static str,
-    resident: Vec<String>,
+    resident: Vec<ResidentModel>,
 }
 
 impl Fake {
@@ -139,18 +140,59 @@ impl Fake {
                 let ready = ready(self.version, &device);
                 self.say(&Report::Ready(ready));
             }
-            Order::Run { job, task, skip } => {
+            Order::Run { job, task, skip, .. } => {
                 let Task::Image(task) = *task else { panic!("no image") };
                 self.say(&Report::Started { job });
                 let outcome = self.run(job, &task, &skip);
-                self.resident = vec![task.model.clone()];
-                let resident = self.resident.clone();
+                self.resident = vec![model(&task.model, false)];
+                let resident = self.residency();
                 self.say(&Report::Ended { job, outcome, resident });
+            }
+            Order::Load { job, model, pinned, .. } => {
+                self.say(&Report::Started { job });
+                let outcome = self.load(job, &model.name, pinned);
+                let resident = self.residency();
+                self.say(&Report::Ended { job, outcome, resident });
+            }
+            Order::Unload { model } => {
+                self.resident.retain(|held| !model.is_empty() && held.name != model);
+                self.tell();
+            }
+            Order::Unpin { model } => {
+                self.resident
+                    .iter_mut()
+                    .filter(|held| held.name == model)
+                    .for_each(|held| held.pinned = false);
+                self.tell();
             }
             Order::Previews { max_fps, .. } => self.shown = max_fps > 0,
             Order::Shutdown {} => std::process::exit(0),
             _ => {}
         }
+    }
+
+    fn tell(&mut self) {
+        let residency = self.residency();
+        self.say(&Report::Resident(residency));
+    }
+
+    fn residency(&self) -> Residency {
+        Residency {
+            budget: 100,
+            used: 10,
+            models: self.resident.clone(),
+        }
+    }
+
+    fn load(&mut self, job: JobId, name: &str, pinned: bool) -> Outcome {
+        self.progress(job, Phase::Load);
+        if name == "Slow" {
+            self.cancels.wait(job);
+            return Outcome::Cancelled;
+        }
+        self.resident.retain(|held| held.name != name);
+        self.resident.push(model(name, pinned));
+        Outcome::Done
     }
 
     fn run(&mut self, job: JobId, task: &ImageTask, skip: &[u32]) -> Outcome {
@@ -264,6 +306,21 @@ impl Fake {
 fn first(staging: &Path, job: JobId) -> bool {
     let mark = staging.join("../..").join(format!("mark-{job}"));
     std::fs::File::create_new(mark).is_ok()
+}
+
+fn model(name: &str, pinned: bool) -> ResidentModel {
+    ResidentModel {
+        name: name.to_owned(),
+        source: ModelSource::Embedded(name.to_owned()),
+        dtype: "f32".to_owned(),
+        components: vec![],
+        complete: true,
+        bytes: 9,
+        pinned,
+        busy: false,
+        used_s: 0,
+        expires_s: Some(600),
+    }
 }
 
 fn phase(name: &str) -> Phase {

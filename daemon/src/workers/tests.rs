@@ -19,6 +19,7 @@ fn start(mode: &str, change: impl FnOnce(&mut Ask)) -> Rig {
     let staging = dir.path().join("staging");
     std::fs::create_dir(&staging).unwrap();
     let mut ask = Ask {
+        memory_budget: None,
         models: vec![],
         program: fake::program(mode),
         device: String::new(),
@@ -121,6 +122,7 @@ async fn one_that_floods_is_ended() {
         job: darkroom_protocol::JobId::new(),
         task,
         skip: vec![],
+        keep_alive: darkroom_protocol::KeepAlive::Forever,
     });
     let death = rig.death().await;
     assert!(death.to_string().contains("reports at once"), "{death}");
@@ -148,7 +150,13 @@ async fn what_it_prints_is_in_the_log_and_in_its_death() {
     let job = darkroom_protocol::JobId::new();
     let task = Box::new(crate::testing::task("abort now"));
     let skip = vec![];
-    rig.worker.send(Order::Run { job, task, skip });
+    let keep_alive = darkroom_protocol::KeepAlive::Forever;
+    rig.worker.send(Order::Run {
+        job,
+        task,
+        skip,
+        keep_alive,
+    });
     assert_eq!(rig.next().await, Word::Report(Box::new(Report::Started { job })));
     let death = rig.death().await;
     assert_eq!(death.signal, Some(libc::SIGABRT));
@@ -168,6 +176,7 @@ fn a_program_that_is_not_there_is_named() {
         .unwrap();
     let error = runtime.block_on(async {
         let ask = Ask {
+            memory_budget: None,
             models: vec![],
             program: super::Program {
                 path: "/nowhere/darkroom-worker".into(),

@@ -22,6 +22,8 @@ pub struct Ask {
     pub program: Program,
     /// The device; empty for the best that it finds.
     pub device: String,
+    /// Bytes that models may take; `None` for what the device's memory allows.
+    pub memory_budget: Option<u64>,
     /// Folders of the person's models.
     pub models: Vec<PathBuf>,
     /// Where it puts finished pictures.
@@ -83,6 +85,7 @@ impl Worker {
         let first = Order::Configure {
             staging: ask.staging.to_string_lossy().into_owned(),
             device: ask.device,
+            memory_budget: ask.memory_budget,
             models: ask
                 .models
                 .iter()

@@ -2,7 +2,7 @@
 
 use super::Client;
 use crate::event::QueueChange;
-use crate::message::client::{Download, Piece, Status, Submit, Submitted, Subscribe};
+use crate::message::client::{Download, FoundModel, Load, Loading, Piece, Status, Submit, Submitted, Subscribe};
 use crate::{Error, Job, JobId, JobState, ModelCard, Reply, Request, Result};
 
 /// A reply of another kind than the request's: the daemon is broken or of another build.
@@ -105,6 +105,40 @@ impl Client {
         answer!(self.call(Request::Subscribe(subscribe)).await?, Reply::Subscribed { seq, oldest } => (seq, oldest))
     }
 
+    /// The models that requests can name.
+    pub async fn models(&mut self) -> Result<Vec<FoundModel>> {
+        answer!(self.call(Request::Models {}).await?, Reply::Models(models) => models)
+    }
+
+    /// Brings a model into memory; events under the number in the answer tell how it goes.
+    pub async fn load(&mut self, load: Load) -> Result<Loading> {
+        answer!(self.call(Request::Load(load)).await?, Reply::Loading(loading) => loading)
+    }
+
+    /// Removes a model from memory; the names of those that leave.
+    pub async fn unload(&mut self, model: &str, device: &str) -> Result<Vec<String>> {
+        let (model, device) = (model.to_owned(), device.to_owned());
+        answer!(self.call(Request::Unload { model, device }).await?, Reply::Released { models } => models)
+    }
+
+    /// Keeps a model in memory from now on; events under the number in the answer tell how it goes.
+    pub async fn pin(&mut self, model: &str) -> Result<Loading> {
+        let request = Request::Pin {
+            model: model.to_owned(),
+            pinned: true,
+        };
+        answer!(self.call(request).await?, Reply::Loading(loading) => loading)
+    }
+
+    /// Keeps a model in memory no longer; its name.
+    pub async fn unpin(&mut self, model: &str) -> Result<Vec<String>> {
+        let request = Request::Pin {
+            model: model.to_owned(),
+            pinned: false,
+        };
+        answer!(self.call(request).await?, Reply::Released { models } => models)
+    }
+
     /// What is known of a model; of the default one when the name is empty.
     pub async fn model(&mut self, model: &str) -> Result<ModelCard> {
         let model = model.to_owned();
@@ -119,5 +153,15 @@ impl Client {
     /// Ends the daemon. It has taken the order once this returns; it is gone when its lock is free.
     pub async fn shutdown(&mut self) -> Result<()> {
         answer!(self.call(Request::Shutdown {}).await?, Reply::ShuttingDown {} => ())
+    }
+
+    /// Counters, gauges and histograms as Prometheus' text format.
+    pub async fn metrics(&mut self) -> Result<String> {
+        answer!(self.call(Request::Metrics {}).await?, Reply::Metrics(text) => text)
+    }
+
+    /// Asks what is logged, or sets it.
+    pub async fn log_filter(&mut self, filter: Option<String>) -> Result<String> {
+        answer!(self.call(Request::LogFilter { filter }).await?, Reply::LogFilter { filter } => filter)
     }
 }

@@ -1,25 +1,36 @@
 //! Where a daemon of this user may listen.
 
+use std::fs::File;
 use std::io::Read;
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Mode, OFlags};
 
 use crate::paths::{LockRecord, Paths};
 
-/// What the last daemon wrote into its lock file. It may be dead: only an answer on the socket says that it lives.
-pub fn lock_record(paths: &Paths) -> Option<LockRecord> {
+/// What the last daemon wrote into a file that it locked. It may be dead: only an answer on the socket says that it lives. A file
+/// that another user could have written says nothing.
+pub fn lock_record(lock: &Path) -> Option<LockRecord> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = File::from(rustix::fs::open(lock, flags, Mode::empty()).ok()?);
+    let meta = file.metadata().ok()?;
+    if !meta.is_file() || meta.uid() != rustix::process::geteuid().as_raw() || meta.mode() & 0o022 != 0 {
+        return None;
+    }
     let mut text = String::new();
-    let file = std::fs::File::open(paths.lock()).ok()?;
     file.take(64 * 1024).read_to_string(&mut text).ok()?;
     serde_json::from_str(&text).ok()
 }
 
-/// Sockets to try, in order: the one in the lock file, the one that the environment gives, then those of sessions with
+/// Sockets to try, in order: those in the lock files, the one that the environment gives, then those of sessions with
 /// another environment (a login without `XDG_RUNTIME_DIR` after one with it). The last kind is left out where
 /// `DARKROOM_HOME` puts everything under one folder.
 pub fn candidates(paths: &Paths) -> Vec<PathBuf> {
-    let uid = rustix::process::getuid().as_raw();
+    let uid = rustix::process::geteuid().as_raw();
     let shared = ["darkroom".to_owned(), format!("darkroom-{uid}")];
-    let mut all: Vec<PathBuf> = lock_record(paths).map(|record| record.socket).into_iter().collect();
+    let records = paths.locks().into_iter().filter_map(|lock| lock_record(&lock));
+    let mut all: Vec<PathBuf> = records.map(|record| record.socket).collect();
     all.push(paths.socket());
     if shared.iter().any(|name| paths.run.ends_with(name)) {
         let elsewhere = [format!("/run/user/{uid}/darkroom"), format!("/tmp/darkroom-{uid}")];
@@ -39,7 +50,7 @@ pub fn candidates(paths: &Paths) -> Vec<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::path::Path;
+    use std::os::unix::fs::PermissionsExt;
 
     #[test]
     fn the_lock_file_comes_first() {
@@ -58,13 +69,20 @@ mod tests {
             candidates(&paths),
             [Path::new("/elsewhere/darkroom.sock"), &paths.socket()]
         );
+        std::fs::set_permissions(paths.lock(), PermissionsExt::from_mode(0o666)).unwrap();
+        assert_eq!(candidates(&paths), [paths.socket()], "anybody may have written it");
+        std::fs::set_permissions(paths.lock(), PermissionsExt::from_mode(0o600)).unwrap();
+        std::fs::rename(paths.lock(), dir.path().join("record")).unwrap();
+        std::os::unix::fs::symlink(dir.path().join("record"), paths.lock()).unwrap();
+        assert_eq!(candidates(&paths), [paths.socket()], "a link");
+        std::fs::remove_file(paths.lock()).unwrap();
         std::fs::write(paths.lock(), b"{ half").unwrap();
         assert_eq!(candidates(&paths), [paths.socket()]);
     }
 
     #[test]
     fn sessions_of_one_user_find_each_other() {
-        let uid = rustix::process::getuid().as_raw();
+        let uid = rustix::process::geteuid().as_raw();
         let paths = Paths {
             run: "/run/elsewhere/darkroom".into(),
             ..Paths::under(Path::new("/h"))

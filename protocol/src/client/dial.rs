@@ -24,8 +24,10 @@ pub(super) async fn dial(socket: &Path) -> Result<(Stream, Hello)> {
     let opened = async {
         let mut stream = connect(socket).await?;
         check_owner(&stream, socket)?;
-        let hello = greet(&mut stream).await?;
-        Ok((stream, hello))
+        match greet(&mut stream).await {
+            Ok(hello) => Ok((stream, hello)),
+            Err(error) => Err(known(error, &stream)),
+        }
     };
     within(CONNECT, "connecting", opened).await
 }
@@ -78,6 +80,30 @@ fn check_owner(stream: &Stream, socket: &Path) -> Result<()> {
             why: format!("it belongs to user {uid}, not to you; set XDG_RUNTIME_DIR or DARKROOM_HOME"),
         }),
         _ => Ok(()),
+    }
+}
+
+/// A pid that the other end gives counts only when the system says the same: it may be of another namespace.
+fn known(error: Error, stream: &Stream) -> Error {
+    let seen = stream.peer_creds().ok().and_then(|creds| creds.pid());
+    match error {
+        Error::Version {
+            theirs,
+            theirs_build,
+            pid,
+            ours,
+            ours_build,
+        } => Error::Version {
+            theirs,
+            theirs_build,
+            pid: seen
+                .and_then(|seen| u32::try_from(seen).ok())
+                .filter(|seen| *seen == pid)
+                .unwrap_or(0),
+            ours,
+            ours_build,
+        },
+        other => other,
     }
 }
 

@@ -92,6 +92,7 @@ impl Head {
         if self.version != VERSION {
             return Err(Error::Version {
                 theirs: self.version,
+                pid: hello.pid,
                 theirs_build: crate::text::escape_line(&hello.build).into_owned(),
                 ours: VERSION,
                 ours_build: env!("CARGO_PKG_VERSION").to_owned(),

@@ -5,7 +5,10 @@ use uuid::Uuid;
 
 use super::RemoteError;
 use crate::event::{EventName, QueueChange};
-use crate::{DeviceStatus, Event, GenerateRequest, Job, JobId, JobState, ModelCard};
+use crate::{
+    DeviceStatus, Dtype, Event, GenerateRequest, Job, JobId, JobState, KeepAlive, ModelCard, ModelSource, Quant,
+    Residency,
+};
 
 /// A request with its number; the reply carries the same number.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -110,6 +113,34 @@ pub enum Request {
         /// Where the piece begins.
         offset: u64,
     },
+    /// Counters, gauges and histograms.
+    Metrics {},
+    /// What is logged, or what is to be logged from now on.
+    LogFilter {
+        /// For instance `info,daemon::dispatch=debug`; absent to ask.
+        #[serde(default)]
+        filter: Option<String>,
+    },
+    /// The models in the configured folders, and the embedded one.
+    Models {},
+    /// Bring a model into memory. Answered at once; events under the number in the reply tell how it goes, its last one a
+    /// final state.
+    Load(Load),
+    /// Remove a model from memory, pinned or not, and stop loading it. A job that uses it ends first.
+    Unload {
+        /// Its name or path; empty for every model.
+        model: String,
+        /// Where; empty for everywhere.
+        #[serde(default)]
+        device: String,
+    },
+    /// Keep a model in memory from now on, which loads it where it is not, or no longer.
+    Pin {
+        /// Its name or path.
+        model: String,
+        /// Whether it stays.
+        pinned: bool,
+    },
 }
 
 /// A place among the waiting jobs.
@@ -148,6 +179,12 @@ impl Request {
         "clear",
         "cancel_all",
         "log",
+        "metrics",
+        "log_filter",
+        "models",
+        "load",
+        "unload",
+        "pin",
     ];
 }
 
@@ -167,6 +204,28 @@ pub struct Submit {
     /// With `watch`: previews at most so wide and high; 0 for as they are.
     #[serde(default)]
     pub max_px: u32,
+}
+
+/// A model to bring into memory.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Load {
+    /// Its name or path; empty for the default one.
+    pub model: String,
+    /// Where; empty for the default device.
+    #[serde(default)]
+    pub device: String,
+    /// The number format; the configured one when absent.
+    #[serde(default)]
+    pub dtype: Option<Dtype>,
+    /// How the weights are quantised.
+    #[serde(default)]
+    pub quant: Quant,
+    /// How long it stays when nobody uses it; the configured time when absent.
+    #[serde(default)]
+    pub keep_alive: Option<KeepAlive>,
+    /// Whether it stays until it is unpinned.
+    #[serde(default)]
+    pub pinned: bool,
 }
 
 /// Which events to send.
@@ -298,6 +357,53 @@ pub enum Reply {
         /// Jobs that ran: these end as soon as their workers have stopped.
         running: u64,
     },
+    /// To `metrics`: Prometheus' text format, version 0.0.4.
+    Metrics(String),
+    /// To `log_filter`: what is logged now.
+    LogFilter {
+        /// As it was set.
+        filter: String,
+    },
+    /// To `models`.
+    Models(Vec<FoundModel>),
+    /// To `load`, and to `pin` where it stays.
+    Loading(Loading),
+    /// To `unload`, and to `pin` where it stays no longer: the names of the models concerned. One that a job uses goes when
+    /// the job ends.
+    Released {
+        /// The models.
+        models: Vec<String>,
+    },
+}
+
+/// A model that is being brought into memory.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Loading {
+    /// The number that its events have.
+    pub load: JobId,
+    /// The model's name.
+    pub model: String,
+    /// Where it goes; empty for the best device there is.
+    pub device: String,
+}
+
+/// A model on disk, or inside the worker.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FoundModel {
+    /// What to call it.
+    pub name: String,
+    /// Its files.
+    pub source: ModelSource,
+    /// Its family, for people; empty when it cannot be used.
+    pub family: String,
+    /// Bytes of its weights on disk.
+    pub bytes: u64,
+    /// Why it cannot be used; empty when it can.
+    pub problem: String,
+    /// Whether it is used when none is named.
+    pub default: bool,
+    /// The devices in whose memory it is.
+    pub resident: Vec<String>,
 }
 
 /// An accepted job.
@@ -367,6 +473,6 @@ pub struct WorkerStatus {
     pub libtorch: String,
     /// Every device it can see.
     pub devices: Vec<DeviceStatus>,
-    /// Models it keeps in memory.
-    pub resident: Vec<String>,
+    /// What it keeps in memory.
+    pub resident: Residency,
 }

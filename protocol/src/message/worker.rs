@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{DeviceStatus, Failure, JobId, Preview, Progress, Task};
+use crate::{DeviceStatus, Dtype, Failure, JobId, KeepAlive, ModelSource, Preview, Progress, Quant, Residency, Task};
 
 /// What the daemon tells a worker.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -16,6 +16,8 @@ pub enum Order {
         device: String,
         /// Folders of the person's models. Decoders for previews are in their subfolders `vae_approx`.
         models: Vec<String>,
+        /// Bytes that models may take; `None` for what the device's memory allows.
+        memory_budget: Option<u64>,
     },
     /// Do this. A worker runs one task at a time.
     Run {
@@ -25,6 +27,8 @@ pub enum Order {
         task: Box<Task>,
         /// Pictures that are finished already: these are not made again.
         skip: Vec<u32>,
+        /// How long its model stays in memory afterwards.
+        keep_alive: KeepAlive,
     },
     /// End that job as soon as possible and stay warm.
     Cancel {
@@ -53,6 +57,35 @@ pub enum Order {
         /// At most so wide and high; 0 for as they are.
         max_px: u32,
     },
+    /// Bring a model into memory. Told of as of a task: started, progress, ended; [`Order::Cancel`] ends it.
+    Load {
+        /// A number for the reports.
+        job: JobId,
+        /// Which.
+        model: Box<Wanted>,
+        /// How long it stays in memory when nobody uses it.
+        keep_alive: KeepAlive,
+        /// Whether it stays until it is unpinned. Fails where pinned models leave no room for it.
+        pinned: bool,
+    },
+    /// Pinned no more: the model goes when its time is over or its room is needed.
+    Unpin {
+        /// The model's name.
+        model: String,
+    },
+}
+
+/// A model to bring into memory.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Wanted {
+    /// Its name, for people.
+    pub name: String,
+    /// Its files.
+    pub source: ModelSource,
+    /// The number format.
+    pub dtype: Dtype,
+    /// How the weights are quantised.
+    pub quant: Quant,
 }
 
 /// What a worker tells the daemon.
@@ -95,13 +128,22 @@ pub enum Report {
         job: JobId,
         /// How.
         outcome: Outcome,
-        /// Models in memory now.
-        resident: Vec<String>,
+        /// What is in memory now.
+        resident: Residency,
     },
     /// In answer to [`Order::Ping`].
     Pong {
         /// The number asked.
         n: u64,
+    },
+    /// What is in memory changed outside a task: a model was unloaded, pinned or expired.
+    Resident(Residency),
+    /// Memory ran out, and the task goes on as this one: pictures staged from now on are made by it.
+    Adjusted {
+        /// The job.
+        job: JobId,
+        /// The task as it is now.
+        task: Box<Task>,
     },
 }
 

@@ -1,4 +1,5 @@
 use super::Value;
+use crate::keep_alive::KeepAlive;
 use crate::sampler::Named;
 use crate::text::{closest, escape_line, fold};
 
@@ -52,6 +53,10 @@ pub enum Kind {
         /// The printed name of any accepted spelling.
         canonical: fn(&str) -> Option<&'static str>,
     },
+    /// Yes or no.
+    Switch,
+    /// How long something is kept: see [`KeepAlive`].
+    KeepAlive,
 }
 
 /// The names of `T` as a [`Kind::Choice`].
@@ -119,7 +124,8 @@ impl Parameter {
     /// The value that `text` spells.
     pub fn parse(&self, text: &str) -> Result<Value, ParameterError> {
         let value = match self.kind {
-            Kind::Text { .. } | Kind::Choice { .. } => Value::Text(text.to_owned()),
+            Kind::Text { .. } | Kind::Choice { .. } | Kind::KeepAlive => Value::Text(text.to_owned()),
+            Kind::Switch => Value::Switch(switch(text).ok_or_else(|| self.mismatch(text))?),
             Kind::Integer { .. } => match text.trim().parse::<i64>() {
                 Ok(n) => Value::Integer(n),
                 Err(e) if is_overflow(&e) => return Err(self.range(text)),
@@ -134,7 +140,12 @@ impl Parameter {
     pub fn from_json(&self, json: &serde_json::Value) -> Result<Value, ParameterError> {
         use serde_json::Value as Json;
         let value = match (json, self.kind) {
-            (Json::String(text), Kind::Text { .. } | Kind::Choice { .. }) => Value::Text(text.clone()),
+            (Json::String(text), Kind::Text { .. } | Kind::Choice { .. } | Kind::KeepAlive) => {
+                Value::Text(text.clone())
+            }
+            (Json::Number(n), Kind::KeepAlive) => Value::Text(n.to_string()),
+            (Json::Bool(on), Kind::Switch) => Value::Switch(*on),
+            (Json::String(text), Kind::Switch) => return self.parse(text),
             (Json::Number(n), Kind::Integer { .. }) => match (n.as_i64(), n.as_f64()) {
                 (Some(n), _) => Value::Integer(n),
                 (None, Some(n)) if n.fract() == 0.0 && n.abs() < 9e15 => Value::Integer(n as i64),
@@ -162,6 +173,11 @@ impl Parameter {
                 Some(name) => Ok(Value::Text(name.to_owned())),
                 None => Err(self.range(&text)),
             },
+            (Kind::Switch, value @ Value::Switch(_)) => Ok(value),
+            (Kind::KeepAlive, Value::Text(text)) => match text.parse::<KeepAlive>() {
+                Ok(kept) => Ok(Value::Text(kept.to_string())),
+                Err(()) => Err(self.mismatch(&text)),
+            },
             (Kind::Integer { .. }, Value::Integer(n)) => Err(self.range(&n.to_string())),
             (Kind::Number { .. }, Value::Number(n)) => Err(self.range(&n.to_string())),
             (_, value) => Err(self.mismatch(&value.to_string())),
@@ -175,6 +191,8 @@ impl Parameter {
             Kind::Integer { min, max } => format!("a whole number from {min} to {max}"),
             Kind::Number { min, max } => format!("a number from {min} to {max}"),
             Kind::Choice { names, .. } => format!("one of {}", names().join(", ")),
+            Kind::Switch => "on or off".to_owned(),
+            Kind::KeepAlive => "a time such as 10m, 90s or 0, or forever".to_owned(),
         }
     }
 
@@ -201,6 +219,14 @@ impl Parameter {
             expected: self.expects(),
             found: shorten(found),
         }
+    }
+}
+
+fn switch(text: &str) -> Option<bool> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "on" | "true" | "yes" | "1" => Some(true),
+        "off" | "false" | "no" | "0" => Some(false),
+        _ => None,
     }
 }
 

@@ -2,6 +2,7 @@ use super::parameter::{Kind, Parameter, ParameterError, choice};
 use super::value::{Field, Value};
 use super::{MAX_NAME, MAX_PRIORITY, MAX_PROMPT, MAX_SEED, MIN_PRIORITY};
 use crate::device::Dtype;
+use crate::keep_alive::KeepAlive;
 use crate::picture::Format;
 use crate::quant::Quant;
 use crate::sampler::{Sampler, Schedule};
@@ -145,6 +146,24 @@ parameters! {
         kind: Kind::Integer { min: MIN_PRIORITY as i64, max: MAX_PRIORITY as i64 },
         default: "0", metadata: "",
         help: "Jobs of a higher priority run first.",
+    }
+    vae_tiling: bool {
+        flag: "vae-tiling", short: None, aliases: &["vae_tile", "enable_vae_tiling", "tiled_vae"],
+        kind: Kind::Switch,
+        default: "off, until memory runs out", metadata: "VAE tiling",
+        help: "Decode a large picture in tiles: less memory, slightly different pixels.",
+    }
+    offload: bool {
+        flag: "offload", short: None, aliases: &["model_offload", "cpu_offload", "enable_model_cpu_offload"],
+        kind: Kind::Switch,
+        default: "off, until memory runs out", metadata: "",
+        help: "Keep each part of the model on the device only while it is used: less memory, slower; nothing on the CPU.",
+    }
+    keep_alive: KeepAlive {
+        flag: "keep-alive", short: None, aliases: &[],
+        kind: Kind::KeepAlive,
+        default: "the configured one, else 10m", metadata: "",
+        help: "How long the model stays in memory afterwards.",
     }
 }
 

@@ -23,6 +23,7 @@ impl Serialize for GenerateRequest {
                 Some(Value::Text(text)) => map.serialize_entry(row.name, &text)?,
                 Some(Value::Integer(n)) => map.serialize_entry(row.name, &n)?,
                 Some(Value::Number(n)) => map.serialize_entry(row.name, &n)?,
+                Some(Value::Switch(on)) => map.serialize_entry(row.name, &on)?,
                 None => {}
             }
         }

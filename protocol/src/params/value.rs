@@ -1,6 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::device::Dtype;
+use crate::keep_alive::KeepAlive;
 use crate::picture::Format;
 use crate::quant::Quant;
 use crate::sampler::{Named, Sampler, Schedule};
@@ -15,6 +16,8 @@ pub enum Value {
     Integer(i64),
     /// Any finite number.
     Number(f64),
+    /// Yes or no.
+    Switch(bool),
 }
 
 impl std::fmt::Display for Value {
@@ -23,6 +26,7 @@ impl std::fmt::Display for Value {
             Self::Text(text) => f.write_str(text),
             Self::Integer(n) => n.fmt(f),
             Self::Number(n) => n.fmt(f),
+            Self::Switch(on) => f.write_str(if *on { "on" } else { "off" }),
         }
     }
 }
@@ -88,6 +92,32 @@ impl Field for f64 {
     fn from_value(value: &Value) -> Option<Self> {
         match value {
             Value::Number(n) => Some(*n),
+            _ => None,
+        }
+    }
+}
+
+impl Field for bool {
+    fn to_value(&self) -> Value {
+        Value::Switch(*self)
+    }
+
+    fn from_value(value: &Value) -> Option<Self> {
+        match value {
+            Value::Switch(on) => Some(*on),
+            _ => None,
+        }
+    }
+}
+
+impl Field for KeepAlive {
+    fn to_value(&self) -> Value {
+        Value::Text(self.to_string())
+    }
+
+    fn from_value(value: &Value) -> Option<Self> {
+        match value {
+            Value::Text(text) => text.parse().ok(),
             _ => None,
         }
     }

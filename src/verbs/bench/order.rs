@@ -1,7 +1,9 @@
+use std::sync::Arc;
+
 use clap::ArgMatches;
 use darkroom_daemon::catalog::Catalog;
 use darkroom_daemon::expand::resolve;
-use darkroom_daemon::settings::Settings;
+use darkroom_daemon::settings::Live;
 use darkroom_protocol::paths::Paths;
 use darkroom_protocol::{GenerateRequest, ImageTask};
 
@@ -55,11 +57,13 @@ fn size(text: &str) -> Result<(&str, &str)> {
 /// # Errors
 /// What the daemon would answer.
 pub(super) fn task(paths: &Paths, request: &GenerateRequest) -> Result<(ImageTask, Option<String>)> {
-    let settings = Settings::load(&paths.config_file())?;
+    let settings = Arc::new(Live::load(&paths.config_file())?);
     let remote = |e| Error::Wire(darkroom_protocol::Error::Remote(e));
-    let card = Catalog::new(&settings).card(request.model.as_deref()).map_err(remote)?;
+    let card = Catalog::new(settings.clone())
+        .card(request.model.as_deref())
+        .map_err(remote)?;
     // An empty device lets the worker take the best that it finds.
-    let task = resolve(request, &card, &settings, "", 0).map_err(remote)?;
+    let task = resolve(request, &card, &settings.current(), "", 0).map_err(remote)?;
     Ok((task, card.notice))
 }
 

@@ -1,14 +1,16 @@
 //! `darkroom daemon …`: the process that keeps the queue.
 
-mod logs;
+mod install;
 mod run;
 mod start;
 mod stop;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
-use super::status;
+use super::{logs, status};
 use crate::Result;
+
+pub use install::installed;
 
 pub fn command() -> Command {
     Command::new("daemon")
@@ -29,6 +31,8 @@ pub fn command() -> Command {
         )
         .subcommand(status::command())
         .subcommand(logs::command())
+        .subcommand(install::command())
+        .subcommand(install::uninstall_command())
 }
 
 pub fn run(matches: &ArgMatches) -> Result<()> {
@@ -38,6 +42,8 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
         Some(("stop", matches)) => stop::run(matches.get_flag("force")),
         Some(("restart", matches)) => stop::end(matches.get_flag("force")).and_then(|_| start::run()),
         Some(("logs", matches)) => logs::run(matches),
+        Some(("install", matches)) => install::run(matches),
+        Some(("uninstall", _)) => install::uninstall(),
         Some((_, matches)) => status::run(matches),
         None => Ok(()),
     }

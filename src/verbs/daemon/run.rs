@@ -1,3 +1,5 @@
+use std::io::IsTerminal;
+
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use darkroom_daemon::RunOptions;
 use darkroom_protocol::paths::Paths;
@@ -24,6 +26,7 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
     }
     let options = RunOptions {
         foreground: !background,
+        terminal: std::io::stdin().is_terminal(),
         ..RunOptions::new(Paths::from_env()?)
     };
     Ok(darkroom_daemon::run(options)?)

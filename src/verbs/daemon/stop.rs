@@ -34,6 +34,10 @@ pub(super) fn end(force: bool) -> Result<bool> {
         match asked {
             Ok(()) | Err(Wire::Closed(_) | Wire::Bye(_)) => {}
             Err(Wire::Unreachable { .. }) if holder(&paths)?.is_none() => return Ok(false),
+            // Its lock is where another version looks for it.
+            Err(Wire::Version { pid: other @ 2.., .. }) if holder(&paths)?.is_none() => {
+                return end_other(&paths, other, force).await;
+            }
             Err(Wire::Timeout { .. }) if force => return kill(&paths, force).await,
             // It cannot be talked to, but the lock says who it is.
             Err(e) => match holder(&paths)? {
@@ -46,6 +50,28 @@ pub(super) fn end(force: bool) -> Result<bool> {
         }
         kill(&paths, force).await
     })
+}
+
+/// Ends a daemon of another version by its process id, and waits until its socket is free.
+async fn end_other(paths: &Paths, pid: u32, force: bool) -> Result<bool> {
+    signal(pid, Signal::TERM)?;
+    let mut end = Instant::now() + PATIENCE;
+    let mut killed = false;
+    while !matches!(Client::connect(paths).await, Err(Wire::Unreachable { .. })) {
+        if Instant::now() >= end {
+            if killed || !force {
+                let seconds = PATIENCE.as_secs();
+                return Err(Error::Unreachable(format!(
+                    "The daemon of another version (pid {pid}) did not end within {seconds} s: --force kills it; its jobs are kept."
+                )));
+            }
+            signal(pid, Signal::KILL)?;
+            killed = true;
+            end = Instant::now() + KILLED;
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    Ok(true)
 }
 
 async fn kill(paths: &Paths, force: bool) -> Result<bool> {

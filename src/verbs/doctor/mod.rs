@@ -1,6 +1,7 @@
 //! `darkroom doctor`: what this installation has, what it lacks, and what to do about it. Never starts a daemon.
 
 mod checks;
+mod place;
 mod report;
 mod worker;
 
@@ -28,6 +29,8 @@ struct Findings {
     /// The daemon's words for itself.
     daemon: String,
     terminal: Found,
+    /// Its service, logs and disk.
+    place: place::Place,
     /// What is missing, each with its remedy.
     problems: Vec<String>,
 }
@@ -50,7 +53,9 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
 
 async fn examine(paths: Paths, terminal: Found) -> Result<Findings> {
     let mut problems = checks::folders(&paths);
+    let place = place::look(&paths, &mut problems);
     let mut findings = Findings {
+        place,
         daemon: daemon(&paths, &mut problems).await,
         paths,
         worker: None,

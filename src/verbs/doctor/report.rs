@@ -30,6 +30,12 @@ pub(super) fn table(findings: &Findings) -> String {
     row("settings", &paths.config_file().to_string_lossy());
     row("log", &paths.log().to_string_lossy());
     row("socket", &paths.socket().to_string_lossy());
+    let place = &findings.place;
+    row("service", &place.service_words());
+    row("logs", &say::size(place.logs));
+    if let Some((free, total)) = place.disk {
+        row("disk", &format!("{} of {} free", say::size(free), say::size(total)));
+    }
     let terminal = &findings.terminal;
     row(
         "terminal",
@@ -60,6 +66,9 @@ pub(super) fn json(findings: &Findings) -> Value {
         "settings": paths.config_file(),
         "log": paths.log(),
         "socket": paths.socket(),
+        "service": findings.place.service,
+        "log_bytes": findings.place.logs,
+        "disk": findings.place.disk.map(|(free, total)| json!({ "free": free, "total": total })),
         "terminal": { "protocol": findings.terminal.protocol.name(), "reason": findings.terminal.reason },
     })
 }
@@ -93,6 +102,7 @@ fn device(device: &DeviceStatus) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::place::Place;
     use super::*;
     use darkroom_protocol::message::worker::Ready;
     use darkroom_protocol::paths::Paths;
@@ -127,6 +137,11 @@ mod tests {
                 reason: "the terminal answered the kitty query".into(),
                 cell: None,
             },
+            place: Place {
+                logs: 3 << 20,
+                disk: Some((5 << 30, 10 << 30)),
+                ..Place::default()
+            },
             problems: vec!["Nothing can be written in /h: change its rights.".into()],
         }
     }
@@ -146,6 +161,9 @@ mod tests {
         settings   /h/config/config.toml
         log        /h/state/daemon.log
         socket     /h/run/darkroom.sock
+        service    not installed; `darkroom daemon install` starts the daemon with its first client
+        logs       3.0 MiB
+        disk       5.0 GiB of 10.0 GiB free
         terminal   kitty: the terminal answered the kitty query
         PROBLEM    Nothing can be written in /h: change its rights.
         ");

@@ -28,7 +28,9 @@ pub fn command() -> Command {
 pub fn flag(row: &'static Parameter) -> Arg {
     let range = match row.kind {
         Kind::Text { .. } => String::new(),
-        Kind::Integer { .. } | Kind::Number { .. } | Kind::Choice { .. } => format!("{}; ", row.expects()),
+        Kind::Integer { .. } | Kind::Number { .. } | Kind::Choice { .. } | Kind::Switch | Kind::KeepAlive => {
+            format!("{}; ", row.expects())
+        }
     };
     let numeric = matches!(row.kind, Kind::Integer { .. } | Kind::Number { .. });
     let arg = Arg::new(row.name)
@@ -63,6 +65,8 @@ fn value_name(row: &Parameter) -> &'static str {
         Kind::Integer { .. } => "N",
         Kind::Number { .. } => "X",
         Kind::Choice { .. } => "NAME",
+        Kind::Switch => "on|off",
+        Kind::KeepAlive => "TIME",
     }
 }
 
@@ -100,6 +104,8 @@ mod tests {
                 Kind::Number { max, .. } => max.to_string(),
                 Kind::Choice { names, .. } => names()[0].to_owned(),
                 Kind::Text { .. } => "x".to_owned(),
+                Kind::Switch => "off".to_owned(),
+                Kind::KeepAlive => "3m".to_owned(),
             };
             let mut flags: Vec<String> = names.map(|name| format!("--{name}")).collect();
             flags.extend(row.short.map(|short| format!("-{short}")));

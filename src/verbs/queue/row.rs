@@ -78,6 +78,8 @@ mod tests {
             threads: 0,
             format: Format::Png,
             quant: Quant::None,
+            vae_tiling: false,
+            offload: false,
         };
         Job {
             id: "01990000-0000-7000-8000-000000000000".parse::<JobId>().unwrap(),

@@ -1,9 +1,8 @@
 //! Which protocol the terminal speaks: what the person asked for, then what is known by name, then what it answers.
 
-use std::io::IsTerminal;
-
 use super::Protocol;
 use super::probe::{Answers, probe};
+use super::terminal::Stream;
 
 /// A protocol and how it was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,28 +25,38 @@ impl Found {
     }
 }
 
-/// The protocol of the terminal on standard output. `DARKROOM_IMAGES` (auto, kitty, sixel, iterm, blocks, off) decides;
-/// with `auto` the terminal may be asked, which takes at most two seconds and only where it never answers.
+/// The protocol of the terminal on standard output, as [`detect_on`] finds it.
 pub fn detect() -> Found {
-    let env = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    choose(&env, std::io::stdout().is_terminal(), probe)
+    detect_on(Stream::Out)
 }
 
-fn choose(env: &dyn Fn(&str) -> Option<String>, is_terminal: bool, ask: impl FnOnce(bool) -> Option<Answers>) -> Found {
+/// The protocol of the terminal there. `DARKROOM_IMAGES` (auto, kitty, sixel, iterm, blocks, off) decides;
+/// with `auto` the terminal may be asked, which takes at most two seconds and only where it never answers.
+pub fn detect_on(stream: Stream) -> Found {
+    let env = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    choose(&env, stream.missing(), |with_kitty| probe(stream, with_kitty))
+}
+
+/// `missing` says why there is no terminal at all, `ask` asks it.
+fn choose(
+    env: &dyn Fn(&str) -> Option<String>,
+    missing: Option<&str>,
+    ask: impl FnOnce(bool) -> Option<Answers>,
+) -> Found {
     let wish = env("DARKROOM_IMAGES").filter(|w| !w.eq_ignore_ascii_case("auto"));
     let mut note = "";
     if let Some(wish) = wish {
         match Protocol::from_name(&wish) {
             Some(Protocol::Off) => return Found::new(Protocol::Off, "DARKROOM_IMAGES says off"),
-            Some(protocol) if is_terminal => {
+            Some(protocol) if missing.is_none() => {
                 return Found::new(protocol, format!("DARKROOM_IMAGES says {}", protocol.name()));
             }
             Some(_) => {}
             None => note = "; DARKROOM_IMAGES is none of auto, kitty, sixel, iterm, blocks, off",
         }
     }
-    if !is_terminal {
-        return Found::new(Protocol::Off, "standard output is no terminal");
+    if let Some(why) = missing {
+        return Found::new(Protocol::Off, why);
     }
     let mut found = by_name(env).unwrap_or_else(|| by_answer(env, ask));
     found.reason.push_str(note);
@@ -111,7 +120,7 @@ mod tests {
             let hit = env.iter().find(|(key, _)| *key == name);
             hit.map(|(_, value)| (*value).to_owned())
         };
-        choose(&lookup, is_terminal, |_| answers)
+        choose(&lookup, (!is_terminal).then_some("it is a pipe"), |_| answers)
     }
 
     #[rstest]
@@ -139,7 +148,7 @@ mod tests {
     fn a_pipe_is_never_asked_and_gets_no_picture() {
         for wish in ["auto", "kitty", "blocks"] {
             let env = |name: &str| (name == "DARKROOM_IMAGES").then(|| wish.to_owned());
-            let found = choose(&env, false, |_| panic!("asked a pipe"));
+            let found = choose(&env, Some("it is a pipe"), |_| panic!("asked a pipe"));
             assert_eq!(found.protocol, Protocol::Off, "{wish}");
         }
     }
@@ -152,7 +161,7 @@ mod tests {
             _ => None,
         };
         let mut with_kitty = true;
-        choose(&env, true, |kitty| {
+        choose(&env, None, |kitty| {
             with_kitty = kitty;
             None
         });

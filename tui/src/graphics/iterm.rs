@@ -16,7 +16,7 @@ pub(super) fn write(out: &mut impl Write, file: &[u8], cells: Cells) -> io::Resu
         "\x1b]1337;File=inline=1;size={size};width={columns};height={rows};preserveAspectRatio=1:"
     )?;
     out.write_all(STANDARD.encode(file).as_bytes())?;
-    out.write_all(b"\x07\n")?;
+    out.write_all(b"\x07")?;
     out.flush()
 }
 
@@ -28,6 +28,6 @@ mod tests {
     fn the_sequence() {
         let mut out = Vec::new();
         write(&mut out, b"png", Cells { columns: 4, rows: 2 }).unwrap();
-        insta::assert_snapshot!(String::from_utf8(out).unwrap().escape_default(), @r"\u{1b}]1337;File=inline=1;size=3;width=4;height=2;preserveAspectRatio=1:cG5n\u{7}\n");
+        insta::assert_snapshot!(String::from_utf8(out).unwrap().escape_default(), @r"\u{1b}]1337;File=inline=1;size=3;width=4;height=2;preserveAspectRatio=1:cG5n\u{7}");
     }
 }

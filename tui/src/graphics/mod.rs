@@ -7,12 +7,14 @@
 //! # Ok::<(), graphics::Error>(())
 //! ```
 
+mod blocks;
 mod decode;
 mod detect;
 mod error;
 mod fit;
 mod iterm;
 mod kitty;
+mod live;
 mod print;
 mod probe;
 mod protocol;
@@ -20,10 +22,12 @@ mod sixel;
 mod terminal;
 
 pub use decode::{MAX_BYTES, MAX_SIDE, decode, open};
-pub use detect::{Found, detect};
+pub use detect::{Found, detect, detect_on};
 pub use error::Error;
+pub use live::Live;
 pub use print::{Options, Printed, print_inline};
 pub use protocol::Protocol;
+pub use terminal::Stream;
 
 /// What the functions here return.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

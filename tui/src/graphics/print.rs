@@ -3,8 +3,9 @@ use std::io::{self, Cursor, Write};
 use image::imageops::FilterType;
 use image::{DynamicImage, ImageFormat};
 
+use super::blocks::{self, Palette};
 use super::fit::{self, Cells};
-use super::terminal::Screen;
+use super::terminal::{Screen, Stream};
 use super::{Error, Found, Protocol, Result, detect, iterm, kitty, sixel};
 
 /// How to print.
@@ -29,6 +30,17 @@ pub struct Printed {
     pub rows: u32,
 }
 
+/// Where a picture goes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    /// What it covers.
+    pub cells: Cells,
+    /// The terminal.
+    pub screen: Screen,
+    /// A number by which kitty knows it again.
+    pub id: Option<u32>,
+}
+
 /// Prints a picture at the cursor of the terminal on standard output. Small pictures are enlarged, large ones reduced; the
 /// cursor ends on the line below.
 ///
@@ -36,28 +48,47 @@ pub struct Printed {
 /// [`Error::NoTerminal`] with the reason when standard output is no terminal or `DARKROOM_IMAGES` says off.
 pub fn print_inline(picture: &DynamicImage, options: &Options) -> Result<Printed> {
     let found = options.found.clone().unwrap_or_else(detect);
-    let screen = Screen::current().with_cell(found.cell);
-    let limit = fit::limit(screen, options.columns, options.rows);
-    let (width, height) = (picture.width(), picture.height());
-    let cells = fit::cells(width, height, screen.cell, limit);
-    let mut out = io::stdout().lock();
-    match found.protocol {
-        Protocol::Off => return Err(Error::NoTerminal(found.reason)),
-        Protocol::Kitty => kitty::write(&mut out, &file(picture, cells, screen)?, cells)?,
-        Protocol::Iterm => iterm::write(&mut out, &file(picture, cells, screen)?, cells)?,
-        Protocol::Sixel => sixel::write(&mut out, picture, cells, screen.cell)?,
-        Protocol::Blocks => {
-            out.flush()?;
-            drop(out);
-            // A cell shows two pixels, one above the other: the shape is what counts, not the size of a cell.
-            return blocks(picture, fit::cells(width, height, (5, 10), limit));
-        }
+    if found.protocol == Protocol::Off {
+        return Err(Error::NoTerminal(found.reason));
     }
+    let screen = Screen::of(Stream::Out).with_cell(found.cell);
+    let limit = fit::limit(screen, options.columns, options.rows);
+    let cells = cells(picture, found.protocol, screen, limit);
+    let place = Place {
+        cells,
+        screen,
+        id: None,
+    };
+    let mut out = io::stdout().lock();
+    write(&mut out, picture, found.protocol, place)?;
+    writeln!(out)?;
     Ok(Printed {
         protocol: found.protocol,
         columns: cells.columns,
         rows: cells.rows,
     })
+}
+
+/// The cells that a picture is to cover. In half blocks the shape is what counts, not the size of a cell: it shows two pixels,
+/// one above the other.
+pub(super) fn cells(picture: &DynamicImage, protocol: Protocol, screen: Screen, limit: Cells) -> Cells {
+    let cell = match protocol {
+        Protocol::Blocks => (5, 10),
+        _ => screen.cell,
+    };
+    fit::cells(picture.width(), picture.height(), cell, limit)
+}
+
+/// Writes a picture at the cursor; nobody knows where the cursor is afterwards.
+pub(super) fn write(out: &mut impl Write, picture: &DynamicImage, protocol: Protocol, place: Place) -> Result<()> {
+    let Place { cells, screen, id } = place;
+    match protocol {
+        Protocol::Off => Ok(()),
+        Protocol::Kitty => Ok(kitty::write(out, &file(picture, cells, screen)?, cells, id)?),
+        Protocol::Iterm => Ok(iterm::write(out, &file(picture, cells, screen)?, cells)?),
+        Protocol::Sixel => sixel::write(out, picture, cells, screen.cell),
+        Protocol::Blocks => Ok(blocks::write(out, picture, cells, Palette::from_env())?),
+    }
 }
 
 /// The picture as a PNG file of no more pixels than are shown.
@@ -78,27 +109,6 @@ fn file(picture: &DynamicImage, cells: Cells, screen: Screen) -> Result<Vec<u8>>
         .write_to(&mut bytes, ImageFormat::Png)
         .map_err(|e| Error::Encode(e.to_string()))?;
     Ok(bytes.into_inner())
-}
-
-fn blocks(picture: &DynamicImage, cells: Cells) -> Result<Printed> {
-    let config = viuer::Config {
-        absolute_offset: false,
-        width: Some(cells.columns),
-        height: Some(cells.rows),
-        use_kitty: false,
-        use_iterm: false,
-        use_sixel: false,
-        ..viuer::Config::default()
-    };
-    let (columns, rows) = viuer::print(picture, &config).map_err(|e| match e {
-        viuer::ViuError::Io(e) => Error::Write(e),
-        other => Error::Encode(other.to_string()),
-    })?;
-    Ok(Printed {
-        protocol: Protocol::Blocks,
-        columns,
-        rows,
-    })
 }
 
 #[cfg(test)]

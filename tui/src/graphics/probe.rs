@@ -1,12 +1,13 @@
 //! Asks the terminal: one burst of questions with the device attributes last, which every terminal answers. When that
 //! answer is there, nothing more will come, and no late answer turns into keystrokes.
 
-use std::io::Write;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetpgrp, tcsetattr};
+
+use super::terminal::Stream;
 
 /// What the terminal said.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,21 +25,24 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// A real answer is far shorter.
 const MAX_ANSWER: usize = 4096;
 
-/// Asks the terminal on standard output; `None` when it does not answer or must not be asked.
-pub(super) fn probe(with_kitty: bool) -> Option<Answers> {
-    let (stdin, stdout) = (std::io::stdin(), std::io::stdout());
-    let input = [stdin.as_fd(), stdout.as_fd()]
-        .into_iter()
-        .find(|fd| rustix::termios::isatty(fd))?;
+/// Asks the terminal there; `None` when it does not answer or must not be asked.
+pub(super) fn probe(stream: Stream, with_kitty: bool) -> Option<Answers> {
+    let stdin = std::io::stdin();
+    if rustix::termios::isatty(&stdin) {
+        return ask(stdin.as_fd(), stream, with_kitty);
+    }
+    stream.with_fd(|fd| ask(fd, stream, with_kitty))
+}
+
+fn ask(input: BorrowedFd<'_>, stream: Stream, with_kitty: bool) -> Option<Answers> {
     // A background job that touches the terminal's settings is stopped.
     if tcgetpgrp(input).ok()? != rustix::process::getpgrp() {
         return None;
     }
     let _raw = Raw::enter(input)?;
-    let mut out = stdout.lock();
-    out.write_all(question(with_kitty)).and_then(|()| out.flush()).ok()?;
-    let text = listen(input, Instant::now() + PATIENCE);
-    parse(&text)
+    let asked = stream.with(|out| out.write_all(question(with_kitty)).and_then(|()| out.flush()));
+    asked.ok()?;
+    parse(&listen(input, Instant::now() + PATIENCE))
 }
 
 fn question(with_kitty: bool) -> &'static [u8] {

@@ -25,7 +25,6 @@ pub(super) fn write(out: &mut impl Write, picture: &DynamicImage, cells: Cells, 
     )
     .map_err(|e| Error::Encode(e.to_string()))?;
     out.write_all(text.as_bytes())?;
-    writeln!(out)?;
     Ok(out.flush()?)
 }
 

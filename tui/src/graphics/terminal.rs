@@ -1,6 +1,7 @@
 //! The size of the terminal and of its cells.
 
-use std::os::fd::AsFd;
+use std::io::{IsTerminal as _, Write};
+use std::os::fd::{AsFd as _, BorrowedFd};
 
 /// What fits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,13 +14,49 @@ pub(super) struct Screen {
     pub cell: (u32, u32),
 }
 
+/// Which of the process's outputs is the terminal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stream {
+    /// Standard output.
+    Out,
+    /// Standard error.
+    Err,
+}
+
+impl Stream {
+    /// Why no terminal is there, when none is.
+    pub(super) fn missing(self) -> Option<&'static str> {
+        let (is_terminal, why) = match self {
+            Self::Out => (std::io::stdout().is_terminal(), "standard output is no terminal"),
+            Self::Err => (std::io::stderr().is_terminal(), "standard error is no terminal"),
+        };
+        (!is_terminal).then_some(why)
+    }
+
+    /// Calls `work` with its file descriptor.
+    pub(super) fn with_fd<T>(self, work: impl FnOnce(BorrowedFd<'_>) -> T) -> T {
+        match self {
+            Self::Out => work(std::io::stdout().as_fd()),
+            Self::Err => work(std::io::stderr().as_fd()),
+        }
+    }
+
+    /// Calls `work` with it, held for that time.
+    pub(super) fn with<T>(self, work: impl FnOnce(&mut dyn Write) -> T) -> T {
+        match self {
+            Self::Out => work(&mut std::io::stdout().lock()),
+            Self::Err => work(&mut std::io::stderr().lock()),
+        }
+    }
+}
+
 /// What most terminals are like when they do not tell.
 const USUAL_CELL: (u32, u32) = (10, 20);
 
 impl Screen {
-    /// The terminal on standard output.
-    pub(super) fn current() -> Self {
-        let size = rustix::termios::tcgetwinsize(std::io::stdout().as_fd());
+    /// The terminal there.
+    pub(super) fn of(stream: Stream) -> Self {
+        let size = stream.with_fd(|fd| rustix::termios::tcgetwinsize(fd));
         let (columns, rows, x, y) = size.map_or((80, 24, 0, 0), |s| (s.ws_col, s.ws_row, s.ws_xpixel, s.ws_ypixel));
         Self::new(columns.into(), rows.into(), (x.into(), y.into()))
     }

@@ -5,5 +5,6 @@ mod config;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod stable_diffusion;
+pub mod taesd;
 
 pub use config::{ConfigReader, PerLevel};

@@ -2,7 +2,7 @@ use tch::Tensor;
 
 use super::weight::{Form, Weight};
 use crate::Result;
-use crate::torch::{Packed, pack_conv};
+use crate::torch::{self, Packed, pack_conv};
 use crate::weights::Weights;
 
 /// A square 2-D convolution with bias.
@@ -19,8 +19,19 @@ impl Conv2d {
     /// keeps height and width where the kernel is odd.
     pub fn new(weights: &Weights, inputs: i64, outputs: i64, kernel: i64) -> Result<Self> {
         Ok(Self {
-            weight: Weight::new(weights.get("weight", &[outputs, inputs, kernel, kernel])?),
+            weight: Weight::new(weights.weight("weight", &[outputs, inputs, kernel, kernel])?),
             bias: weights.get("bias", &[outputs])?,
+            stride: 1,
+            padding: (kernel - 1) / 2,
+        })
+    }
+
+    /// The same without a bias in the file.
+    pub fn without_bias(weights: &Weights, inputs: i64, outputs: i64, kernel: i64) -> Result<Self> {
+        let weight = Weight::new(weights.weight("weight", &[outputs, inputs, kernel, kernel])?);
+        Ok(Self {
+            bias: torch::zeros(&[outputs], weight.kind(), weights.device())?,
+            weight,
             stride: 1,
             padding: (kernel - 1) / 2,
         })
@@ -102,7 +113,7 @@ mod tests {
         let layer = || {
             let layer = Conv2d::new(&weights(), 64, 48, 3).unwrap();
             Conv2d {
-                weight: Weight::new(weights().get("weight", &[48, 64, 3, 3]).unwrap().to_kind(kind)),
+                weight: Weight::new((weights().get("weight", &[48, 64, 3, 3]).unwrap(), kind)),
                 bias: layer.bias.to_kind(kind),
                 ..layer
             }

@@ -12,6 +12,7 @@ pub struct Linear {
     weight: Weight<Better>,
     bias: Option<Tensor>,
     quant: Quant,
+    in_place: bool,
 }
 
 /// What its weight becomes.
@@ -34,9 +35,10 @@ impl Linear {
     /// Binds `weight` `[outputs, inputs]` alone.
     pub fn without_bias(weights: &Weights, inputs: i64, outputs: i64) -> Result<Self> {
         Ok(Self {
-            weight: Weight::new(weights.get("weight", &[outputs, inputs])?),
+            weight: Weight::new(weights.weight("weight", &[outputs, inputs])?),
             bias: None,
             quant: weights.quant(),
+            in_place: weights.is_in_place(),
         })
     }
 
@@ -54,6 +56,9 @@ impl Linear {
     }
 
     fn pack(&self, weight: &Tensor) -> Result<Option<Better>> {
+        if self.in_place {
+            return Ok(None);
+        }
         if self.quant == Quant::Int8
             && let Some(small) = Int8::pack(weight)?
         {
@@ -82,9 +87,10 @@ mod tests {
         );
         let (weight, bias) = (weight.to_kind(kind), biased.then(|| bias.to_kind(kind)));
         let layer = Linear {
-            weight: Weight::new(weight.shallow_clone()),
+            weight: Weight::new((weight.shallow_clone(), kind)),
             bias: bias.as_ref().map(Tensor::shallow_clone),
             quant: Quant::None,
+            in_place: false,
         };
         let mut generator = Generator::seeded(1).unwrap();
         for size in [&[2, 9, 24][..], &[1, 24], &[3, 1, 24], &[2, 33, 24]] {

@@ -14,7 +14,7 @@ pub struct Weight<P> {
 
 #[derive(Debug)]
 enum State<P> {
-    /// As loaded; nobody has used it.
+    /// As loaded, in any kind; nobody has used it.
     Loaded(Tensor),
     /// In the form that it is used in.
     Ready(Form<P>),
@@ -23,17 +23,17 @@ enum State<P> {
 /// A form that a weight is used in.
 #[derive(Debug)]
 pub enum Form<P> {
-    /// As loaded.
+    /// As loaded, in its layer's kind.
     Plain(Tensor),
     /// Packed; what was loaded is gone.
     Packed(P),
 }
 
 impl<P> Weight<P> {
-    /// A weight as loaded.
-    pub fn new(loaded: Tensor) -> Self {
+    /// A weight as loaded, to be used as `kind`.
+    pub fn new((loaded, kind): (Tensor, Kind)) -> Self {
         Self {
-            kind: loaded.kind(),
+            kind,
             state: RefCell::new(State::Loaded(loaded)),
         }
     }
@@ -48,7 +48,8 @@ impl<P> Weight<P> {
     pub fn with<T>(&self, pack: impl FnOnce(&Tensor) -> Result<Option<P>>, work: impl FnOnce(Form<&P>) -> T) -> T {
         let mut state = self.state.borrow_mut();
         if let State::Loaded(loaded) = &*state {
-            let packed = match pack(loaded) {
+            let plain = loaded.to_kind(self.kind);
+            let packed = match pack(&plain) {
                 Ok(packed) => packed,
                 Err(error @ Error::OutOfMemory { .. }) => raise(&error),
                 Err(error) => {
@@ -58,7 +59,7 @@ impl<P> Weight<P> {
             };
             *state = State::Ready(match packed {
                 Some(packed) => Form::Packed(packed),
-                None => Form::Plain(loaded.shallow_clone()),
+                None => Form::Plain(plain),
             });
         }
         match &*state {
@@ -75,20 +76,29 @@ mod tests {
 
     fn form(weight: &Weight<u8>, packed: Result<Option<u8>>) -> Result<Option<u8>> {
         let named = |form: Form<&u8>| match form {
-            Form::Plain(_) => None,
+            Form::Plain(plain) => {
+                assert_eq!(plain.kind(), Kind::Float);
+                None
+            }
             Form::Packed(packed) => Some(*packed),
         };
         catch(|| Ok(weight.with(|_| packed, named)))
     }
 
     fn weight() -> Weight<u8> {
-        Weight::new(Tensor::ones([2, 2], (Kind::Float, tch::Device::Cpu)))
+        Weight::new((Tensor::ones([2, 2], (Kind::Half, tch::Device::Cpu)), Kind::Float))
     }
 
     #[test]
     fn out_of_memory_is_told_and_the_next_use_tries_again() {
         let weight = weight();
-        let full = form(&weight, Err(Error::OutOfMemory { doing: String::new() }));
+        let full = form(
+            &weight,
+            Err(Error::OutOfMemory {
+                doing: String::new(),
+                asked: 0,
+            }),
+        );
         assert!(matches!(full, Err(Error::OutOfMemory { .. })), "{full:?}");
         assert_eq!(form(&weight, Ok(Some(7))).unwrap(), Some(7));
         assert_eq!(form(&weight, Ok(Some(8))).unwrap(), Some(7));

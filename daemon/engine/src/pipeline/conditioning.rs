@@ -2,6 +2,7 @@ use darkroom_protocol::{Conditioning, ImageTask};
 use tch::Tensor;
 
 use super::{Model, Observer, check_numbers};
+use crate::text::clip::ClipTextModel;
 use crate::{Cancel, Error, Result};
 
 /// The prompts as the denoiser reads them: [1, tokens, width] each.
@@ -22,16 +23,28 @@ pub fn encode_prompts(
     cancel: &Cancel,
     observer: &mut dyn Observer,
 ) -> Result<Prompts> {
-    let positive = encode(model, &task.prompt, "prompt", cancel, observer)?;
+    let text_encoder = model.text_encoder()?;
+    let positive = encode(model, &text_encoder, &task.prompt, "prompt", cancel, observer)?;
     let guided = task.cfg_scale != 1.0;
     let negative = guided
-        .then(|| encode(model, &task.negative, "negative prompt", cancel, observer))
+        .then(|| {
+            encode(
+                model,
+                &text_encoder,
+                &task.negative,
+                "negative prompt",
+                cancel,
+                observer,
+            )
+        })
         .transpose()?;
+    text_encoder.rest();
     Ok(Prompts { positive, negative })
 }
 
 fn encode(
     model: &Model,
+    text_encoder: &ClipTextModel,
     words: &Conditioning,
     what: &str,
     cancel: &Cancel,
@@ -53,7 +66,7 @@ fn encode(
     if let Some(line) = dropped {
         observer.notice(&format!("The {what} is too long: {line}"));
     }
-    let hidden = model.encode(&ids, cancel)?;
+    let hidden = model.encode(text_encoder, &ids, cancel)?;
     check_numbers("text_encoder", &hidden)?;
     Ok(hidden)
 }

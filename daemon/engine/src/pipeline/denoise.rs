@@ -5,6 +5,7 @@ use darkroom_protocol::{Phase, Progress, failpoint};
 use tch::{Kind, Tensor};
 
 use super::conditioning::Prompts;
+use super::preview::Estimate;
 use super::{Model, Observer, Work, check_numbers};
 use crate::sampling::{NoiseStream, Plan, StepInfo, sample};
 use crate::{Result, guidance, torch};
@@ -22,10 +23,11 @@ pub fn denoise(
     observer: &mut dyn Observer,
 ) -> Result<Tensor> {
     let task = work.task;
+    let unet = model.unet()?;
     let side = |pixels: u32| i64::from(pixels / model.vae_factor());
     let shape = [model.latent_channels(), side(task.height), side(task.width)];
     let mut stream = NoiseStream::new(task.seed + u64::from(group.start), group.len(), &shape)?;
-    let draw = |stream: &mut NoiseStream| torch::to(&stream.draw()?, model.device, Kind::Float);
+    let draw = |stream: &mut NoiseStream| torch::to(&stream.draw()?, model.device(), Kind::Float);
     let latents = plan.initial(&draw(&mut stream)?);
 
     let guidance = guidance::cfg(task.cfg_scale);
@@ -37,9 +39,7 @@ pub fn denoise(
         &mut |x, timestep| {
             work.cancel.check()?;
             let predict = &mut |x: &Tensor, context: &Tensor| {
-                model
-                    .unet
-                    .forward(x, timestep, context, work.cancel)
+                unet.forward(x, timestep, context, work.cancel)
                     .map(|out| out.to_kind(Kind::Float))
             };
             guidance.predict(x, &prompts.positive, prompts.negative.as_ref(), predict)
@@ -47,18 +47,33 @@ pub fn denoise(
         &mut || draw(&mut stream),
         &mut |step: StepInfo| {
             failpoint::hit(6);
-            torch::synchronise(model.device)?;
+            torch::synchronise(model.device())?;
             if step.index == 0 {
                 check_numbers("unet", step.denoised)?;
             }
             clock.tick();
             let next = plan.sigmas.get(step.index + 1).copied().unwrap_or(0.0);
             observer.progress(clock.progress(work, &group, step.index as u32 + 1, next));
+            show(work, model, &group, &step, observer);
             Ok(())
         },
     )?;
     check_numbers("unet", &latents)?;
     Ok(latents)
+}
+
+/// Shows the first picture of the group that is not finished already.
+fn show(work: &Work, model: &Model, group: &Range<u32>, step: &StepInfo<'_>, observer: &mut dyn Observer) {
+    let Some(image) = group.clone().find(|i| !work.skip.contains(i)) else {
+        return;
+    };
+    observer.estimate(&Estimate {
+        latents: &step.denoised.narrow(0, i64::from(image - group.start), 1),
+        kind: model.latents(),
+        image,
+        step: step.index as u32 + 1,
+        cancel: work.cancel,
+    });
 }
 
 /// Times the steps of one group.

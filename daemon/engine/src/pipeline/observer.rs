@@ -1,13 +1,19 @@
-use darkroom_protocol::Progress;
+use darkroom_protocol::{ImageTask, Progress};
+
+use super::preview::Estimate;
 
 /// Is told what a pipeline does while it does it.
 pub trait Observer {
     /// How far it is.
     fn progress(&mut self, progress: Progress);
+    /// How a picture looks after a step, for those who make previews of it.
+    fn estimate(&mut self, _: &Estimate<'_>) {}
     /// One line for the person.
     fn notice(&mut self, line: &str);
     /// A picture is complete in the staging folder.
     fn saved(&mut self, picture: Saved);
+    /// Memory ran out, and the task goes on as this one: pictures saved from now on are made by it.
+    fn adjusted(&mut self, _task: &ImageTask) {}
 }
 
 /// A complete picture in the staging folder.

@@ -1,5 +1,15 @@
-//! Models in memory under a byte budget: load, keep, evict.
+//! Models in memory under a byte budget: load, keep, evict, by part.
 
+mod held;
+mod identity;
+mod keeping;
+mod key;
 mod models;
+mod part;
+mod report;
+mod room;
 
-pub use models::{Key, Models};
+pub use identity::Identity;
+pub use key::Key;
+pub use models::Models;
+pub use part::{Part, Plan, Role};

@@ -16,10 +16,30 @@ pub(super) fn text(text: &str) -> Error {
     let first = text.lines().map(str::trim).find(|line| !line.is_empty());
     let first = first.unwrap_or("an error without a text");
     if NO_MEMORY.iter().any(|sign| first.contains(sign)) {
-        Error::OutOfMemory { doing: String::new() }
+        Error::OutOfMemory {
+            doing: String::new(),
+            asked: asked(first),
+        }
     } else {
         Error::Torch(shortened(first.trim_end_matches('.')))
     }
+}
+
+/// The bytes in `you tried to allocate 123 bytes` and `Tried to allocate 20.00 GiB`; 0 where there are none.
+pub(super) fn asked(line: &str) -> u64 {
+    let Some((_, rest)) = line.split_once("ried to allocate ") else {
+        return 0;
+    };
+    let mut words = rest.split_whitespace();
+    let number = words.next().and_then(|word| word.parse::<f64>().ok());
+    let unit = match words.next().map(|word| word.trim_end_matches(['.', ','])) {
+        Some("GiB") => 1u64 << 30,
+        Some("MiB") => 1 << 20,
+        Some("KiB") => 1 << 10,
+        _ => 1,
+    };
+    // A float to an integer saturates; no allocation is that large.
+    (number.unwrap_or(0.0) * unit as f64) as u64
 }
 
 /// At most 300 characters: libtorch lists every backend it knows where one is missing.
@@ -93,6 +113,16 @@ mod tests {
         for error in [Error::from(TchError::Torch(full)), panic_message(&panic).unwrap()] {
             assert!(matches!(error, Error::OutOfMemory { .. }), "{error}");
         }
+    }
+
+    #[rstest]
+    #[case("CUDA out of memory. Tried to allocate 20.00 GiB. GPU 0 has a total capacity of 79 GiB", 20 << 30)]
+    #[case("XPU out of memory. Tried to allocate 512.50 MiB. GPU 0 …", 537_395_200)]
+    #[case("DefaultCPUAllocator: can't allocate memory: you tried to allocate 1152921504606846976 bytes. Error code 12", 1 << 60)]
+    #[case("std::bad_alloc", 0)]
+    #[case("tried to allocate much", 0)]
+    fn the_bytes_asked_for(#[case] line: &str, #[case] bytes: u64) {
+        assert_eq!(asked(line), bytes);
     }
 
     #[rstest]

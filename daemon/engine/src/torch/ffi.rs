@@ -125,7 +125,10 @@ unsafe extern "C" {
 pub(super) fn check(code: c_int) -> Result<()> {
     match code {
         0 => Ok(()),
-        1 => Err(Error::OutOfMemory { doing: String::new() }),
+        1 => Err(Error::OutOfMemory {
+            doing: String::new(),
+            asked: classify::asked(&last_error()),
+        }),
         _ => Err(classify::text(&last_error())),
     }
 }

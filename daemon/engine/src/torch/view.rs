@@ -49,10 +49,15 @@ impl Bytes {
         }
     }
 
+    /// Gives a mapped file's memory back to the system. It is read again when it is needed.
+    pub fn rest(&self) {
+        self.release_pages(&(0..self.len));
+    }
+
     /// Gives the whole pages inside `range` of a mapped file back to the system. They are read again when they are needed.
     #[cfg(unix)]
     #[allow(unsafe_code)]
-    fn release_pages(&self, range: &Range<usize>) {
+    pub fn release_pages(&self, range: &Range<usize>) {
         // SAFETY: asks for a number.
         let page = usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(1 << 16);
         let base = self.data.addr();
@@ -69,7 +74,7 @@ impl Bytes {
     }
 
     #[cfg(not(unix))]
-    fn release_pages(&self, _: &Range<usize>) {}
+    pub fn release_pages(&self, _: &Range<usize>) {}
 
     /// All bytes.
     #[allow(unsafe_code)]
@@ -213,6 +218,9 @@ mod tests {
         drop(tensor);
         assert!(resident(address) < 1 << 17, "{}", resident(address));
         let again = view(&bytes, 0..1 << 20, &[1 << 20], Kind::Uint8).unwrap().unwrap();
+        assert_eq!(sum(&again), 7 << 20);
+        bytes.rest();
+        assert!(resident(address) < 1 << 17, "{}", resident(address));
         assert_eq!(sum(&again), 7 << 20);
     }
 

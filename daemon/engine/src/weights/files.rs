@@ -42,6 +42,18 @@ impl TensorFiles {
         Ok(all)
     }
 
+    /// Gives the memory of mapped files back to the system, until they are read again.
+    pub fn rest(&self) {
+        self.files.iter().for_each(Bytes::rest);
+    }
+
+    /// Every tensor: its name, the file that holds it, and where in it.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Bytes, &Entry)> {
+        self.places
+            .iter()
+            .map(|(key, (file, entry))| (key.as_str(), &self.files[*file], entry))
+    }
+
     /// Where the tensor called `key` is.
     pub fn find(&self, key: &str) -> Option<(&Bytes, &Entry)> {
         let (file, entry) = self.places.get(key)?;

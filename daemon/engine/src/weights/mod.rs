@@ -6,6 +6,7 @@ mod embedded;
 mod files;
 mod origin;
 mod random;
+mod same;
 mod source;
 mod store;
 

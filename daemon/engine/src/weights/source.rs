@@ -1,4 +1,4 @@
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
@@ -72,6 +72,15 @@ impl Source {
                     source: std::io::ErrorKind::NotFound.into(),
                 }),
             },
+        }
+    }
+
+    /// The file on disk behind the one called `name`; `None` inside the program.
+    pub fn on_disk(&self, name: &str) -> Option<PathBuf> {
+        match self {
+            Self::Embedded(_) => None,
+            Self::Single(file) => Some(file.path().to_owned()),
+            Self::Directory(folder) => Some(folder.path().join(name)),
         }
     }
 

@@ -2,12 +2,14 @@ use std::fmt::Display;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use darkroom_formats::safetensors::Entry;
 use darkroom_protocol::Quant;
 use tch::{Kind, Tensor};
 
 use super::Source;
 use super::files::TensorFiles;
 use super::origin::{Missing, Origin};
+use super::same::same_tensors;
 use crate::torch::{self, Device};
 use crate::{Cancel, Error, Result};
 
@@ -17,6 +19,7 @@ pub struct Weights {
     shared: Arc<Shared>,
     prefix: String,
     quant: Quant,
+    in_place: bool,
 }
 
 #[derive(Debug)]
@@ -75,6 +78,7 @@ impl Weights {
             }),
             prefix: String::new(),
             quant: Quant::None,
+            in_place: false,
         }
     }
 
@@ -89,6 +93,28 @@ impl Weights {
     /// The same tensors, to be quantised by the layers that can.
     pub fn quantised(&self, quant: Quant) -> Self {
         Self { quant, ..self.clone() }
+    }
+
+    /// The same tensors, to be read where they lie: for parts that work so shortly that packing a weight takes longer than it
+    /// saves.
+    pub fn in_place(&self) -> Self {
+        Self {
+            in_place: true,
+            ..self.clone()
+        }
+    }
+
+    /// Whether layers are to leave what they take from here as it is.
+    pub fn is_in_place(&self) -> bool {
+        self.in_place
+    }
+
+    /// Gives the memory of the mapped files back to the system. Tensors stay valid: what is used next is read again, from the
+    /// system's cache as a rule.
+    pub fn rest(&self) {
+        if let Origin::Files(files) = &self.shared.origin {
+            files.rest();
+        }
     }
 
     /// How layers are to quantise what they take from here.
@@ -107,6 +133,25 @@ impl Weights {
     /// # Errors
     /// [`Error::MissingTensor`], [`Error::TensorShape`], [`Error::Cancelled`], [`Error::OutOfMemory`].
     pub fn get(&self, name: &str, shape: &[i64]) -> Result<Tensor> {
+        let (tensor, kind) = self.stored(name, shape)?;
+        torch::to(&tensor, self.shared.device, kind)
+    }
+
+    /// As [`Weights::get`], with the kind asked for beside it: on the CPU the tensor may still be as the file has it. A layer that
+    /// changes its weight's form at first use converts it then, so that a converted model is never in memory beside another.
+    ///
+    /// # Errors
+    /// As [`Weights::get`].
+    pub fn weight(&self, name: &str, shape: &[i64]) -> Result<(Tensor, Kind)> {
+        let (tensor, kind) = self.stored(name, shape)?;
+        if self.shared.device == Device::Cpu && !self.in_place {
+            return Ok((tensor, kind));
+        }
+        Ok((torch::to(&tensor, self.shared.device, kind)?, kind))
+    }
+
+    /// The tensor as it is in the file, and the kind asked for.
+    fn stored(&self, name: &str, shape: &[i64]) -> Result<(Tensor, Kind)> {
         let shared = &*self.shared;
         shared.cancel.check()?;
         let key = self.key(name);
@@ -134,7 +179,34 @@ impl Weights {
             shape.iter().product::<i64>() as u64 * kind.elt_size_in_bytes() as u64,
             Ordering::Relaxed,
         );
-        torch::to(&tensor, shared.device, kind)
+        Ok((tensor, kind))
+    }
+
+    /// Whether `other` holds the same tensors: names, shapes, dtypes and every byte. Takes about as long as reading both.
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`].
+    pub fn is_same_as(&self, other: &Self, cancel: &Cancel) -> Result<bool> {
+        match (&self.shared.origin, &other.shared.origin) {
+            (Origin::Files(ours), Origin::Files(theirs)) => same_tensors(ours, theirs, cancel),
+            _ => Ok(false),
+        }
+    }
+
+    /// Bytes that all tensors in the files take on the device, floats as the kind asked for.
+    pub fn bytes(&self) -> u64 {
+        let Origin::Files(files) = &self.shared.origin else {
+            return 0;
+        };
+        let one = |entry: &Entry| {
+            let stored = super::dtype::kind(entry.dtype);
+            let size = match self.shared.kind {
+                Some(kind) if stored.is_none_or(is_float) => kind.elt_size_in_bytes() as u64,
+                _ => return entry.range.end - entry.range.start,
+            };
+            entry.shape.iter().product::<u64>() * size
+        };
+        files.iter().map(|(_, _, entry)| one(entry)).sum()
     }
 
     /// Which part of a model this is, for messages.

@@ -1,15 +1,18 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
-use darkroom_protocol::message::worker::Ready;
-use darkroom_protocol::{Dtype, ImageTask, JobId, Quant, Report, Task, failpoint};
+use darkroom_protocol::message::worker::Wanted;
+use darkroom_protocol::{Dtype, ImageTask, JobId, KeepAlive, Phase, Quant, Report, Task, failpoint};
 use tch::Kind;
 
 use super::describe;
 use super::failure::outcome;
 use super::outbox::Outbox;
+use super::previews::Previews;
 use super::reporter::Reporter;
-use crate::pipeline::{self, Observer, Work};
+use super::shelf::{Shelf, budget};
+use crate::pipeline::{Observer, Relief, Work, stage, text_to_image_within};
 use crate::residency::{Key, Models};
 use crate::torch::{self, Device};
 use crate::{Cancel, Error, Result};
@@ -18,59 +21,79 @@ use crate::{Cancel, Error, Result};
 pub struct Executor {
     outbox: Outbox,
     staging: PathBuf,
-    device: Device,
     models: Models,
+    previews: Previews,
 }
 
 impl Executor {
     /// An executor that knows nothing yet.
-    pub fn new(outbox: Outbox) -> Self {
+    pub fn new(outbox: Outbox, previews: Previews) -> Self {
         Self {
             outbox,
             staging: PathBuf::new(),
-            device: Device::Cpu,
             models: Models::new(u64::MAX),
+            previews,
         }
     }
 
-    /// Takes up a device.
+    /// Takes up a device and says what it is. Models may take `memory_budget` bytes, or what the device's memory allows;
+    /// `models` are the person's folders of models.
     ///
     /// # Errors
     /// When the machine has no such device.
-    pub fn configure(&mut self, staging: &str, device: &str) -> Result<Ready> {
+    pub fn configure(
+        &mut self,
+        staging: &str,
+        device: &str,
+        memory_budget: Option<u64>,
+        models: &[String],
+    ) -> Result<()> {
         let ready = torch::catch(|| describe::ready(device))?;
-        self.device = describe::choose(&ready.device, &ready.devices)?;
+        let device = describe::choose(&ready.device, &ready.devices)?;
         self.staging = PathBuf::from(staging);
-        self.models = Models::new(budget(self.device));
-        Ok(ready)
+        let memory = torch::memory(device);
+        self.models = Models::on(
+            device,
+            memory_budget.unwrap_or(budget(device, memory.total)),
+            memory.used,
+        );
+        self.previews = self.previews.with_models(models.iter().map(PathBuf::from).collect());
+        self.outbox.send(Report::Ready(ready));
+        self.outbox
+            .send(Report::Resident(self.models.residency(Instant::now())));
+        Ok(())
     }
 
-    /// Runs a task and reports how it ended. Whatever happens, the worker stays usable.
-    pub fn run(&mut self, job: JobId, task: &Task, skip: &[u32], cancel: &Cancel) {
+    /// Runs a task and reports how it ended. Whatever happens, the worker stays usable. Its model stays for `keep_alive`.
+    pub fn run(&mut self, job: JobId, task: &Task, skip: &[u32], keep_alive: KeepAlive, cancel: &Cancel) {
         failpoint::hit(4);
         self.outbox.send(Report::Started { job });
         let result = match task {
-            Task::Image(image) => self.guarded(|own| own.image(job, image, skip, cancel)),
+            Task::Image(image) => self.guarded(|own| own.image(job, image, skip, keep_alive, cancel)),
             other => Err(Error::Unsupported(format!(
                 "This worker cannot run {} tasks yet.",
                 other.kind()
             ))),
         };
-        let out_of_memory = matches!(result, Err(Error::OutOfMemory { .. }));
-        if out_of_memory {
-            self.models.clear();
-        }
-        // Main memory is everybody's: an idle worker holds no more of it than its models.
-        if out_of_memory || self.device == Device::Cpu {
-            self.empty_cache();
-        }
+        self.end(job, result);
+    }
+
+    /// Brings a model into memory and reports how that ended.
+    pub fn load(&mut self, job: JobId, wanted: &Wanted, keep_alive: KeepAlive, pinned: bool, cancel: &Cancel) {
+        self.outbox.send(Report::Started { job });
+        let result = self.guarded(|own| own.fetch(job, wanted, keep_alive, pinned, cancel));
+        self.end(job, result);
+    }
+
+    fn end(&mut self, job: JobId, result: Result<()>) {
         if let Err(e) = &result {
             tracing::info!(%job, "ended: {e}");
         }
+        self.models.settle();
         self.outbox.send(Report::Ended {
             job,
             outcome: outcome(result),
-            resident: self.models.names(),
+            resident: self.models.residency(Instant::now()),
         });
     }
 
@@ -87,42 +110,120 @@ impl Executor {
     /// Forgets the model of that name, all when it is empty.
     pub fn unload(&mut self, model: &str) {
         self.models.unload(model);
-        self.empty_cache();
+        self.tell();
     }
 
-    /// Memory that stays cached costs the next task room, not this one its result.
-    fn empty_cache(&self) {
-        if let Err(e) = torch::empty_cache(self.device) {
-            tracing::warn!("cached memory stays: {e}");
+    /// Pins the model of that name no longer.
+    pub fn unpin(&mut self, model: &str) {
+        self.models.unpin(model);
+        self.expire();
+        self.tell();
+    }
+
+    /// For how long there is nothing to do without an order; `None` for ever.
+    pub fn idle_for(&self) -> Option<Duration> {
+        let at = self.models.next_expiry()?;
+        Some(at.saturating_duration_since(Instant::now()))
+    }
+
+    /// Unloads the models whose time is over.
+    pub fn expire(&mut self) {
+        if self.models.expire(Instant::now()) {
+            self.tell();
         }
     }
 
-    fn image(&mut self, job: JobId, task: &ImageTask, skip: &[u32], cancel: &Cancel) -> Result<()> {
+    fn tell(&mut self) {
+        self.models.settle();
+        self.outbox
+            .send(Report::Resident(self.models.residency(Instant::now())));
+    }
+
+    fn image(
+        &mut self,
+        job: JobId,
+        task: &ImageTask,
+        skip: &[u32],
+        keep_alive: KeepAlive,
+        cancel: &Cancel,
+    ) -> Result<()> {
         let _inference = torch::inference_mode();
         torch::set_threads(threads_for(task));
-        let mut reporter = Reporter::new(job, self.outbox.clone());
-        let kind = kind_for(self.device, task.dtype, &mut reporter);
-        let quant = quant_for(self.device, kind, task.quant, &mut reporter)?;
+        let mut reporter = Reporter::new(job, self.outbox.clone(), self.previews.clone());
+        let device = self.models.device();
+        let kind = kind_for(device, task.dtype, &mut reporter);
         let key = Key {
             source: task.source.clone(),
             name: task.model.clone(),
-            device: self.device,
+            device,
             kind,
-            quant,
+            quant: quant_for(device, kind, task.quant, &mut reporter)?,
         };
-        let model = self.models.load(&key, cancel, &mut reporter)?;
-        failpoint::hit(5);
-        let work = Work {
-            task,
-            job: job.to_string(),
-            staging: &self.staging,
-            skip,
-            cancel,
+        if task.offload && device == Device::Cpu {
+            reporter.notice("Offload does nothing on the CPU: the model is there already.");
+        }
+        let mut relief = Relief::new(task.clone(), Shelf::new(&mut self.models, key));
+        let made = make(&mut relief, job, &self.staging, skip, cancel, &mut reporter);
+        relief.into_room().release(keep_alive);
+        made
+    }
+
+    fn fetch(
+        &mut self,
+        job: JobId,
+        wanted: &Wanted,
+        keep_alive: KeepAlive,
+        pinned: bool,
+        cancel: &Cancel,
+    ) -> Result<()> {
+        let _inference = torch::inference_mode();
+        let mut reporter = Reporter::new(job, self.outbox.clone(), self.previews.clone());
+        let device = self.models.device();
+        let kind = kind_for(device, wanted.dtype, &mut reporter);
+        let key = Key {
+            source: wanted.source.clone(),
+            name: wanted.name.clone(),
+            device,
+            kind,
+            quant: quant_for(device, kind, wanted.quant, &mut reporter)?,
         };
-        pipeline::text_to_image(&work, &model, &mut reporter)
+        let mut shelf = Shelf::new(&mut self.models, key);
+        let loaded = shelf.fetch(pinned, cancel, &mut reporter);
+        shelf.release(if loaded.is_ok() {
+            keep_alive
+        } else {
+            KeepAlive::Seconds(0)
+        });
+        loaded
     }
 }
 
+/// Loads the model and makes the pictures, going down the ladder where memory runs out.
+fn make(
+    relief: &mut Relief<Shelf>,
+    job: JobId,
+    staging: &Path,
+    skip: &[u32],
+    cancel: &Cancel,
+    reporter: &mut Reporter,
+) -> Result<()> {
+    let model = loop {
+        let offload = relief.task().offload;
+        match stage(Phase::Load, || relief.room().load(offload, cancel, reporter)) {
+            Ok(model) => break model,
+            Err(error) => relief.after(error, Phase::Load, None, reporter)?,
+        }
+    };
+    failpoint::hit(5);
+    let work = Work {
+        task: &relief.task().clone(),
+        job: job.to_string(),
+        staging,
+        skip,
+        cancel,
+    };
+    text_to_image_within(&work, &model, reporter, relief)
+}
 /// The number format that a task's `dtype` comes to on `device`; says so where that is another than was asked.
 pub fn kind_for(device: Device, dtype: Dtype, observer: &mut dyn Observer) -> Kind {
     let asked = match dtype {
@@ -165,15 +266,6 @@ pub fn threads_for(task: &ImageTask) -> u32 {
     }
 }
 
-/// Bytes of weights to keep: 0.88 × total − 0.8 GiB on an accelerator (ComfyUI's rule), half the memory on the CPU.
-fn budget(device: Device) -> u64 {
-    let total = torch::memory(device).total;
-    match device {
-        Device::Cpu => total / 2,
-        _ => ((total as f64 * 0.88) as u64).saturating_sub(858_993_459),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -182,7 +274,7 @@ mod tests {
     #[test]
     fn a_defect_ends_the_task_and_not_the_worker() {
         let (channel, _daemon) = UnixStream::pair().unwrap();
-        let mut executor = Executor::new(Outbox::start(channel));
+        let mut executor = Executor::new(Outbox::start(channel), Previews::default());
         let failed = executor.guarded(|_| panic!("a defect, on purpose"));
         assert!(matches!(failed, Err(Error::Defect)));
         assert!(executor.guarded(|_| Ok(())).is_ok());

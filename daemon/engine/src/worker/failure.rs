@@ -21,7 +21,7 @@ pub fn failure(error: &Error) -> Failure {
 
 fn kind(error: &Error) -> FailureKind {
     match error {
-        Error::OutOfMemory { .. } => FailureKind::OutOfMemory,
+        Error::OutOfMemory { .. } | Error::NoRoom(_) => FailureKind::OutOfMemory,
         Error::NotANumber { .. } => FailureKind::NotANumber,
         Error::Unsupported(_) => FailureKind::Usage,
         Error::Io { .. } => FailureKind::Disk,

@@ -8,14 +8,18 @@ use darkroom_protocol::{JobId, Order, Report};
 
 use super::end;
 use super::outbox::Outbox;
+use super::previews::Wanted;
 use crate::Cancel;
+use crate::pipeline::preview::Wish;
 
 /// Orders for the computing thread, and the flags of those that were cancelled meanwhile.
 pub struct Inbox {
-    /// In the order in which they came; cancels and pings are dealt with already.
+    /// In the order in which they came; cancels, pings and wishes for previews are dealt with already.
     pub orders: Receiver<Order>,
     /// Flags by job.
     pub cancels: Cancels,
+    /// The previews that are wanted.
+    pub wanted: Wanted,
 }
 
 /// Reads `channel` on a thread of its own. At its end the process ends: the daemon is gone, and nobody wants the result.
@@ -23,13 +27,16 @@ pub fn start(mut channel: UnixStream, outbox: Outbox) -> Inbox {
     let (orders, receiver) = mpsc::channel();
     let cancels = Cancels::default();
     let flags = cancels.clone();
+    let wanted = Wanted::default();
+    let wish = wanted.clone();
     std::thread::spawn(move || {
         loop {
             match frame::read::<Order>(&mut channel) {
-                Ok(Some(Order::Cancel { job, .. })) => flags.raise(job),
+                Ok(Some(Order::Cancel { job, after_picture })) => flags.raise(job, after_picture),
                 Ok(Some(Order::Ping { n })) => outbox.send(Report::Pong { n }),
+                Ok(Some(Order::Previews { max_fps, max_px })) => wish.set(Wish { max_fps, max_px }),
                 Ok(Some(order)) => {
-                    if let Order::Run { job, .. } = &order {
+                    if let Order::Run { job, .. } | Order::Load { job, .. } = &order {
                         flags.prepare(*job);
                     }
                     if orders.send(order).is_err() {
@@ -47,6 +54,7 @@ pub fn start(mut channel: UnixStream, outbox: Outbox) -> Inbox {
     Inbox {
         orders: receiver,
         cancels,
+        wanted,
     }
 }
 
@@ -64,8 +72,13 @@ impl Cancels {
         self.with(|flags| flags.insert(job, Cancel::new()));
     }
 
-    fn raise(&self, job: JobId) {
-        self.with(|flags| flags.get(&job).map(Cancel::raise));
+    fn raise(&self, job: JobId, after_picture: bool) {
+        let raise = if after_picture {
+            Cancel::raise_after_picture
+        } else {
+            Cancel::raise
+        };
+        self.with(|flags| flags.get(&job).map(raise));
     }
 
     /// The flag of a job that begins now.
@@ -88,7 +101,7 @@ mod tests {
         let cancels = Cancels::default();
         let job = JobId::new();
         cancels.prepare(job);
-        cancels.raise(job);
+        cancels.raise(job, false);
         assert!(cancels.watch(job).is_raised());
     }
 
@@ -99,9 +112,12 @@ mod tests {
         cancels.prepare(first);
         let flag = cancels.watch(first);
         cancels.prepare(second);
-        cancels.raise(second);
+        cancels.raise(second, true);
+        cancels.raise(second, false);
         assert!(!flag.is_raised());
-        cancels.raise(first);
+        cancels.raise(first, true);
+        assert!(!flag.is_raised() && flag.check_between_pictures().is_err());
+        cancels.raise(first, false);
         assert!(flag.is_raised());
     }
 }

@@ -10,19 +10,24 @@ mod executor;
 mod failure;
 mod inbox;
 mod outbox;
+mod previews;
 mod reporter;
+mod shelf;
 mod stopwatch;
 
 use std::io::Write as _;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
+use std::sync::mpsc::RecvTimeoutError;
 
-use darkroom_protocol::{Order, Report};
+use darkroom_protocol::Order;
 
 use crate::torch;
 use executor::Executor;
+use inbox::Cancels;
 use outbox::Outbox;
+use previews::Previews;
 
 /// The program: `darkroom-worker` serves the daemon at the other end of its standard input, `--describe` prints what it is
 /// as one line of JSON, `--bench ORDER` measures a task and prints what it found as another.
@@ -87,22 +92,53 @@ fn serve(backends: &torch::Backends) -> Result<(), String> {
     end::with_the_daemon();
     let outbox = Outbox::start(channel.try_clone().map_err(|e| e.to_string())?);
     let inbox = inbox::start(channel, outbox.clone());
-    let mut executor = Executor::new(outbox.clone());
-    while let Ok(order) = inbox.orders.recv() {
+    let mut executor = Executor::new(outbox.clone(), Previews::new(inbox.wanted.clone()));
+    loop {
+        let order = match executor.idle_for() {
+            None => inbox.orders.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            Some(time) => inbox.orders.recv_timeout(time),
+        };
         match order {
-            Order::Configure { staging, device, .. } => match executor.configure(&staging, &device) {
-                Ok(ready) => outbox.send(Report::Ready(ready)),
-                Err(e) => return Err(e.to_string()),
-            },
-            Order::Run { job, task, skip } => {
-                executor.run(job, &task, &skip, &inbox.cancels.watch(job));
-                inbox.cancels.forget(job);
-            }
-            Order::Unload { model } => executor.unload(&model),
-            Order::Shutdown {} => break,
-            Order::Cancel { .. } | Order::Ping { .. } | Order::Previews { .. } => {}
+            Ok(Order::Shutdown {}) | Err(RecvTimeoutError::Disconnected) => break,
+            Ok(order) => obey(order, &mut executor, &inbox.cancels)?,
+            Err(RecvTimeoutError::Timeout) => executor.expire(),
         }
     }
     outbox.flush();
+    Ok(())
+}
+
+fn obey(order: Order, executor: &mut Executor, cancels: &Cancels) -> Result<(), String> {
+    match order {
+        Order::Configure {
+            staging,
+            device,
+            models,
+            memory_budget,
+        } => executor
+            .configure(&staging, &device, memory_budget, &models)
+            .map_err(|e| e.to_string())?,
+        Order::Run {
+            job,
+            task,
+            skip,
+            keep_alive,
+        } => {
+            executor.run(job, &task, &skip, keep_alive, &cancels.watch(job));
+            cancels.forget(job);
+        }
+        Order::Load {
+            job,
+            model,
+            keep_alive,
+            pinned,
+        } => {
+            executor.load(job, &model, keep_alive, pinned, &cancels.watch(job));
+            cancels.forget(job);
+        }
+        Order::Unload { model } => executor.unload(&model),
+        Order::Unpin { model } => executor.unpin(&model),
+        Order::Shutdown {} | Order::Cancel { .. } | Order::Ping { .. } | Order::Previews { .. } => {}
+    }
     Ok(())
 }

@@ -1,19 +1,23 @@
 use darkroom_protocol::message::worker::Staged;
-use darkroom_protocol::{JobId, Progress, Report, failpoint};
+use darkroom_protocol::{ImageTask, JobId, Progress, Report, Task, failpoint};
 
 use super::outbox::Outbox;
+use super::previews::Previews;
+use crate::pipeline::preview::{Estimate, Painted};
 use crate::pipeline::{Observer, Saved};
 
 /// Turns what a pipeline tells into reports about one job.
 pub struct Reporter {
     job: JobId,
     outbox: Outbox,
+    previews: Previews,
 }
 
 impl Reporter {
-    /// Reports about `job`.
-    pub fn new(job: JobId, outbox: Outbox) -> Self {
-        Self { job, outbox }
+    /// Reports about `job`, which begins.
+    pub fn new(job: JobId, outbox: Outbox, previews: Previews) -> Self {
+        previews.begin();
+        Self { job, outbox, previews }
     }
 }
 
@@ -30,6 +34,24 @@ impl Observer for Reporter {
             job: self.job,
             text: line.to_owned(),
         });
+    }
+
+    fn adjusted(&mut self, task: &ImageTask) {
+        self.outbox.send(Report::Adjusted {
+            job: self.job,
+            task: Box::new(Task::Image(task.clone())),
+        });
+    }
+
+    fn estimate(&mut self, estimate: &Estimate<'_>) {
+        if self.outbox.is_showing() {
+            return;
+        }
+        let Painted { preview, notices } = self.previews.paint(estimate);
+        notices.iter().for_each(|line| self.notice(line));
+        if let Some(preview) = preview {
+            self.outbox.send(Report::Preview { job: self.job, preview });
+        }
     }
 
     fn saved(&mut self, picture: Saved) {

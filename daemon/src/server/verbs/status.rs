@@ -12,7 +12,7 @@ pub fn status(context: &Context) -> Answer {
         protocol: darkroom_protocol::VERSION,
         pid: std::process::id(),
         uptime_s: context.started.elapsed().as_secs(),
-        socket: context.paths.socket().to_string_lossy().into_owned(),
+        socket: context.socket.to_string_lossy().into_owned(),
         data: context.paths.data.to_string_lossy().into_owned(),
         queued: board.queued,
         running: board.running,

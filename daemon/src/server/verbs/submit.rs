@@ -86,16 +86,20 @@ async fn work_out(
         }
     };
     let board = context.dispatch.board();
-    let task = resolve(request, &card, &context.settings, &board.default_device, random_seed())?;
-    Ok((task, notice(card, board.paused)))
+    let task = resolve(
+        request,
+        &card,
+        &context.settings.current(),
+        &board.default_device,
+        random_seed(),
+    )?;
+    Ok((task, notice(card, context.settings.complaint(), board.paused)))
 }
 
-fn notice(card: ModelCard, paused: bool) -> Option<String> {
-    match (card.notice, paused) {
-        (notice, false) => notice,
-        (None, true) => Some(PAUSED.to_owned()),
-        (Some(notice), true) => Some(format!("{notice} {PAUSED}")),
-    }
+fn notice(card: ModelCard, complaint: Option<String>, paused: bool) -> Option<String> {
+    let paused = paused.then(|| PAUSED.to_owned());
+    let notices: Vec<String> = card.notice.into_iter().chain(complaint).chain(paused).collect();
+    (!notices.is_empty()).then(|| notices.join(" "))
 }
 
 async fn announce(context: &Context, waiting: Waiting) {

@@ -100,6 +100,8 @@ pub(super) fn task() -> Task {
         threads: 0,
         format: Format::Png,
         quant: Quant::None,
+        vae_tiling: false,
+        offload: false,
     })
 }
 

@@ -1,23 +1,11 @@
-use super::Layout;
+use super::latents::SD1;
+use super::{Latents, Layout};
 
 /// A kind of model that shares one architecture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Family {
     /// Stable Diffusion 1.1 to 1.5 and what was trained from them.
     StableDiffusion1,
-}
-
-/// What the latents of a family are, where its files do not say so themselves (single-file checkpoints).
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Latents {
-    /// Channels of a latent cell.
-    pub channels: u32,
-    /// Pixels a cell covers along each side.
-    pub factor: u32,
-    /// Latents are what the VAE encodes, less `shift`, times `scale`.
-    pub scale: f64,
-    /// See `scale`.
-    pub shift: f64,
 }
 
 /// A value in a component's config.json that tells a family from its neighbours.
@@ -82,7 +70,7 @@ pub struct FamilyRow {
     pub signatures: &'static [Signature],
     /// The component that predicts the noise.
     pub denoiser: &'static str,
-    /// Latents of single files.
+    /// What the latents are, where its files do not say so themselves (single-file checkpoints).
     pub latents: Latents,
     /// Default width and height in pixels where the configuration names none.
     pub side: u32,
@@ -171,12 +159,7 @@ pub const FAMILIES: &[FamilyRow] = &[FamilyRow {
         },
     ],
     denoiser: "unet",
-    latents: Latents {
-        channels: 4,
-        factor: 8,
-        scale: 0.18215,
-        shift: 0.0,
-    },
+    latents: SD1,
     side: 512,
     steps: 20,
     cfg_scale: 7.0,

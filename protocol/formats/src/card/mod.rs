@@ -6,13 +6,15 @@ mod bounds;
 mod build;
 mod detect;
 mod family;
+mod latents;
 mod scheduler;
 mod size;
 
 pub use bounds::check_numbers;
 pub use build::{Card, Prediction};
 pub use detect::{Detected, Layout, detect_file, detect_folder};
-pub use family::{FAMILIES, Fact, Family, FamilyRow, KeyShape, Latents, Signature};
+pub use family::{FAMILIES, Fact, Family, FamilyRow, KeyShape, Signature};
+pub use latents::{LATENT_FORMATS, LatentFormat, Latents};
 pub use scheduler::{SamplerChoice, choose_sampler};
 pub use size::{MAX_SIDE, check_size};
 

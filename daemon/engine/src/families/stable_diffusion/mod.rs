@@ -19,6 +19,7 @@ mod vae_config;
 mod vae_decoder;
 mod vae_encoder;
 mod vae_mid_block;
+mod vae_tiling;
 
 pub use keys::from_ldm;
 pub use unet::UNet2DConditionModel;

@@ -1,3 +1,4 @@
+use darkroom_formats::card::Latents;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -24,6 +25,9 @@ pub struct VaeConfig {
     pub block_out_channels: Vec<i64>,
     /// Residual blocks of each level in the encoder; there is one more in the decoder.
     pub layers_per_block: i64,
+    /// Side of the pictures it was trained on, in pixels: that of a tile.
+    #[serde(deserialize_with = "side")]
+    pub sample_size: i64,
     /// Channels of the latents.
     pub latent_channels: i64,
     /// Groups of every group normalisation.
@@ -42,6 +46,19 @@ pub struct VaeConfig {
     pub mid_block_add_attention: bool,
 }
 
+/// A side, or the first of two.
+fn side<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Sides {
+        One(i64),
+        Two((i64, i64)),
+    }
+    Ok(match Sides::deserialize(deserializer)? {
+        Sides::One(side) | Sides::Two((side, _)) => side,
+    })
+}
+
 impl Default for VaeConfig {
     fn default() -> Self {
         Self {
@@ -51,6 +68,7 @@ impl Default for VaeConfig {
             up_block_types: vec!["UpDecoderBlock2D".to_owned()],
             block_out_channels: vec![64],
             layers_per_block: 1,
+            sample_size: 32,
             latent_channels: 4,
             norm_num_groups: 32,
             scaling_factor: 0.18215,
@@ -86,6 +104,21 @@ impl VaeConfig {
         1 << self.block_out_channels.len().saturating_sub(1).min(8)
     }
 
+    /// Side of a tile in latents, as diffusers has it (`AutoencoderKL.tile_latent_min_size`).
+    pub fn tile(&self) -> i64 {
+        (self.sample_size / self.factor()).max(1)
+    }
+
+    /// What its latents mean.
+    pub fn latents(&self) -> Latents {
+        Latents {
+            channels: self.latent_channels as u32,
+            factor: self.factor() as u32,
+            scale: self.scaling_factor,
+            shift: self.shift_factor.unwrap_or_default(),
+        }
+    }
+
     /// Checks every number.
     pub(super) fn check(&self) -> Result<()> {
         let levels = CONFIG.within("block_out_channels", self.block_out_channels.len(), 1..=8)?;
@@ -97,6 +130,7 @@ impl VaeConfig {
         }
         CONFIG.within("in_channels", self.in_channels, 1..=16)?;
         CONFIG.within("out_channels", self.out_channels, 1..=16)?;
+        CONFIG.within("sample_size", self.sample_size, 1..=65_536)?;
         CONFIG.within("latent_channels", self.latent_channels, 1..=256)?;
         CONFIG.within("layers_per_block", self.layers_per_block, 1..=32)?;
         CONFIG.within("scaling_factor", self.scaling_factor, 1e-6..=1e6)?;

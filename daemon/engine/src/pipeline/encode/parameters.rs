@@ -31,6 +31,8 @@ mod tests {
             threads: 0,
             format: Format::Png,
             quant: Quant::None,
+            vae_tiling: false,
+            offload: false,
         }
     }
 

@@ -14,6 +14,7 @@ pub struct ClipTextModel {
     layers: Vec<EncoderLayer>,
     final_layer_norm: LayerNorm,
     config: ClipTextConfig,
+    weights: Weights,
 }
 
 /// Which hidden states are wanted.
@@ -58,6 +59,8 @@ impl ClipTextModel {
         } else {
             weights.pp("text_model")
         };
+        // Two short passes a picture.
+        let model = model.in_place();
         let embeddings = model.pp("embeddings");
         let layers = model.pp("encoder").pp("layers");
         let hidden = config.hidden_size;
@@ -70,12 +73,18 @@ impl ClipTextModel {
                 .collect::<Result<_>>()?,
             final_layer_norm: LayerNorm::new(&model.pp("final_layer_norm"), hidden, config.layer_norm_eps)?,
             config: config.clone(),
+            weights: weights.clone(),
         })
     }
 
     /// The config that the model was built with.
     pub fn config(&self) -> &ClipTextConfig {
         &self.config
+    }
+
+    /// Gives the memory of mapped weights back to the system until the next prompt.
+    pub fn rest(&self) {
+        self.weights.rest();
     }
 
     /// Encodes `input_ids` [B, N], i64 on the CPU, N ≤ max_position_embeddings.

@@ -1,0 +1,130 @@
+use darkroom_formats::folder::{Files, Folder};
+use serde_json::{Map, Value};
+
+use crate::families::stable_diffusion::VaeConfig;
+use crate::residency::{Identity, Key, Plan, Role};
+use crate::sampling::SchedulerConfig;
+use crate::text::Tokenizer;
+use crate::torch::Device;
+use crate::weights::{Source, Weights};
+use crate::{Cancel, Error, Result};
+
+/// The longest file of a tokenizer, in bytes.
+const MAX_TOKENIZER: u64 = 32 << 20;
+
+/// What there is of a model beside its weights: configuration, tokenizer, and how its parts are read.
+#[derive(Debug)]
+pub struct Frame {
+    pub(super) tokenizer: Tokenizer,
+    /// What scheduler_config.json says.
+    pub(super) scheduler: SchedulerConfig,
+    /// What vae/config.json says.
+    pub(super) vae: VaeConfig,
+    key: Key,
+    source: Source,
+    folder: Folder,
+    files: Vec<String>,
+    identity: Identity,
+}
+
+impl Frame {
+    /// Reads the configuration of the model that `key` names. No weights yet.
+    ///
+    /// # Errors
+    /// What is wrong with the files, in words.
+    pub fn open(key: &Key) -> Result<Self> {
+        let source = Source::open(&key.source)?;
+        let folder = Folder::read(&source)?;
+        let files = file_names(&folder);
+        // Before anything is read: files that change meanwhile make the frame old, not wrong.
+        let identity = Identity::of(&source, files.iter().map(String::as_str));
+        Ok(Self {
+            tokenizer: tokenizer(&source)?,
+            scheduler: SchedulerConfig::from_json(&json("scheduler", &folder.scheduler.config)?)?,
+            vae: VaeConfig::from_json(&json("vae", &folder.component("vae")?.config)?)?,
+            key: key.clone(),
+            source,
+            folder,
+            files,
+            identity,
+        })
+    }
+
+    /// Whether its files are still those it was read from.
+    pub fn is_current(&self) -> bool {
+        Identity::of(&self.source, self.files.iter().map(String::as_str)) == self.identity
+    }
+
+    /// Which model it is, and where its parts go.
+    pub fn key(&self) -> &Key {
+        &self.key
+    }
+
+    /// Where its parts go.
+    pub fn device(&self) -> Device {
+        self.key.device
+    }
+
+    /// How a part is built.
+    ///
+    /// # Errors
+    /// `Error::Config` for what cannot be.
+    pub fn plan(&self, role: Role) -> Result<Plan> {
+        Plan::read(role, &json(role.name(), &self.folder.component(role.name())?.config)?)
+    }
+
+    /// The files of a part's weights.
+    ///
+    /// # Errors
+    /// When the model has no such part.
+    pub fn identity(&self, role: Role) -> Result<Identity> {
+        let component = self.folder.component(role.name())?;
+        Ok(Identity::of(&self.source, component.weights.iter().map(String::as_str)))
+    }
+
+    /// The weights of a part: headers are read, tensors when they are asked for, until `cancel`.
+    ///
+    /// # Errors
+    /// What is wrong with the files.
+    pub fn weights(&self, role: Role, cancel: &Cancel) -> Result<Weights> {
+        let component = self.folder.component(role.name())?;
+        let weights = Weights::open(
+            role.name(),
+            &self.source,
+            &component.weights,
+            self.key.device,
+            Some(self.key.kind),
+            cancel.clone(),
+        )?;
+        Ok(match role {
+            Role::Unet => weights.quantised(self.key.quant),
+            Role::TextEncoder | Role::Vae => weights,
+        })
+    }
+}
+
+/// The files whose change makes the model another one.
+fn file_names(folder: &Folder) -> Vec<String> {
+    let configs = folder.components.keys().map(|name| format!("{name}/config.json"));
+    let weights = folder.components.values().flat_map(|c| c.weights.iter().cloned());
+    let index = ["model_index.json", "scheduler/scheduler_config.json"].map(str::to_owned);
+    index.into_iter().chain(configs).chain(weights).collect()
+}
+
+fn tokenizer(source: &Source) -> Result<Tokenizer> {
+    Tokenizer::open(|file| {
+        let name = format!("tokenizer/{file}");
+        Ok(match source.len(&name)? {
+            Some(_) => Some(source.read(&name, MAX_TOKENIZER)?.into()),
+            None => None,
+        })
+    })
+}
+
+fn json(component: &str, config: &Map<String, Value>) -> Result<Vec<u8>> {
+    serde_json::to_vec(config).map_err(|why| Error::Config {
+        component: component.to_owned(),
+        field: "file".to_owned(),
+        what: why.to_string(),
+    })
+}

@@ -1,0 +1,225 @@
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use darkroom_protocol::event::StateChange;
+use darkroom_protocol::message::worker::Wanted;
+use darkroom_protocol::{EventKind, Failure, FailureKind, JobId, JobState, KeepAlive, Order, Outcome, Progress};
+use tokio::time::Instant;
+
+use super::dispatcher::Dispatcher;
+use super::route::{Face, Route, route, runs_on};
+use super::slot::{Phase, Slot};
+
+/// A model that somebody wants in memory.
+#[derive(Clone, Debug)]
+pub struct Ask {
+    /// The number of its events.
+    pub load: JobId,
+    /// Where; empty for the first worker's device.
+    pub device: String,
+    /// Which.
+    pub wanted: Wanted,
+    /// How long it stays when nobody uses it.
+    pub keep_alive: KeepAlive,
+    /// Whether it stays until it is unpinned.
+    pub pinned: bool,
+}
+
+/// A model on its way into memory.
+#[derive(Debug)]
+pub struct Loading {
+    /// The number of its events.
+    pub load: JobId,
+    /// Its name.
+    pub model: String,
+    /// When its worker last said something of it.
+    pub last_sign: Instant,
+    /// When its worker was told to stop.
+    cancelling: Option<Instant>,
+}
+
+impl Loading {
+    /// Whether somebody wants it no more.
+    pub fn is_cancelled(&self) -> bool {
+        self.cancelling.is_some()
+    }
+
+    /// When a worker that was told to stop loading and shows no sign of life is to be ended.
+    pub fn kill_due(&self, patience: Duration) -> Option<Instant> {
+        Some(self.cancelling?.max(self.last_sign) + patience)
+    }
+}
+
+impl Dispatcher {
+    /// Puts a model in line for its worker, or says why there is none.
+    pub async fn want(&mut self, ask: Ask) {
+        let devices = self.devices();
+        let faces: Vec<Face<'_>> = self.slots.iter().map(Slot::face).collect();
+        match route(&ask.device, &faces, devices.as_deref()) {
+            Route::Known => {
+                let first = (0..faces.len()).find(|at| runs_on(&ask.device, *at, &faces, devices.as_deref()));
+                self.slots[first.unwrap_or(0)].loads.push_back(ask);
+            }
+            Route::Open(device) => {
+                let mut slot = Slot::new(&device, false);
+                slot.loads.push_back(ask);
+                self.slots.push(slot);
+                self.start_worker(self.slots.len() - 1).await;
+            }
+            Route::Nowhere(devices) => {
+                let message = format!(
+                    "There is no device {} here: --device takes one of {}.",
+                    darkroom_protocol::text::escape_line(&ask.device),
+                    devices.join(", ")
+                );
+                self.fail_load(ask.load, FailureKind::Usage, message);
+            }
+        }
+    }
+
+    /// Gives a worker without a job the next model to load. Whether it has one, or is started for it.
+    pub async fn begin_load(&mut self, at: usize) -> bool {
+        if self.slots[at].loads.is_empty() {
+            return false;
+        }
+        if matches!(self.slots[at].phase, Phase::Down) {
+            self.start_worker(at).await;
+            return true;
+        }
+        let slot = &mut self.slots[at];
+        let (Some(ask), Some(worker)) = (slot.loads.pop_front(), &slot.worker) else {
+            return false;
+        };
+        slot.phase = Phase::Loading(Box::new(Loading {
+            load: ask.load,
+            model: ask.wanted.name.clone(),
+            last_sign: Instant::now(),
+            cancelling: None,
+        }));
+        worker.send(Order::Load {
+            job: ask.load,
+            model: Box::new(ask.wanted),
+            keep_alive: ask.keep_alive,
+            pinned: ask.pinned,
+        });
+        self.tell_load(ask.load, JobState::Running, None);
+        true
+    }
+
+    /// Whether that worker loads a model under this number.
+    pub fn loads(&self, at: usize, load: JobId) -> bool {
+        matches!(&self.slots[at].phase, Phase::Loading(loading) if loading.load == load)
+    }
+
+    /// A model is on its way.
+    pub fn sign_of_loading(&mut self, at: usize, load: JobId, progress: &Progress) {
+        if let Phase::Loading(loading) = &mut self.slots[at].phase
+            && loading.load == load
+        {
+            loading.last_sign = Instant::now();
+            self.tools.bus.publish(load, EventKind::Progress(progress.clone()));
+        }
+    }
+
+    /// A model is in memory, or will not be. `false` when the number is of something else.
+    pub fn end_load(&mut self, at: usize, load: JobId, outcome: &Outcome) -> bool {
+        if !self.loads(at, load) {
+            return false;
+        }
+        self.slots[at].phase = Phase::Idle;
+        self.slots[at].deaths = 0;
+        let (state, failure) = match outcome {
+            Outcome::Done => (JobState::Done, None),
+            Outcome::Cancelled => (JobState::Cancelled, None),
+            Outcome::Failed(failure) => (JobState::Failed, Some(failure.clone())),
+        };
+        self.tell_load(load, state, failure);
+        true
+    }
+
+    /// No model that waits for that worker will be loaded, for this reason.
+    pub fn fail_loads(&mut self, at: usize, reason: &str) {
+        for ask in std::mem::take(&mut self.slots[at].loads) {
+            self.fail_load(ask.load, FailureKind::Crash, reason.to_owned());
+        }
+    }
+
+    /// A model will not be loaded.
+    pub fn fail_load(&self, load: JobId, kind: FailureKind, message: String) {
+        self.tell_load(load, JobState::Failed, Some(Failure { kind, message }));
+    }
+
+    /// Removes a model, all when the name is empty, from the memory of `device`, everywhere when that is empty, and stops
+    /// loading it. The names of those concerned.
+    pub fn unload(&mut self, model: &str, device: &str) -> Vec<String> {
+        let is_meant = |name: &str| model.is_empty() || model == name;
+        let mut released = Vec::new();
+        for at in self.on(device) {
+            let slot = &mut self.slots[at];
+            let (dropped, kept) = std::mem::take(&mut slot.loads)
+                .into_iter()
+                .partition(|ask| is_meant(&ask.wanted.name));
+            slot.loads = kept;
+            released.extend(slot.resident.names().into_iter().filter(|name| is_meant(name)));
+            let Some(worker) = &slot.worker else { continue };
+            if let Phase::Loading(loading) = &mut slot.phase
+                && is_meant(&loading.model)
+            {
+                worker.send(Order::Cancel {
+                    job: loading.load,
+                    after_picture: false,
+                });
+                loading.cancelling.get_or_insert_with(Instant::now);
+                released.push(loading.model.clone());
+            }
+            worker.send(Order::Unload {
+                model: model.to_owned(),
+            });
+            let dropped: VecDeque<Ask> = dropped;
+            for ask in dropped {
+                self.tell_load(ask.load, JobState::Cancelled, None);
+                released.push(ask.wanted.name);
+            }
+        }
+        released.sort();
+        released.dedup();
+        released
+    }
+
+    /// Pins a model no longer, wherever it is in memory. Its name where it was pinned.
+    pub fn unpin(&mut self, model: &str) -> Vec<String> {
+        let mut released = Vec::new();
+        for slot in &self.slots {
+            let pinned = |model: &&darkroom_protocol::ResidentModel| model.pinned;
+            let names = slot
+                .resident
+                .now()
+                .models
+                .iter()
+                .filter(pinned)
+                .map(|m| m.name.clone())
+                .collect::<Vec<_>>();
+            if let Some(worker) = slot.worker.as_ref().filter(|_| names.iter().any(|name| name == model)) {
+                worker.send(Order::Unpin {
+                    model: model.to_owned(),
+                });
+                released.push(model.to_owned());
+            }
+        }
+        released.dedup();
+        released
+    }
+
+    /// The workers of a device; all when it is empty.
+    fn on(&self, device: &str) -> Vec<usize> {
+        let serves = |slot: &Slot| device.is_empty() || slot.asked == device || slot.face().device == Some(device);
+        (0..self.slots.len()).filter(|at| serves(&self.slots[*at])).collect()
+    }
+
+    /// How a load stands now.
+    pub fn tell_load(&self, load: JobId, state: JobState, failure: Option<Failure>) {
+        self.tools
+            .bus
+            .publish(load, EventKind::State(StateChange { state, failure }));
+    }
+}

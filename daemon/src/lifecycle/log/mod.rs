@@ -1,0 +1,10 @@
+//! The daemon's log: lines in a file that never grows beyond bounds, filtered by part, the filter changeable while it runs.
+
+mod control;
+mod filter;
+mod line;
+mod rotate;
+
+pub use control::{Control, start};
+pub use filter::Filter;
+pub use rotate::{KEPT, open};

@@ -1,0 +1,114 @@
+//! What a service manager hands over, and what it is told. Without one, nothing here does anything.
+
+use std::os::unix::net::UnixListener;
+use std::path::Path;
+use std::time::Duration;
+
+use listenfd::ListenFd;
+use sd_notify::NotifyState;
+
+use crate::dispatch::Board;
+use crate::{Error, Result};
+
+/// How often it is told what the daemon does.
+const TELL: Duration = Duration::from_secs(1);
+
+/// The socket that the manager listens on for us (`LISTEN_FDS`, `LISTEN_PID`).
+///
+/// # Errors
+/// When it handed over something else: another kind of socket, or several.
+pub fn socket() -> Result<Option<UnixListener>> {
+    let mut given = ListenFd::from_env();
+    let refused = |e: std::io::Error| Error::io("take over", Path::new("the service manager's socket"), e);
+    if given.len() > 1 {
+        let why = format!(
+            "{} sockets were handed over: darkroom.socket is to have one ListenStream",
+            given.len()
+        );
+        return Err(refused(std::io::Error::other(why)));
+    }
+    if given.len() == 0 {
+        return Ok(None);
+    }
+    given.take_unix_listener(0).map_err(refused)
+}
+
+/// The daemon listens.
+pub fn ready() {
+    tell(&[NotifyState::Ready]);
+}
+
+/// The daemon ends.
+pub fn stopping() {
+    tell(&[
+        NotifyState::Stopping,
+        NotifyState::Status("ending: running jobs return to the queue"),
+    ]);
+}
+
+/// The settings are read again.
+pub fn reloading() {
+    match NotifyState::monotonic_usec_now() {
+        Ok(now) => tell(&[NotifyState::Reloading, now]),
+        Err(_) => tell(&[NotifyState::Reloading]),
+    }
+}
+
+/// Tells what the daemon does as it changes, and that it lives as often as the manager asks (`WATCHDOG_USEC`). The sign of life
+/// comes from the runtime that serves requests: when that hangs, so does the daemon. Never returns.
+pub async fn keep_told(board: impl Fn() -> Board) {
+    if std::env::var_os("NOTIFY_SOCKET").is_none() {
+        std::future::pending::<()>().await;
+    }
+    let watched = sd_notify::watchdog_enabled();
+    let pause = watched
+        .map_or(TELL, |every| TELL.min(every / 2))
+        .max(Duration::from_millis(10));
+    let mut beat = tokio::time::interval(pause);
+    let mut told = String::new();
+    loop {
+        beat.tick().await;
+        if watched.is_some() {
+            tell(&[NotifyState::Watchdog]);
+        }
+        let status = in_words(&board());
+        if status != told {
+            tell(&[NotifyState::Status(&status)]);
+            told = status;
+        }
+    }
+}
+
+fn in_words(board: &Board) -> String {
+    match (board.running.len(), board.queued) {
+        (0, 0) => "idle".to_owned(),
+        (running, queued) => format!("{running} running, {queued} waiting"),
+    }
+}
+
+fn tell(state: &[NotifyState]) {
+    // The manager may have gone; the daemon serves clients all the same.
+    if let Err(error) = sd_notify::notify(state) {
+        tracing::debug!("the service manager cannot be told: {error}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case(0, 0, "idle")]
+    #[case(1, 3, "1 running, 3 waiting")]
+    #[case(0, 2, "0 running, 2 waiting")]
+    fn the_work_in_words(#[case] running: usize, #[case] queued: u64, #[case] words: &str) {
+        let running = (0..running).map(|_| darkroom_protocol::JobId::new()).collect();
+        let board = Board {
+            running,
+            queued,
+            ..Board::default()
+        };
+        assert_eq!(in_words(&board), words);
+    }
+}

@@ -1,0 +1,65 @@
+use std::sync::Arc;
+
+use darkroom_protocol::message::RemoteError;
+use darkroom_protocol::message::client::{Load, Loading};
+use darkroom_protocol::message::worker::Wanted;
+use darkroom_protocol::{GenerateRequest, JobId, Reply};
+
+use super::blocking;
+use crate::dispatch::Ask;
+use crate::events::Filter;
+use crate::expand::resolve;
+use crate::server::Context;
+use crate::server::session::{Answer, Session};
+
+/// Brings a model into memory. This connection hears how it goes.
+pub async fn load(session: &Session, load: Load) -> Result<Answer, RemoteError> {
+    let context = session.context.clone();
+    let ask = blocking(move || ask(&context, load)).await?;
+    let reply = Reply::Loading(Loading {
+        load: ask.load,
+        model: ask.wanted.name.clone(),
+        device: ask.device.clone(),
+    });
+    let filter = Filter {
+        job: Some(ask.load),
+        ..Filter::default()
+    };
+    let (context, subscription) = (session.context.clone(), session.subscription.clone());
+    // Only then is there anything to hear.
+    let then = Box::pin(async move {
+        subscription.follow(&filter, None);
+        context.dispatch.load(ask).await;
+    });
+    Ok(Answer {
+        reply,
+        then: Some(then),
+    })
+}
+
+/// What the request comes to, checked as that of a picture is.
+fn ask(context: &Arc<Context>, load: Load) -> Result<Ask, RemoteError> {
+    let card = context.catalog.card(Some(&load.model))?;
+    let request = GenerateRequest {
+        device: Some(load.device).filter(|device| !device.is_empty()),
+        dtype: load.dtype,
+        quant: Some(load.quant),
+        ..GenerateRequest::default()
+    };
+    let device = context.dispatch.board().default_device;
+    let task = resolve(&request, &card, &context.settings.current(), &device, 0)?;
+    Ok(Ask {
+        load: JobId::new(),
+        device: task.device,
+        keep_alive: load
+            .keep_alive
+            .unwrap_or_else(|| context.settings.current().keep_alive_for(&task.model)),
+        wanted: Wanted {
+            name: task.model,
+            source: task.source,
+            dtype: task.dtype,
+            quant: task.quant,
+        },
+        pinned: load.pinned,
+    })
+}

@@ -1,0 +1,118 @@
+/// What the numbers of a latent cell mean: how they came from the VAE.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Latents {
+    /// Channels of a latent cell.
+    pub channels: u32,
+    /// Pixels a cell covers along each side.
+    pub factor: u32,
+    /// Latents are what the VAE encodes, less `shift`, times `scale`.
+    pub scale: f64,
+    /// See `scale`.
+    pub shift: f64,
+}
+
+/// How latents of a known kind are shown before they are decoded.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LatentFormat {
+    /// The kind.
+    pub latents: Latents,
+    /// A cell's colour, red, green and blue in −1..1, is the sum of its channels times their rows here, and `bias`.
+    pub rgb: &'static [[f32; 3]],
+    /// See `rgb`.
+    pub bias: [f32; 3],
+    /// The small decoder for such latents, where there is one: the file `NAME_decoder.safetensors`.
+    pub decoder: Option<&'static str>,
+}
+
+/// Latents of Stable Diffusion 1.x and 2.x.
+pub const SD1: Latents = Latents {
+    channels: 4,
+    factor: 8,
+    scale: 0.18215,
+    shift: 0.0,
+};
+
+/// Every kind of latents that can be shown.
+///
+/// Matrices of Stable Diffusion and SDXL: stable-diffusion.cpp, `src/runtime/latent-preview.h` (MIT). That of the embedded model:
+/// `daemon/engine/tests/oracle/emoji_preview.py`. Decoders: madebyollin/taesd.
+pub const LATENT_FORMATS: &[LatentFormat] = &[
+    LatentFormat {
+        latents: SD1,
+        rgb: &[
+            [0.337366, 0.216344, 0.257386],
+            [0.165636, 0.386828, 0.046994],
+            [-0.267803, 0.237036, 0.223517],
+            [-0.178022, -0.200862, -0.678514],
+        ],
+        bias: [-0.017478, -0.055834, -0.105825],
+        decoder: Some("taesd"),
+    },
+    LatentFormat {
+        latents: Latents { scale: 0.13025, ..SD1 },
+        rgb: &[
+            [0.258303, 0.277640, 0.329699],
+            [-0.299701, 0.105446, 0.014194],
+            [0.050522, 0.186163, -0.143257],
+            [-0.211938, -0.149892, -0.080036],
+        ],
+        bias: [0.144381, -0.033313, 0.007061],
+        decoder: Some("taesdxl"),
+    },
+    LatentFormat {
+        latents: Latents {
+            factor: 4,
+            scale: 0.73795,
+            ..SD1
+        },
+        rgb: &[
+            [-0.298031, -0.079507, 0.425786],
+            [-0.168168, -0.013892, 0.331047],
+            [0.115380, 0.114223, 0.413631],
+            [0.244148, -0.437085, -1.146037],
+        ],
+        bias: [0.534698, 0.552673, 0.758968],
+        decoder: None,
+    },
+];
+
+impl Latents {
+    /// How latents like these are shown; `None` for a kind that is not known.
+    pub fn format(&self) -> Option<&'static LatentFormat> {
+        LATENT_FORMATS.iter().find(|format| self.is_like(&format.latents))
+    }
+
+    /// Whether both are of one kind: their scales may differ as far as files round them.
+    fn is_like(&self, other: &Self) -> bool {
+        let near = |a: f64, b: f64| (a - b).abs() <= 1e-4;
+        (self.channels, self.factor) == (other.channels, other.factor)
+            && near(self.scale, other.scale)
+            && near(self.shift, other.shift)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_has_a_colour_a_channel_and_is_found_as_itself() {
+        for format in LATENT_FORMATS {
+            assert_eq!(format.rgb.len(), format.latents.channels as usize);
+            assert_eq!(format.latents.format(), Some(format));
+        }
+    }
+
+    #[test]
+    fn other_latents_are_not_known() {
+        let others = [
+            Latents { scale: 1.5305, ..SD1 },
+            Latents { channels: 16, ..SD1 },
+            Latents { factor: 4, ..SD1 },
+            Latents { shift: 0.1159, ..SD1 },
+            Latents { scale: f64::NAN, ..SD1 },
+        ];
+        assert!(others.iter().all(|latents| latents.format().is_none()));
+        assert!(Latents { scale: 0.182_15, ..SD1 }.format().is_some());
+    }
+}

@@ -1,0 +1,76 @@
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use darkroom_protocol::paths::Paths;
+
+use crate::{Error, Result, local};
+
+/// Variables that say where things are; a service manager does not have the shell's.
+const VARIABLES: [&str; 6] = [
+    "DARKROOM_HOME",
+    "DARKROOM_WORKER",
+    "DARKROOM_LIBTORCH",
+    "XDG_DATA_HOME",
+    "XDG_STATE_HOME",
+    "XDG_CONFIG_HOME",
+];
+
+/// What a service's files are made from.
+pub struct Site {
+    /// This program.
+    pub program: String,
+    /// Variables that are set here.
+    pub variables: Vec<(String, String)>,
+    /// The socket, where `DARKROOM_HOME` puts it; else it is in the session's runtime folder.
+    pub socket: Option<String>,
+    /// The person's home.
+    pub home: PathBuf,
+    /// The folder of configurations.
+    pub config: PathBuf,
+}
+
+impl Site {
+    /// As things are in this process.
+    ///
+    /// # Errors
+    /// When there is no home, or a path has characters that no service file can hold.
+    pub fn here() -> Result<Self> {
+        let home = local::home().ok_or_else(|| Error::Failed("There is no home directory: set HOME.".to_owned()))?;
+        let program = std::env::current_exe();
+        let program = program.map_err(|e| Error::Failed(format!("This program cannot be found: {e}.")))?;
+        let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+        let mut variables = Vec::new();
+        for name in VARIABLES {
+            if let Some(value) = set(name) {
+                let path = std::path::absolute(value).map_err(|e| Error::Failed(format!("{name}: {e}.")))?;
+                variables.push((name.to_owned(), plain(path.into())?));
+            }
+        }
+        let socket = match set("DARKROOM_HOME") {
+            Some(_) => Some(plain(Paths::from_env()?.socket().into())?),
+            None => None,
+        };
+        Ok(Self {
+            program: plain(program.into())?,
+            variables,
+            socket,
+            config: set("XDG_CONFIG_HOME").map_or_else(|| home.join(".config"), PathBuf::from),
+            home,
+        })
+    }
+}
+
+/// A path that a service file can hold.
+fn plain(path: OsString) -> Result<String> {
+    let refused = |shown: String| {
+        let shown = darkroom_protocol::text::escape_line(&shown).into_owned();
+        Error::Failed(format!(
+            "The path {shown} cannot stand in a service file: choose a plain one."
+        ))
+    };
+    match path.into_string() {
+        Ok(text) if !text.chars().any(char::is_control) => Ok(text),
+        Ok(text) => Err(refused(text)),
+        Err(path) => Err(refused(path.to_string_lossy().into_owned())),
+    }
+}

@@ -1,0 +1,118 @@
+use std::path::PathBuf;
+
+use super::manager::Manager;
+use super::site::Site;
+
+const SERVICE: &str = include_str!("../../../../packaging/systemd/darkroom.service");
+const SOCKET: &str = include_str!("../../../../packaging/systemd/darkroom.socket");
+/// The lines that depend on the site.
+const EXEC: &str = "ExecStart=/usr/bin/darkroom daemon run\n";
+const LISTEN: &str = "ListenStream=%t/darkroom/darkroom.sock\n";
+
+/// systemd's manager of this user.
+pub struct Systemd;
+
+impl Manager for Systemd {
+    fn name(&self) -> &'static str {
+        "systemd's user manager"
+    }
+
+    fn files(&self, site: &Site) -> Vec<(PathBuf, String)> {
+        let folder = site.config.join("systemd/user");
+        let exec = format!("ExecStart={} daemon run\n", word(&site.program, true));
+        let variable =
+            |(name, value): &(String, String)| format!("Environment={}\n", word(&format!("{name}={value}"), false));
+        let exec = exec + &site.variables.iter().map(variable).collect::<String>();
+        let socket = match &site.socket {
+            Some(path) => SOCKET.replace(LISTEN, &format!("ListenStream={}\n", path.replace('%', "%%"))),
+            None => SOCKET.to_owned(),
+        };
+        vec![
+            (folder.join("darkroom.socket"), socket),
+            (folder.join("darkroom.service"), SERVICE.replace(EXEC, &exec)),
+        ]
+    }
+
+    fn enable(&self, _: &Site) -> Vec<Vec<String>> {
+        commands(&["--user daemon-reload", "--user enable --now darkroom.socket"])
+    }
+
+    fn start(&self, _: &Site) -> Vec<Vec<String>> {
+        commands(&["--user start darkroom.service"])
+    }
+
+    fn disable(&self, _: &Site) -> Vec<Vec<String>> {
+        commands(&["--user disable --now darkroom.socket darkroom.service"])
+    }
+
+    fn forget(&self, _: &Site) -> Vec<Vec<String>> {
+        commands(&["--user daemon-reload"])
+    }
+
+    fn hint(&self) -> &'static str {
+        "Jobs end with your last session unless `loginctl enable-linger` keeps it."
+    }
+}
+
+fn commands(lines: &[&str]) -> Vec<Vec<String>> {
+    let words = |line: &&str| {
+        ["systemctl"]
+            .into_iter()
+            .chain(line.split(' '))
+            .map(str::to_owned)
+            .collect()
+    };
+    lines.iter().map(words).collect()
+}
+
+/// A word as systemd.syntax(7) quotes it. Only commands expand `$`.
+fn word(text: &str, command: bool) -> String {
+    let mut quoted = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => quoted.extend(['\\', c]),
+            '%' => quoted.push_str("%%"),
+            '$' if command => quoted.push_str("$$"),
+            c => quoted.push(c),
+        }
+    }
+    quoted + "\""
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_units_of_a_plain_site_are_the_packaged_ones_but_for_the_program() {
+        let site = Site {
+            program: "/home/ann/.local/bin/darkroom".into(),
+            variables: vec![],
+            socket: None,
+            home: "/home/ann".into(),
+            config: "/home/ann/.config".into(),
+        };
+        let files = Systemd.files(&site);
+        assert_eq!(files[0].1, SOCKET);
+        let expected = "ExecStart=\"/home/ann/.local/bin/darkroom\" daemon run\n";
+        assert_eq!(files[1].1, SERVICE.replace(EXEC, expected));
+        assert!(files[1].1.contains(expected));
+        assert!(files[1].0.ends_with(".config/systemd/user/darkroom.service"));
+    }
+
+    #[test]
+    fn strange_paths_are_quoted_and_variables_go_along() {
+        let site = Site {
+            program: "/a b/100%/$x/\"dark\"".into(),
+            variables: vec![("DARKROOM_HOME".into(), "/h $y 5%".into())],
+            socket: Some("/h $y 5%/run/darkroom.sock".into()),
+            home: "/".into(),
+            config: "/c".into(),
+        };
+        let files = Systemd.files(&site);
+        let line = |text: &str, begin: &str| text.lines().find(|l| l.starts_with(begin)).map(str::to_owned);
+        insta::assert_snapshot!(line(&files[1].1, "ExecStart").unwrap(), @r#"ExecStart="/a b/100%%/$$x/\"dark\"" daemon run"#);
+        insta::assert_snapshot!(line(&files[1].1, "Environment").unwrap(), @r#"Environment="DARKROOM_HOME=/h $y 5%%""#);
+        insta::assert_snapshot!(line(&files[0].1, "ListenStream").unwrap(), @"ListenStream=/h $y 5%%/run/darkroom.sock");
+    }
+}

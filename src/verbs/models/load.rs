@@ -1,0 +1,85 @@
+use clap::ArgMatches;
+use darkroom_protocol::client::Client;
+use darkroom_protocol::message::client::{Load, Loading};
+use darkroom_protocol::paths::Paths;
+use darkroom_protocol::text::escape_line;
+use darkroom_protocol::{EventKind, GenerateRequest, JobState};
+
+use super::named;
+use crate::watch::Interrupts;
+use crate::{Error, Result, block_on, say, start};
+
+/// Brings a model into memory and waits until it is there; Ctrl-C stops that.
+pub fn run(matches: &ArgMatches) -> Result<()> {
+    let mut request = GenerateRequest::default();
+    for name in ["device", "dtype", "quant", "keep_alive"] {
+        if let Some(text) = matches.get_one::<String>(name) {
+            request.set_text(name, text).map_err(|e| Error::Usage(e.to_string()))?;
+        }
+    }
+    let load = Load {
+        model: named(matches)?,
+        device: request.device.unwrap_or_default(),
+        dtype: request.dtype,
+        quant: request.quant.unwrap_or_default(),
+        keep_alive: request.keep_alive,
+        pinned: matches.get_flag("pin"),
+    };
+    block_on(async {
+        let mut client = start::ensure(&Paths::from_env()?).await?;
+        let pinned = load.pinned;
+        let loading = client.load(load).await?;
+        follow(&mut client, &loading, pinned, matches.get_flag("json")).await
+    })
+}
+
+/// Keeps a model in memory until it is unpinned.
+pub fn pin(matches: &ArgMatches) -> Result<()> {
+    let model = named(matches)?;
+    block_on(async {
+        let mut client = start::ensure(&Paths::from_env()?).await?;
+        let loading = client.pin(&model).await?;
+        follow(&mut client, &loading, true, matches.get_flag("json")).await
+    })
+}
+
+async fn follow(client: &mut Client, loading: &Loading, pinned: bool, json: bool) -> Result<()> {
+    let mut interrupts = Interrupts::new()?;
+    loop {
+        let event = tokio::select! {
+            event = client.next_event() => event?,
+            () = interrupts.next() => {
+                client.unload(&loading.model, &loading.device).await?;
+                continue;
+            }
+        };
+        if event.job != loading.load {
+            continue;
+        }
+        if json {
+            say::json(&event)?;
+        }
+        match event.kind {
+            EventKind::Notice(line) => say::note(&line),
+            EventKind::State(change) if change.state.is_final() => {
+                let name = escape_line(&loading.model);
+                return match (change.state, change.failure) {
+                    (JobState::Done, _) if json => Ok(()),
+                    (JobState::Done, _) if pinned => {
+                        say::note(&format!(
+                            "{name} is in memory and stays there: `darkroom models unpin` lets it go."
+                        ));
+                        Ok(())
+                    }
+                    (JobState::Done, _) => {
+                        say::note(&format!("{name} is in memory."));
+                        Ok(())
+                    }
+                    (_, Some(failure)) => Err(Error::Job(failure)),
+                    _ => Err(Error::Cancelled(format!("{name} is not loaded: that was stopped."))),
+                };
+            }
+            _ => {}
+        }
+    }
+}

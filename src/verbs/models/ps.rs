@@ -1,0 +1,100 @@
+use clap::ArgMatches;
+use darkroom_protocol::message::client::WorkerStatus;
+use darkroom_protocol::paths::Paths;
+use darkroom_protocol::text::escape_line;
+use darkroom_protocol::{Residency, ResidentModel};
+use serde::Serialize;
+
+use crate::{Result, block_on, say, start};
+
+/// A device and what is in its memory.
+#[derive(Serialize)]
+struct Place<'a> {
+    device: &'a str,
+    #[serde(flatten)]
+    resident: &'a Residency,
+}
+
+pub fn run(matches: &ArgMatches) -> Result<()> {
+    block_on(async {
+        let status = start::existing(&Paths::from_env()?).await?.status().await?;
+        for worker in &status.workers {
+            if matches.get_flag("json") {
+                say::json(&Place {
+                    device: &worker.device,
+                    resident: &worker.resident,
+                })?;
+            } else {
+                say::data(&head(worker))?;
+                rows(&worker.resident)
+                    .iter()
+                    .try_for_each(|row| say::data(&format!("  {row}")))?;
+            }
+        }
+        Ok(())
+    })
+}
+
+fn head(worker: &WorkerStatus) -> String {
+    let Residency { budget, used, .. } = worker.resident;
+    let device = escape_line(&worker.device);
+    format!("{device}: {} of {} in use", say::size(used), say::size(budget))
+}
+
+/// A line a model: its name, format, size, why it is in memory, what it shares.
+pub fn rows(residency: &Residency) -> Vec<String> {
+    residency.models.iter().map(row).collect()
+}
+
+fn row(model: &ResidentModel) -> String {
+    let shared: Vec<&str> = model
+        .components
+        .iter()
+        .filter(|c| c.shared)
+        .map(|c| c.name.as_str())
+        .collect();
+    let mut line = format!(
+        "{}  {}  {}  {}",
+        say::brief(&model.name, 60),
+        model.dtype,
+        say::size(model.bytes),
+        model.why()
+    );
+    if !shared.is_empty() {
+        line += &format!(", shares {}", shared.join(" and "));
+    }
+    escape_line(&line).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use darkroom_protocol::{ModelSource, ResidentComponent};
+
+    #[test]
+    fn a_line_says_where_how_much_and_why() {
+        let component = |name: &str, shared| ResidentComponent {
+            name: name.into(),
+            bytes: 1 << 20,
+            shared,
+        };
+        let model = ResidentModel {
+            name: "sd15".into(),
+            source: ModelSource::Folder("/m/sd15".into()),
+            dtype: "bf16".into(),
+            components: vec![component("text_encoder", true), component("unet", false)],
+            complete: false,
+            bytes: 2 << 20,
+            pinned: true,
+            busy: false,
+            used_s: 120,
+            expires_s: None,
+        };
+        let residency = Residency {
+            budget: 4 << 30,
+            used: 3 << 30,
+            models: vec![model],
+        };
+        insta::assert_snapshot!(rows(&residency).join("\n"), @"sd15  bf16  2.0 MiB  pinned, used 2 min ago, in part, shares text_encoder");
+    }
+}
