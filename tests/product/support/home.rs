@@ -154,6 +154,13 @@ impl Home {
         Rpc::connect(&self.socket())
     }
 
+    /// Whether no job waits or runs.
+    pub fn is_idle(&self) -> bool {
+        let jobs = self.run("queue --json").ok().json();
+        jobs.iter()
+            .all(|job| job["state"] != "queued" && job["state"] != "running")
+    }
+
     /// Every job, newest first.
     pub fn jobs(&self) -> Vec<Value> {
         let mut jobs = self.run("queue --all --limit 1000 --json").ok().json();

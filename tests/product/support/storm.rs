@@ -112,9 +112,7 @@ impl<'a> Storm<'a> {
             submitted.hear(client, order);
         }
         self.home.run("daemon start").ok();
-        wait_until("the end of every job", || {
-            self.home.run("queue --json").ok().stdout.is_empty()
-        });
+        wait_until("the end of every job", || self.home.is_idle());
         self.bury();
         submitted.longest_orphan = self.longest_orphan;
         submitted

@@ -95,9 +95,7 @@ impl Submitted {
             .words();
             quiet.run_args(words).ok();
         }
-        wait_until("the undisturbed run", || {
-            quiet.run("queue --json").ok().stdout.is_empty()
-        });
+        wait_until("the undisturbed run", || quiet.is_idle());
         let expected: HashMap<u64, Value> = pictures(quiet).collect();
         for (seed, picture) in pictures(home) {
             let read = |picture: &Value| std::fs::read(Path::new(picture["path"].as_str().unwrap())).unwrap();
