@@ -10,7 +10,7 @@ use darkroom_protocol::message::client::Submit;
 use darkroom_protocol::{ClientMessage, GenerateRequest, JobState, Reply, Request, ServerMessage};
 use uuid::Uuid;
 
-use crate::support::{Home, peak_memory};
+use crate::support::{Home, Model, peak_memory};
 
 /// The environment variable that asks for another number of jobs, to measure.
 const JOBS: &str = "DARKROOM_TEST_FLOOD";
@@ -54,8 +54,9 @@ impl Frames {
     }
 }
 
-fn submit(n: u64, request_id: Uuid) -> Request {
+fn submit(n: u64, request_id: Uuid, model: &str) -> Request {
     let request = GenerateRequest {
+        model: Some(model.to_owned()),
         prompt: Some(format!(
             "job {n}: a red apple on a wooden table, morning light from the left, photograph"
         )),
@@ -78,8 +79,15 @@ fn a_flood_of_jobs_is_accepted_in_order_and_listed_at_once() {
     home.run("queue pause").ok();
     let daemon = home.daemon_pid().unwrap();
     let frames = Frames::connect(&home);
+    // On the disk, where it is looked at for every job.
+    let model = Model::new(home.path(), "copy").path().to_owned();
     let ids: Vec<Uuid> = (0..jobs).map(|_| Uuid::now_v7()).collect();
-    let all = || ids.iter().zip(0..).map(|(id, n)| submit(n, *id)).collect::<Vec<_>>();
+    let all = || {
+        ids.iter()
+            .zip(0..)
+            .map(|(id, n)| submit(n, *id, &model))
+            .collect::<Vec<_>>()
+    };
     let (replies, took) = frames.flood(all());
     let mut accepted = Vec::new();
     for (reply, position) in replies.into_iter().zip(0..) {

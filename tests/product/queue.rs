@@ -99,10 +99,10 @@ fn pauses_holds_and_places_outlast_the_daemon() {
         "{told:#?}"
     );
     home.run("queue resume").ok();
-    home.run(&format!("wait {} {}", ids[1], ids[2])).ok();
+    home.run(&format!("wait {} {} {}", ids[1], ids[2], told.line())).ok();
     assert_eq!(prompts(&home)[0], "job 0");
     home.run(&format!("queue resume {}", ids[0])).ok();
-    home.run(&format!("wait {} {}", ids[0], told.line())).ok();
+    home.run(&format!("wait {}", ids[0])).ok();
     home.everything_once();
 }
 

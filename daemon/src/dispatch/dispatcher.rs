@@ -63,7 +63,13 @@ impl Dispatch {
             line.insert(waiting);
         }
         let (messages, inbox) = mpsc::channel(BACKLOG);
-        let (show, board) = watch::channel(Board::default());
+        let queue_paused = tools.store.paused().await?;
+        let (show, board) = watch::channel(Board {
+            queued: line.len() as u64,
+            held: line.held() as u64,
+            paused: queue_paused,
+            ..Board::default()
+        });
         let slots = match tools.devices.as_slice() {
             [] => vec![Slot::new("", true)],
             devices => devices.iter().map(|device| Slot::new(device, true)).collect(),
@@ -75,7 +81,8 @@ impl Dispatch {
             stopping: None,
             shortage: Shortage::default(),
             strange: HashMap::new(),
-            queue_paused: tools.store.paused().await?,
+            queue_paused,
+            known: Vec::new(),
             tools,
             messages: messages.clone(),
             show,
@@ -100,9 +107,12 @@ impl Dispatch {
         let _ = self.messages.send(Message::CancelledAll(jobs)).await;
     }
 
-    /// A job was put somewhere else in the line, held back, let go, or put into it again.
+    /// A job was put somewhere else in the line, held back, let go, or put into it again. Once this is done it holds.
     pub async fn placed(&self, job: JobId) {
-        let _ = self.messages.send(Message::Placed(job)).await;
+        let (done, known) = oneshot::channel();
+        if self.messages.send(Message::Placed(job, done)).await.is_ok() {
+            let _ = known.await;
+        }
     }
 
     /// Every waiting job has another place, in the same order.
@@ -166,6 +176,8 @@ pub(super) struct Dispatcher {
     pub strange: HashMap<JobId, u32>,
     /// Whether somebody has paused the queue.
     pub queue_paused: bool,
+    /// Who waits for what has been dealt with to show on the board.
+    pub known: Vec<oneshot::Sender<()>>,
     pub messages: mpsc::Sender<Message>,
     show: watch::Sender<Board>,
 }
@@ -202,6 +214,10 @@ impl Dispatcher {
             if stirred {
                 self.assign().await;
                 self.post();
+                // Who asked may have given up.
+                for done in self.known.drain(..) {
+                    let _ = done.send(());
+                }
             }
         }
         if let Some(stopping) = self.stopping.take() {
@@ -216,12 +232,14 @@ impl Dispatcher {
             Message::Accepted(waiting) => self.welcome(waiting).await,
             Message::Cancelled { job, after_picture } => self.cancel(job, after_picture),
             Message::CancelledAll(jobs) => jobs.into_iter().for_each(|job| self.cancel(job, false)),
-            Message::Placed(job) => self.place(job).await,
+            Message::Placed(job, done) => {
+                self.place(job).await;
+                self.known.push(done);
+            }
             Message::Redrawn => self.redraw().await,
-            Message::Paused(paused, known) => {
+            Message::Paused(paused, done) => {
                 self.queue_paused = paused;
-                // Who asked may have given up.
-                let _ = known.send(());
+                self.known.push(done);
             }
             Message::Load(ask) => self.want(ask).await,
             Message::Unload(model, device, answer) => {

@@ -19,8 +19,8 @@ pub enum Message {
     },
     /// The cancel of all these was stored.
     CancelledAll(Vec<JobId>),
-    /// A job was put somewhere else in the line, held back, let go, or put into it again.
-    Placed(JobId),
+    /// A job was put somewhere else in the line, held back, let go, or put into it again. Answered once that holds.
+    Placed(JobId, oneshot::Sender<()>),
     /// Every waiting job has another place, in the same order.
     Redrawn,
     /// The queue was paused or goes on. Answered once no waiting job is started any more.

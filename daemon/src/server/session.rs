@@ -109,10 +109,11 @@ impl Session {
 
     async fn answer(&self, number: Number, request: Request, pipeline: &mut Pipeline) {
         let request = match request {
-            Request::Submit(submit) => match verbs::submit(self, submit).await {
-                Ok(accepting) => return pipeline.add(number, accepting).await,
-                Err(error) => return deliver(&self.mailbox, number, Err(error)).await,
-            },
+            Request::Submit(submit) => {
+                let accepting = verbs::submit(self, submit).await;
+                let accepting = accepting.unwrap_or_else(|error| Box::pin(std::future::ready(Err(error))));
+                return pipeline.add(number, accepting).await;
+            }
             other => other,
         };
         pipeline.drain().await;

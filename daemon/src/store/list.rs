@@ -1,5 +1,3 @@
-use std::collections::HashMap;
-
 use darkroom_protocol::{Job, JobId, JobState};
 use rusqlite::{Connection, OptionalExtension};
 
@@ -43,28 +41,50 @@ impl Store {
         let states = wanted(states);
         let raws = self.ask(move |c| {
             let mut seqs = Vec::new();
-            if states.contains(&JobState::Running) {
-                let sql = "SELECT seq FROM jobs WHERE state = 'running' ORDER BY seq";
-                seqs.extend(numbers(c, sql)?);
-            }
-            if states.contains(&JobState::Queued) {
-                let sql = "SELECT seq FROM jobs WHERE state = 'queued' ORDER BY priority DESC, place, seq";
-                seqs.extend(numbers(c, sql)?);
-            }
-            let after = match page.after {
-                Some(job) => seq(c, job)?
-                    .and_then(|seq| seqs.iter().position(|s| *s == seq))
-                    .map(|at| at + 1),
-                None => Some(0),
+            let mut open = match page.after {
+                Some(job) => Gate::Shut(seq(c, job)?.unwrap_or(0)),
+                None => Gate::Open,
             };
-            let page = seqs
-                .into_iter()
-                .skip(after.unwrap_or(usize::MAX))
-                .take(page.limit as usize);
-            Ok(rows(c, &page.collect::<Vec<i64>>())?)
+            let in_order = [JobState::Running, JobState::Queued].into_iter();
+            for state in in_order.filter(|state| states.contains(state)) {
+                seqs.extend(in_line(c, state, &mut open, page.limit as usize - seqs.len())?);
+            }
+            Ok(rows(c, &seqs)?)
         });
         Ok(raws.await?.into_iter().filter_map(readable).collect())
     }
+}
+
+/// Whether the page has begun.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Gate {
+    Open,
+    /// It begins after the job of that number.
+    Shut(i64),
+}
+
+impl Gate {
+    /// Whether the job of that number is on the page.
+    fn passes(&mut self, seq: i64) -> bool {
+        let open = *self == Self::Open;
+        if *self == Self::Shut(seq) {
+            *self = Self::Open;
+        }
+        open
+    }
+}
+
+/// The numbers of at most `limit` jobs in `state`, which runs or waits, in the order in which they run. Reads no further
+/// than it must.
+fn in_line(connection: &Connection, state: JobState, gate: &mut Gate, limit: usize) -> rusqlite::Result<Vec<i64>> {
+    let sql = match state {
+        JobState::Running => "SELECT seq FROM jobs WHERE state = 'running' ORDER BY seq",
+        _ => "SELECT seq FROM jobs WHERE state = 'queued' ORDER BY priority DESC, place, seq",
+    };
+    let mut statement = connection.prepare_cached(sql)?;
+    let numbers = statement.query_map([], |row| row.get(0))?;
+    let on_page = numbers.filter(|seq| seq.as_ref().map_or(true, |seq| gate.passes(*seq)));
+    on_page.take(limit).collect()
 }
 
 fn wanted(states: &[JobState]) -> Vec<JobState> {
@@ -87,12 +107,6 @@ fn newest(connection: &Connection, state: JobState, page: Page) -> rusqlite::Res
     rows.collect()
 }
 
-fn numbers(connection: &Connection, sql: &str) -> rusqlite::Result<Vec<i64>> {
-    let mut statement = connection.prepare_cached(sql)?;
-    let rows = statement.query_map([], |row| row.get(0))?;
-    rows.collect()
-}
-
 fn seq(connection: &Connection, job: JobId) -> rusqlite::Result<Option<i64>> {
     let mut statement = connection.prepare_cached("SELECT seq FROM jobs WHERE id = ?")?;
     statement.query_row([id::text(job)], |row| row.get(0)).optional()
@@ -105,11 +119,8 @@ fn rows(connection: &Connection, seqs: &[i64]) -> rusqlite::Result<Vec<RawJob>> 
     for seq in seqs {
         raws.push(statement.query_row([seq], RawJob::read)?.with_pictures(connection)?);
     }
-    let positions = if raws.iter().any(RawJob::is_in_line) {
-        position::all(connection)?
-    } else {
-        HashMap::new()
-    };
+    let in_line = raws.iter().filter(|raw| raw.is_in_line()).map(RawJob::seq);
+    let positions = position::some(connection, in_line.collect())?;
     let placed = raws.into_iter().map(|raw| {
         let position = positions.get(&raw.seq()).copied();
         raw.at(position)

@@ -1,6 +1,6 @@
 //! How many jobs come before a job: those that run, and those that wait ahead of it and are not held back.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use darkroom_protocol::JobId;
 use rusqlite::{Connection, OptionalExtension};
@@ -28,16 +28,27 @@ pub(super) fn of(connection: &Connection, job: JobId) -> rusqlite::Result<Option
     ahead.map(|ahead| Ok(running(connection)? + ahead)).transpose()
 }
 
-/// The positions of all that wait, by their number in the order of acceptance.
-pub(super) fn all(connection: &Connection) -> rusqlite::Result<HashMap<i64, u32>> {
+/// The positions of jobs that wait and are not held back, named by their number in the order of acceptance. The line is read up
+/// to the last of them, in the index alone.
+pub(super) fn some(connection: &Connection, mut wanted: HashSet<i64>) -> rusqlite::Result<HashMap<i64, u32>> {
+    let mut found = HashMap::new();
+    if wanted.is_empty() {
+        return Ok(found);
+    }
     let running = running(connection)?;
     let mut statement = connection.prepare_cached(
         "SELECT seq FROM jobs WHERE state = 'queued' AND held = 0 ORDER BY priority DESC, place, seq",
     )?;
-    let line = statement.query_map([], |row| row.get(0))?;
-    line.zip(running..)
-        .map(|(seq, position)| Ok((seq?, position)))
-        .collect()
+    for (seq, position) in statement.query_map([], |row| row.get(0))?.zip(running..) {
+        let seq = seq?;
+        if wanted.remove(&seq) {
+            found.insert(seq, position);
+        }
+        if wanted.is_empty() {
+            break;
+        }
+    }
+    Ok(found)
 }
 
 fn running(connection: &Connection) -> rusqlite::Result<u32> {

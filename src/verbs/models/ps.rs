@@ -1,3 +1,5 @@
+use std::fmt::Write as _;
+
 use clap::ArgMatches;
 use darkroom_protocol::message::client::WorkerStatus;
 use darkroom_protocol::paths::Paths;
@@ -61,7 +63,7 @@ fn row(model: &ResidentModel) -> String {
         model.why()
     );
     if !shared.is_empty() {
-        line += &format!(", shares {}", shared.join(" and "));
+        let _ = write!(line, ", shares {}", shared.join(" and "));
     }
     escape_line(&line).into_owned()
 }
