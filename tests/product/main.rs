@@ -9,6 +9,7 @@ mod disk;
 mod flood;
 mod interrupt;
 mod kills;
+mod memory;
 mod models;
 mod output;
 mod picture;

@@ -265,7 +265,7 @@ fn files_that_changed_are_another_model() {
     let mut bench = Bench::new(&["a", "b"]);
     bench.load("a").unwrap();
     assert_eq!(bench.load("a").unwrap(), 0);
-    shift_weights(&bench.path("a").join(UNET), 1.0);
+    shift_weights(&bench.path("a").join(UNET), 7.0);
     assert!(bench.load("a").unwrap() > 0);
     assert_eq!(bench.held(), ["a tuv"]);
     // A part whose file changed is not compared with what it no longer is.

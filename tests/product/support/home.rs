@@ -63,6 +63,7 @@ impl Home {
             .env("DARKROOM_HOME", self.path());
         for variable in [
             "DARKROOM_FAILPOINT",
+            "DARKROOM_STARVE",
             "XDG_RUNTIME_DIR",
             "DARKROOM_IMAGES",
             "DARKROOM_LOG",

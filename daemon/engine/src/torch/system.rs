@@ -18,6 +18,10 @@ pub(super) fn memory() -> Memory {
         memory.total = memory.total.min(total);
         memory.free = memory.free.min(free);
     }
+    if let Some(limit) = rustix::process::getrlimit(rustix::process::Resource::As).current {
+        memory.total = memory.total.min(limit);
+        memory.free = memory.free.min(limit.saturating_sub(kilobytes(&status, "VmSize:")));
+    }
     memory
 }
 

@@ -89,6 +89,10 @@ impl Executor {
         if let Err(e) = &result {
             tracing::info!(%job, "ended: {e}");
         }
+        // Main memory is everybody's: an idle worker holds no more of it than its models.
+        if self.models.device() == Device::Cpu || matches!(result, Err(Error::NoRoom(_) | Error::OutOfMemory { .. })) {
+            self.models.free_cached();
+        }
         self.models.settle();
         self.outbox.send(Report::Ended {
             job,
@@ -214,6 +218,7 @@ fn make(
             Err(error) => relief.after(error, Phase::Load, None, reporter)?,
         }
     };
+    relief.room().tell(reporter);
     failpoint::hit(5);
     let work = Work {
         task: &relief.task().clone(),

@@ -1,5 +1,5 @@
 use darkroom_protocol::message::worker::Staged;
-use darkroom_protocol::{ImageTask, JobId, Progress, Report, Task, failpoint};
+use darkroom_protocol::{ImageTask, JobId, Progress, Report, Residency, Task, failpoint};
 
 use super::outbox::Outbox;
 use super::previews::Previews;
@@ -18,6 +18,11 @@ impl Reporter {
     pub fn new(job: JobId, outbox: Outbox, previews: Previews) -> Self {
         previews.begin();
         Self { job, outbox, previews }
+    }
+
+    /// Tells what is in memory now.
+    pub fn resident(&self, residency: Residency) {
+        self.outbox.send(Report::Resident(residency));
     }
 }
 

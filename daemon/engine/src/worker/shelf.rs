@@ -3,6 +3,7 @@ use std::time::Instant;
 
 use darkroom_protocol::KeepAlive;
 
+use super::reporter::Reporter;
 use crate::pipeline::{Model, Observer, Room};
 use crate::residency::{Key, Models};
 use crate::torch::{self, Device};
@@ -52,6 +53,11 @@ impl<'a> Shelf<'a> {
             }
         }
         if pinned { self.models.pin(&self.key) } else { Ok(()) }
+    }
+
+    /// Tells what is in memory now.
+    pub fn tell(&self, reporter: &Reporter) {
+        reporter.resident(self.models.residency(Instant::now()));
     }
 
     /// The model is used no more and stays for `keep_alive`.
