@@ -42,12 +42,11 @@ impl Report {
         }
     }
 
-    /// Something happened. Previews are for screens and are left out.
+    /// Something happened.
     pub fn event(self, event: &Event) -> Result<()> {
-        match (self, &event.kind) {
-            (Self::Events, EventKind::Preview(_)) => Ok(()),
-            (Self::Events, _) => say::json(event),
-            _ => Ok(()),
+        match self {
+            Self::Events => say::json(event),
+            Self::Paths | Self::Json | Self::Nothing => Ok(()),
         }
     }
 }

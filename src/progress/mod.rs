@@ -2,13 +2,17 @@
 
 mod bar;
 mod lines;
+mod previews;
 mod words;
+
+pub use previews::Wish;
 
 use std::collections::HashSet;
 use std::io::IsTerminal;
 use std::time::Instant;
 
-use darkroom_protocol::Progress;
+use darkroom_protocol::{Preview, Progress};
+use darkroom_tui::graphics::Live;
 
 use crate::say;
 
@@ -17,6 +21,10 @@ pub struct Display {
     kind: Kind,
     /// Notices that were said already.
     said: HashSet<String>,
+    /// The previews that are asked for.
+    wish: Wish,
+    /// Where they are drawn.
+    live: Option<Live>,
 }
 
 enum Kind {
@@ -39,6 +47,43 @@ impl Display {
         Self {
             kind,
             said: HashSet::new(),
+            wish: Wish::default(),
+            live: None,
+        }
+    }
+
+    /// Previews are drawn above the bar from now on, where that is possible; where it is not, says why.
+    pub fn draw_previews(&mut self) {
+        match previews::canvas() {
+            Ok(live) => {
+                self.wish = Wish::drawn(live.max_px(), previews::is_remote());
+                self.live = Some(live);
+            }
+            Err(reason) => self.notice(&format!("Previews are not shown: {reason}.")),
+        }
+    }
+
+    /// Previews are asked for and left to the program that reads the events.
+    pub fn pass_previews(&mut self) {
+        self.wish = Wish::PASSED;
+    }
+
+    /// The previews that are asked for.
+    pub fn wish(&self) -> Wish {
+        self.wish
+    }
+
+    /// The picture in the making.
+    pub fn preview(&mut self, preview: &Preview) {
+        let (Some(live), Some(picture)) = (&mut self.live, previews::picture(preview)) else {
+            return;
+        };
+        let drawn = match &mut self.kind {
+            Kind::Bar(bar) => bar.aside(|| live.draw(&picture)),
+            Kind::Lines(_) | Kind::Quiet => live.draw(&picture),
+        };
+        if drawn.is_err() {
+            self.live = None;
         }
     }
 
@@ -76,18 +121,29 @@ impl Display {
         self.aside(|| say::note(text));
     }
 
-    /// Prints something else without the bar in the way.
+    /// Prints something else without the bar or a preview in the way.
     pub fn aside<T>(&mut self, print: impl FnOnce() -> T) -> T {
+        let live = &mut self.live;
+        let print = || {
+            erase(live);
+            print()
+        };
         match &mut self.kind {
             Kind::Bar(bar) => bar.aside(print),
             _ => print(),
         }
     }
 
-    /// Takes the bar away.
+    /// Takes the bar and the preview away.
     pub fn clear(&mut self) {
         if let Kind::Bar(bar) = &mut self.kind {
             bar.clear();
         }
+        erase(&mut self.live);
     }
+}
+
+/// What cannot be taken away is not drawn again either.
+fn erase(live: &mut Option<Live>) {
+    live.take_if(|live| live.erase().is_err());
 }

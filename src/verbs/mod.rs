@@ -17,6 +17,8 @@ mod wait;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::Result;
+use crate::output::Report;
+use crate::progress::Display;
 
 /// A verb of the command line.
 pub struct Verb {
@@ -46,4 +48,21 @@ verbs!(
 /// `--json`, with what it prints.
 fn json_flag(help: &'static str) -> Arg {
     Arg::new("json").long("json").action(ArgAction::SetTrue).help(help)
+}
+
+/// `--preview`; [`ask_for_previews`] does what it says.
+fn preview_flag() -> Arg {
+    Arg::new("preview")
+        .long("preview")
+        .action(ArgAction::SetTrue)
+        .conflicts_with("quiet")
+        .help("Show the picture in the making above the progress; with --events, print it too, as base64")
+}
+
+/// With `--events` previews are for the program that reads them, else for the person.
+fn ask_for_previews(report: Report, display: &mut Display) {
+    match report {
+        Report::Events => display.pass_previews(),
+        Report::Paths | Report::Json | Report::Nothing => display.draw_previews(),
+    }
 }

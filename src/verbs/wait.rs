@@ -4,8 +4,8 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use darkroom_protocol::Task;
 use darkroom_protocol::paths::Paths;
 
-use super::json_flag;
 use super::queue::{ids, jobs_argument};
+use super::{ask_for_previews, json_flag, preview_flag};
 use crate::output::{Delivery, Report};
 use crate::progress::Display;
 use crate::watch::{Interrupts, OnInterrupt, Watch};
@@ -22,6 +22,7 @@ pub fn command() -> Command {
                 .action(ArgAction::SetTrue)
                 .help("Print a JSON object an event"),
         )
+        .arg(preview_flag())
         .arg(
             Arg::new("quiet")
                 .short('q')
@@ -43,6 +44,9 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
     block_on(async {
         let paths = Paths::from_env()?;
         let mut display = Display::new(matches.get_flag("quiet"));
+        if matches.get_flag("preview") {
+            ask_for_previews(report, &mut display);
+        }
         let mut failed = None;
         for job in &jobs {
             match wait(&paths, job, report, &mut display).await {

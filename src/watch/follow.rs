@@ -8,8 +8,8 @@ use darkroom_protocol::{Event, EventKind, Failure, FailureKind, Job, JobId, JobS
 
 use super::reconnect::reconnect;
 use super::{Interrupts, OnInterrupt};
-use crate::output::Delivery;
-use crate::progress::Display;
+use crate::output::{Delivery, Report};
+use crate::progress::{Display, Wish};
 use crate::{Error, Result};
 
 /// A daemon may be lost so often without anything happening in between.
@@ -139,7 +139,10 @@ impl<'a> Watch<'a> {
                 self.display.progress(progress);
                 self.report(event)?;
             }
-            EventKind::Preview(_) => {}
+            EventKind::Preview(preview) => {
+                self.display.preview(preview);
+                self.report(event)?;
+            }
             EventKind::Queue(change) => {
                 self.display.waiting(&waiting(change));
                 self.report(event)?;
@@ -155,6 +158,9 @@ impl<'a> Watch<'a> {
 
     fn report(&mut self, event: &Event) -> Result<()> {
         let report = self.delivery.report;
+        if report != Report::Events {
+            return Ok(());
+        }
         self.display.aside(|| report.event(event))
     }
 
@@ -224,8 +230,11 @@ impl<'a> Watch<'a> {
 
     /// State and pictures so far come as events, before what happens from now on.
     async fn subscribe(&mut self) -> Result<()> {
+        let Wish { max_fps, max_px } = self.display.wish();
         let subscribe = Subscribe {
             job: Some(self.job.to_string()),
+            max_fps,
+            max_px,
             ..Subscribe::default()
         };
         self.client.subscribe(subscribe).await?;

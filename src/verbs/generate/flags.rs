@@ -3,6 +3,8 @@
 use clap::{Arg, ArgAction, Command};
 use darkroom_protocol::params::{Kind, Parameter, TABLE};
 
+use crate::verbs::preview_flag;
+
 /// The row that is no flag but the argument.
 pub(super) const PROMPT: &str = "prompt";
 
@@ -87,6 +89,7 @@ fn local() -> Vec<Arg> {
         switch("events", "Print a JSON object an event").conflicts_with("detach"),
         switch("detach", "Do not wait: print the job's id").conflicts_with("show"),
         switch("show", "Show the pictures in the terminal"),
+        preview_flag().conflicts_with("detach"),
         switch("quiet", "No progress and no notices").short('q'),
     ]
 }

@@ -17,6 +17,7 @@ pub use flags::{command, flag};
 
 use crate::output::{self, Delivery, Report, Target};
 use crate::progress::Display;
+use crate::verbs::ask_for_previews;
 use crate::watch::{Interrupts, OnInterrupt, Watch};
 use crate::{Error, Result, block_on, say};
 
@@ -25,6 +26,9 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
     let mut display = Display::new(matches.get_flag("quiet"));
     let delivery = delivery(matches, &mut request, &mut display)?;
     delivery.check()?;
+    if matches.get_flag("preview") {
+        ask_for_previews(delivery.report, &mut display);
+    }
     let paths = Paths::from_env()?;
     block_on(async {
         if matches.get_flag("detach") {

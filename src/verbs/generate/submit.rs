@@ -4,7 +4,7 @@ use darkroom_protocol::message::client::{Submit, Submitted};
 use darkroom_protocol::paths::Paths;
 use uuid::Uuid;
 
-use crate::progress::Display;
+use crate::progress::{Display, Wish};
 use crate::{Error, Result, start};
 
 /// A daemon that dies while it takes the job is replaced so often.
@@ -18,12 +18,13 @@ pub(super) async fn submit(
     watch: bool,
     display: &mut Display,
 ) -> Result<(Client, Submitted)> {
+    let Wish { max_fps, max_px } = display.wish();
     let submit = Submit {
         request_id: Uuid::now_v7(),
         request,
         watch,
-        max_fps: 0,
-        max_px: 0,
+        max_fps,
+        max_px,
     };
     let mut tries = 1;
     loop {
