@@ -444,6 +444,8 @@ fn reports() -> Vec<Report> {
         cpu: vec!["avx2".into()],
         capabilities: vec!["image".into()],
         embedded: vec!["emoji".into()],
+        cores: 2,
+        threads: 2,
     };
     let staged = Staged {
         job: JOB,

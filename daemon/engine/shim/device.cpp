@@ -2,7 +2,12 @@
 // Only device-generic interfaces of c10 and ATen, so that no vendor's toolkit is needed to build.
 #include "guard.h"
 
+#include <mutex>
+#include <set>
+#include <thread>
+
 #include <ATen/Context.h>
+#include <ATen/Parallel.h>
 #include <ATen/cpu/Utils.h>
 #include <c10/core/CachingDeviceAllocator.h>
 #include <c10/core/DeviceCapability.h>
@@ -98,6 +103,19 @@ int dk_cpu_capabilities(const char **out) {
         text += name + "=" + value.toStringRef() + "\n";
     }
     *out = text.c_str();
+  });
+}
+
+// On how many threads a parallel loop runs that is started from this one.
+int dk_threads_used(int *count) {
+  return guarded([&] {
+    std::mutex mutex;
+    std::set<std::thread::id> threads;
+    at::parallel_for(0, 64 * at::get_num_threads(), 1, [&](int64_t, int64_t) {
+      std::lock_guard<std::mutex> lock(mutex);
+      threads.insert(std::this_thread::get_id());
+    });
+    *count = static_cast<int>(threads.size());
   });
 }
 }

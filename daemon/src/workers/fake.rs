@@ -347,5 +347,7 @@ fn ready(version: &str, device: &str) -> Ready {
         cpu: vec![],
         capabilities: vec!["image".to_owned()],
         embedded: vec!["emoji".to_owned()],
+        cores: 1,
+        threads: 1,
     }
 }

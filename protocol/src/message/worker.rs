@@ -168,6 +168,12 @@ pub struct Ready {
     pub capabilities: Vec<String>,
     /// Models inside it.
     pub embedded: Vec<String>,
+    /// Physical cores that it may use.
+    #[serde(default)]
+    pub cores: u32,
+    /// Threads that a loop of libtorch's really ran on when it was given so many cores.
+    #[serde(default)]
+    pub threads: u32,
 }
 
 /// A complete picture in the staging folder.

@@ -32,6 +32,12 @@ pub(super) fn ready(ready: &Ready) -> Vec<String> {
             "The worker sees no device: fetch a libtorch for this machine with `cargo xtask libtorch`.".to_owned(),
         );
     }
+    if ready.threads < ready.cores {
+        problems.push(format!(
+            "libtorch computes on {} of {} cores, as if it were built without OpenMP: fetch another with `cargo xtask libtorch`.",
+            ready.threads, ready.cores
+        ));
+    }
     problems
 }
 

@@ -23,6 +23,10 @@ pub(super) fn table(findings: &Findings) -> String {
             row("device", &device(each));
         }
         row("processor", &ready.cpu.join(" "));
+        row(
+            "threads",
+            &format!("{} of {} physical cores", ready.threads, ready.cores),
+        );
         row("models", &format!("{} inside the worker", ready.embedded.join(", ")));
     }
     let paths = &findings.paths;
@@ -130,6 +134,8 @@ mod tests {
                 cpu: vec!["avx2".into(), "avx512_bf16".into()],
                 capabilities: vec!["image".into()],
                 embedded: vec!["emoji".into()],
+                cores: 16,
+                threads: 16,
             }),
             daemon: "not running; it starts with the first job".into(),
             terminal: Found {
@@ -156,6 +162,7 @@ mod tests {
         backends   cuda
         device     cuda:0: NVIDIA H100, 79.0 GiB of 80.0 GiB free; bf16: the device computes it natively
         processor  avx2 avx512_bf16
+        threads    16 of 16 physical cores
         models     emoji inside the worker
         data       /h/data
         settings   /h/config/config.toml

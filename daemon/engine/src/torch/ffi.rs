@@ -95,6 +95,7 @@ unsafe extern "C" {
     pub(super) fn dk_arena_trim() -> c_int;
     pub(super) fn dk_profile_start() -> c_int;
     pub(super) fn dk_profile_stop(out: *mut *const c_char) -> c_int;
+    pub(super) fn dk_threads_used(count: *mut c_int) -> c_int;
     pub(super) fn dk_int8_possible() -> c_int;
     pub(super) fn dk_int8_pack(
         weight: *const C_tensor,

@@ -42,5 +42,5 @@ pub use kind::{kind_name, parse_kind};
 pub use memory::{Memory, empty_cache, memory, reset_peak, synchronise};
 pub use profile::{Operation, profile};
 pub use tensor::{channels_last, device_of, from_bytes, kind_of, to, zeros};
-pub use threads::{set_threads, threads};
+pub use threads::{set_threads, threads, threads_used};
 pub use view::{Bytes, view};

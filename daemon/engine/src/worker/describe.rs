@@ -10,6 +10,8 @@ use crate::{Error, Result, weights};
 /// When the machine has no such device.
 pub fn ready(device: &str) -> Result<Ready> {
     let devices: Vec<DeviceStatus> = torch::devices().iter().map(status).collect();
+    let cores = torch::physical_cores();
+    torch::set_threads(cores);
     Ok(Ready {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         pid: std::process::id(),
@@ -20,6 +22,8 @@ pub fn ready(device: &str) -> Result<Ready> {
         cpu: torch::cpu_features(),
         capabilities: vec!["image".to_owned()],
         embedded: weights::embedded_models().iter().map(ToString::to_string).collect(),
+        cores,
+        threads: torch::threads_used()?,
     })
 }
 
