@@ -4,18 +4,23 @@ use std::env;
 use std::path::{Path, PathBuf};
 use std::process::exit;
 
-const SOURCES: [&str; 7] = [
+const SOURCES: [&str; 9] = [
     "shim/arena.cpp",
     "shim/attention.cpp",
     "shim/device.cpp",
+    "shim/geglu.cpp",
     "shim/int8.cpp",
+    "shim/norm.cpp",
     "shim/packed.cpp",
     "shim/profile.cpp",
     "shim/tensor.cpp",
 ];
 
 fn main() {
-    for file in ["build.rs", "shim/arena.h", "shim/guard.h"].iter().chain(&SOURCES) {
+    for file in ["build.rs", "shim/arena.h", "shim/guard.h", "shim/simd.h"]
+        .iter()
+        .chain(&SOURCES)
+    {
         println!("cargo::rerun-if-changed={file}");
     }
     println!("cargo::rerun-if-env-changed=LIBTORCH");

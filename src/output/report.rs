@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use darkroom_protocol::{Event, EventKind, Picture};
+use darkroom_protocol::{Event, Picture};
 use serde::Serialize;
 
 use crate::{Result, say};

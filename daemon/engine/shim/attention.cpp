@@ -2,6 +2,7 @@
 // (Milakov and Gimelshein 2018; Dao et al. 2022), products and sums in f32, probabilities rounded to bf16.
 // A row of the result depends on its own query and on all keys alone: not on threads, batch or block of queries.
 #include "guard.h"
+#include "simd.h"
 
 #include <algorithm>
 #include <cmath>
@@ -12,23 +13,17 @@
 #include <ATen/ops/empty.h>
 #include <ATen/record_function.h>
 
-#if defined(__x86_64__) && defined(__GNUC__)
-#define DARKROOM_AVX512_BF16 1
-#include <immintrin.h>
-#endif
-
 using darkroom::guarded;
 
 #ifdef DARKROOM_AVX512_BF16
-#define TARGET __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16")))
-#define INLINE __attribute__((always_inline)) inline
-
 namespace {
+
+using darkroom::Element;
+using darkroom::LANES;
 
 constexpr int64_t KEYS = 512;   // keys in a block: a multiple of 64
 constexpr int64_t ROWS = 6;     // queries whose sums stay in registers
 constexpr int64_t QUERIES = 96; // queries of a task: their block of keys is read once into the cache
-constexpr int64_t LANES = 16;
 
 struct Shape {
   int64_t batch, heads, queries, keys, dim;
@@ -39,8 +34,6 @@ struct Shape {
   int64_t packed_key() const { return padded_keys() * pairs() * 2; }
   int64_t packed_value() const { return padded_keys() * vectors() * LANES; }
 };
-
-using Element = uint16_t;
 
 // [keys, dim] → [keys / 16][pairs][16][2], zeros beyond.
 void pack_key(const Element *from, int64_t stride, const Shape &s, Element *to) {
@@ -221,9 +214,7 @@ bool fits(const at::Tensor &t) {
 }
 
 bool possible(const at::Tensor &q, const at::Tensor &k, const at::Tensor &v) {
-  static const bool processor = __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512bw") &&
-                                __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
-  return processor && fits(q) && fits(k) && fits(v) && q.numel() > 0 && k.numel() > 0 && k.sizes() == v.sizes() &&
+  return darkroom::has_avx512_bf16() && fits(q) && fits(k) && fits(v) && q.numel() > 0 && k.numel() > 0 && k.sizes() == v.sizes() &&
          q.size(0) == k.size(0) && q.size(1) == k.size(1) && q.size(3) == k.size(3);
 }
 

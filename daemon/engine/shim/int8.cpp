@@ -1,6 +1,7 @@
 // Linear layers in 8 bits on processors with AVX-512 VNNI: weights as whole numbers with one scale an output, inputs
 // quantised as they come with one scale a row, exact sums in 32 bits (Dettmers et al. 2022 call this vector-wise).
 // A row of the result depends on its own input and the weight alone: not on threads or on other rows.
+#include "arena.h"
 #include "guard.h"
 
 #include <algorithm>
@@ -173,6 +174,7 @@ template <typename T> void multiply(const Weight &w, const Tensor &x, const Tens
 }
 
 void pack(const Tensor &weight, Tensor &values, Tensor &scales, Tensor &sums) {
+  darkroom::LongLived weights;
   const Weight w{nullptr, nullptr, nullptr, weight.size(0), weight.size(1)};
   const bool halves = weight.scalar_type() == at::kBFloat16;
   const int64_t quads = w.quads(), padded = up(w.inputs, PANEL), each = quads * PANEL * 4;

@@ -62,6 +62,11 @@ impl Conv2d {
             ),
         })
     }
+
+    /// What [`forward`](Self::forward) answers, and `other` of its size added in place.
+    pub fn forward_plus(&self, x: &Tensor, other: &Tensor) -> Tensor {
+        self.forward(x).g_add_(other)
+    }
 }
 
 #[cfg(test)]
@@ -103,7 +108,13 @@ mod tests {
             let expected = x.conv2d(&weight, Some(&bias), [stride, stride], [padding, padding], [1, 1], 1);
             let found = layer.forward(&x);
             assert_eq!(found.size(), expected.size());
-            assert!((found - expected).abs().max().double_value(&[]) < 1e-5, "{size:?}");
+            assert!((found - &expected).abs().max().double_value(&[]) < 1e-5, "{size:?}");
+            let other = picture(&expected.size(), Kind::Float);
+            let found = layer.forward_plus(&x, &other);
+            assert!(
+                (found - (expected + other)).abs().max().double_value(&[]) < 1e-5,
+                "{size:?}"
+            );
         }
     }
 

@@ -55,6 +55,11 @@ impl Linear {
         )
     }
 
+    /// What [`forward`](Self::forward) answers, and `other` of its size added in place.
+    pub fn forward_plus(&self, x: &Tensor, other: &Tensor) -> Tensor {
+        self.forward(x).g_add_(other)
+    }
+
     fn pack(&self, weight: &Tensor) -> Result<Option<Better>> {
         if self.in_place {
             return Ok(None);
@@ -98,7 +103,13 @@ mod tests {
             let expected = x.linear(&weight, bias.as_ref());
             let found = layer.forward(&x);
             assert_eq!((found.size(), found.kind()), (expected.size(), kind));
-            assert!((found - expected).abs().max().double_value(&[]) < bound, "{size:?}");
+            assert!((found - &expected).abs().max().double_value(&[]) < bound, "{size:?}");
+            let other = generator.randn(&expected.size()).unwrap().to_kind(kind);
+            let found = layer.forward_plus(&x, &other);
+            assert!(
+                (found - (expected + other)).abs().max().double_value(&[]) < bound,
+                "{size:?}"
+            );
         }
         let turned = generator.randn(&[2, 24, 9]).unwrap().to_kind(kind).transpose(1, 2);
         let expected = turned.linear(&weight, bias.as_ref());

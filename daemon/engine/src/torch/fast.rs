@@ -42,7 +42,7 @@ impl Packed {
     /// `x·Wᵀ + b` over the last dimension: [.., inputs] → [.., outputs]. Panics as `tch`'s operations do.
     #[allow(unsafe_code)]
     pub fn linear(&self, x: &Tensor, bias: Option<&Tensor>) -> Tensor {
-        let bias = bias.map_or(std::ptr::null(), |bias| bias.as_ptr());
+        let bias = pointer(bias);
         // SAFETY: the pointers are those of live tensors or null, which the call only reads.
         infallible(|out| unsafe { ffi::dk_linear(x.as_ptr(), self.0.as_ptr(), bias, out) })
     }
@@ -77,6 +77,11 @@ pub fn raise(error: &Error) -> ! {
     match Err::<Infallible, _>(TchError::Torch(text)).unwrap() {}
 }
 
+/// That of a tensor that lives on, or null.
+pub(super) fn pointer(tensor: Option<&Tensor>) -> *const C_tensor {
+    tensor.map_or(std::ptr::null(), |tensor| tensor.as_ptr())
+}
+
 /// The tensor that a call left behind, if any.
 fn perhaps(call: impl FnOnce(*mut *mut C_tensor) -> c_int) -> Result<Option<Tensor>> {
     let mut out = std::ptr::null_mut();
@@ -91,7 +96,7 @@ pub(super) fn infallible(call: impl FnOnce(*mut *mut C_tensor) -> c_int) -> Tens
 
 /// Panics as `tch` does, so that `catch` tells the failure by its message.
 #[allow(clippy::unwrap_used)]
-fn unwrapped(call: impl FnOnce(*mut *mut C_tensor) -> c_int) -> Option<Tensor> {
+pub(super) fn unwrapped(call: impl FnOnce(*mut *mut C_tensor) -> c_int) -> Option<Tensor> {
     let mut out = std::ptr::null_mut();
     match call(&mut out) {
         0 => Ok(taken(out)),

@@ -91,6 +91,18 @@ unsafe extern "C" {
         out: *mut *mut C_tensor,
     ) -> c_int;
 
+    pub(super) fn dk_group_norm(
+        x: *const C_tensor,
+        bias: *const C_tensor,
+        weight: *const C_tensor,
+        offset: *const C_tensor,
+        groups: i64,
+        eps: f64,
+        with_silu: c_int,
+        out: *mut *mut C_tensor,
+    ) -> c_int;
+    pub(super) fn dk_geglu(x: *const C_tensor, out: *mut *mut C_tensor) -> c_int;
+
     pub(super) fn dk_arena_use() -> c_int;
     pub(super) fn dk_arena_trim() -> c_int;
     pub(super) fn dk_profile_start() -> c_int;

@@ -31,8 +31,8 @@ impl CrossAttention {
         })
     }
 
-    /// `hidden_states` [B, N, C], `context` [B, M, context] → [B, N, C].
-    pub fn forward(&self, hidden_states: &Tensor, context: &Tensor) -> Tensor {
+    /// `hidden_states` [B, N, C], `context` [B, M, context] → [B, N, C], to which `residual` of that size is added.
+    pub fn forward_plus(&self, hidden_states: &Tensor, context: &Tensor, residual: &Tensor) -> Tensor {
         let query = split_heads(&self.to_q.forward(hidden_states), self.heads);
         let key = split_heads(&self.to_k.forward(context), self.heads);
         let value = split_heads(&self.to_v.forward(context), self.heads);
@@ -40,6 +40,7 @@ impl CrossAttention {
             upcast: self.upcast,
             ..Attend::default()
         };
-        self.to_out.forward(&attention(&query, &key, &value, attend))
+        self.to_out
+            .forward_plus(&attention(&query, &key, &value, attend), residual)
     }
 }

@@ -21,8 +21,9 @@ impl FeedForward {
         })
     }
 
-    /// [B, N, C] → [B, N, C].
-    pub fn forward(&self, hidden_states: &Tensor) -> Tensor {
-        self.out.forward(&geglu(&self.proj.forward(hidden_states)))
+    /// [B, N, C] → [B, N, C], to which `residual` of that size is added.
+    pub fn forward_plus(&self, hidden_states: &Tensor, residual: &Tensor) -> Tensor {
+        self.out
+            .forward_plus(&geglu(&self.proj.forward(hidden_states)), residual)
     }
 }

@@ -6,6 +6,7 @@ mod down_block;
 mod feed_forward;
 mod keys;
 mod mid_block;
+mod pixels;
 mod resample;
 mod resnet;
 mod transformer_2d;

@@ -45,14 +45,13 @@ impl ResnetBlock2D {
 
     /// `input` [B, inputs, H, W], `temb` [1 or B, temb_channels] where the model has time → [B, outputs, H, W].
     pub fn forward(&self, input: &Tensor, temb: Option<&Tensor>) -> Tensor {
-        let mut hidden_states = self.conv1.forward(&silu(&self.norm1.forward(input)));
-        if let (Some(proj), Some(temb)) = (&self.time_emb_proj, temb) {
-            hidden_states += proj.forward(&silu(temb)).unsqueeze(-1).unsqueeze(-1);
-        }
-        let hidden_states = self.conv2.forward(&silu(&self.norm2.forward(&hidden_states)));
+        let mut hidden_states = self.conv1.forward(&self.norm1.forward_silu(input, None));
+        let temb = self.time_emb_proj.as_ref().zip(temb);
+        let temb = temb.map(|(proj, temb)| proj.forward(&silu(temb)));
+        hidden_states = self.norm2.forward_silu(&hidden_states, temb.as_ref());
         match &self.conv_shortcut {
-            Some(conv) => conv.forward(input) + hidden_states,
-            None => input + hidden_states,
+            Some(conv) => self.conv2.forward_plus(&hidden_states, &conv.forward(input)),
+            None => self.conv2.forward_plus(&hidden_states, input),
         }
     }
 }

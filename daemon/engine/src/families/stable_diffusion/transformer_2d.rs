@@ -1,5 +1,6 @@
 use tch::Tensor;
 
+use super::pixels::{to_pixels, to_sequence};
 use super::transformer_block::BasicTransformerBlock;
 use super::unet_config::TransformerDims;
 use crate::nn::{Conv2d, GroupNorm, Linear};
@@ -45,7 +46,7 @@ impl Transformer2DModel {
             cancel.check()?;
             hidden_states = block.forward(&hidden_states, encoder_hidden_states);
         }
-        Ok(self.proj_out.to_pixels(&hidden_states, &input.size()[2..]) + input)
+        Ok(self.proj_out.to_pixels(&hidden_states, input))
     }
 }
 
@@ -62,25 +63,17 @@ impl Projection {
     /// [B, C, H, W] → [B, H·W, C].
     fn to_sequence(&self, x: &Tensor) -> Tensor {
         match self {
-            Self::Conv(conv) => flatten(&conv.forward(x)),
-            Self::Linear(linear) => linear.forward(&flatten(x)),
+            Self::Conv(conv) => to_sequence(&conv.forward(x)),
+            Self::Linear(linear) => linear.forward(&to_sequence(x)),
         }
     }
 
-    /// [B, H·W, C] → [B, C, H, W]; `size` is [H, W].
-    fn to_pixels(&self, x: &Tensor, size: &[i64]) -> Tensor {
+    /// [B, H·W, C] → [B, C, H, W], and `input` of that size added.
+    fn to_pixels(&self, x: &Tensor, input: &Tensor) -> Tensor {
+        let size = &input.size()[2..];
         match self {
-            Self::Conv(conv) => conv.forward(&unflatten(x, size)),
-            Self::Linear(linear) => unflatten(&linear.forward(x), size),
+            Self::Conv(conv) => conv.forward_plus(&to_pixels(x, size), input),
+            Self::Linear(linear) => to_pixels(&linear.forward_plus(x, &to_sequence(input)), size),
         }
     }
-}
-
-fn flatten(x: &Tensor) -> Tensor {
-    x.flatten(2, 3).transpose(1, 2)
-}
-
-/// A view, with the channels innermost.
-fn unflatten(x: &Tensor, size: &[i64]) -> Tensor {
-    x.transpose(1, 2).unflatten(2, size)
 }

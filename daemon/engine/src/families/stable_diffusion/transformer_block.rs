@@ -37,10 +37,10 @@ impl BasicTransformerBlock {
     /// `hidden_states` [B, N, C], `encoder_hidden_states` [B, tokens, cross_attention_dim] → [B, N, C].
     pub fn forward(&self, hidden_states: &Tensor, encoder_hidden_states: &Tensor) -> Tensor {
         let normed = self.norm1.forward(hidden_states);
-        let hidden_states = self.attn1.forward(&normed, &normed) + hidden_states;
+        let hidden_states = self.attn1.forward_plus(&normed, &normed, hidden_states);
         let normed = self.norm2.forward(&hidden_states);
-        let hidden_states = self.attn2.forward(&normed, encoder_hidden_states) + hidden_states;
+        let hidden_states = self.attn2.forward_plus(&normed, encoder_hidden_states, &hidden_states);
         let normed = self.norm3.forward(&hidden_states);
-        self.ff.forward(&normed) + hidden_states
+        self.ff.forward_plus(&normed, &hidden_states)
     }
 }

@@ -105,7 +105,7 @@ impl UNet2DConditionModel {
         }
         Ok(self
             .conv_out
-            .forward(&silu(&self.conv_norm_out.forward(&hidden_states))))
+            .forward(&self.conv_norm_out.forward_silu(&hidden_states, None)))
     }
 
     fn check(&self, sample: &Tensor, encoder_hidden_states: &Tensor) -> Result<()> {

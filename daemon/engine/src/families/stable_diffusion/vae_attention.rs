@@ -1,5 +1,6 @@
 use tch::Tensor;
 
+use super::pixels::{to_pixels, to_sequence};
 use super::resnet::ResnetDims;
 use crate::Result;
 use crate::nn::{Attend, GroupNorm, Linear, attention, split_heads};
@@ -35,9 +36,10 @@ impl VaeAttention {
 
     /// [B, C, H, W] → the same shape.
     pub fn forward(&self, input: &Tensor) -> Tensor {
-        let pixels = self.group_norm.forward(input).flatten(2, 3).transpose(1, 2);
+        let pixels = to_sequence(&self.group_norm.forward(input));
         let [query, key, value] = [&self.to_q, &self.to_k, &self.to_v].map(|to| split_heads(&to.forward(&pixels), 1));
-        let hidden_states = self.to_out.forward(&attention(&query, &key, &value, Attend::default()));
-        hidden_states.transpose(1, 2).reshape(input.size()) + input
+        let hidden_states = attention(&query, &key, &value, Attend::default());
+        let hidden_states = self.to_out.forward_plus(&hidden_states, &to_sequence(input));
+        to_pixels(&hidden_states, &input.size()[2..])
     }
 }

@@ -4,7 +4,7 @@ use super::resample::Upsample2D;
 use super::resnet::ResnetBlock2D;
 use super::vae_config::VaeConfig;
 use super::vae_mid_block::UNetMidBlock2D;
-use crate::nn::{Conv2d, GroupNorm, silu};
+use crate::nn::{Conv2d, GroupNorm};
 use crate::weights::Weights;
 use crate::{Cancel, Result};
 
@@ -50,7 +50,7 @@ impl Decoder {
         }
         Ok(self
             .conv_out
-            .forward(&silu(&self.conv_norm_out.forward(&hidden_states))))
+            .forward(&self.conv_norm_out.forward_silu(&hidden_states, None)))
     }
 }
 
