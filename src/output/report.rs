@@ -75,7 +75,7 @@ fn line<'a>(picture: &'a Picture, path: &'a str, model: &'a str) -> Line<'a> {
 mod tests {
     use super::*;
     use darkroom_protocol::event::StateChange;
-    use darkroom_protocol::{Failure, FailureKind, JobId, JobState, Phase, Progress};
+    use darkroom_protocol::{EventKind, Failure, FailureKind, JobId, JobState, Phase, Progress};
 
     fn job() -> JobId {
         "01990000-0000-7000-8000-000000000000".parse().unwrap()
