@@ -86,7 +86,10 @@ impl World for System<'_> {
             private_folder(folder)?;
         }
         let path = self.paths.startup_lock();
-        let failed = |e| Error::Failed(format!("The lock {} cannot be taken: {e}.", say::shown(&path)));
+        let failed = |e| {
+            let path = say::shown(&path);
+            Error::Unreachable(format!("The daemon did not start: {path} cannot be written: {e}."))
+        };
         let file = OpenOptions::new()
             .write(true)
             .create(true)

@@ -162,7 +162,8 @@ mod tests {
         daemon   0.1.0, pid 42, up 2 min 3 s
         socket   /run/user/1/darkroom/darkroom.sock
         data     /home/me/.local/share/darkroom
-        worker   cpu: idle, pid 43, restarted once, in memory: emoji
+        worker   cpu: idle, pid 43, restarted once, 1.0 GiB of 4.0 GiB in use
+                 emoji  bf16  38.0 MiB  used 2 min ago, expires in 7 min
         jobs     0 running, 3 waiting
         ");
         status.workers.clear();

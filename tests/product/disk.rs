@@ -98,12 +98,9 @@ fn a_data_folder_that_cannot_be_written_is_named_at_the_start() {
     home.run("daemon stop").ok();
     let closed = ReadOnly::new(&home.at("data"));
     let ran = home.generate("second");
-    ran.refused(3, &["did not start"]);
-    assert!(ran.stderr.contains("/data/"), "{ran:#?}");
-    assert!(
-        ran.stderr.contains("read-only") || ran.stderr.contains("denied"),
-        "{ran:#?}"
-    );
+    ran.refused(3, &["did not start", "/data/"]);
+    let reason = ran.stderr.to_lowercase();
+    assert!(reason.contains("read-only") || reason.contains("denied"), "{ran:#?}");
     drop(closed);
     home.generate("second").ok();
     home.everything_once();
@@ -130,10 +127,9 @@ fn homes_that_share_their_data_have_one_daemon() {
     let (daemon, _) = home.warm();
     let other = Home::new();
     std::os::unix::fs::symlink(home.at("data"), other.at("data")).unwrap();
-    let ran = other.generate("fox");
-    assert_eq!(ran.code, 3, "{ran:#?}");
-    let names = |ran: &Ran| ran.stderr.contains(&daemon.to_string()) || ran.stderr.contains("link");
-    assert!(names(&ran), "{ran:#?}");
+    other.generate("fox").ok();
+    assert_eq!(other.daemon_pid(), Some(daemon));
+    assert_eq!(home.jobs().len(), 1);
     home.still_works(daemon);
 }
 

@@ -111,7 +111,11 @@ fn memory_that_runs_out_is_made_room_for_and_the_task_says_how() {
         .into_iter()
         .filter(|line| line.starts_with("Out of memory"))
         .collect();
-    insta::assert_snapshot!(ladder.join("\n"));
+    insta::assert_snapshot!(ladder.join("\n"), @"
+    Out of memory while reading the prompt: retrying with cached memory freed.
+    Out of memory at 128×128 with 2 pictures at a time: retrying with one picture at a time.
+    Out of memory decoding 128×128: retrying with tiled decode.
+    ");
     let job = &home.jobs()[0];
     let task = &job["task"]["image"];
     assert_eq!((&task["vae_tiling"], &task["micro_batch"]), (&json!(true), &json!(1)));

@@ -11,11 +11,19 @@ const NO_MEMORY: [&str; 5] = [
     "Storage size calculation overflowed",
 ];
 
+/// Texts with which oneDNN gives up once it has found how to compute something: only memory for code, weights or scratch can
+/// be missing then (`dnnl::error` of `dnnl_out_of_memory`, whose status is lost on the way).
+const NO_ONEDNN_MEMORY: [&str; 3] = [
+    "could not create a primitive",
+    "could not execute a primitive",
+    "could not create a memory object",
+];
+
 /// The error behind a text of libtorch: out of memory, or its first line.
 pub(super) fn text(text: &str) -> Error {
     let first = text.lines().map(str::trim).find(|line| !line.is_empty());
     let first = first.unwrap_or("an error without a text");
-    if NO_MEMORY.iter().any(|sign| first.contains(sign)) {
+    if NO_MEMORY.iter().any(|sign| first.contains(sign)) || NO_ONEDNN_MEMORY.contains(&first) {
         Error::OutOfMemory {
             doing: String::new(),
             asked: asked(first),
@@ -106,6 +114,7 @@ mod tests {
         "[enforce fail at alloc_cpu.cpp:124] err == 0. DefaultCPUAllocator: can't allocate memory: you tried …"
     )]
     #[case::cxx("std::bad_alloc")]
+    #[case::onednn("could not create a primitive")]
     fn allocations_that_fail_are_told_from_other_failures(#[case] message: &str) {
         let full =
             format!("{message}\nException raised from alloc at file.cpp:1 (most recent call first):\nframe #0: …");
