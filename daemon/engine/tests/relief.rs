@@ -104,7 +104,7 @@ fn limited() {
         Resource::As,
         Rlimit {
             current: Some(size + ROOM),
-            ..unlimited.clone()
+            ..unlimited
         },
     )
     .unwrap();
