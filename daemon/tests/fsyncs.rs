@@ -41,6 +41,7 @@ fn task() -> Task {
         quant: Quant::None,
         vae_tiling: false,
         offload: false,
+        two_passes: false,
     })
 }
 

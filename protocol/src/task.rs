@@ -92,6 +92,10 @@ pub struct ImageTask {
     /// Whether each part of the model is on the device only while it is used. Means nothing on the CPU.
     #[serde(default)]
     pub offload: bool,
+    /// Whether the predictions with and without the prompt are computed one after the other, which needs less memory. Where it
+    /// runs out this is set; nobody asks for it.
+    #[serde(default)]
+    pub two_passes: bool,
 }
 
 impl ImageTask {

@@ -50,6 +50,7 @@ fn image() -> ImageTask {
         quant: Quant::Int8,
         vae_tiling: true,
         offload: false,
+        two_passes: false,
     }
 }
 

@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use darkroom_engine::families::stable_diffusion::{UNet2DConditionModel, UNetConfig};
-use darkroom_engine::guidance;
+use darkroom_engine::guidance::{self, Passes};
 use darkroom_engine::pipeline::{Observer, Saved, Work, text_to_image};
 use darkroom_engine::residency::{Key, Models};
 use darkroom_engine::sampling::{NoiseStream, SchedulerConfig, plan, sample};
@@ -60,6 +60,7 @@ fn task(folder: &Path, case: &Case) -> ImageTask {
         quant: Quant::None,
         vae_tiling: false,
         offload: false,
+        two_passes: false,
     }
 }
 
@@ -222,7 +223,7 @@ fn latents_are_those_of_diffusers() {
         let shape = [4, i64::from(case.height / 8), i64::from(case.width / 8)];
         let mut noise = NoiseStream::new(case.seed, 1, &shape).unwrap();
         let (positive, negative) = (encode(&case.prompt), encode(&case.negative));
-        let guidance = guidance::cfg(case.cfg_scale);
+        let guidance = guidance::cfg(case.cfg_scale, Passes::One);
         let mut model = |x: &Tensor, t: f64| {
             let mut predict = |x: &Tensor, context: &Tensor| unet.forward(x, t, context, &cancel);
             guidance.predict(x, &positive, Some(&negative), &mut predict)
@@ -282,6 +283,22 @@ fn a_picture_of_a_batch_is_that_picture_alone() {
             let difference = largest_difference(picture, &alone);
             assert!(difference <= bound, "{kind:?}, picture {i}: {difference}/255");
         }
+    }
+}
+
+#[test]
+fn guidance_in_two_passes_gives_the_same_picture() {
+    let mut bench = Bench::new();
+    for (kind, bound) in [(Kind::Float, 1), (Kind::BFloat16, 4)] {
+        let task = batch(bench.folder.path(), short(31, 1, 1));
+        let one = bench.pictures(&task, kind).remove(0);
+        let two = ImageTask {
+            two_passes: true,
+            ..task
+        };
+        let two = bench.pictures(&two, kind).remove(0);
+        let difference = largest_difference(&one, &two);
+        assert!(difference <= bound, "{kind:?}: {difference}/255");
     }
 }
 

@@ -62,6 +62,7 @@ fn task(folder: &Path, side: u32, vae_tiling: bool) -> ImageTask {
         quant: Quant::None,
         vae_tiling,
         offload: false,
+        two_passes: false,
     }
 }
 

@@ -48,6 +48,7 @@ pub fn resolve(
         quant: request.quant.unwrap_or_default(),
         vae_tiling: request.vae_tiling.unwrap_or(false),
         offload: request.offload.unwrap_or(false),
+        two_passes: false,
     })
 }
 

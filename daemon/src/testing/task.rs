@@ -23,5 +23,6 @@ pub fn task(prompt: &str) -> Task {
         quant: Quant::None,
         vae_tiling: false,
         offload: false,
+        two_passes: false,
     })
 }

@@ -4,7 +4,7 @@ use clap::ArgMatches;
 use darkroom_protocol::message::client::WorkerStatus;
 use darkroom_protocol::paths::Paths;
 use darkroom_protocol::text::escape_line;
-use darkroom_protocol::{Residency, ResidentModel};
+use darkroom_protocol::{ModelSource, Residency, ResidentModel};
 use serde::Serialize;
 
 use crate::{Result, block_on, say, start};
@@ -43,25 +43,31 @@ fn head(worker: &WorkerStatus) -> String {
     format!("{device}: {} of {} in use", say::size(used), say::size(budget))
 }
 
-/// A line a model: its name, format, size, why it is in memory, what it shares.
+/// A line a model: its name (with its place where two have one name), format, size, why it is in memory, what it shares.
 pub fn rows(residency: &Residency) -> Vec<String> {
-    residency.models.iter().map(row).collect()
+    let named = |name: &str| residency.models.iter().filter(|m| m.name == name).count();
+    residency.models.iter().map(|m| row(m, named(&m.name) > 1)).collect()
 }
 
-fn row(model: &ResidentModel) -> String {
+fn place(source: &ModelSource) -> &str {
+    match source {
+        ModelSource::Embedded(_) => "in the worker",
+        ModelSource::Folder(path) | ModelSource::File(path) => path,
+    }
+}
+
+fn row(model: &ResidentModel, ambiguous: bool) -> String {
     let shared: Vec<&str> = model
         .components
         .iter()
         .filter(|c| c.shared)
         .map(|c| c.name.as_str())
         .collect();
-    let mut line = format!(
-        "{}  {}  {}  {}",
-        say::brief(&model.name, 60),
-        model.dtype,
-        say::size(model.bytes),
-        model.why()
-    );
+    let mut name = say::brief(&model.name, 60);
+    if ambiguous {
+        let _ = write!(name, " ({})", place(&model.source));
+    }
+    let mut line = format!("{name}  {}  {}  {}", model.dtype, say::size(model.bytes), model.why());
     if !shared.is_empty() {
         let _ = write!(line, ", shares {}", shared.join(" and "));
     }
@@ -71,7 +77,7 @@ fn row(model: &ResidentModel) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use darkroom_protocol::{ModelSource, ResidentComponent};
+    use darkroom_protocol::ResidentComponent;
 
     #[test]
     fn a_line_says_where_how_much_and_why() {
@@ -95,8 +101,23 @@ mod tests {
         let residency = Residency {
             budget: 4 << 30,
             used: 3 << 30,
-            models: vec![model],
+            models: vec![model.clone()],
         };
         insta::assert_snapshot!(rows(&residency).join("\n"), @"sd15  bf16  2.0 MiB  pinned, used 2 min ago, in part, shares text_encoder");
+        let other = ResidentModel {
+            source: ModelSource::Embedded("sd15".into()),
+            components: vec![],
+            ..model.clone()
+        };
+        let two = Residency {
+            models: vec![model, other],
+            ..residency
+        };
+        assert!(rows(&two)[0].starts_with("sd15 (/m/sd15)  bf16"), "{:?}", rows(&two));
+        assert!(
+            rows(&two)[1].starts_with("sd15 (in the worker)  bf16"),
+            "{:?}",
+            rows(&two)
+        );
     }
 }

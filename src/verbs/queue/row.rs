@@ -80,6 +80,7 @@ mod tests {
             quant: Quant::None,
             vae_tiling: false,
             offload: false,
+            two_passes: false,
         };
         Job {
             id: "01990000-0000-7000-8000-000000000000".parse::<JobId>().unwrap(),

@@ -21,12 +21,9 @@ pub enum Passes {
     Two,
 }
 
-/// Classifier-free guidance of `scale`, in one pass.
-pub fn cfg(scale: f64) -> Box<dyn Guidance> {
-    Box::new(Cfg {
-        scale,
-        passes: Passes::One,
-    })
+/// Classifier-free guidance of `scale`.
+pub fn cfg(scale: f64, passes: Passes) -> Box<dyn Guidance> {
+    Box::new(Cfg { scale, passes })
 }
 
 impl Guidance for Cfg {
@@ -118,7 +115,7 @@ mod tests {
     #[test]
     fn without_a_negative_context_there_is_one_prediction() {
         let mut calls = Vec::new();
-        let got = cfg(7.5)
+        let got = cfg(7.5, Passes::One)
             .predict(&input(), &context(2.0), None, &mut denoiser(&mut calls))
             .unwrap();
         assert!(got.equal(&(input() + 2.0)) && calls == [2]);
@@ -128,7 +125,7 @@ mod tests {
     fn the_denoisers_error_is_passed_on() {
         let mut failing = |_: &Tensor, _: &Tensor| Err(Error::Cancelled);
         assert!(
-            cfg(2.0)
+            cfg(2.0, Passes::Two)
                 .predict(&input(), &context(1.0), Some(&context(0.0)), &mut failing)
                 .is_err()
         );

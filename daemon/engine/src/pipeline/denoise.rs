@@ -7,8 +7,9 @@ use tch::{Kind, Tensor};
 use super::conditioning::Prompts;
 use super::preview::Estimate;
 use super::{Model, Observer, Work, check_numbers};
+use crate::guidance::{self, Passes};
 use crate::sampling::{NoiseStream, Plan, StepInfo, sample};
-use crate::{Result, guidance, torch};
+use crate::{Result, torch};
 
 /// Noise to latents [B, C, H/f, W/f] in f32 on the model's device: the one denoise loop.
 ///
@@ -30,7 +31,8 @@ pub fn denoise(
     let draw = |stream: &mut NoiseStream| torch::to(&stream.draw()?, model.device(), Kind::Float);
     let latents = plan.initial(&draw(&mut stream)?);
 
-    let guidance = guidance::cfg(task.cfg_scale);
+    let passes = if task.two_passes { Passes::Two } else { Passes::One };
+    let guidance = guidance::cfg(task.cfg_scale, passes);
     let mut clock = Clock::new(plan.steps(), groups_left);
     observer.progress(clock.progress(work, &group, 0, plan.sigmas[0]));
     let latents = sample(

@@ -13,6 +13,8 @@ pub enum Rung {
     TileVae,
     /// Compute so many pictures together.
     SmallerBatch(u32),
+    /// Predict with and without the prompt one after the other.
+    TwoPasses,
     /// Keep each part of the model on the device only while it is used.
     Offload,
 }
@@ -56,6 +58,9 @@ impl Ladder {
         if at.phase == Phase::Denoise && together > 1 {
             return Some(Rung::SmallerBatch(together / 2));
         }
+        if at.phase == Phase::Denoise && task.cfg_scale != 1.0 && !task.two_passes {
+            return Some(Rung::TwoPasses);
+        }
         (!at.on_cpu && !task.offload).then_some(Rung::Offload)
     }
 }
@@ -67,6 +72,7 @@ impl Rung {
             Self::FreeCached | Self::UnloadOthers => return false,
             Self::TileVae => task.vae_tiling = true,
             Self::SmallerBatch(together) => task.micro_batch = together,
+            Self::TwoPasses => task.two_passes = true,
             Self::Offload => task.offload = true,
         }
         true
@@ -80,6 +86,7 @@ impl Rung {
             Self::TileVae => "with tiled decode".to_owned(),
             Self::SmallerBatch(1) => "with one picture at a time".to_owned(),
             Self::SmallerBatch(together) => format!("with {together} pictures at a time"),
+            Self::TwoPasses => "with the two predictions of a step one after the other".to_owned(),
             Self::Offload => "with each part of the model on the device only while it is used".to_owned(),
         }
     }
@@ -104,10 +111,10 @@ mod tests {
         .collect()
     }
 
-    use Rung::{FreeCached, Offload, SmallerBatch, TileVae, UnloadOthers};
+    use Rung::{FreeCached, Offload, SmallerBatch, TileVae, TwoPasses, UnloadOthers};
 
     #[rstest]
-    #[case::everything_while_denoising(Phase::Denoise, false, true, &[FreeCached, UnloadOthers, SmallerBatch(3), SmallerBatch(1), Offload])]
+    #[case::everything_while_denoising(Phase::Denoise, false, true, &[FreeCached, UnloadOthers, SmallerBatch(3), SmallerBatch(1), TwoPasses, Offload])]
     #[case::everything_while_decoding(Phase::Decode, false, true, &[FreeCached, UnloadOthers, TileVae, Offload])]
     #[case::nothing_else_in_memory(Phase::Load, false, false, &[FreeCached, Offload])]
     #[case::the_processor_has_nowhere_to_offload_to(Phase::Load, true, true, &[FreeCached, UnloadOthers])]

@@ -101,7 +101,7 @@ impl<R: Room> Relief<R> {
                 }
                 self.room.free_cached();
             }
-            Rung::TileVae | Rung::SmallerBatch(_) => {}
+            Rung::TileVae | Rung::SmallerBatch(_) | Rung::TwoPasses => {}
         }
         if rung.change(&mut self.task) {
             observer.adjusted(&self.task);

@@ -23,5 +23,6 @@ pub fn task(batch: u32, micro_batch: u32) -> ImageTask {
         quant: Quant::None,
         vae_tiling: false,
         offload: false,
+        two_passes: false,
     }
 }

@@ -102,6 +102,7 @@ pub(super) fn task() -> Task {
         quant: Quant::None,
         vae_tiling: false,
         offload: false,
+        two_passes: false,
     })
 }
 

@@ -33,6 +33,7 @@ mod tests {
             quant: Quant::None,
             vae_tiling: false,
             offload: false,
+            two_passes: false,
         }
     }
 
