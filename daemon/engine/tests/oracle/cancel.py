@@ -46,8 +46,10 @@ class Client:
 def measure(args, phase, draw):
     width, height = map(int, args.size.split("x"))
     client, other = Client(args.socket), Client(args.socket)
+    # A connection that says nothing for long is closed.
+    resident = other.call("status")["workers"]
     if phase in ("load", "first step"):
-        unload(other)
+        unload(other, resident)
     request = {"prompt": "a fox", "model": args.model, "width": width, "height": height,
                "steps": 1 if phase == "decode" else 3, "cfg_scale": 1.0 if phase == "decode" else 7.0}
     job = client.call("submit", request_id=str(uuid.uuid4()), watch=True, request=request)["job"]
@@ -66,8 +68,8 @@ def measure(args, phase, draw):
             return state, time.perf_counter() - (begun or time.perf_counter())
 
 
-def unload(client):
-    for worker in client.call("status")["workers"]:
+def unload(client, workers):
+    for worker in workers:
         for model in worker["resident"]["models"]:
             client.call("unload", model=model["name"])
 
