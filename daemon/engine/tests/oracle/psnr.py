@@ -1,6 +1,6 @@
 """How far a picture computed in bf16 is from the same picture computed in f32: by diffusers, and by darkroom beside it.
 
-    python psnr.py FOLDER PATH/TO/darkroom --prompts "rocket,pizza,ghost" --seeds 3 [--size 64x64] [--steps 25] [--cfg 4]
+    python psnr.py FOLDER PATH/TO/darkroom --prompts "rocket,pizza,ghost" --seeds 3 [--size 64x64] [--steps 25] [--cfg 4] [--quant int8]
 
 Both start from the same f32 noise. PSNR in dB over 8-bit RGB, against each one's own f32 picture; the last line has the
 means and the difference that counts. Needs torch, diffusers, transformers, Pillow.
@@ -35,6 +35,8 @@ def ours(args, dtype, prompt, seed, folder):
     width, height = args.size.split("x")
     command = [args.darkroom, "generate", prompt, "-m", args.folder, "-W", width, "-H", height, "--steps", str(args.steps),
                "--cfg", str(args.cfg), "--seed", str(seed), "--sampler", "ddim", "--dtype", dtype, "-o", path, "-q"]
+    if dtype != "f32":
+        command += ["--quant", args.quant]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     return np.array(Image.open(path).convert("RGB"))
 
@@ -48,6 +50,7 @@ def main():
     parser.add_argument("--size", default="64x64")
     parser.add_argument("--steps", type=int, default=25)
     parser.add_argument("--cfg", type=float, default=4.0)
+    parser.add_argument("--quant", default="none", help="of darkroom's bf16 pictures")
     args = parser.parse_args()
     pipes = {}
     for dtype, kind in [("f32", torch.float32), ("bf16", torch.bfloat16)]:
