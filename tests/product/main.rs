@@ -16,5 +16,7 @@ mod picture;
 mod queue;
 mod queue_crash;
 mod refusals;
+#[cfg(target_os = "linux")]
+mod soak;
 mod support;
 mod wire;

@@ -11,6 +11,7 @@ mod install;
 mod libtorch;
 mod repo;
 mod say;
+mod soak;
 mod test;
 
 use std::env;
@@ -27,6 +28,10 @@ cargo xtask demo [PROMPT] [FLAG…]      set-up, build, then a picture of PROMPT
 cargo xtask test [ARG…]                set-up, then all tests (ARG… goes to cargo test)
 cargo xtask fuzz [TARGET…] [--seconds N]
                                        libFuzzer on what reads strangers' bytes, N (30) seconds each
+cargo xtask soak kills [--kills N] [--seed N]
+                                       kill daemon and workers N (200) times while batches run
+cargo xtask soak jobs [--minutes N] [--seed N]
+                                       mixed jobs for N (60) minutes: memory stays where it is
 cargo xtask install [--prefix DIR] [--debug]
                                        both binaries and libtorch into DIR (default ~/.local)
 cargo xtask docs                       write the generated pages";
@@ -45,6 +50,7 @@ fn run(mut args: Args) -> Result<()> {
         Some("demo") => demo::run(args),
         Some("test") => test::run(args),
         Some("fuzz") => fuzz::run(args),
+        Some("soak") => soak::run(args),
         Some("install") => install::run(args),
         Some("docs") => docs::run(args),
         Some("help" | "--help" | "-h") => {

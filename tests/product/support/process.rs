@@ -34,8 +34,17 @@ pub fn kill(pid: u32, signal: &str) {
 
 /// The most bytes that a process had resident so far; 0 where there is no /proc.
 pub fn peak_memory(pid: u32) -> u64 {
+    status_bytes(pid, "VmHWM:")
+}
+
+/// The bytes that a process has resident; 0 where there is no /proc.
+pub fn memory(pid: u32) -> u64 {
+    status_bytes(pid, "VmRSS:")
+}
+
+fn status_bytes(pid: u32, field: &str) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kilobytes = peak.and_then(|peak| peak.split_whitespace().next()?.parse::<u64>().ok());
+    let line = status.lines().find_map(|line| line.strip_prefix(field));
+    let kilobytes = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
     kilobytes.unwrap_or(0) << 10
 }
