@@ -562,6 +562,16 @@ fn refusals_have_json_rpcs_codes() {
     );
 }
 
+/// Found by fuzzing: a number beyond 64 bits came back as its neighbour.
+#[test]
+fn an_id_comes_back_as_it_was_sent() {
+    for id in ["65555555550000000000000000000000000005555555", "-0.1", "\"a\"", "null"] {
+        let refusal = rpc::parse(format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"x"}}"#).as_bytes()).unwrap_err();
+        let answer: serde_json::Value = serde_json::from_str(&rpc::refusal(&refusal)).unwrap();
+        assert_eq!(answer["id"], refusal.id);
+    }
+}
+
 fn hex(messages: &[impl Serialize]) -> String {
     let line = |m| {
         frame::encode(m)

@@ -18,5 +18,7 @@ mod queue_crash;
 mod refusals;
 #[cfg(target_os = "linux")]
 mod soak;
+#[cfg(unix)]
+mod subscribers;
 mod support;
 mod wire;
