@@ -90,13 +90,14 @@ impl ResidentModel {
     }
 }
 
-/// A length of time in its largest unit.
+/// A length of time in its largest unit, rounded.
 fn rough(seconds: u64) -> String {
+    let of = |unit: u64| (seconds + unit / 2) / unit;
     match seconds {
         0..60 => format!("{seconds} s"),
-        60..3600 => format!("{} min", seconds / 60),
-        3600..86_400 => format!("{} h", seconds / 3600),
-        _ => format!("{} d", seconds / 86_400),
+        60..3570 => format!("{} min", of(60)),
+        3570..84_600 => format!("{} h", of(3600)),
+        _ => format!("{} d", of(86_400)),
     }
 }
 
@@ -118,6 +119,18 @@ mod tests {
             used_s: 130,
             expires_s: Some(480),
         }
+    }
+
+    #[rstest]
+    #[case(59, "59 s")]
+    #[case(599, "10 min")]
+    #[case(3569, "59 min")]
+    #[case(3570, "1 h")]
+    #[case(43_200, "12 h")]
+    #[case(84_599, "23 h")]
+    #[case(84_600, "1 d")]
+    fn lengths_of_time(#[case] seconds: u64, #[case] words: &str) {
+        assert_eq!(rough(seconds), words);
     }
 
     #[rstest]

@@ -163,7 +163,7 @@ mod tests {
         socket   /run/user/1/darkroom/darkroom.sock
         data     /home/me/.local/share/darkroom
         worker   cpu: idle, pid 43, restarted once, 1.0 GiB of 4.0 GiB in use
-                 emoji  bf16  38.0 MiB  used 2 min ago, expires in 7 min
+                 emoji  bf16  38.0 MiB  used 2 min ago, expires in 8 min
         jobs     0 running, 3 waiting
         ");
         status.workers.clear();
