@@ -23,11 +23,11 @@ pub trait Manager {
     fn hint(&self) -> &'static str;
 }
 
-/// Runs commands one after the other.
+/// Runs commands one after the other. `state` says in a sentence where things stand when one fails.
 ///
 /// # Errors
 /// When one is not there or fails, with what it said.
-pub fn run(manager: &dyn Manager, commands: &[Vec<String>]) -> Result<()> {
+pub fn run(manager: &dyn Manager, commands: &[Vec<String>], state: &str) -> Result<()> {
     for words in commands {
         let Some((program, args)) = words.split_first() else {
             continue;
@@ -41,7 +41,7 @@ pub fn run(manager: &dyn Manager, commands: &[Vec<String>]) -> Result<()> {
             Err(e) => e.to_string(),
         };
         return Err(Error::Failed(format!(
-            "`{line}` failed ({why}): is this a session with {}? The files are in place; run it later.",
+            "`{line}` failed ({why}): is this a session with {}? {state} Run it there.",
             manager.name()
         )));
     }

@@ -15,6 +15,9 @@ use crate::{Error, Result, say};
 use manager::Manager;
 use site::Site;
 
+const IN_PLACE: &str = "The files are in place.";
+const REMOVED: &str = "The files are removed.";
+
 pub fn command() -> Command {
     Command::new("install")
         .about(
@@ -43,9 +46,9 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
         return Ok(());
     }
     let ran = stop::end(false)?;
-    manager::run(manager.as_ref(), &manager.enable(&site))?;
+    manager::run(manager.as_ref(), &manager.enable(&site), IN_PLACE)?;
     if ran {
-        manager::run(manager.as_ref(), &manager.start(&site))?;
+        manager::run(manager.as_ref(), &manager.start(&site), IN_PLACE)?;
         say::note(&format!(
             "The daemon runs under {} from now on; its jobs are kept.",
             manager.name()
@@ -68,14 +71,14 @@ pub fn uninstall() -> Result<()> {
         return Ok(());
     }
     // The files go all the same: a service that was never enabled, or a manager that is not here, is no reason to keep them.
-    let ended = manager::run(manager.as_ref(), &manager.disable(&site));
+    let ended = manager::run(manager.as_ref(), &manager.disable(&site), REMOVED);
     for path in &files {
         match std::fs::remove_file(path) {
             Err(e) if e.kind() != ErrorKind::NotFound => return Err(failed("removed", path, &e)),
             _ => say::note(&format!("Removed {}.", say::shown(path))),
         }
     }
-    ended.and_then(|()| manager::run(manager.as_ref(), &manager.forget(&site)))
+    ended.and_then(|()| manager::run(manager.as_ref(), &manager.forget(&site), REMOVED))
 }
 
 /// The service's files that are in place.
