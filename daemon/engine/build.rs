@@ -4,23 +4,32 @@ use std::env;
 use std::path::{Path, PathBuf};
 use std::process::exit;
 
-const SOURCES: [&str; 9] = [
+const SOURCES: [&str; 12] = [
     "shim/arena.cpp",
     "shim/attention.cpp",
     "shim/device.cpp",
     "shim/geglu.cpp",
     "shim/int8.cpp",
+    "shim/linear.cpp",
     "shim/norm.cpp",
     "shim/packed.cpp",
     "shim/profile.cpp",
     "shim/tensor.cpp",
+    "shim/wide.cpp",
+    "shim/winograd.cpp",
+];
+
+const HEADERS: [&str; 6] = [
+    "shim/arena.h",
+    "shim/guard.h",
+    "shim/panel.h",
+    "shim/simd.h",
+    "shim/wide.h",
+    "shim/winograd.h",
 ];
 
 fn main() {
-    for file in ["build.rs", "shim/arena.h", "shim/guard.h", "shim/simd.h"]
-        .iter()
-        .chain(&SOURCES)
-    {
+    for file in HEADERS.iter().chain(&["build.rs"]).chain(&SOURCES) {
         println!("cargo::rerun-if-changed={file}");
     }
     println!("cargo::rerun-if-env-changed=LIBTORCH");

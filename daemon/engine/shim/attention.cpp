@@ -1,5 +1,6 @@
 // softmax(q·kᵀ·scale)·v for bf16 on processors with AVX-512 BF16: one pass over blocks of keys with a running maximum
-// (Milakov and Gimelshein 2018; Dao et al. 2022), products and sums in f32, probabilities rounded to bf16.
+// (Milakov and Gimelshein 2018; Dao et al. 2022), sums in f32, products of bf16 pairs or of f32 numbers, whichever the processor
+// has more of; probabilities are rounded to bf16 for the former.
 // A row of the result depends on its own query and on all keys alone: not on threads, batch or block of queries.
 #include "guard.h"
 #include "simd.h"
@@ -20,43 +21,78 @@ namespace {
 
 using darkroom::Element;
 using darkroom::LANES;
+using darkroom::store;
 
-constexpr int64_t KEYS = 512;   // keys in a block: a multiple of 64
 constexpr int64_t ROWS = 6;     // queries whose sums stay in registers
 constexpr int64_t QUERIES = 96; // queries of a task: their block of keys is read once into the cache
 
-struct Shape {
-  int64_t batch, heads, queries, keys, dim;
-  // Rounded up to what the kernel reads: pairs of elements, vectors of elements, blocks of 64 keys.
-  int64_t pairs() const { return (dim + 1) / 2; }
-  int64_t vectors() const { return (dim + LANES - 1) / LANES; }
-  int64_t padded_keys() const { return (keys + 63) / 64 * 64; }
-  int64_t packed_key() const { return padded_keys() * pairs() * 2; }
-  int64_t packed_value() const { return padded_keys() * vectors() * LANES; }
+TARGET INLINE __m512bh bits(__m512i x) { return reinterpret_cast<__m512bh>(x); }
+
+// How numbers are held for multiplication: so many of type Number in each lane of a vector.
+struct Pairs {
+  using Number = Element;
+  static constexpr int64_t IN_LANE = 2;
+  static constexpr int64_t KEYS = 512; // keys in a block: a multiple of 64
+  static Number number(Element x) { return x; }
+  static TARGET INLINE __m512 add_product(__m512 sum, __m512i a, __m512i b) {
+    return _mm512_dpbf16_ps(sum, bits(a), bits(b));
+  }
+  static TARGET INLINE void store_two(Number *to, __m512 a, __m512 b) {
+    _mm512_storeu_si512(to, reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(b, a)));
+  }
 };
 
-// [keys, dim] → [keys / 16][pairs][16][2], zeros beyond.
-void pack_key(const Element *from, int64_t stride, const Shape &s, Element *to) {
+struct Floats {
+  using Number = float;
+  static constexpr int64_t IN_LANE = 1;
+  static constexpr int64_t KEYS = 128; // a block of short keys and its values stay in the first cache
+  static Number number(Element x) {
+    const uint32_t wide = static_cast<uint32_t>(x) << 16;
+    float value;
+    __builtin_memcpy(&value, &wide, 4);
+    return value;
+  }
+  static TARGET INLINE __m512 add_product(__m512 sum, __m512i a, __m512i b) {
+    return _mm512_fmadd_ps(_mm512_castsi512_ps(a), _mm512_castsi512_ps(b), sum);
+  }
+  static TARGET INLINE void store_two(Number *to, __m512 a, __m512 b) {
+    _mm512_storeu_ps(to, a);
+    _mm512_storeu_ps(to + LANES, b);
+  }
+};
+
+// Sizes in numbers, rounded up to what the kernel reads: lanes, vectors, blocks of 64 keys.
+template <class F> struct Shape {
+  int64_t batch, heads, queries, keys, dim;
+  int64_t lanes() const { return (dim + F::IN_LANE - 1) / F::IN_LANE; }
+  int64_t row() const { return lanes() * F::IN_LANE; }
+  int64_t vectors() const { return (dim + LANES - 1) / LANES; }
+  int64_t width() const { return vectors() * LANES; }
+  int64_t padded_keys() const { return (keys + 63) / 64 * 64; }
+  int64_t packed_key() const { return padded_keys() * row(); }
+  int64_t packed_value() const { return padded_keys() * width(); }
+};
+
+// [keys, dim] → [keys / 16][lanes][16][IN_LANE], zeros beyond.
+template <class F> void pack_key(const Element *from, int64_t stride, const Shape<F> &s, typename F::Number *to) {
   for (int64_t block = 0; block < s.padded_keys() / LANES; ++block)
-    for (int64_t pair = 0; pair < s.pairs(); ++pair)
+    for (int64_t l = 0; l < s.lanes(); ++l)
       for (int64_t lane = 0; lane < LANES; ++lane)
-        for (int64_t half = 0; half < 2; ++half) {
-          int64_t key = block * LANES + lane, d = pair * 2 + half;
-          *to++ = key < s.keys && d < s.dim ? from[key * stride + d] : 0;
+        for (int64_t i = 0; i < F::IN_LANE; ++i) {
+          int64_t key = block * LANES + lane, d = l * F::IN_LANE + i;
+          *to++ = F::number(key < s.keys && d < s.dim ? from[key * stride + d] : 0);
         }
 }
 
-// [keys, dim] → [keys / 2][vectors][16][2], zeros beyond.
-void pack_value(const Element *from, int64_t stride, const Shape &s, Element *to) {
-  for (int64_t pair = 0; pair < s.padded_keys() / 2; ++pair)
-    for (int64_t d = 0; d < s.vectors() * LANES; ++d)
-      for (int64_t half = 0; half < 2; ++half) {
-        int64_t key = pair * 2 + half;
-        *to++ = key < s.keys && d < s.dim ? from[key * stride + d] : 0;
+// [keys, dim] → [keys / IN_LANE][vectors][16][IN_LANE], zeros beyond.
+template <class F> void pack_value(const Element *from, int64_t stride, const Shape<F> &s, typename F::Number *to) {
+  for (int64_t l = 0; l < s.padded_keys() / F::IN_LANE; ++l)
+    for (int64_t d = 0; d < s.width(); ++d)
+      for (int64_t i = 0; i < F::IN_LANE; ++i) {
+        int64_t key = l * F::IN_LANE + i;
+        *to++ = F::number(key < s.keys && d < s.dim ? from[key * stride + d] : 0);
       }
 }
-
-TARGET INLINE __m512bh bits(__m512i x) { return reinterpret_cast<__m512bh>(x); }
 
 // 2^x for x ≤ 0, relative error below 1e-5, far under what the rounding to bf16 takes; below 2^−126 it stays there. NaN
 // stays NaN.
@@ -72,48 +108,50 @@ TARGET INLINE __m512 power_of_two(__m512 x) {
   return _mm512_scalef_ps(p, n);
 }
 
-// Scores of R queries and 64 keys: out[r·KEYS + 0..64].
-template <int R>
-TARGET INLINE void scores64(const Element *q, int64_t stride, const Element *k, int64_t pairs, float *out) {
+// The lane at `from`, in every lane.
+template <class F> TARGET INLINE __m512i everywhere(const typename F::Number *from) {
+  int32_t lane;
+  __builtin_memcpy(&lane, from, 4);
+  return _mm512_set1_epi32(lane);
+}
+
+// Scores of R queries of `row` numbers and 64 keys: out[r·KEYS + 0..64].
+template <class F, int R>
+TARGET INLINE void scores64(const typename F::Number *q, const typename F::Number *k, int64_t row, float *out) {
   __m512 sum[R][4];
   for (int r = 0; r < R; ++r)
     for (int c = 0; c < 4; ++c)
       sum[r][c] = _mm512_setzero_ps();
-  for (int64_t p = 0; p < pairs; ++p) {
-    __m512bh key[4];
+  for (int64_t d = 0; d < row; d += F::IN_LANE) {
+    __m512i key[4];
     for (int c = 0; c < 4; ++c)
-      key[c] = bits(_mm512_loadu_si512(k + (c * pairs + p) * 2 * LANES));
+      key[c] = _mm512_loadu_si512(k + (c * row + d) * LANES);
     for (int r = 0; r < R; ++r) {
-      int32_t two;
-      __builtin_memcpy(&two, q + r * stride + 2 * p, 4);
-      __m512bh query = bits(_mm512_set1_epi32(two));
+      const __m512i query = everywhere<F>(q + r * row + d);
       for (int c = 0; c < 4; ++c)
-        sum[r][c] = _mm512_dpbf16_ps(sum[r][c], query, key[c]);
+        sum[r][c] = F::add_product(sum[r][c], query, key[c]);
     }
   }
   for (int r = 0; r < R; ++r)
     for (int c = 0; c < 4; ++c)
-      _mm512_storeu_ps(out + r * KEYS + c * LANES, sum[r][c]);
+      _mm512_storeu_ps(out + r * F::KEYS + c * LANES, sum[r][c]);
 }
 
 // out[r·width + 16·c ..] += probabilities [R, keys] · values, C vectors of 16 channels.
-template <int R, int C>
-TARGET INLINE void values(const Element *p, const Element *v, int64_t keys, int64_t vectors, float *out) {
-  const int64_t width = vectors * LANES;
+template <class F, int R, int C>
+TARGET INLINE void values(const typename F::Number *p, const typename F::Number *v, int64_t keys, int64_t width, float *out) {
   __m512 sum[R][C];
   for (int r = 0; r < R; ++r)
     for (int c = 0; c < C; ++c)
       sum[r][c] = _mm512_loadu_ps(out + r * width + c * LANES);
-  for (int64_t pair = 0; pair < keys / 2; ++pair) {
-    __m512bh value[C];
+  for (int64_t key = 0; key < keys; key += F::IN_LANE) {
+    __m512i value[C];
     for (int c = 0; c < C; ++c)
-      value[c] = bits(_mm512_loadu_si512(v + (pair * vectors + c) * 2 * LANES));
+      value[c] = _mm512_loadu_si512(v + key * width + c * F::IN_LANE * LANES);
     for (int r = 0; r < R; ++r) {
-      int32_t two;
-      __builtin_memcpy(&two, p + r * KEYS + 2 * pair, 4);
-      __m512bh probability = bits(_mm512_set1_epi32(two));
+      const __m512i probability = everywhere<F>(p + r * F::KEYS + key);
       for (int c = 0; c < C; ++c)
-        sum[r][c] = _mm512_dpbf16_ps(sum[r][c], probability, value[c]);
+        sum[r][c] = F::add_product(sum[r][c], probability, value[c]);
     }
   }
   for (int r = 0; r < R; ++r)
@@ -122,21 +160,22 @@ TARGET INLINE void values(const Element *p, const Element *v, int64_t keys, int6
 }
 
 // The vectors of a row, as many at a time as registers allow.
-template <int R>
-TARGET INLINE void all_values(const Element *p, const Element *v, int64_t keys, int64_t vectors, float *out) {
+template <class F, int R>
+TARGET INLINE void all_values(const typename F::Number *p, const typename F::Number *v, int64_t keys, int64_t width, float *out) {
   int64_t c = 0;
-  for (; vectors - c >= 4; c += 4)
-    values<R, 4>(p, v + c * 2 * LANES, keys, vectors, out + c * LANES);
-  switch (vectors - c) {
-  case 3: return values<R, 3>(p, v + c * 2 * LANES, keys, vectors, out + c * LANES);
-  case 2: return values<R, 2>(p, v + c * 2 * LANES, keys, vectors, out + c * LANES);
-  case 1: return values<R, 1>(p, v + c * 2 * LANES, keys, vectors, out + c * LANES);
+  for (; width - c >= 4 * LANES; c += 4 * LANES)
+    values<F, R, 4>(p, v + c * F::IN_LANE, keys, width, out + c);
+  switch ((width - c) / LANES) {
+  case 3: return values<F, R, 3>(p, v + c * F::IN_LANE, keys, width, out + c);
+  case 2: return values<F, R, 2>(p, v + c * F::IN_LANE, keys, width, out + c);
+  case 1: return values<F, R, 1>(p, v + c * F::IN_LANE, keys, width, out + c);
   }
 }
 
 // One row's scores to probabilities, in powers of two: `scale` has the factor log₂e; rescales what the row has summed up so far.
+template <class F>
 TARGET INLINE void softmax(float *score, int64_t keys, int64_t padded, float scale, float &maximum, float &total,
-                           float *sums, int64_t width, Element *probability) {
+                           float *sums, int64_t width, typename F::Number *probability) {
   const __m512 none = _mm512_set1_ps(-INFINITY);
   for (int64_t k = keys; k < padded; ++k)
     score[k] = -INFINITY;
@@ -151,9 +190,10 @@ TARGET INLINE void softmax(float *score, int64_t keys, int64_t padded, float sca
     __m512 a = power_of_two(_mm512_fmsub_ps(_mm512_loadu_ps(score + k), by, shift));
     __m512 b = power_of_two(_mm512_fmsub_ps(_mm512_loadu_ps(score + k + LANES), by, shift));
     sum = _mm512_add_ps(sum, _mm512_add_ps(a, b));
-    _mm512_storeu_si512(probability + k, reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(b, a)));
+    F::store_two(probability + k, a, b);
   }
-  float shrink = std::exp2(maximum - now);
+  // As a rule the first keys have it already. A NaN is not equal to anything.
+  const float shrink = now == maximum ? 1.0f : std::exp2(maximum - now);
   total = total * shrink + _mm512_reduce_add_ps(sum);
   maximum = now;
   if (shrink != 1.0f)
@@ -161,50 +201,48 @@ TARGET INLINE void softmax(float *score, int64_t keys, int64_t padded, float sca
       _mm512_storeu_ps(sums + d, _mm512_mul_ps(_mm512_loadu_ps(sums + d), _mm512_set1_ps(shrink)));
 }
 
-struct Scratch {
-  std::vector<Element> query, probability;
+template <class F> struct Scratch {
+  std::vector<typename F::Number> query, probability;
   std::vector<float> score, sums, maximum, total;
-  explicit Scratch(const Shape &s)
-      : query(QUERIES * s.pairs() * 2), probability(ROWS * KEYS), score(ROWS * KEYS),
-        sums(QUERIES * s.vectors() * LANES), maximum(QUERIES), total(QUERIES) {}
+  explicit Scratch(const Shape<F> &s)
+      : query(QUERIES * s.row()), probability(ROWS * F::KEYS), score(ROWS * F::KEYS), sums(QUERIES * s.width()), maximum(QUERIES),
+        total(QUERIES) {}
 };
 
-template <int R>
-TARGET void rows(const Shape &s, Scratch &w, int64_t row, const Element *k, const Element *v, int64_t keys,
-                 int64_t padded, float scale) {
-  const int64_t width = s.vectors() * LANES;
-  const Element *q = w.query.data() + row * s.pairs() * 2;
+template <class F, int R>
+TARGET void rows(const Shape<F> &s, Scratch<F> &w, int64_t row, const typename F::Number *k, const typename F::Number *v,
+                 int64_t keys, int64_t padded, float scale) {
+  const typename F::Number *q = w.query.data() + row * s.row();
   for (int64_t c = 0; c < padded; c += 64)
-    scores64<R>(q, s.pairs() * 2, k + c * s.pairs() * 2, s.pairs(), w.score.data() + c);
+    scores64<F, R>(q, k + c * s.row(), s.row(), w.score.data() + c);
   for (int r = 0; r < R; ++r)
-    softmax(w.score.data() + r * KEYS, keys, padded, scale, w.maximum[row + r], w.total[row + r],
-            w.sums.data() + (row + r) * width, width, w.probability.data() + r * KEYS);
-  all_values<R>(w.probability.data(), v, padded, s.vectors(), w.sums.data() + row * width);
+    softmax<F>(w.score.data() + r * F::KEYS, keys, padded, scale, w.maximum[row + r], w.total[row + r],
+               w.sums.data() + (row + r) * s.width(), s.width(), w.probability.data() + r * F::KEYS);
+  all_values<F, R>(w.probability.data(), v, padded, s.width(), w.sums.data() + row * s.width());
 }
 
 // A task: `count` queries from `q` on, against all keys of their head.
-TARGET void task(const Shape &s, Scratch &w, const Element *q, int64_t stride, int64_t count, const Element *k,
-                 const Element *v, float scale, Element *out, int64_t out_stride) {
-  const int64_t width = s.vectors() * LANES;
+template <class F>
+TARGET void task(const Shape<F> &s, Scratch<F> &w, const Element *q, int64_t stride, int64_t count, const typename F::Number *k,
+                 const typename F::Number *v, float scale, Element *out, int64_t out_stride) {
   std::fill(w.query.begin(), w.query.end(), 0);
   std::fill(w.sums.begin(), w.sums.end(), 0.0f);
   std::fill(w.total.begin(), w.total.end(), 0.0f);
   std::fill(w.maximum.begin(), w.maximum.end(), -INFINITY);
   for (int64_t r = 0; r < count; ++r)
-    std::copy_n(q + r * stride, s.dim, w.query.data() + r * s.pairs() * 2);
-  for (int64_t key = 0; key < s.keys; key += KEYS) {
-    const int64_t keys = std::min(KEYS, s.keys - key), padded = (keys + 63) / 64 * 64;
+    std::transform(q + r * stride, q + r * stride + s.dim, w.query.data() + r * s.row(), F::number);
+  for (int64_t key = 0; key < s.keys; key += F::KEYS) {
+    const int64_t keys = std::min(F::KEYS, s.keys - key), padded = (keys + 63) / 64 * 64;
     // QUERIES is a multiple of ROWS: rows beyond `count` are zeros that nobody reads.
     for (int64_t row = 0; row < count; row += ROWS)
-      rows<ROWS>(s, w, row, k + key * s.pairs() * 2, v + key * width, keys, padded, scale);
+      rows<F, ROWS>(s, w, row, k + key * s.row(), v + key * s.width(), keys, padded, scale);
   }
   for (int64_t r = 0; r < count; ++r) {
     const __m512 by = _mm512_set1_ps(1.0f / w.total[r]);
     for (int64_t d = 0; d < s.dim; d += LANES) {
       const int64_t left = std::min(LANES, s.dim - d);
-      __m512 x = _mm512_mul_ps(_mm512_loadu_ps(w.sums.data() + r * width + d), by);
-      _mm256_mask_storeu_epi16(out + r * out_stride + d, static_cast<__mmask16>((1u << left) - 1),
-                               reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(x)));
+      __m512 x = _mm512_mul_ps(_mm512_loadu_ps(w.sums.data() + r * s.width() + d), by);
+      store(out + r * out_stride + d, x, darkroom::lanes(left));
     }
   }
 }
@@ -223,28 +261,29 @@ const Element *head(const at::Tensor &t, int64_t b, int64_t h) {
 }
 
 // → [B, queries, heads·dim].
-at::Tensor attend(const at::Tensor &q, const at::Tensor &k, const at::Tensor &v, float scale) {
+template <class F> at::Tensor attend(const at::Tensor &q, const at::Tensor &k, const at::Tensor &v, float scale) {
   RECORD_FUNCTION("darkroom::attention", {});
-  const Shape s{q.size(0), q.size(1), q.size(2), k.size(2), q.size(3)};
+  const Shape<F> s{q.size(0), q.size(1), q.size(2), k.size(2), q.size(3)};
   auto out = at::empty({s.batch, s.queries, s.heads * s.dim}, q.options());
-  auto packed = at::empty({s.batch * s.heads, s.packed_key() + s.packed_value()}, q.options());
-  auto *to = static_cast<Element *>(packed.data_ptr());
-  auto *result = static_cast<Element *>(out.data_ptr());
   const int64_t each = s.packed_key() + s.packed_value(), blocks = (s.queries + QUERIES - 1) / QUERIES;
+  const int64_t bytes = s.batch * s.heads * each * static_cast<int64_t>(sizeof(typename F::Number));
+  auto packed = at::empty({bytes}, at::kByte);
+  auto *to = reinterpret_cast<typename F::Number *>(packed.data_ptr());
+  auto *result = static_cast<Element *>(out.data_ptr());
   at::parallel_for(0, s.batch * s.heads, 1, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
-      pack_key(head(k, i / s.heads, i % s.heads), k.stride(2), s, to + i * each);
-      pack_value(head(v, i / s.heads, i % s.heads), v.stride(2), s, to + i * each + s.packed_key());
+      pack_key<F>(head(k, i / s.heads, i % s.heads), k.stride(2), s, to + i * each);
+      pack_value<F>(head(v, i / s.heads, i % s.heads), v.stride(2), s, to + i * each + s.packed_key());
     }
   });
   at::parallel_for(0, s.batch * s.heads * blocks, 1, [&](int64_t begin, int64_t end) {
-    Scratch scratch(s);
+    Scratch<F> scratch(s);
     for (int64_t i = begin; i < end; ++i) {
       const int64_t at = i / blocks, b = at / s.heads, h = at % s.heads, first = i % blocks * QUERIES;
-      const Element *key = to + at * each;
-      task(s, scratch, head(q, b, h) + first * q.stride(2), q.stride(2), std::min(QUERIES, s.queries - first), key,
-           key + s.packed_key(), scale, result + (b * s.queries + first) * s.heads * s.dim + h * s.dim,
-           s.heads * s.dim);
+      const auto *key = to + at * each;
+      task<F>(s, scratch, head(q, b, h) + first * q.stride(2), q.stride(2), std::min(QUERIES, s.queries - first), key,
+              key + s.packed_key(), scale, result + (b * s.queries + first) * s.heads * s.dim + h * s.dim,
+              s.heads * s.dim);
     }
   });
   return out;
@@ -255,14 +294,14 @@ at::Tensor attend(const at::Tensor &q, const at::Tensor &k, const at::Tensor &v,
 
 extern "C" {
 
-// q [B, heads, N, D], k and v [B, heads, M, D] → [B, N, heads·D]; out stays null where the processor, the dtype or the
-// layout is not this kernel's.
-int dk_attention(const at::Tensor *q, const at::Tensor *k, const at::Tensor *v, double scale, at::Tensor **out) {
+// q [B, heads, N, D], k and v [B, heads, M, D] → [B, N, heads·D], multiplied in f32 if `wide`; out stays null where the processor,
+// the dtype or the layout is not this kernel's.
+int dk_attention(const at::Tensor *q, const at::Tensor *k, const at::Tensor *v, double scale, int wide, at::Tensor **out) {
   return guarded([&] {
     *out = nullptr;
 #ifdef DARKROOM_AVX512_BF16
     if (possible(*q, *k, *v))
-      *out = new at::Tensor(attend(*q, *k, *v, static_cast<float>(scale * 1.4426950408889634)));
+      *out = new at::Tensor((wide ? attend<Floats> : attend<Pairs>)(*q, *k, *v, static_cast<float>(scale * 1.4426950408889634)));
 #endif
   });
 }

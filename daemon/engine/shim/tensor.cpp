@@ -1,5 +1,6 @@
 // Tensors on any device that libtorch knows, seeded generators, views of foreign memory.
 // A device travels as (c10::DeviceType, index), a dtype as c10::ScalarType, a tensor as at::Tensor*.
+#include "arena.h"
 #include "guard.h"
 
 #include <ATen/CPUGeneratorImpl.h>
@@ -35,6 +36,14 @@ int dk_kind_of(const at::Tensor *tensor, int *kind) {
 
 int dk_to(const at::Tensor *tensor, int kind, int type, int index, at::Tensor **out) {
   return guarded([&] { *out = new at::Tensor(tensor->to(options(kind, type, index))); });
+}
+
+// The same on the CPU, for a tensor that stays.
+int dk_keep(const at::Tensor *tensor, int kind, at::Tensor **out) {
+  return guarded([&] {
+    darkroom::LongLived weights;
+    *out = new at::Tensor(tensor->to(static_cast<at::ScalarType>(kind)));
+  });
 }
 
 int dk_zeros(const int64_t *size, size_t dims, int kind, int type, int index, at::Tensor **out) {

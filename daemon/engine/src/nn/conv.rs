@@ -1,8 +1,8 @@
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 use super::weight::{Form, Weight};
 use crate::Result;
-use crate::torch::{self, Packed, pack_conv};
+use crate::torch::{self, Packed, pack_conv, wide_conv3x3, wide_linear, wide_pays};
 use crate::weights::Weights;
 
 /// A square 2-D convolution with bias.
@@ -48,31 +48,60 @@ impl Conv2d {
 
     /// [B, inputs, H, W] → [B, outputs, H', W'].
     pub fn forward(&self, x: &Tensor) -> Tensor {
+        self.apply(x, None)
+    }
+
+    /// What [`forward`](Self::forward) answers, and `other` of its size added.
+    pub fn forward_plus(&self, x: &Tensor, other: &Tensor) -> Tensor {
+        self.apply(x, Some(other))
+    }
+
+    fn apply(&self, x: &Tensor, other: Option<&Tensor>) -> Tensor {
         let (x, stride, padding) = (x.to_kind(self.weight.kind()), self.stride, self.padding);
-        let pack = |weight: &Tensor| pack_conv(weight, &x.size(), stride, padding);
+        let plus = |mut result: Tensor| match other {
+            Some(other) => result.g_add_(other),
+            None => result,
+        };
+        let pack = |weight: &Tensor| match self.is_wide(weight) {
+            true => Ok(None),
+            false => pack_conv(weight, &x.size(), stride, padding),
+        };
         self.weight.with(pack, |weight| match weight {
-            Form::Packed(weight) => weight.conv2d(&x, &self.bias, stride, padding),
-            Form::Plain(weight) => x.conv2d(
-                &weight,
-                Some(&self.bias),
-                [stride, stride],
-                [padding, padding],
-                [1, 1],
-                1,
-            ),
+            Form::Packed(weight) => plus(weight.conv2d(&x, &self.bias, stride, padding)),
+            Form::Plain(weight) => {
+                let wide = self.is_wide(&weight).then(|| self.wide(&x, &weight, other)).flatten();
+                wide.unwrap_or_else(|| {
+                    let (stride, padding) = ([stride, stride], [padding, padding]);
+                    plus(x.conv2d(&weight, Some(&self.bias), stride, padding, [1, 1], 1))
+                })
+            }
         })
     }
 
-    /// What [`forward`](Self::forward) answers, and `other` of its size added in place.
-    pub fn forward_plus(&self, x: &Tensor, other: &Tensor) -> Tensor {
-        self.forward(x).g_add_(other)
+    /// Whether there is a kernel in f32 for this layer, and it is faster.
+    fn is_wide(&self, weight: &Tensor) -> bool {
+        let kernel = weight.size()[2];
+        wide_pays()
+            && weight.kind() == Kind::BFloat16
+            && self.stride == 1
+            && ((kernel, self.padding) == (3, 1) || (kernel, self.padding) == (1, 0))
+    }
+
+    fn wide(&self, x: &Tensor, weight: &Tensor, other: Option<&Tensor>) -> Option<Tensor> {
+        if weight.size()[2] == 3 {
+            return wide_conv3x3(x, weight, Some(&self.bias), other);
+        }
+        // A kernel of one pixel is a linear layer of every pixel.
+        let pixels = |x: &Tensor| x.permute([0, 2, 3, 1]).contiguous();
+        let weight = weight.flatten(1, 3);
+        let result = wide_linear(&pixels(x), &weight, Some(&self.bias), other.map(pixels).as_ref())?;
+        Some(result.permute([0, 3, 1, 2]))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
-    use tch::Kind;
 
     use super::*;
     use crate::torch::{Generator, to};

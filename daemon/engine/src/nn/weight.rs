@@ -2,7 +2,7 @@ use std::cell::RefCell;
 
 use tch::{Kind, Tensor};
 
-use crate::torch::raise;
+use crate::torch::{keep, raise, wide_pays};
 use crate::{Error, Result};
 
 /// A layer's weight, which becomes a `P` at first use where the processor reads that faster.
@@ -48,7 +48,11 @@ impl<P> Weight<P> {
     pub fn with<T>(&self, pack: impl FnOnce(&Tensor) -> Result<Option<P>>, work: impl FnOnce(Form<&P>) -> T) -> T {
         let mut state = self.state.borrow_mut();
         if let State::Loaded(loaded) = &*state {
-            let plain = loaded.to_kind(self.kind);
+            // What is packed goes again at once; what is used as it is stays.
+            let plain = match wide_pays() {
+                true => keep(loaded, self.kind).unwrap_or_else(|error| raise(&error)),
+                false => loaded.to_kind(self.kind),
+            };
             let packed = match pack(&plain) {
                 Ok(packed) => packed,
                 Err(error @ Error::OutOfMemory { .. }) => raise(&error),

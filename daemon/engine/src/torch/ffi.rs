@@ -42,6 +42,7 @@ unsafe extern "C" {
         index: c_int,
         out: *mut *mut C_tensor,
     ) -> c_int;
+    pub(super) fn dk_keep(tensor: *const C_tensor, kind: c_int, out: *mut *mut C_tensor) -> c_int;
     pub(super) fn dk_zeros(
         size: *const i64,
         dims: usize,
@@ -88,6 +89,23 @@ unsafe extern "C" {
         key: *const C_tensor,
         value: *const C_tensor,
         scale: f64,
+        wide: c_int,
+        out: *mut *mut C_tensor,
+    ) -> c_int;
+
+    pub(super) fn dk_wide_pays() -> c_int;
+    pub(super) fn dk_wide_linear(
+        x: *const C_tensor,
+        weight: *const C_tensor,
+        bias: *const C_tensor,
+        other: *const C_tensor,
+        out: *mut *mut C_tensor,
+    ) -> c_int;
+    pub(super) fn dk_wide_conv3x3(
+        x: *const C_tensor,
+        weight: *const C_tensor,
+        bias: *const C_tensor,
+        other: *const C_tensor,
         out: *mut *mut C_tensor,
     ) -> c_int;
 

@@ -26,6 +26,7 @@ mod system;
 mod tensor;
 mod threads;
 mod view;
+mod wide;
 
 pub use arena::keep_memory;
 pub use backends::{Backends, check_version, folder, load_backends, version};
@@ -43,6 +44,7 @@ pub use int8::{Int8, int8_possible};
 pub use kind::{kind_name, parse_kind};
 pub use memory::{Memory, empty_cache, memory, reset_peak, synchronise};
 pub use profile::{Operation, profile};
-pub use tensor::{channels_last, device_of, from_bytes, kind_of, to, zeros};
+pub use tensor::{channels_last, device_of, from_bytes, keep, kind_of, to, zeros};
 pub use threads::{set_threads, threads, threads_used};
 pub use view::{Bytes, view};
+pub use wide::{wide_conv3x3, wide_linear, wide_pays};

@@ -16,6 +16,17 @@ pub fn to(tensor: &Tensor, device: Device, kind: Kind) -> Result<Tensor> {
     produce(|out| unsafe { ffi::dk_to(tensor.as_ptr(), kind::code(kind), code, index, out) })
 }
 
+/// The tensor as `kind`, where it is: nothing is copied when it is that already. On the CPU a copy lies among the memory of what
+/// stays, so that it does not split what the steps of a picture use over and over.
+///
+/// # Errors
+/// [`Error::OutOfMemory`].
+#[allow(unsafe_code)]
+pub fn keep(tensor: &Tensor, kind: Kind) -> Result<Tensor> {
+    // SAFETY: the pointer is that of a live tensor, which the call only reads.
+    produce(|out| unsafe { ffi::dk_keep(tensor.as_ptr(), kind::code(kind), out) })
+}
+
 /// Where a tensor is. Right also for devices that `tch` does not know.
 ///
 /// # Errors
