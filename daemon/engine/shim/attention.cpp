@@ -3,7 +3,7 @@
 // has more of; probabilities are rounded to bf16 for the former.
 // A row of the result depends on its own query and on all keys alone: not on threads, batch or block of queries.
 #include "guard.h"
-#include "simd.h"
+#include "panel.h"
 
 #include <algorithm>
 #include <cmath>
@@ -74,24 +74,37 @@ template <class F> struct Shape {
 };
 
 // [keys, dim] → [keys / 16][lanes][16][IN_LANE], zeros beyond.
-template <class F> void pack_key(const Element *from, int64_t stride, const Shape<F> &s, typename F::Number *to) {
+TARGET void pack_key(const Element *from, int64_t stride, const Shape<Pairs> &s, Element *to) {
   for (int64_t block = 0; block < s.padded_keys() / LANES; ++block)
     for (int64_t l = 0; l < s.lanes(); ++l)
       for (int64_t lane = 0; lane < LANES; ++lane)
-        for (int64_t i = 0; i < F::IN_LANE; ++i) {
-          int64_t key = block * LANES + lane, d = l * F::IN_LANE + i;
-          *to++ = F::number(key < s.keys && d < s.dim ? from[key * stride + d] : 0);
+        for (int64_t i = 0; i < Pairs::IN_LANE; ++i) {
+          int64_t key = block * LANES + lane, d = l * Pairs::IN_LANE + i;
+          *to++ = key < s.keys && d < s.dim ? from[key * stride + d] : 0;
         }
 }
 
+TARGET void pack_key(const Element *from, int64_t stride, const Shape<Floats> &s, float *to) {
+  for (int64_t key = 0; key < s.padded_keys(); key += LANES, to += s.dim * LANES)
+    for (int64_t d = 0; d < s.dim; d += 32)
+      darkroom::widen_turned(from + key * stride + d, stride, std::clamp<int64_t>(s.keys - key, 0, LANES),
+                             std::min<int64_t>(32, s.dim - d), to + d * LANES, LANES);
+}
+
 // [keys, dim] → [keys / IN_LANE][vectors][16][IN_LANE], zeros beyond.
-template <class F> void pack_value(const Element *from, int64_t stride, const Shape<F> &s, typename F::Number *to) {
-  for (int64_t l = 0; l < s.padded_keys() / F::IN_LANE; ++l)
+TARGET void pack_value(const Element *from, int64_t stride, const Shape<Pairs> &s, Element *to) {
+  for (int64_t l = 0; l < s.padded_keys() / Pairs::IN_LANE; ++l)
     for (int64_t d = 0; d < s.width(); ++d)
-      for (int64_t i = 0; i < F::IN_LANE; ++i) {
-        int64_t key = l * F::IN_LANE + i;
-        *to++ = F::number(key < s.keys && d < s.dim ? from[key * stride + d] : 0);
+      for (int64_t i = 0; i < Pairs::IN_LANE; ++i) {
+        int64_t key = l * Pairs::IN_LANE + i;
+        *to++ = key < s.keys && d < s.dim ? from[key * stride + d] : 0;
       }
+}
+
+TARGET void pack_value(const Element *from, int64_t stride, const Shape<Floats> &s, float *to) {
+  std::fill_n(to, s.packed_value(), 0.0f);
+  for (int64_t key = 0; key < s.keys; ++key)
+    darkroom::widen_row(from + key * stride, s.dim, to + key * s.width());
 }
 
 // 2^x for x ≤ 0, relative error below 1e-5, far under what the rounding to bf16 takes; below 2^−126 it stays there. NaN
@@ -115,9 +128,9 @@ template <class F> TARGET INLINE __m512i everywhere(const typename F::Number *fr
   return _mm512_set1_epi32(lane);
 }
 
-// Scores of R queries of `row` numbers and 64 keys: out[r·KEYS + 0..64].
+// Scores of R queries of `row` numbers and 64 keys: out[r·KEYS + 0..64]. Inlined, it would share its registers with what is around.
 template <class F, int R>
-TARGET INLINE void scores64(const typename F::Number *q, const typename F::Number *k, int64_t row, float *out) {
+TARGET NOINLINE void scores64(const typename F::Number *q, const typename F::Number *k, int64_t row, float *out) {
   __m512 sum[R][4];
   for (int r = 0; r < R; ++r)
     for (int c = 0; c < 4; ++c)
@@ -139,7 +152,7 @@ TARGET INLINE void scores64(const typename F::Number *q, const typename F::Numbe
 
 // out[r·width + 16·c ..] += probabilities [R, keys] · values, C vectors of 16 channels.
 template <class F, int R, int C>
-TARGET INLINE void values(const typename F::Number *p, const typename F::Number *v, int64_t keys, int64_t width, float *out) {
+TARGET NOINLINE void values(const typename F::Number *p, const typename F::Number *v, int64_t keys, int64_t width, float *out) {
   __m512 sum[R][C];
   for (int r = 0; r < R; ++r)
     for (int c = 0; c < C; ++c)
@@ -272,8 +285,8 @@ template <class F> at::Tensor attend(const at::Tensor &q, const at::Tensor &k, c
   auto *result = static_cast<Element *>(out.data_ptr());
   at::parallel_for(0, s.batch * s.heads, 1, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
-      pack_key<F>(head(k, i / s.heads, i % s.heads), k.stride(2), s, to + i * each);
-      pack_value<F>(head(v, i / s.heads, i % s.heads), v.stride(2), s, to + i * each + s.packed_key());
+      pack_key(head(k, i / s.heads, i % s.heads), k.stride(2), s, to + i * each);
+      pack_value(head(v, i / s.heads, i % s.heads), v.stride(2), s, to + i * each + s.packed_key());
     }
   });
   at::parallel_for(0, s.batch * s.heads * blocks, 1, [&](int64_t begin, int64_t end) {

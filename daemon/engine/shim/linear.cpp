@@ -56,10 +56,9 @@ TARGET void task(const Layer &layer, int64_t count, int64_t first, int64_t panel
 }
 
 void multiply_rows(const Layer &layer, const Element *x, int64_t rows, const Element *other, Element *y) {
-  // Enough tasks for all threads, and for all about as many.
-  const int64_t wanted = 4 * at::get_num_threads();
-  const Parts parts(rows, std::clamp(rows / wanted, MOST_ROWS / 2, 2 * MOST_ROWS));
-  const int64_t groups = std::max<int64_t>(1, wanted / parts.parts());
+  const Parts parts(rows, 2 * MOST_ROWS);
+  // Enough tasks that no thread waits long for the last.
+  const int64_t groups = (8 * at::get_num_threads() + parts.parts() - 1) / parts.parts();
   const Parts panels(layer.panels(), std::clamp<int64_t>(layer.panels() / groups, 1, MOST_PANELS));
   at::parallel_for(0, parts.parts() * panels.parts(), 1, [&](int64_t from, int64_t to) {
     const Scratch scratch(parts.each, panels.each);

@@ -8,6 +8,7 @@
 #include <immintrin.h>
 #define TARGET __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16")))
 #define INLINE __attribute__((always_inline)) inline
+#define NOINLINE __attribute__((noinline))
 
 namespace darkroom {
 

@@ -17,7 +17,7 @@ mod watched;
 pub use census::{Process, Role};
 pub use home::Home;
 pub use model::{Model, header};
-pub use process::{is_alive, kill, memory, peak_memory, wait_until};
+pub use process::{is_alive, kill, memory, peak_memory, processor_time, wait_until};
 pub use ran::Ran;
 pub use rpc::Rpc;
 #[cfg(target_os = "linux")]
