@@ -12,7 +12,7 @@ namespace {
 
 using namespace darkroom;
 
-constexpr int64_t DEPTH = 128;     // inputs at a time: a panel of them stays in the first cache
+constexpr int64_t DEPTH = 128;      // inputs at a time: a panel of them stays in the first cache
 constexpr int64_t MOST_PANELS = 16; // of a task: with MOST_ROWS rows their sums stay in the second
 
 struct Layer {

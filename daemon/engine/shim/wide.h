@@ -10,10 +10,7 @@
 
 namespace darkroom {
 
-constexpr int64_t MOST_ROWS = 96;          // rows, or tiles, of a task: their sums stay in the second cache
-constexpr int64_t SHARED_BYTES = 8l << 20; // of what all threads read, a thread: stays in the third cache
-// Equal places of equal planes would fall on the same lines of the first cache.
-constexpr int64_t SKEW = LANES;
+constexpr int64_t MOST_ROWS = 96; // rows, or tiles, of a task: their sums stay in the second cache
 
 inline const Element *bits(const at::Tensor &t) { return static_cast<const Element *>(t.const_data_ptr()); }
 inline Element *bits_of(at::Tensor &t) { return static_cast<Element *>(t.data_ptr()); }
@@ -33,16 +30,14 @@ inline at::Tensor floats(int64_t count) { return at::empty({count}, at::kFloat);
 // `count` things in parts of at most `most`, about as large as each other.
 struct Parts {
   int64_t count, each;
-  Parts(int64_t count, int64_t most) : count(count), each((count + (count + most - 1) / most - 1) / ((count + most - 1) / most)) {}
+  Parts(int64_t count, int64_t most) : count(count) {
+    const int64_t parts = (count + most - 1) / most;
+    each = (count + parts - 1) / parts;
+  }
   int64_t parts() const { return (count + each - 1) / each; }
   int64_t begin(int64_t part) const { return part * each; }
   int64_t size(int64_t part) const { return std::min(each, count - part * each); }
 };
-
-// How many rows of `bytes` each may be shared at a time.
-inline int64_t rows_shared(int64_t bytes) {
-  return std::max(MOST_ROWS, at::get_num_threads() * SHARED_BYTES / bytes / MOST_ROWS * MOST_ROWS);
-}
 
 } // namespace darkroom
 #endif

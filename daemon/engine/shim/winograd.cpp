@@ -14,6 +14,10 @@ namespace {
 using namespace darkroom;
 using namespace darkroom::winograd;
 
+constexpr int64_t SHARED_BYTES = 8l << 20; // of tiles that all threads read, a thread: they stay in the third cache
+// Equal places of equal planes would fall on the same lines of the first cache.
+constexpr int64_t SKEW = LANES;
+
 struct Layer {
   int64_t batch, height, width, inputs, outputs;
   const Element *weight, *bias, *other;
@@ -83,7 +87,8 @@ TARGET void task(const Layer &s, const Tiles &tiles, int64_t first, int64_t coun
 }
 
 void convolve(const Layer &s, const Element *x, Element *y) {
-  const Parts shares(s.tiles(), rows_shared(s.blocks() * POINTS * DEPTH * 4));
+  const int64_t bytes = s.blocks() * POINTS * DEPTH * 4; // of a tile
+  const Parts shares(s.tiles(), std::max(MOST_ROWS, at::get_num_threads() * SHARED_BYTES / bytes / MOST_ROWS * MOST_ROWS));
   const Tensor shared = floats(s.blocks() * POINTS * (shares.each * DEPTH + SKEW));
   const int64_t panels = (s.outputs + PANEL - 1) / PANEL;
   for (int64_t share = 0; share < shares.parts(); ++share) {

@@ -49,7 +49,7 @@ impl<P> Weight<P> {
         let mut state = self.state.borrow_mut();
         if let State::Loaded(loaded) = &*state {
             // What is packed goes again at once; what is used as it is stays.
-            let plain = match wide_pays() {
+            let plain = match self.kind == Kind::BFloat16 && wide_pays() {
                 true => keep(loaded, self.kind).unwrap_or_else(|error| raise(&error)),
                 false => loaded.to_kind(self.kind),
             };
