@@ -23,9 +23,11 @@ pub fn lock_record(lock: &Path) -> Option<LockRecord> {
     serde_json::from_str(&text).ok()
 }
 
-/// Sockets to try, in order: those in the lock files, the one that the environment gives, then those of sessions with
-/// another environment (a login without `XDG_RUNTIME_DIR` after one with it). The last kind is left out where
-/// `DARKROOM_HOME` puts everything under one folder.
+/// Sockets to try, in order: those in the lock files, which every daemon of these folders signs wherever it listens; the one that
+/// the environment gives; then the service manager's, which starts a daemon that has signed nothing yet, for a login without
+/// `XDG_RUNTIME_DIR`. The last is left out where `DARKROOM_HOME` puts everything under one folder.
+///
+/// Nothing else is tried: a daemon that listens there has other folders.
 pub fn candidates(paths: &Paths) -> Vec<PathBuf> {
     let uid = rustix::process::geteuid().as_raw();
     let shared = ["darkroom".to_owned(), format!("darkroom-{uid}")];
@@ -33,14 +35,11 @@ pub fn candidates(paths: &Paths) -> Vec<PathBuf> {
     let mut all: Vec<PathBuf> = records.map(|record| record.socket).collect();
     all.push(paths.socket());
     if shared.iter().any(|name| paths.run.ends_with(name)) {
-        let elsewhere = [format!("/run/user/{uid}/darkroom"), format!("/tmp/darkroom-{uid}")];
-        all.extend(elsewhere.iter().map(|dir| {
-            Paths {
-                run: dir.into(),
-                ..paths.clone()
-            }
-            .socket()
-        }));
+        let service = Paths {
+            run: format!("/run/user/{uid}/darkroom").into(),
+            ..paths.clone()
+        };
+        all.push(service.socket());
     }
     let mut seen = std::collections::HashSet::new();
     all.retain(|path| seen.insert(path.clone()));
@@ -81,14 +80,18 @@ mod tests {
     }
 
     #[test]
-    fn sessions_of_one_user_find_each_other() {
+    fn the_service_managers_socket_is_found_from_any_session() {
         let uid = rustix::process::geteuid().as_raw();
         let paths = Paths {
             run: "/run/elsewhere/darkroom".into(),
             ..Paths::under(Path::new("/h"))
         };
-        let all = candidates(&paths);
-        assert_eq!(all[0], Path::new("/run/elsewhere/darkroom/darkroom.sock"));
-        assert!(all.contains(&PathBuf::from(format!("/tmp/darkroom-{uid}/darkroom.sock"))));
+        assert_eq!(
+            candidates(&paths),
+            [
+                PathBuf::from("/run/elsewhere/darkroom/darkroom.sock"),
+                PathBuf::from(format!("/run/user/{uid}/darkroom/darkroom.sock"))
+            ]
+        );
     }
 }
