@@ -134,3 +134,15 @@ async fn a_name_means_in_memory_what_it_means_in_a_request() {
     assert_eq!(unloaded(&mut client, "").await.unwrap(), ["twin"]);
     rig.stop().await;
 }
+
+#[tokio::test]
+async fn who_loads_a_model_is_told_that_the_settings_are_wrong() {
+    let rig = twins(true).await;
+    let mut client = rig.client().await;
+    std::fs::write(rig.paths.config_file(), "models = ['~/m']\nkeep_alive = 'soon'\n").unwrap();
+    let told = load(&mut client, wanted("emoji")).await;
+    let is_complaint =
+        |kind: &EventKind| matches!(kind, EventKind::Notice(line) if line.contains("config.toml: line 2"));
+    assert!(told.iter().any(is_complaint), "{told:?}");
+    rig.stop().await;
+}
