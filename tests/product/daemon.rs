@@ -35,6 +35,8 @@ fn verbs_that_only_look_start_no_daemon() {
     home.run("daemon logs").refused(1, &["no log yet"]);
     let stopped = home.run("daemon stop").ok();
     assert!(stopped.stderr.contains("No daemon is running."), "{stopped:#?}");
+    let down = home.run("metrics -o -").ok();
+    assert!(down.stdout.ends_with("darkroom_up 0\n"), "{down:#?}");
     assert!(!home.socket().exists() && !home.at("data").exists());
     assert_eq!(
         std::fs::read_dir(home.path()).unwrap().count(),
