@@ -69,6 +69,20 @@ fn a_service_manager_that_does_not_read_keeps_nobody_waiting() {
 }
 
 #[test]
+fn a_file_in_the_place_of_the_sockets_folder_is_named() {
+    let home = Home::empty();
+    std::fs::write(home.at("run"), "").unwrap();
+    home.run("status").refused(3, &["No daemon is running"]);
+    let told = home.run("queue");
+    assert_eq!(told.code, 3, "{told:#?}");
+    assert!(
+        told.stderr
+            .contains("is not a directory (or a link to one): move it away"),
+        "{told:#?}"
+    );
+}
+
+#[test]
 fn doctor_tells_what_there_is() {
     let home = Home::new();
     let text = home.run("doctor").ok();
