@@ -72,6 +72,7 @@ pub fn json(value: &impl serde::Serialize) -> Result<()> {
 pub fn reason(error: &std::io::Error) -> String {
     match error.kind() {
         ErrorKind::StorageFull => "the disk is full".to_owned(),
+        ErrorKind::NotFound => "there is no such file or folder".to_owned(),
         ErrorKind::PermissionDenied => "permission denied".to_owned(),
         ErrorKind::ReadOnlyFilesystem => "the file system is read-only".to_owned(),
         _ => error.to_string(),
@@ -142,6 +143,14 @@ mod tests {
     #[case(85_899_345_920, "80.0 GiB")]
     fn sizes(#[case] bytes: u64, #[case] words: &str) {
         assert_eq!(size(bytes), words);
+    }
+
+    #[rstest]
+    #[case(ErrorKind::StorageFull, "the disk is full")]
+    #[case(ErrorKind::NotFound, "there is no such file or folder")]
+    #[case(ErrorKind::PermissionDenied, "permission denied")]
+    fn reasons(#[case] kind: ErrorKind, #[case] words: &str) {
+        assert_eq!(reason(&kind.into()), words);
     }
 
     #[test]
