@@ -94,6 +94,8 @@ mod tests {
     #[case(&["darkroom", "generate", "a", "red"], "unexpected argument 'red' found; put a prompt of several words in quotes (see --help)")]
     #[case(&["darkroom", "generate"], "the following required arguments were not provided: <PROMPT> (see --help)")]
     #[case(&["darkroom", "generate", "x", "--json", "--events"], "the argument '--json' cannot be used with '--events' (see --help)")]
+    #[case(&["darkroom", "cancel", "019a", ""], "a value is required for '[JOB]...' but none was supplied (see --help)")]
+    #[case(&["darkroom", "models", "unload", ""], "a value is required for '[MODEL]' but none was supplied (see --help)")]
     #[case(&["darkroom", "wait"], "the following required arguments were not provided: <JOB>... (see --help)")]
     fn usage_errors_are_one_line(#[case] args: &[&str], #[case] expected: &str) {
         assert_eq!(message(args), expected);

@@ -4,6 +4,7 @@ use std::io::{ErrorKind, IsTerminal, Write};
 use std::path::Path;
 
 use darkroom_protocol::text::{escape_block, escape_line};
+use unicode_width::UnicodeWidthChar as _;
 
 use crate::{Error, Result};
 
@@ -72,6 +73,7 @@ pub fn json(value: &impl serde::Serialize) -> Result<()> {
 pub fn reason(error: &std::io::Error) -> String {
     match error.kind() {
         ErrorKind::StorageFull => "the disk is full".to_owned(),
+        ErrorKind::NotFound => "there is no such file or folder".to_owned(),
         ErrorKind::PermissionDenied => "permission denied".to_owned(),
         ErrorKind::ReadOnlyFilesystem => "the file system is read-only".to_owned(),
         _ => error.to_string(),
@@ -83,13 +85,25 @@ pub fn shown(path: &Path) -> String {
     escape_line(&path.to_string_lossy()).into_owned()
 }
 
-/// `text` cut to `width` characters, safe to print.
+/// `text` cut to `width` columns and a mark for that, safe to print.
 pub fn brief(text: &str, width: usize) -> String {
     let text = escape_line(text);
-    match text.char_indices().nth(width) {
+    let mut columns = 0;
+    let mut over = |c: char| {
+        columns += c.width().unwrap_or(0);
+        columns > width
+    };
+    match text.char_indices().find(|(_, c)| over(*c)) {
         Some((end, _)) => format!("{}…", text[..end].trim_end()),
         None => text.into_owned(),
     }
+}
+
+/// Columns of the terminal on standard output; `None` where there is none, or it does not tell.
+pub fn columns() -> Option<usize> {
+    let out = std::io::stdout();
+    let size = rustix::termios::tcgetwinsize(&out).ok()?;
+    Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
 }
 
 /// Seconds as people say them: `4 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`.
@@ -144,9 +158,18 @@ mod tests {
         assert_eq!(size(bytes), words);
     }
 
+    #[rstest]
+    #[case(ErrorKind::StorageFull, "the disk is full")]
+    #[case(ErrorKind::NotFound, "there is no such file or folder")]
+    #[case(ErrorKind::PermissionDenied, "permission denied")]
+    fn reasons(#[case] kind: ErrorKind, #[case] words: &str) {
+        assert_eq!(reason(&kind.into()), words);
+    }
+
     #[test]
     fn long_prompts_are_cut_and_escaped() {
         assert_eq!(brief("a fox\x1b[2J", 40), "a fox\\u{1b}[2J");
         assert_eq!(brief("a red apple on a table", 11), "a red apple…");
+        assert_eq!(brief("日本語の狐", 7), "日本語…", "wide ones take two columns");
     }
 }

@@ -182,7 +182,11 @@ pub fn private_folder(dir: &Path) -> Result<()> {
         what,
     };
     if let Some(parent) = dir.parent() {
-        std::fs::create_dir_all(parent).map_err(|e| fail(format!("its parent cannot be made: {e}")))?;
+        std::fs::create_dir_all(parent).map_err(|e| {
+            fail(format!(
+                "its parent cannot be made: {e}: set DARKROOM_HOME to a folder of yours"
+            ))
+        })?;
     }
     match std::fs::DirBuilder::new().mode(0o700).create(dir) {
         Ok(()) => {}

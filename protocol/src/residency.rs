@@ -79,8 +79,9 @@ impl ResidentModel {
         }
         match self.expires_s {
             _ if self.pinned => reasons.insert(0, "pinned".to_owned()),
+            // How long it stays is known once its job has ended.
+            _ if self.busy => {}
             None => reasons.push("stays until its room is needed".to_owned()),
-            Some(_) if self.busy => {}
             Some(left) => reasons.push(format!("expires in {}", rough(left))),
         }
         if !self.complete {
@@ -138,6 +139,7 @@ mod tests {
     #[case(|m: &mut ResidentModel| m.pinned = true, "pinned, used 2 min ago")]
     #[case(|m: &mut ResidentModel| m.expires_s = None, "used 2 min ago, stays until its room is needed")]
     #[case(|m: &mut ResidentModel| m.busy = true, "in use")]
+    #[case(|m: &mut ResidentModel| { m.busy = true; m.expires_s = None }, "in use")]
     #[case(|m: &mut ResidentModel| { m.complete = false; m.used_s = 3; m.expires_s = Some(90_000) }, "used 3 s ago, expires in 1 d, in part")]
     fn reasons(#[case] change: fn(&mut ResidentModel), #[case] words: &str) {
         let mut model = model();

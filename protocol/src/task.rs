@@ -46,6 +46,23 @@ pub enum ModelSource {
     File(String),
 }
 
+impl ModelSource {
+    /// How a request names it: by its path, or by the name of the one inside the worker.
+    pub fn given(&self) -> &str {
+        match self {
+            Self::Embedded(text) | Self::Folder(text) | Self::File(text) => text,
+        }
+    }
+
+    /// Where it is, for people.
+    pub fn place(&self) -> &str {
+        match self {
+            Self::Embedded(_) => "in the worker",
+            Self::Folder(path) | Self::File(path) => path,
+        }
+    }
+}
+
 /// Pictures from a prompt.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ImageTask {

@@ -411,7 +411,10 @@ fn orders() -> Vec<Order> {
             job: JOB,
             after_picture: true,
         },
-        Order::Unload { model: String::new() },
+        Order::Unload { source: None },
+        Order::Unload {
+            source: Some(ModelSource::Folder("/m/sd15".into())),
+        },
         Order::Ping { n: 1 },
         Order::Shutdown {},
         Order::Previews {
@@ -429,7 +432,9 @@ fn orders() -> Vec<Order> {
             keep_alive: KeepAlive::Seconds(600),
             pinned: true,
         },
-        Order::Unpin { model: "emoji".into() },
+        Order::Unpin {
+            source: ModelSource::Embedded("emoji".into()),
+        },
     ]);
     all
 }

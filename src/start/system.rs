@@ -58,10 +58,23 @@ impl<'a> System<'a> {
             return String::new();
         }
         let text = String::from_utf8_lossy(&text);
-        let lines: Vec<&str> = text.lines().collect();
+        let lines = once(&text);
         let last = &lines[lines.len().saturating_sub(LAST_LINES)..];
         last.iter().map(|line| format!("\n  {}", escape_line(line))).collect()
     }
+}
+
+/// The lines of a log, without what the daemon said of its own end on standard error after it had logged the same.
+fn once(text: &str) -> Vec<&str> {
+    let mut lines: Vec<&str> = Vec::new();
+    for line in text.lines() {
+        let said = line.strip_prefix("darkroom: ");
+        let logged = |said: &str| lines.iter().any(|line| line.ends_with(&format!(": {said}")));
+        if !said.is_some_and(logged) {
+            lines.push(line);
+        }
+    }
+    lines
 }
 
 impl World for System<'_> {
@@ -163,5 +176,23 @@ impl World for System<'_> {
             "The daemon did not start ({why}); its log is {log}:{}",
             self.last_words()
         ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn why_it_ended_is_told_once() {
+        let log = "2026 INFO  daemon::store: a: b\n2026 ERROR daemon::lifecycle: /c: line 1: no.\ndarkroom: /c: line 1: no.\ndarkroom: other\n";
+        assert_eq!(
+            once(log),
+            [
+                "2026 INFO  daemon::store: a: b",
+                "2026 ERROR daemon::lifecycle: /c: line 1: no.",
+                "darkroom: other"
+            ]
+        );
     }
 }

@@ -20,7 +20,7 @@ pub fn command() -> Command {
                 .long("output")
                 .value_name("FILE")
                 .value_parser(clap::value_parser!(PathBuf))
-                .help("Replace FILE as a whole, also when no daemon runs (darkroom_up 0): for node_exporter's textfile collector"),
+                .help("Replace FILE as a whole, also when no daemon runs (darkroom_up 0): for node_exporter's textfile collector; - is standard output"),
         )
 }
 
@@ -41,6 +41,9 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
 }
 
 fn write(file: &Path, text: &str) -> Result<()> {
+    if file == Path::new("-") {
+        return say::bytes(text.as_bytes());
+    }
     // A pipe or a device is written as it is.
     let replace = std::fs::metadata(file).map_or(true, |meta| meta.is_file());
     write_whole(file, text.as_bytes(), replace)

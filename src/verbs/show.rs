@@ -6,6 +6,7 @@ use std::path::Path;
 use clap::{Arg, ArgMatches, Command};
 use darkroom_formats::Infotext;
 use darkroom_tui::graphics::{self, Options, Protocol};
+use image::{ImageDecoder as _, ImageReader};
 
 use crate::local::{expand_home, home};
 use crate::{Error, Result, say};
@@ -63,11 +64,21 @@ fn show(path: &Path, options: &Options) -> Result<()> {
     lines(&parameters(path)).iter().try_for_each(|line| say::data(line))
 }
 
-/// What the picture says of its making; empty for other kinds of file and pictures that say nothing.
+/// What the picture says of its making; empty where it says nothing.
 fn parameters(path: &Path) -> String {
     let texts = darkroom_formats::png::read_text(path).unwrap_or_default();
     let found = texts.into_iter().find(|(key, _)| key == "parameters");
-    found.map(|(_, text)| text).unwrap_or_default()
+    found
+        .map(|(_, text)| text)
+        .or_else(|| comment(path))
+        .unwrap_or_default()
+}
+
+/// The comment of a picture that carries EXIF, as JPEG and WebP do.
+fn comment(path: &Path) -> Option<String> {
+    let reader = ImageReader::open(path).ok()?.with_guessed_format().ok()?;
+    let block = reader.into_decoder().ok()?.exif_metadata().ok()??;
+    darkroom_formats::exif::user_comment(&block)
 }
 
 fn lines(parameters: &str) -> Vec<String> {
@@ -85,6 +96,33 @@ fn lines(parameters: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use image::codecs::{jpeg::JpegEncoder, webp::WebPEncoder};
+    use image::{ExtendedColorType, ImageEncoder as _};
+
+    #[test]
+    fn pictures_of_other_kinds_say_it_in_exif() {
+        let dir = tempfile::tempdir().unwrap();
+        let (jpeg, webp) = (dir.path().join("a.jpg"), dir.path().join("a.webp"));
+        // One list of one field that leads to another, whose only field is the comment.
+        let block = b"MM\0\x2a\0\0\0\x08\0\x01\x87\x69\0\x04\0\0\0\x01\0\0\0\x1a\0\0\0\0\0\x01\x92\x86\0\x07\0\0\0\x0d\0\0\0\x2c\0\0\0\0ASCII\0\0\0a fox";
+        let (file, color) = (
+            |path: &Path| std::fs::File::create(path).unwrap(),
+            ExtendedColorType::Rgb8,
+        );
+        let mut encoder = JpegEncoder::new(file(&jpeg));
+        encoder.set_exif_metadata(block.to_vec()).unwrap();
+        encoder.write_image(&[0; 12], 2, 2, color).unwrap();
+        let mut encoder = WebPEncoder::new_lossless(file(&webp));
+        encoder.set_exif_metadata(block.to_vec()).unwrap();
+        encoder.write_image(&[0; 12], 2, 2, color).unwrap();
+        assert_eq!(
+            (parameters(&jpeg).as_str(), parameters(&webp).as_str()),
+            ("a fox", "a fox")
+        );
+        let silent = dir.path().join("b.png");
+        image::RgbImage::new(2, 2).save(&silent).unwrap();
+        assert_eq!(parameters(&silent), "");
+    }
 
     #[test]
     fn what_a_picture_says() {

@@ -12,8 +12,10 @@ use darkroom_protocol::text::escape_line;
 use super::{json_flag, models};
 use crate::{Result, block_on, say, start};
 
-/// Width of a prompt in the table.
+/// Width of a prompt in the table, where no terminal sets it.
 const PROMPT: usize = 60;
+/// However narrow the terminal is, so much is shown of it.
+const LEAST: usize = 8;
 
 pub fn command() -> Command {
     Command::new("status")
@@ -29,7 +31,7 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
             return say::json(&status);
         }
         let jobs = running(&mut client, &status).await;
-        say::bytes(table(&status, &jobs).as_bytes())
+        say::bytes(table(&status, &jobs, say::columns()).as_bytes())
     })
 }
 
@@ -42,7 +44,7 @@ async fn running(client: &mut Client, status: &Status) -> Vec<Job> {
     jobs
 }
 
-fn table(status: &Status, running: &[Job]) -> String {
+fn table(status: &Status, running: &[Job], columns: Option<usize>) -> String {
     let mut out = String::new();
     let mut row = |name: &str, text: String| {
         let _ = writeln!(out, "{name:<8} {}", escape_line(&text));
@@ -72,10 +74,13 @@ fn table(status: &Status, running: &[Job]) -> String {
         );
     }
     for job in running {
-        let prompt = say::brief(job.request.prompt.as_deref().unwrap_or_default(), PROMPT);
         let done = job.pictures.len();
         let of = job.request.batch.unwrap_or(1);
-        row("", format!("{}  {done}/{of}  {prompt}", job.id.short()));
+        let head = format!("{}  {done}/{of}  ", job.id.short());
+        // Nine columns are before it, and the mark of what is cut takes one.
+        let width = columns.map_or(PROMPT, |columns| columns.saturating_sub(head.len() + 10).max(LEAST));
+        let prompt = say::brief(job.request.prompt.as_deref().unwrap_or_default(), width);
+        row("", format!("{head}{prompt}"));
     }
     out
 }
@@ -158,7 +163,7 @@ mod tests {
             paused: false,
             held: 0,
         };
-        insta::assert_snapshot!(table(&status, &[]), @"
+        insta::assert_snapshot!(table(&status, &[], None), @"
         daemon   0.1.0, pid 42, up 2 min 3 s
         socket   /run/user/1/darkroom/darkroom.sock
         data     /home/me/.local/share/darkroom
@@ -168,9 +173,9 @@ mod tests {
         ");
         status.workers.clear();
         (status.held, status.paused) = (1, true);
-        let told = table(&status, &[]);
+        let told = table(&status, &[], None);
         assert!(told.contains("0 running, 3 waiting, 1 of them held back"));
         assert!(told.contains("the queue is paused"));
-        assert!(table(&status, &[]).contains("none yet; it starts with the first job"));
+        assert!(table(&status, &[], None).contains("none yet; it starts with the first job"));
     }
 }

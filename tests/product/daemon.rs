@@ -1,5 +1,6 @@
 //! The daemon as processes see it: one at a time, started only by the verbs that need it, and only by its owner.
 
+use std::os::unix::net::UnixDatagram;
 use std::process::Child;
 
 use crate::support::{Home, Ran, is_alive, wait_until};
@@ -34,11 +35,50 @@ fn verbs_that_only_look_start_no_daemon() {
     home.run("daemon logs").refused(1, &["no log yet"]);
     let stopped = home.run("daemon stop").ok();
     assert!(stopped.stderr.contains("No daemon is running."), "{stopped:#?}");
+    let down = home.run("metrics -o -").ok();
+    assert!(down.stdout.ends_with("darkroom_up 0\n"), "{down:#?}");
     assert!(!home.socket().exists() && !home.at("data").exists());
     assert_eq!(
         std::fs::read_dir(home.path()).unwrap().count(),
         0,
         "they leave no trace"
+    );
+}
+
+#[test]
+fn a_service_manager_that_does_not_read_keeps_nobody_waiting() {
+    let home = Home::new();
+    let place = home.at("notify");
+    let _manager = UnixDatagram::bind(&place).unwrap();
+    // Each sender may fill its own share; the manager's is full once a new one cannot begin.
+    let mut senders = Vec::new();
+    loop {
+        let sender = UnixDatagram::unbound().unwrap();
+        sender.set_nonblocking(true).unwrap();
+        if sender.send_to(b"x", &place).is_err() {
+            break;
+        }
+        while sender.send_to(b"x", &place).is_ok() {}
+        senders.push(sender);
+    }
+    let mut command = home.command(["daemon", "run"]);
+    let mut daemon = command.env("NOTIFY_SOCKET", &place).spawn().unwrap();
+    wait_until("the daemon to answer", || home.run("status").code == 0);
+    home.run("daemon stop").ok();
+    assert!(daemon.wait().unwrap().success());
+}
+
+#[test]
+fn a_file_in_the_place_of_the_sockets_folder_is_named() {
+    let home = Home::empty();
+    std::fs::write(home.at("run"), "").unwrap();
+    home.run("status").refused(3, &["No daemon is running"]);
+    let told = home.run("queue");
+    assert_eq!(told.code, 3, "{told:#?}");
+    assert!(
+        told.stderr
+            .contains("is not a directory (or a link to one): move it away"),
+        "{told:#?}"
     );
 }
 

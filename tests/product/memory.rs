@@ -89,6 +89,25 @@ fn a_model_stays_as_long_as_it_is_asked_to() {
 }
 
 #[test]
+fn a_model_in_use_leaves_once_its_job_has_ended() {
+    let home = Home::new();
+    let job = home.run("generate fox --steps 1000 --detach").ok().stdout;
+    wait_until("the model to be in use", || {
+        resident(&home)["models"][0]["busy"] == true
+    });
+    let told = home.run("models ps").ok();
+    assert!(told.stdout.ends_with("in use\n"), "{told:#?}");
+    let told = home.run("models unload emoji").ok();
+    assert!(
+        told.stderr
+            .contains("emoji leaves memory once the job that uses it has ended."),
+        "{told:#?}"
+    );
+    home.run(&format!("cancel {}", job.trim())).ok();
+    wait_until("the model to leave", || names(&home).is_empty());
+}
+
+#[test]
 fn a_pin_that_does_not_fit_is_refused_in_numbers() {
     let home = Home::new();
     home.settings("threads = 1\nmemory_budget = '20MB'\n");

@@ -193,6 +193,14 @@ fn what_a_picture_says_makes_it_again() {
         assert!(shown.stdout.contains(part), "{part}: {shown:#?}");
     }
     shown.printable();
+    for file in ["c.jpg", "c.webp"] {
+        home.generate(&format!("apple --seed 9 -o {file}")).ok();
+        let shown = home.run(&format!("show {file}")).ok();
+        assert!(
+            shown.stdout.contains("Prompt           apple") && shown.stdout.contains("Seed             9"),
+            "{shown:#?}"
+        );
+    }
 }
 
 #[test]

@@ -149,7 +149,8 @@ fn what_is_equal_is_in_memory_once() {
     assert_eq!(bench.models.weights(), text + 2 * unet + vae);
     assert_eq!(bench.load("a").unwrap(), 0);
     assert_eq!(bench.held(), ["b TuV", "a TuV"]);
-    bench.models.unload("a");
+    let a = bench.key("a").source;
+    bench.models.unload(Some(&a));
     assert_eq!(bench.held(), ["b tuv"]);
     assert_eq!(bench.models.weights(), text + unet + vae);
 }
@@ -221,12 +222,13 @@ fn what_is_pinned_stays_and_what_does_not_fit_beside_it_is_refused_in_numbers() 
         "{refused}"
     );
     assert_eq!(bench.residency().complete().collect::<Vec<_>>(), ["a", "c"]);
-    assert!(bench.models.unpin("a"));
+    let a = bench.key("a").source;
+    assert!(bench.models.unpin(&a));
     bench.load("b").unwrap();
     let refused = bench.models.pin(&bench.key("b"));
     assert!(refused.is_ok(), "{refused:?}");
     assert_eq!(bench.residency().complete().collect::<Vec<_>>(), ["c", "b"]);
-    assert!(!bench.models.unpin("a"));
+    assert!(!bench.models.unpin(&a));
 }
 
 #[test]

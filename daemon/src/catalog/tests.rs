@@ -273,7 +273,11 @@ fn a_damaged_model_is_refused_naming_the_file(#[case] file: &str, #[case] conten
     fs::write(&path, content).unwrap();
     let (kind, message) = refusal(&catalog(None, &[dir.path()]), "My-Emoji");
     assert_eq!(kind, FailureKind::BadModel);
-    assert!(message.contains(file), "{message}");
+    let folder = dir.path().join("My-Emoji");
+    assert!(
+        message.contains(file) && message.contains(folder.to_str().unwrap()),
+        "{message}"
+    );
 }
 
 #[test]

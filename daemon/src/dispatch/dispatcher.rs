@@ -1,6 +1,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use darkroom_protocol::message::RemoteError;
 use darkroom_protocol::paths::Paths;
 use darkroom_protocol::{JobId, Order, Report};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -11,6 +12,7 @@ use super::ending::Owed;
 use super::line::Line;
 use super::loads::Ask;
 use super::message::Message;
+use super::named::Named;
 use super::shortage::Shortage;
 use super::slot::{Phase, Slot};
 use crate::Result;
@@ -133,19 +135,24 @@ impl Dispatch {
         let _ = self.messages.send(Message::Load(ask)).await;
     }
 
-    /// Removes models from memory, all when the name is empty, on a device, everywhere when that is empty. The names of those
-    /// that leave.
-    pub async fn unload(&self, model: String, device: String) -> Vec<String> {
+    /// Removes a model from memory, `None` for all, on a device, everywhere when that is empty. The names of those that leave.
+    ///
+    /// # Errors
+    /// When it is not clear which model is meant.
+    pub async fn unload(&self, model: Option<Named>, device: String) -> Result<Vec<String>, RemoteError> {
         let (answer, names) = oneshot::channel();
         let _ = self.messages.send(Message::Unload(model, device, answer)).await;
-        names.await.unwrap_or_default()
+        names.await.unwrap_or_else(|_| Ok(Vec::new()))
     }
 
     /// Pins a model no longer. Its name where it was pinned.
-    pub async fn unpin(&self, model: String) -> Vec<String> {
+    ///
+    /// # Errors
+    /// When it is not clear which model is meant.
+    pub async fn unpin(&self, model: Named) -> Result<Vec<String>, RemoteError> {
         let (answer, names) = oneshot::channel();
         let _ = self.messages.send(Message::Unpin(model, answer)).await;
-        names.await.unwrap_or_default()
+        names.await.unwrap_or_else(|_| Ok(Vec::new()))
     }
 
     /// Ends the workers; running jobs return to the line. Returns when all have ended.
@@ -244,7 +251,7 @@ impl Dispatcher {
             Message::Load(ask) => self.want(ask).await,
             Message::Unload(model, device, answer) => {
                 // Who asked may have gone.
-                let _ = answer.send(self.unload(&model, &device));
+                let _ = answer.send(self.unload(model.as_ref(), &device));
             }
             Message::Unpin(model, answer) => {
                 let _ = answer.send(self.unpin(&model));

@@ -2,11 +2,15 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use darkroom_protocol::event::StateChange;
+use darkroom_protocol::message::RemoteError;
 use darkroom_protocol::message::worker::Wanted;
-use darkroom_protocol::{EventKind, Failure, FailureKind, JobId, JobState, KeepAlive, Order, Outcome, Progress};
+use darkroom_protocol::{
+    EventKind, Failure, FailureKind, JobId, JobState, KeepAlive, ModelSource, Order, Outcome, Progress,
+};
 use tokio::time::Instant;
 
 use super::dispatcher::Dispatcher;
+use super::named::{Held, Named, names};
 use super::route::{Face, Route, route, runs_on};
 use super::slot::{Phase, Slot};
 
@@ -32,6 +36,8 @@ pub struct Loading {
     pub load: JobId,
     /// Its name.
     pub model: String,
+    /// Its files.
+    pub source: ModelSource,
     /// When its worker last said something of it.
     pub last_sign: Instant,
     /// When its worker was told to stop.
@@ -93,6 +99,7 @@ impl Dispatcher {
         slot.phase = Phase::Loading(Box::new(Loading {
             load: ask.load,
             model: ask.wanted.name.clone(),
+            source: ask.wanted.source.clone(),
             last_sign: Instant::now(),
             cancelling: None,
         }));
@@ -149,65 +156,66 @@ impl Dispatcher {
         self.tell_load(load, JobState::Failed, Some(Failure { kind, message }));
     }
 
-    /// Removes a model, all when the name is empty, from the memory of `device`, everywhere when that is empty, and stops
-    /// loading it. The names of those concerned.
-    pub fn unload(&mut self, model: &str, device: &str) -> Vec<String> {
-        let is_meant = |name: &str| model.is_empty() || model == name;
-        let mut released = Vec::new();
-        for at in self.on(device) {
+    /// Removes a model, `None` for all, from the memory of `device`, everywhere when that is empty, and stops loading it. The names
+    /// of those concerned.
+    ///
+    /// # Errors
+    /// As [`Named::among`].
+    pub fn unload(&mut self, model: Option<&Named>, device: &str) -> Result<Vec<String>, RemoteError> {
+        let places = self.on(device);
+        let held: Vec<Held> = places.iter().flat_map(|at| self.slots[*at].held()).collect();
+        let source = match model {
+            None => None,
+            Some(named) => match named.among(&held)? {
+                None => return Ok(Vec::new()),
+                found => found,
+            },
+        };
+        let is_meant = |other: &ModelSource| source.as_ref().is_none_or(|source| source == other);
+        for at in places {
             let slot = &mut self.slots[at];
             let (dropped, kept) = std::mem::take(&mut slot.loads)
                 .into_iter()
-                .partition(|ask| is_meant(&ask.wanted.name));
+                .partition(|ask| is_meant(&ask.wanted.source));
             slot.loads = kept;
-            released.extend(slot.resident.names().into_iter().filter(|name| is_meant(name)));
             let Some(worker) = &slot.worker else { continue };
             if let Phase::Loading(loading) = &mut slot.phase
-                && is_meant(&loading.model)
+                && is_meant(&loading.source)
             {
                 worker.send(Order::Cancel {
                     job: loading.load,
                     after_picture: false,
                 });
                 loading.cancelling.get_or_insert_with(Instant::now);
-                released.push(loading.model.clone());
             }
-            worker.send(Order::Unload {
-                model: model.to_owned(),
-            });
+            worker.send(Order::Unload { source: source.clone() });
             let dropped: VecDeque<Ask> = dropped;
             for ask in dropped {
                 self.tell_load(ask.load, JobState::Cancelled, None);
-                released.push(ask.wanted.name);
             }
         }
-        released.sort();
-        released.dedup();
-        released
+        let sources: Vec<ModelSource> = held.iter().map(|(_, source)| source.clone()).filter(is_meant).collect();
+        Ok(names(&sources, &held))
     }
 
     /// Pins a model no longer, wherever it is in memory. Its name where it was pinned.
-    pub fn unpin(&mut self, model: &str) -> Vec<String> {
-        let mut released = Vec::new();
-        for slot in &self.slots {
-            let pinned = |model: &&darkroom_protocol::ResidentModel| model.pinned;
-            let names = slot
-                .resident
-                .now()
-                .models
-                .iter()
-                .filter(pinned)
-                .map(|m| m.name.clone())
-                .collect::<Vec<_>>();
-            if let Some(worker) = slot.worker.as_ref().filter(|_| names.iter().any(|name| name == model)) {
-                worker.send(Order::Unpin {
-                    model: model.to_owned(),
-                });
-                released.push(model.to_owned());
-            }
+    ///
+    /// # Errors
+    /// As [`Named::among`].
+    pub fn unpin(&mut self, model: &Named) -> Result<Vec<String>, RemoteError> {
+        let all: Vec<Held> = self.slots.iter().flat_map(Slot::held).collect();
+        let resident = self.slots.iter().flat_map(|slot| slot.resident.now().models);
+        let pinned: Vec<Held> = resident
+            .filter(|model| model.pinned)
+            .map(|model| (model.name, model.source))
+            .collect();
+        let Some(source) = model.among(&pinned)? else {
+            return Ok(Vec::new());
+        };
+        for worker in self.slots.iter().filter_map(|slot| slot.worker.as_ref()) {
+            worker.send(Order::Unpin { source: source.clone() });
         }
-        released.dedup();
-        released
+        Ok(names(&[source], &all))
     }
 
     /// The workers of a device; all when it is empty.

@@ -1,9 +1,14 @@
 use darkroom_protocol::JobId;
+use darkroom_protocol::message::RemoteError;
 use tokio::sync::oneshot;
 
 use super::loads::Ask;
+use super::named::Named;
 use crate::store::Waiting;
 use crate::workers::Word;
+
+/// Where the names of the models that are concerned are told, or that it is not clear which one is.
+pub type Answer = oneshot::Sender<Result<Vec<String>, RemoteError>>;
 
 /// What the dispatcher is told.
 #[derive(Debug)]
@@ -34,11 +39,10 @@ pub enum Message {
     },
     /// A model is wanted in memory.
     Load(Ask),
-    /// A model is to leave memory: its name, all when empty, and the device, everywhere when empty. Answered with the names of
-    /// those that do.
-    Unload(String, String, oneshot::Sender<Vec<String>>),
+    /// A model is to leave memory, `None` for all, on a device, everywhere when empty. Answered with the names of those that do.
+    Unload(Option<Named>, String, Answer),
     /// A model is not pinned any more. Answered with its name where it was.
-    Unpin(String, oneshot::Sender<Vec<String>>),
+    Unpin(Named, Answer),
     /// End the workers; running jobs return to the line. Answered when all have ended.
     Stop(oneshot::Sender<()>),
 }

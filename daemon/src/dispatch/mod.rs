@@ -12,6 +12,7 @@ mod ending;
 mod line;
 mod loads;
 mod message;
+mod named;
 mod placing;
 mod previews;
 mod process;
@@ -24,11 +25,14 @@ mod slot;
 pub use board::Board;
 pub use dispatcher::{Dispatch, Tools};
 pub use loads::Ask;
+pub use named::{Held, Named};
 
 #[cfg(test)]
 mod deaths_tests;
 #[cfg(test)]
 mod devices_tests;
+#[cfg(test)]
+mod models_tests;
 #[cfg(test)]
 mod queue_tests;
 #[cfg(test)]

@@ -17,12 +17,6 @@ impl Resident {
         models.map(str::to_owned).collect()
     }
 
-    /// Names of all models of which something is in memory.
-    pub fn names(&self) -> Vec<String> {
-        let models = self.0.iter().flat_map(|(residency, _)| &residency.models);
-        models.map(|model| model.name.clone()).collect()
-    }
-
     /// As it is now: times have gone on.
     pub fn now(&self) -> Residency {
         match &self.0 {

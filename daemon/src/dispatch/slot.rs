@@ -7,6 +7,7 @@ use darkroom_protocol::{Failure, Format, JobId};
 use tokio::time::Instant;
 
 use super::loads::{Ask, Loading};
+use super::named::Held;
 use super::resident::Resident;
 use super::route::Face;
 use crate::events::Demand;
@@ -136,6 +137,20 @@ impl Slot {
             Phase::Busy(busy) => Some(busy.waiting.job),
             _ => None,
         }
+    }
+
+    /// The models that are in memory, or on their way there.
+    pub fn held(&self) -> Vec<Held> {
+        let resident = self.resident.now().models.into_iter();
+        let waiting = self.loads.iter().map(|ask| &ask.wanted);
+        let mut held: Vec<Held> = resident
+            .map(|model| (model.name, model.source))
+            .chain(waiting.map(|wanted| (wanted.name.clone(), wanted.source.clone())))
+            .collect();
+        if let Phase::Loading(loading) = &self.phase {
+            held.push((loading.model.clone(), loading.source.clone()));
+        }
+        held
     }
 
     /// What `status` tells of it.

@@ -50,7 +50,7 @@ impl Move {
             Self::Fail => "fail",
             Self::Cancel => "be cancelled",
             Self::Retry => "be tried again",
-            Self::Place => "get another place in the queue",
+            Self::Place => "be moved or held back",
         }
     }
 
@@ -61,7 +61,7 @@ impl Move {
             (Self::Retry, Done) => ": `darkroom generate` makes new pictures",
             (Self::Retry, Queued | Running) => " before it has ended: `darkroom wait` watches it",
             (Self::Place, Running) => ": `darkroom cancel --after-picture` ends it with the pictures that it has",
-            (Self::Place, Failed | Cancelled) => ": `darkroom queue retry` puts it there again",
+            (Self::Place, Failed | Cancelled) => ": `darkroom queue retry` puts it into the queue again",
             _ => "",
         }
     }

@@ -2,6 +2,8 @@
 
 use std::os::unix::net::UnixListener;
 use std::path::Path;
+use std::sync::OnceLock;
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::Duration;
 
 use listenfd::ListenFd;
@@ -12,6 +14,10 @@ use crate::{Error, Result};
 
 /// How often it is told what the daemon does.
 const TELL: Duration = Duration::from_secs(1);
+/// Messages that wait for a manager that does not read.
+const BACKLOG: usize = 16;
+/// The variable that says where it reads.
+const SOCKET: &str = "NOTIFY_SOCKET";
 
 /// The socket that the manager listens on for us (`LISTEN_FDS`, `LISTEN_PID`).
 ///
@@ -57,7 +63,7 @@ pub fn reloading() {
 /// Tells what the daemon does as it changes, and that it lives as often as the manager asks (`WATCHDOG_USEC`). The sign of life
 /// comes from the runtime that serves requests: when that hangs, so does the daemon. Never returns.
 pub async fn keep_told(board: impl Fn() -> Board) {
-    if std::env::var_os("NOTIFY_SOCKET").is_none() {
+    if std::env::var_os(SOCKET).is_none() {
         std::future::pending::<()>().await;
     }
     let watched = sd_notify::watchdog_enabled();
@@ -86,11 +92,32 @@ fn in_words(board: &Board) -> String {
     }
 }
 
+/// Says it from a thread of its own: a manager that does not read keeps nobody waiting, least of all whoever ends the daemon.
 fn tell(state: &[NotifyState]) {
-    // The manager may have gone; the daemon serves clients all the same.
-    if let Err(error) = sd_notify::notify(state) {
-        tracing::debug!("the service manager cannot be told: {error}");
+    static SPEAKER: OnceLock<Option<SyncSender<String>>> = OnceLock::new();
+    if std::env::var_os(SOCKET).is_none() {
+        return;
     }
+    let lines: Vec<String> = state.iter().map(ToString::to_string).collect();
+    if let Some(speaker) = SPEAKER.get_or_init(speaker) {
+        // One that does not fit is dropped: signs of life come again, and nobody reads those that wait.
+        let _ = speaker.try_send(lines.join("\n"));
+    }
+}
+
+/// The way to that thread; `None` where the system gives none.
+fn speaker() -> Option<SyncSender<String>> {
+    let (sender, messages) = sync_channel::<String>(BACKLOG);
+    let speak = move || {
+        for message in messages {
+            // The manager may have gone; the daemon serves clients all the same.
+            if let Err(error) = sd_notify::notify(&[NotifyState::Custom(&message)]) {
+                tracing::debug!("the service manager cannot be told: {error}");
+            }
+        }
+    };
+    let thread = std::thread::Builder::new().name("notify".to_owned()).spawn(speak);
+    thread.ok().map(|_| sender)
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Condvar, Mutex};
 
 use darkroom_protocol::codec::frame;
-use darkroom_protocol::message::worker::{Ready, Staged};
+use darkroom_protocol::message::worker::{Ready, Staged, Wanted};
 use darkroom_protocol::{
     DeviceStatus, Failure, FailureKind, ImageTask, JobId, ModelSource, Order, Outcome, Phase, Preview, Progress,
     Report, Residency, ResidentModel, Task,
@@ -144,24 +144,25 @@ impl Fake {
                 let Task::Image(task) = *task else { panic!("no image") };
                 self.say(&Report::Started { job });
                 let outcome = self.run(job, &task, &skip);
-                self.resident = vec![model(&task.model, false)];
+                self.resident = vec![held(&task.model, task.source.clone(), false)];
                 let resident = self.residency();
                 self.say(&Report::Ended { job, outcome, resident });
             }
             Order::Load { job, model, pinned, .. } => {
                 self.say(&Report::Started { job });
-                let outcome = self.load(job, &model.name, pinned);
+                let outcome = self.load(job, &model, pinned);
                 let resident = self.residency();
                 self.say(&Report::Ended { job, outcome, resident });
             }
-            Order::Unload { model } => {
-                self.resident.retain(|held| !model.is_empty() && held.name != model);
+            Order::Unload { source } => {
+                self.resident
+                    .retain(|held| source.as_ref().is_some_and(|source| held.source != *source));
                 self.tell();
             }
-            Order::Unpin { model } => {
+            Order::Unpin { source } => {
                 self.resident
                     .iter_mut()
-                    .filter(|held| held.name == model)
+                    .filter(|held| held.source == source)
                     .for_each(|held| held.pinned = false);
                 self.tell();
             }
@@ -184,14 +185,14 @@ impl Fake {
         }
     }
 
-    fn load(&mut self, job: JobId, name: &str, pinned: bool) -> Outcome {
+    fn load(&mut self, job: JobId, model: &Wanted, pinned: bool) -> Outcome {
         self.progress(job, Phase::Load);
-        if name == "Slow" {
+        if model.name == "Slow" {
             self.cancels.wait(job);
             return Outcome::Cancelled;
         }
-        self.resident.retain(|held| held.name != name);
-        self.resident.push(model(name, pinned));
+        self.resident.retain(|held| held.source != model.source);
+        self.resident.push(held(&model.name, model.source.clone(), pinned));
         Outcome::Done
     }
 
@@ -308,10 +309,10 @@ fn first(staging: &Path, job: JobId) -> bool {
     std::fs::File::create_new(mark).is_ok()
 }
 
-fn model(name: &str, pinned: bool) -> ResidentModel {
+fn held(name: &str, source: ModelSource, pinned: bool) -> ResidentModel {
     ResidentModel {
         name: name.to_owned(),
-        source: ModelSource::Embedded(name.to_owned()),
+        source,
         dtype: "f32".to_owned(),
         components: vec![],
         complete: true,

@@ -6,6 +6,7 @@
 
 pub mod card;
 mod error;
+pub mod exif;
 pub mod folder;
 pub mod infotext;
 mod json;

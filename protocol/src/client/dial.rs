@@ -55,6 +55,9 @@ async fn connect(socket: &Path) -> Result<Stream> {
             // The listener's backlog is full for a moment.
             Err(e) if e.kind() == ErrorKind::WouldBlock => tokio::time::sleep(Duration::from_millis(5)).await,
             Err(e) if e.kind() == ErrorKind::NotFound => return Err(unreachable("there is no socket".to_owned())),
+            Err(e) if e.kind() == ErrorKind::NotADirectory => {
+                return Err(unreachable("a file is where its folder is to be".to_owned()));
+            }
             Err(e) if e.kind() == ErrorKind::ConnectionRefused => {
                 return Err(unreachable("nobody listens".to_owned()));
             }

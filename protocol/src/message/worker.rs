@@ -39,8 +39,8 @@ pub enum Order {
     },
     /// Forget models in memory.
     Unload {
-        /// The model's name; empty for all.
-        model: String,
+        /// The model's files; `None` for all.
+        source: Option<ModelSource>,
     },
     /// Answer with the same number.
     Ping {
@@ -70,8 +70,8 @@ pub enum Order {
     },
     /// Pinned no more: the model goes when its time is over or its room is needed.
     Unpin {
-        /// The model's name.
-        model: String,
+        /// The model's files.
+        source: ModelSource,
     },
 }
 

@@ -34,7 +34,8 @@ pub fn flag(row: &'static Parameter) -> Arg {
             format!("{}; ", row.expects())
         }
     };
-    let numeric = matches!(row.kind, Kind::Integer { .. } | Kind::Number { .. });
+    // Of times, -1 is for ever, and others are refused by the row.
+    let numeric = matches!(row.kind, Kind::Integer { .. } | Kind::Number { .. } | Kind::KeepAlive);
     let arg = Arg::new(row.name)
         .long(row.flag)
         .value_name(value_name(row))
@@ -137,9 +138,10 @@ mod tests {
     #[test]
     fn negative_numbers_are_values() {
         let matches = command()
-            .try_get_matches_from(["generate", "-", "--seed", "-1"])
+            .try_get_matches_from(["generate", "-", "--seed", "-1", "--keep-alive", "-1"])
             .unwrap();
         assert_eq!(matches.get_one::<String>("seed").unwrap(), "-1");
+        assert_eq!(matches.get_one::<String>("keep_alive").unwrap(), "-1");
         assert_eq!(matches.get_one::<String>("prompt").unwrap(), "-");
     }
 }

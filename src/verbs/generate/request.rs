@@ -110,6 +110,7 @@ mod tests {
     #[rstest]
     #[case(&["x", "--steps", "0"], "steps must be a whole number from 1 to 1000, not 0.")]
     #[case(&["x", "-b", "1000000"], "batch must be a whole number from 1 to 256, not 1000000.")]
+    #[case(&["x", "--keep-alive", "-5"], "keep_alive is a time such as 10m, 90s or 0, or forever, not -5.")]
     #[case(&["x", "-W", "1e6"], "width is a whole number from 8 to 8192, not 1e6.")]
     #[case(&["x", "--sampler", "plms"], "sampler must be one of DDIM, Euler, Euler a, DPM++ 2M, not plms.")]
     fn a_wrong_value_is_a_usage_error(#[case] args: &[&str], #[case] message: &str) {

@@ -1,11 +1,9 @@
 use clap::ArgMatches;
 use darkroom_protocol::message::client::FoundModel;
 use darkroom_protocol::paths::Paths;
+use darkroom_protocol::text::escape_line;
 
 use crate::{Result, block_on, say, start};
-
-/// Width of a reason in the table.
-const PROBLEM: usize = 80;
 
 pub fn run(matches: &ArgMatches) -> Result<()> {
     block_on(async {
@@ -33,10 +31,7 @@ fn shown(model: &FoundModel) -> String {
 fn row(model: &FoundModel, width: usize) -> String {
     let name = shown(model);
     if !model.problem.is_empty() {
-        return format!(
-            "{name:<width$}  cannot be used: {}",
-            say::brief(&model.problem, PROBLEM)
-        );
+        return format!("{name:<width$}  cannot be used: {}", escape_line(&model.problem));
     }
     let mut notes = Vec::new();
     if model.default {
@@ -71,7 +66,14 @@ mod tests {
             resident: vec!["cpu".into()],
         };
         insta::assert_snapshot!(row(&model, 20), @r"sd15\u{1b}[2J           2.0 GiB  Stable Diffusion 1.x    default, in memory on cpu");
-        model.problem = "unet/config.json: it is no JSON.".into();
-        insta::assert_snapshot!(row(&model, 0), @r"sd15\u{1b}[2J  cannot be used: unet/config.json: it is no JSON.");
+        model.problem = format!(
+            "/{}/unet/config.json: it is no JSON. Download it again.",
+            "m".repeat(80)
+        );
+        let row = row(&model, 0);
+        assert!(
+            row.ends_with("no JSON. Download it again."),
+            "what to do stands at the end: {row}"
+        );
     }
 }

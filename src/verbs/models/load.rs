@@ -27,9 +27,9 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
     };
     block_on(async {
         let mut client = start::ensure(&Paths::from_env()?).await?;
-        let pinned = load.pinned;
+        let (asked, pinned) = (load.model.clone(), load.pinned);
         let loading = client.load(load).await?;
-        follow(&mut client, &loading, pinned, matches.get_flag("json")).await
+        follow(&mut client, &asked, &loading, pinned, matches.get_flag("json")).await
     })
 }
 
@@ -39,17 +39,18 @@ pub fn pin(matches: &ArgMatches) -> Result<()> {
     block_on(async {
         let mut client = start::ensure(&Paths::from_env()?).await?;
         let loading = client.pin(&model).await?;
-        follow(&mut client, &loading, true, matches.get_flag("json")).await
+        follow(&mut client, &model, &loading, true, matches.get_flag("json")).await
     })
 }
 
-async fn follow(client: &mut Client, loading: &Loading, pinned: bool, json: bool) -> Result<()> {
+/// Until the model that was `asked` for is there.
+async fn follow(client: &mut Client, asked: &str, loading: &Loading, pinned: bool, json: bool) -> Result<()> {
     let mut interrupts = Interrupts::new()?;
     loop {
         let event = tokio::select! {
             event = client.next_event() => event?,
             () = interrupts.next() => {
-                client.unload(&loading.model, &loading.device).await?;
+                client.unload(asked, &loading.device).await?;
                 continue;
             }
         };

@@ -5,6 +5,7 @@ mod load;
 mod ps;
 mod unload;
 
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Arg, ArgMatches, Command};
 use darkroom_protocol::params::find;
 
@@ -80,6 +81,8 @@ fn model() -> Arg {
     Arg::new("model")
         .value_name("MODEL")
         .required(true)
+        // An empty name would mean every model.
+        .value_parser(NonEmptyStringValueParser::new())
         .help("A model's folder or .safetensors file, or its name")
 }
 

@@ -4,7 +4,7 @@ use clap::ArgMatches;
 use darkroom_protocol::message::client::WorkerStatus;
 use darkroom_protocol::paths::Paths;
 use darkroom_protocol::text::escape_line;
-use darkroom_protocol::{ModelSource, Residency, ResidentModel};
+use darkroom_protocol::{Residency, ResidentModel};
 use serde::Serialize;
 
 use crate::{Result, block_on, say, start};
@@ -49,13 +49,6 @@ pub fn rows(residency: &Residency) -> Vec<String> {
     residency.models.iter().map(|m| row(m, named(&m.name) > 1)).collect()
 }
 
-fn place(source: &ModelSource) -> &str {
-    match source {
-        ModelSource::Embedded(_) => "in the worker",
-        ModelSource::Folder(path) | ModelSource::File(path) => path,
-    }
-}
-
 fn row(model: &ResidentModel, ambiguous: bool) -> String {
     let shared: Vec<&str> = model
         .components
@@ -65,7 +58,7 @@ fn row(model: &ResidentModel, ambiguous: bool) -> String {
         .collect();
     let mut name = say::brief(&model.name, 60);
     if ambiguous {
-        let _ = write!(name, " ({})", place(&model.source));
+        let _ = write!(name, " ({})", model.source.place());
     }
     let mut line = format!("{name}  {}  {}  {}", model.dtype, say::size(model.bytes), model.why());
     if !shared.is_empty() {
@@ -77,7 +70,7 @@ fn row(model: &ResidentModel, ambiguous: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use darkroom_protocol::ResidentComponent;
+    use darkroom_protocol::{ModelSource, ResidentComponent};
 
     #[test]
     fn a_line_says_where_how_much_and_why() {

@@ -1,3 +1,4 @@
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Arg, ArgMatches};
 use darkroom_protocol::client::Client;
 
@@ -8,6 +9,8 @@ pub fn jobs_argument() -> Arg {
     Arg::new("job")
         .value_name("JOB")
         .num_args(1..)
+        // An empty variable in a script is told before anything is done.
+        .value_parser(NonEmptyStringValueParser::new())
         .help("Jobs' ids, or the beginnings of them")
 }
 

@@ -56,7 +56,9 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
         let status = client.status().await?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         let now_ms = now.map_or(0, |d| d.as_millis() as u64);
-        rows(&jobs, now_ms).iter().try_for_each(|row| say::data(row))?;
+        rows(&jobs, now_ms, say::columns())
+            .iter()
+            .try_for_each(|row| say::data(row))?;
         notes(&jobs, &status).iter().for_each(|note| say::note(note));
         Ok(())
     })

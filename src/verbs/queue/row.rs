@@ -1,14 +1,18 @@
 use std::fmt::Write as _;
 
 use darkroom_protocol::{Job, JobState};
+use unicode_width::UnicodeWidthStr as _;
 
 use crate::say;
 
-/// Width of a prompt in the table.
+/// Width of a prompt, and of why a job failed, where no terminal sets it.
 const PROMPT: usize = 48;
+/// However narrow the terminal is, so much is shown of them.
+const LEAST: usize = 8;
 
-/// A line a job: id, how it stands, age, pictures, prompt. Those that wait are numbered in the order in which they run.
-pub fn rows(jobs: &[Job], now_ms: u64) -> Vec<String> {
+/// A line a job: id, how it stands, age, pictures, prompt. Those that wait are numbered in the order in which they run. A terminal's
+/// `columns` are filled and not exceeded.
+pub fn rows(jobs: &[Job], now_ms: u64, columns: Option<usize>) -> Vec<String> {
     let mut number = 0;
     let line = |job: &Job| {
         let stands = match (job.state, job.held) {
@@ -19,23 +23,34 @@ pub fn rows(jobs: &[Job], now_ms: u64) -> Vec<String> {
             }
             (other, _) => other.name().to_owned(),
         };
-        row(job, &stands, now_ms)
+        row(job, &stands, now_ms, columns)
     };
     jobs.iter().map(line).collect()
 }
 
-fn row(job: &Job, stands: &str, now_ms: u64) -> String {
+fn row(job: &Job, stands: &str, now_ms: u64, columns: Option<usize>) -> String {
     let since = job.finished_ms.or(job.started_ms).unwrap_or(job.created_ms);
     let age = age(now_ms.saturating_sub(since) / 1000);
     let batch = job.request.batch.unwrap_or(1);
     let pictures = format!("{}/{batch}", job.pictures.len());
-    let prompt = say::brief(job.request.prompt.as_deref().unwrap_or_default(), PROMPT);
-    let mut line = format!("{}  {stands:<12}  {age:>6}  {pictures:>5}  {prompt}", job.id.short());
-    if job.priority != 0 && !job.state.is_final() {
-        let _ = write!(line, "  [priority {}]", job.priority);
-    }
+    let mut line = format!("{}  {stands:<12}  {age:>6}  {pictures:>5}  ", job.id.short());
+    let priority = match job.priority {
+        0 => String::new(),
+        _ if job.state.is_final() => String::new(),
+        priority => format!("  [priority {priority}]"),
+    };
+    // The mark of what is cut takes a column of its own.
+    let room = columns.map(|columns| columns.saturating_sub(line.len() + priority.len() + 1));
+    let prompt = job.request.prompt.as_deref().unwrap_or_default();
+    let width = match &job.failure {
+        None => room.unwrap_or(PROMPT),
+        Some(_) => room.map_or(PROMPT, |room| room / 3),
+    };
+    let _ = write!(line, "{}{priority}", say::brief(prompt, width.max(LEAST)));
     if let Some(failure) = &job.failure {
-        let _ = write!(line, "  ({})", say::brief(&failure.message, PROMPT));
+        let left = columns.map(|columns| columns.saturating_sub(line.width() + "  (…)".width()));
+        let width = left.map_or(PROMPT, |left| left.max(LEAST));
+        let _ = write!(line, "  ({})", say::brief(&failure.message, width));
     }
     line.trim_end().to_owned()
 }
@@ -104,7 +119,35 @@ mod tests {
     }
 
     fn table(jobs: &[Job], now_ms: u64) -> String {
-        rows(jobs, now_ms).join("\n")
+        rows(jobs, now_ms, None).join("\n")
+    }
+
+    #[test]
+    fn a_terminal_is_filled_and_not_exceeded() {
+        let mut wide = job();
+        wide.request.prompt = Some("日本語の長い文章".repeat(40));
+        let urgent = Job {
+            priority: 100,
+            state: JobState::Queued,
+            ..wide.clone()
+        };
+        let failed = Job {
+            state: JobState::Failed,
+            failure: Some(Failure {
+                kind: FailureKind::Crash,
+                message: "The worker was killed by a signal. ".repeat(20),
+            }),
+            ..wide.clone()
+        };
+        for columns in [80, 100, 200] {
+            for line in rows(&[wide.clone(), urgent.clone(), failed.clone()], 91_000, Some(columns)) {
+                let width = line.width();
+                assert!((columns - 2..=columns).contains(&width), "{width} of {columns}: {line}");
+            }
+        }
+        for line in rows(&[wide, failed], 91_000, Some(60)) {
+            assert!(line.width() <= 68, "{line}");
+        }
     }
 
     #[test]

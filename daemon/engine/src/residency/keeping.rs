@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::time::Instant;
 
-use darkroom_protocol::KeepAlive;
+use darkroom_protocol::{KeepAlive, ModelSource};
 
 use super::held::Entry;
 use super::{Key, Models};
@@ -51,9 +51,9 @@ impl Models {
         Ok(())
     }
 
-    /// Pins the models of that name no longer. Whether there was one.
-    pub fn unpin(&mut self, name: &str) -> bool {
-        let pinned = |entry: &&mut Entry| entry.pinned && entry.key().name == name;
+    /// Pins the model of these files no longer, in whatever format. Whether it was pinned.
+    pub fn unpin(&mut self, source: &ModelSource) -> bool {
+        let pinned = |entry: &&mut Entry| entry.pinned && entry.key().source == *source;
         self.entries
             .iter_mut()
             .filter(pinned)
@@ -62,9 +62,9 @@ impl Models {
             > 0
     }
 
-    /// Forgets the models of that name, all when it is empty, pinned or not, but one in use.
-    pub fn unload(&mut self, name: &str) {
-        self.unload_where(|entry| !entry.busy && (name.is_empty() || entry.key().name == name));
+    /// Forgets the model of these files, in whatever format, or all; pinned or not, but one in use.
+    pub fn unload(&mut self, source: Option<&ModelSource>) {
+        self.unload_where(|entry| !entry.busy && source.is_none_or(|source| entry.key().source == *source));
     }
 
     /// Whether there are models that are neither used nor pinned.

@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use darkroom_protocol::message::worker::Wanted;
-use darkroom_protocol::{Dtype, ImageTask, JobId, KeepAlive, Phase, Quant, Report, Task, failpoint};
+use darkroom_protocol::{Dtype, ImageTask, JobId, KeepAlive, ModelSource, Phase, Quant, Report, Task, failpoint};
 use tch::Kind;
 
 use super::describe;
@@ -111,15 +111,15 @@ impl Executor {
         })
     }
 
-    /// Forgets the model of that name, all when it is empty.
-    pub fn unload(&mut self, model: &str) {
-        self.models.unload(model);
+    /// Forgets the model of these files, or all.
+    pub fn unload(&mut self, source: Option<&ModelSource>) {
+        self.models.unload(source);
         self.tell();
     }
 
-    /// Pins the model of that name no longer.
-    pub fn unpin(&mut self, model: &str) {
-        self.models.unpin(model);
+    /// Pins the model of these files no longer.
+    pub fn unpin(&mut self, source: &ModelSource) {
+        self.models.unpin(source);
         self.expire();
         self.tell();
     }

@@ -136,8 +136,8 @@ fn obey(order: Order, executor: &mut Executor, cancels: &Cancels) -> Result<(), 
             executor.load(job, &model, keep_alive, pinned, &cancels.watch(job));
             cancels.forget(job);
         }
-        Order::Unload { model } => executor.unload(&model),
-        Order::Unpin { model } => executor.unpin(&model),
+        Order::Unload { source } => executor.unload(source.as_ref()),
+        Order::Unpin { source } => executor.unpin(&source),
         Order::Shutdown {} | Order::Cancel { .. } | Order::Ping { .. } | Order::Previews { .. } => {}
     }
     Ok(())

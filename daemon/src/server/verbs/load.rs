@@ -3,7 +3,7 @@ use std::sync::Arc;
 use darkroom_protocol::message::RemoteError;
 use darkroom_protocol::message::client::{Load, Loading};
 use darkroom_protocol::message::worker::Wanted;
-use darkroom_protocol::{GenerateRequest, JobId, Reply};
+use darkroom_protocol::{EventKind, GenerateRequest, JobId, Reply};
 
 use super::blocking;
 use crate::dispatch::Ask;
@@ -15,7 +15,7 @@ use crate::server::session::{Answer, Session};
 /// Brings a model into memory. This connection hears how it goes.
 pub async fn load(session: &Session, load: Load) -> Result<Answer, RemoteError> {
     let context = session.context.clone();
-    let ask = blocking(move || ask(&context, load)).await?;
+    let (ask, complaint) = blocking(move || Ok((ask(&context, load)?, context.settings.complaint()))).await?;
     let reply = Reply::Loading(Loading {
         load: ask.load,
         model: ask.wanted.name.clone(),
@@ -29,6 +29,9 @@ pub async fn load(session: &Session, load: Load) -> Result<Answer, RemoteError> 
     // Only then is there anything to hear.
     let then = Box::pin(async move {
         subscription.follow(&filter, None);
+        if let Some(complaint) = complaint {
+            context.bus.publish(ask.load, EventKind::Notice(complaint));
+        }
         context.dispatch.load(ask).await;
     });
     Ok(Answer {

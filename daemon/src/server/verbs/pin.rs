@@ -1,17 +1,18 @@
 use darkroom_protocol::Reply;
 use darkroom_protocol::message::RemoteError;
-use darkroom_protocol::message::client::Load;
+use darkroom_protocol::message::client::{Load, WorkerStatus};
 
 use super::load::load;
-use super::unload::{name_of, not_there};
+use super::unload::{named, not_there};
+use crate::dispatch::Held;
 use crate::server::session::{Answer, Session};
 
 /// Keeps a model in memory, where it is or on the default device; or keeps it no longer.
 pub async fn pin(session: &Session, model: String, pinned: bool) -> Result<Answer, RemoteError> {
     let context = &session.context;
-    let name = name_of(context, model.clone()).await?;
+    let named = named(context, model.clone()).await?;
     if !pinned {
-        let models = context.dispatch.unpin(name).await;
+        let models = context.dispatch.unpin(named).await?;
         return if models.is_empty() {
             Err(not_pinned(&model))
         } else {
@@ -19,12 +20,23 @@ pub async fn pin(session: &Session, model: String, pinned: bool) -> Result<Answe
         };
     }
     let workers = context.dispatch.board().workers;
-    let place = workers
-        .iter()
-        .find(|worker| worker.resident.models.iter().any(|held| held.name == name));
+    let all = workers.iter().flat_map(|worker| &worker.resident.models);
+    let held: Vec<Held> = all.map(|model| (model.name.clone(), model.source.clone())).collect();
+    let found = named.among(&held)?;
+    let has = |worker: &&WorkerStatus| {
+        worker
+            .resident
+            .models
+            .iter()
+            .any(|held| Some(&held.source) == found.as_ref())
+    };
     let wanted = Load {
-        model,
-        device: place.map(|worker| worker.device.clone()).unwrap_or_default(),
+        model: found.as_ref().map_or(model, |source| source.given().to_owned()),
+        device: workers
+            .iter()
+            .find(has)
+            .map(|worker| worker.device.clone())
+            .unwrap_or_default(),
         pinned: true,
         ..Load::default()
     };

@@ -5,11 +5,12 @@ use darkroom_protocol::message::RemoteError;
 use darkroom_protocol::text::escape_line;
 
 use super::blocking;
+use crate::dispatch::Named;
 use crate::expand::canonical_device;
 use crate::server::Context;
 use crate::server::session::Answer;
 
-/// Removes a model from memory, all when the name is empty.
+/// Removes a model from memory, all when nothing is named.
 pub async fn unload(context: &Arc<Context>, model: String, device: &str) -> Result<Answer, RemoteError> {
     let device = match device {
         "" => String::new(),
@@ -20,22 +21,26 @@ pub async fn unload(context: &Arc<Context>, model: String, device: &str) -> Resu
             ))
         })?,
     };
-    let asked = model.clone();
-    let name = name_of(context, model).await?;
-    let models = context.dispatch.unload(name, device).await;
-    if models.is_empty() && !asked.is_empty() {
-        return Err(not_there(&asked));
+    if model.is_empty() {
+        let models = context.dispatch.unload(None, device).await?;
+        return Ok(Reply::Released { models }.into());
+    }
+    let named = named(context, model.clone()).await?;
+    let models = context.dispatch.unload(Some(named), device).await?;
+    if models.is_empty() {
+        return Err(not_there(&model));
     }
     Ok(Reply::Released { models }.into())
 }
 
-/// What a model is called: its card's name where it has one, else as it was given, for one whose files are gone.
-pub async fn name_of(context: &Arc<Context>, model: String) -> Result<String, RemoteError> {
-    if model.is_empty() {
-        return Ok(model);
-    }
+/// What is known of the model that is named so. Its files may be gone.
+pub async fn named(context: &Arc<Context>, given: String) -> Result<Named, RemoteError> {
     let context = context.clone();
-    blocking(move || Ok(context.catalog.card(Some(&model)).map_or(model, |card| card.name))).await
+    blocking(move || {
+        let known = context.catalog.card(Some(&given)).ok().map(|card| card.source);
+        Ok(Named { given, known })
+    })
+    .await
 }
 
 /// Nothing of that model is in memory.

@@ -179,6 +179,24 @@ async fn what_has_not_failed_is_not_retried(#[case] state: JobState, #[case] mes
     assert_eq!(error, format!("Job {} {message}", job.short()));
 }
 
+#[rstest]
+#[case(
+    Running,
+    "is running: it cannot be moved or held back: `darkroom cancel --after-picture` ends it with the pictures that it has."
+)]
+#[case(
+    Failed,
+    "is failed: it cannot be moved or held back: `darkroom queue retry` puts it into the queue again."
+)]
+#[case(Done, "is done: it cannot be moved or held back.")]
+#[tokio::test]
+async fn what_does_not_wait_is_not_held_back(#[case] state: JobState, #[case] message: &str) {
+    let f = Fixture::new();
+    let job = f.job_in(state).await;
+    let error = f.store.hold(job, true).await.unwrap_err().to_string();
+    assert_eq!(error, format!("Job {} {message}", job.short()));
+}
+
 #[tokio::test]
 async fn what_is_cleared_leaves_the_list_and_nothing_else() {
     let f = Fixture::new();

@@ -168,7 +168,7 @@ fn required(files: &dyn Files, component: &str, file: &str) -> Result<Map<String
 
 fn config(files: &dyn Files, name: &str) -> Result<Map<String, Value>> {
     object(&files.read(name, MAX_CONFIG)?).map_err(|problem| Error::Json {
-        file: name.to_owned(),
+        file: files.called(name),
         problem,
     })
 }
