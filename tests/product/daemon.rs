@@ -123,6 +123,15 @@ fn start_restart_and_stop() {
 }
 
 #[test]
+fn a_restart_that_would_leave_no_daemon_is_refused() {
+    let home = Home::new();
+    let (daemon, _) = home.warm();
+    home.settings("threads = 'many'\n");
+    home.run("daemon restart").refused(1, &["config.toml", "threads"]);
+    assert_eq!(home.daemon_pid(), Some(daemon));
+}
+
+#[test]
 fn jobs_outlive_the_daemon() {
     let home = Home::new();
     let job = home.generate("fox --detach --steps 200").ok().line().to_owned();

@@ -157,7 +157,12 @@ impl Keeper {
             && oom::kills()
                 .zip(self.oom_before)
                 .is_some_and(|(now, before)| now > before);
-        death.last_lines = self.log.last_lines();
+        let last_lines = self.log.last_lines();
+        if death.code != Some(0) {
+            // Whoever reads the job's log wants to know why it breaks off.
+            self.log.write(format!("\n-- The worker {death}.\n").as_bytes());
+        }
+        death.last_lines = last_lines;
         death
     }
 

@@ -98,6 +98,21 @@ async fn one_that_is_never_ready_is_ended() {
 }
 
 #[tokio::test]
+async fn why_it_ended_is_in_the_log_that_breaks_off() {
+    let mut rig = start("mute", |ask| ask.start = Duration::from_millis(50));
+    let death = rig.death().await;
+    let log = std::fs::read_to_string(rig.dir.path().join("worker.log")).unwrap();
+    assert!(
+        log.ends_with("-- The worker was not ready within 0.05 s and was ended.\n"),
+        "{log}"
+    );
+    assert!(
+        death.last_lines.iter().all(|line| !line.contains("The worker")),
+        "{death}"
+    );
+}
+
+#[tokio::test]
 async fn one_that_sends_garbage_is_ended() {
     let death = start("garbage", |_| {}).death().await;
     assert!(death.to_string().contains("cannot be read"), "{death}");

@@ -6,6 +6,8 @@ mod start;
 mod stop;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
+use darkroom_daemon::settings::Settings;
+use darkroom_protocol::paths::Paths;
 
 use super::{logs, status};
 use crate::Result;
@@ -40,13 +42,20 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
         Some(("run", matches)) => run::run(matches),
         Some(("start", _)) => start::run(),
         Some(("stop", matches)) => stop::run(matches.get_flag("force")),
-        Some(("restart", matches)) => stop::end(matches.get_flag("force")).and_then(|_| start::run()),
+        Some(("restart", matches)) => restart(matches.get_flag("force")),
         Some(("logs", matches)) => logs::run(matches),
         Some(("install", matches)) => install::run(matches),
         Some(("uninstall", _)) => install::uninstall(),
         Some((_, matches)) => status::run(matches),
         None => Ok(()),
     }
+}
+
+/// Ends the daemon and starts another; not where that one would refuse its settings.
+fn restart(force: bool) -> Result<()> {
+    Settings::load(&Paths::from_env()?.config_file())?;
+    stop::end(force)?;
+    start::run()
 }
 
 fn force() -> Arg {

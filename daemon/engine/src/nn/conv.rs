@@ -1,8 +1,8 @@
-use tch::{Kind, Tensor};
+use tch::Tensor;
 
 use super::weight::{Form, Weight};
 use crate::Result;
-use crate::torch::{self, Packed, pack_conv, wide_conv3x3, wide_linear, wide_pays};
+use crate::torch::{self, Packed, pack_conv, wide_conv3x3, wide_linear, wide_serves};
 use crate::weights::Weights;
 
 /// A square 2-D convolution with bias.
@@ -81,8 +81,7 @@ impl Conv2d {
     /// Whether there is a kernel in f32 for this layer, and it is faster.
     fn is_wide(&self, weight: &Tensor) -> bool {
         let kernel = weight.size()[2];
-        wide_pays()
-            && weight.kind() == Kind::BFloat16
+        wide_serves(weight)
             && self.stride == 1
             && ((kernel, self.padding) == (3, 1) || (kernel, self.padding) == (1, 0))
     }
@@ -102,6 +101,7 @@ impl Conv2d {
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
+    use tch::Kind;
 
     use super::*;
     use crate::torch::{Generator, to};

@@ -1,9 +1,9 @@
 use darkroom_protocol::Quant;
-use tch::{Kind, Tensor};
+use tch::Tensor;
 
 use super::weight::{Form, Weight};
 use crate::Result;
-use crate::torch::{Int8, Packed, pack_linear, wide_linear, wide_pays};
+use crate::torch::{Int8, Packed, pack_linear, wide_linear, wide_serves};
 use crate::weights::Weights;
 
 /// `x·Wᵀ + b` over the last dimension, quantised where [`Weights::quant`] says so.
@@ -62,7 +62,9 @@ impl Linear {
             |weight| self.pack(weight),
             |weight| match weight {
                 Form::Plain(weight) => {
-                    let wide = wide_pays().then(|| wide_linear(&x, &weight, bias, other)).flatten();
+                    let wide = wide_serves(&weight)
+                        .then(|| wide_linear(&x, &weight, bias, other))
+                        .flatten();
                     wide.unwrap_or_else(|| plus(x.linear(&weight, bias)))
                 }
                 Form::Packed(Better::Blocked(weight)) => plus(weight.linear(&x, bias)),
@@ -80,7 +82,7 @@ impl Linear {
         {
             return Ok(Some(Better::Int8(small)));
         }
-        if wide_pays() && weight.kind() == Kind::BFloat16 {
+        if wide_serves(weight) {
             return Ok(None);
         }
         Ok(pack_linear(weight)?.map(Better::Blocked))
@@ -90,6 +92,7 @@ impl Linear {
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
+    use tch::Kind;
 
     use super::*;
     use crate::torch::Generator;

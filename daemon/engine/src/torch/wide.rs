@@ -1,14 +1,19 @@
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 use super::fast::{pointer, unwrapped};
 use super::ffi;
 
-/// Whether bf16 is multiplied faster in f32 on this processor than by its own instructions for bf16: then layers leave their
-/// weights where the file has them and use [`wide_linear`] and [`wide_conv3x3`].
+/// Whether bf16 is multiplied faster in f32 on this processor than by its own instructions for bf16.
 #[allow(unsafe_code)]
 pub fn wide_pays() -> bool {
     // SAFETY: asks for a number.
     unsafe { ffi::dk_wide_pays() != 0 }
+}
+
+/// Whether a layer leaves this weight where the file has it and uses [`wide_linear`] or [`wide_conv3x3`]: bf16 on the CPU, where
+/// [`wide_pays`].
+pub fn wide_serves(weight: &Tensor) -> bool {
+    wide_pays() && weight.kind() == Kind::BFloat16 && weight.device() == tch::Device::Cpu
 }
 
 /// `x·Wᵀ + b + other` of bf16 with every product and sum in f32, rounded once: [.., inputs] → [.., outputs]. `other` has the
@@ -34,7 +39,6 @@ pub fn wide_conv3x3(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, other: O
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
-    use tch::Kind;
 
     use super::*;
     use crate::torch::{Generator, channels_last};
