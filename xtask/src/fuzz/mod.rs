@@ -18,7 +18,7 @@ use crate::failure::{Failure, Result};
 use crate::{repo, say};
 
 /// A file of protocol/fuzz/fuzz_targets each.
-const TARGETS: [&str; 8] = [
+const TARGETS: [&str; 9] = [
     "frames",
     "lines",
     "preface",
@@ -26,6 +26,7 @@ const TARGETS: [&str; 8] = [
     "safetensors",
     "infotext",
     "png",
+    "exif",
     "folder",
 ];
 /// Coverage by edges, with comparisons seen; checksums of PNG chunks are taken as right under `fuzzing`.

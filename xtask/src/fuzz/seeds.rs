@@ -38,6 +38,13 @@ const HEADERS: &[&str] = &[
 /// 1×1, grey, with one tEXt chunk "parameters".
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\0\0\0\0:~\x9bU\0\0\0\x19tEXtparameters\0a fox\nSteps: 4\x1a\x90\x16\xc1\
     \0\0\0\x0aIDATx\x9cc`\0\0\0\x02\0\x01H\xaf\xa4q\0\0\0\0IEND\xaeB`\x82";
+/// A list with where the second one is, and in that the comment: in either order of bytes.
+const EXIFS: [&[u8]; 2] = [
+    b"MM\0\x2a\0\0\0\x08\0\x01\x87\x69\0\x04\0\0\0\x01\0\0\0\x1a\0\0\0\0\
+    \0\x01\x92\x86\0\x07\0\0\0\x1a\0\0\0\x2c\0\0\0\0UNICODE\0\0f\0o\0x\0\n\0S\0t\0e\0p\0s",
+    b"Exif\0\0II\x2a\0\x08\0\0\0\x01\0\x69\x87\x04\0\x01\0\0\0\x1a\0\0\0\0\0\0\0\
+    \x01\0\x86\x92\x07\0\x1d\0\0\0\x2c\0\0\0\0\0\0\0ASCII\0\0\0fox\nSteps: 7, Seed: 3",
+];
 /// The files of a folder in the order in which the target takes them.
 const FOLDER: [&str; 6] = [
     "model_index.json",
@@ -72,6 +79,7 @@ fn of(target: &str) -> Result<Vec<Vec<u8>>> {
         "safetensors" => texts(HEADERS),
         "infotext" => texts(INFOTEXTS),
         "png" => vec![PNG.to_vec()],
+        "exif" => EXIFS.iter().map(|bytes| bytes.to_vec()).collect(),
         "folder" => vec![folder()?],
         _ => Vec::new(),
     })
