@@ -127,7 +127,7 @@ fn a_restart_that_would_leave_no_daemon_is_refused() {
     let home = Home::new();
     let (daemon, _) = home.warm();
     home.settings("threads = 'many'\n");
-    home.run("daemon restart").refused(1, &["config.toml", "threads"]);
+    home.run("daemon restart").refused(1, &["config.toml", "line 1"]);
     assert_eq!(home.daemon_pid(), Some(daemon));
 }
 

@@ -198,6 +198,23 @@ fn the_one_used_longest_ago_makes_room() {
 }
 
 #[test]
+fn what_the_process_takes_beside_models_is_room_that_they_do_not_have() {
+    let mut bench = Bench::new(&["a", "b", "c"]);
+    let [text, unet, vae] = sizes(&mut bench);
+    let mut bench = bench.with_budget(text + vae + 3 * unet);
+    for name in ["a", "b", "c"] {
+        bench.load(name).unwrap();
+    }
+    assert_eq!(bench.held(), ["a TuV", "b TuV", "c TuV"]);
+    // This process is larger than these small models by far.
+    bench.models.settle();
+    assert_eq!(bench.residency().complete().collect::<Vec<_>>(), ["c"]);
+    assert_eq!(bench.models.weights(), text + unet + vae);
+    bench.models.settle();
+    assert_eq!(bench.load("c").unwrap(), 0, "the model used last stays");
+}
+
+#[test]
 fn a_model_larger_than_the_budget_is_loaded_alone() {
     let mut bench = Bench::new(&["a", "b"]).with_budget(1);
     bench.load("a").unwrap();

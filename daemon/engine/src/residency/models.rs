@@ -178,7 +178,7 @@ impl Models {
     }
 
     /// Removes parts until `wanted` more bytes for the model of `key` are within the budget.
-    fn make_room(&mut self, key: &Key, wanted: u64) -> Result<()> {
+    pub(super) fn make_room(&mut self, key: &Key, wanted: u64) -> Result<()> {
         let occupants: Vec<Occupant> = self
             .held
             .iter()

@@ -7,13 +7,19 @@ use super::held::{Entry, Held};
 use crate::torch;
 
 impl Models {
-    /// Corrects the account by what is measured: what the process takes beyond its weights is room that models do not have.
+    /// Corrects the account by what is measured: what the process takes beyond its weights is room that models do not have. Where
+    /// that leaves too little for those in memory, the parts used longest ago go at once, but none of the model used last.
     ///
     /// To be called between tasks, when nothing is computed. On the CPU that is the process's resident memory. Weights that
     /// nobody has touched yet are not in it, so that it never makes room larger than it was at the start.
     pub fn settle(&mut self) {
         let measured = torch::memory(self.device()).used;
         self.beside = measured.saturating_sub(self.weights()).max(self.floor);
+        let last = self.entries.last().map(|entry| entry.key().clone());
+        if let Some(last) = last.filter(|_| self.weights().saturating_add(self.beside) > self.budget) {
+            // Pinned models may be over it by themselves: they stay.
+            let _ = self.make_room(&last, 0);
+        }
     }
 
     /// Bytes of all parts, each once.
