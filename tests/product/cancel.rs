@@ -17,6 +17,8 @@ fn last_phase(events: &[Value]) -> &str {
 #[track_caller]
 fn cancel_at(home: &Home, phase: &str, line: &str) {
     let mut rpc = home.rpc();
+    // A connection that has said nothing is closed after a while, one that has lasts.
+    rpc.call("status", &json!({}));
     let mut watched = Watched::start(home.command(format!("generate {line} --events").split(' ')));
     let job = watched.until_phase(phase);
     let answer = rpc.call("cancel", &json!({ "job": job }));
