@@ -43,7 +43,7 @@ pub use sampler::{Sampler, Schedule};
 pub use task::{ImageTask, ModelSource, Task};
 
 /// The version of the wire. Processes of different versions refuse each other with the remedy.
-pub const VERSION: u16 = 2;
+pub const VERSION: u16 = 3;
 
 /// What every fallible function of this crate returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
