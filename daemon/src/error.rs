@@ -2,7 +2,7 @@ use std::path::{Path, PathBuf};
 
 use darkroom_protocol::message::RemoteError;
 use darkroom_protocol::text::escape_line;
-use darkroom_protocol::{FailureKind, JobId, JobState};
+use darkroom_protocol::{FailureKind, JobId, JobName, JobState};
 
 use crate::jobs::Move;
 
@@ -20,17 +20,17 @@ pub enum Error {
     /// The thread that owns the database has ended.
     #[error("The job store has ended: run `darkroom daemon restart`.")]
     StoreEnded,
-    /// No job has that id, or an id that begins so.
-    #[error("There is no job {id}: `darkroom queue` lists them.", id = escape_line(.id))]
+    /// No job is called so.
+    #[error("{}", no_such_job(.id))]
     NoSuchJob {
         /// What was asked for.
         id: String,
     },
-    /// Several jobs have ids that begin so.
-    #[error("Several jobs begin with {prefix}: {list}. Give more digits.", prefix = escape_line(.prefix), list = listed(.candidates))]
+    /// Several jobs may be meant.
+    #[error("{}", ambiguous_job(.name, .candidates))]
     AmbiguousJob {
         /// What was asked for.
-        prefix: String,
+        name: String,
         /// Some of the jobs it may mean, oldest first.
         candidates: Vec<JobId>,
     },
@@ -164,7 +164,36 @@ fn io_words(error: &std::io::Error) -> String {
     }
 }
 
-fn listed(jobs: &[JobId]) -> String {
-    let ids: Vec<String> = jobs.iter().map(JobId::short).collect();
-    ids.join(", ")
+fn no_such_job(name: &str) -> String {
+    let shown = escape_line(name);
+    match (JobName::parse(name), name.trim().starts_with('@')) {
+        (Some(JobName::Running), _) => "No job runs now: `darkroom queue` lists those that wait.".to_owned(),
+        (None, true) => {
+            format!("There is no job {shown}: besides its id, @last, @2 (the second newest) and @running name a job.")
+        }
+        _ => format!("There is no job {shown}: `darkroom queue` lists them."),
+    }
+}
+
+fn ambiguous_job(name: &str, candidates: &[JobId]) -> String {
+    let mut ids: Vec<String> = candidates.iter().map(JobId::short).collect();
+    let mut differ = ids.clone();
+    differ.sort_unstable();
+    differ.dedup();
+    if differ.len() < ids.len() {
+        // Jobs of a release that did not keep short ids apart.
+        ids = candidates.iter().map(JobId::to_string).collect();
+    }
+    let list = ids.join(", ");
+    match JobName::parse(name) {
+        Some(JobName::Running) => format!("Several jobs run: {list}. Name one of them."),
+        Some(JobName::Short(_)) => format!(
+            "Several jobs begin with {}: {list}. Give more letters.",
+            escape_line(name)
+        ),
+        _ => format!(
+            "Several jobs begin with {}: {list}. Give more digits.",
+            escape_line(name)
+        ),
+    }
 }

@@ -19,8 +19,14 @@ impl JobId {
         Self(Uuid::now_v7())
     }
 
-    /// The part that is shown: the time stamp, 12 digits and a hyphen.
+    /// What is shown of it and is enough to name it: 8 lower-case letters, which a double click takes. The daemon gives no two
+    /// jobs the same.
     pub fn short(&self) -> String {
+        crate::job_name::short(self)
+    }
+
+    /// Its time stamp, 12 digits and a hyphen, which names files so that they sort by time.
+    pub fn stamp(&self) -> String {
         self.0.hyphenated().to_string()[..13].to_owned()
     }
 }
@@ -209,6 +215,6 @@ mod tests {
     #[test]
     fn ids_sort_by_time() {
         let (a, b) = (JobId::new(), JobId::new());
-        assert!(a < b && a.to_string().starts_with(&a.short()));
+        assert!(a < b && a.to_string().starts_with(&a.stamp()));
     }
 }

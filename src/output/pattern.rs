@@ -60,7 +60,7 @@ impl Pattern {
         let name = match &self.name {
             Name::Gallery => match Path::new(&picture.path).file_name() {
                 Some(name) => name.to_string_lossy().into_owned(),
-                None => format!("{}-{}", picture.job.short(), picture.index),
+                None => format!("{}-{}", picture.job.stamp(), picture.index),
             },
             Name::Fixed(name) | Name::Special(name) => name.clone(),
             Name::Template(name) => name

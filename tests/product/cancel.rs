@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Home, Model, Watched, kill, wait_until};
+use crate::support::{Home, Model, Watched, kill, short, wait_until};
 
 /// The last phase that the events tell of.
 fn last_phase(events: &[Value]) -> &str {
@@ -62,8 +62,11 @@ fn another_command_cancels_at_a_step_and_pictures_so_far_stay() {
     let mut watched = Watched::start(home.command(args));
     let job = watched.until(|kind| kind["picture"]["index"] == 7);
     watched.until(|kind| kind["progress"]["phase"] == "denoise" && kind["progress"]["step"] == 2);
-    let told = home.run(&format!("cancel {}", &job[..13])).ok();
-    assert!(told.stdout.is_empty() || told.stdout.contains(&job[..13]), "{told:#?}");
+    let told = home.run(&format!("cancel {}", short(&job))).ok();
+    assert!(
+        told.stdout.is_empty() || told.stdout.contains(&short(&job)),
+        "{told:#?}"
+    );
     let (ran, events) = watched.finish();
     ran.refused(130, &["was cancelled"]);
     assert_eq!(events.last().unwrap()["kind"]["state"]["state"], "cancelled");

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::support::{Home, Ran, size, wait_until};
+use crate::support::{Home, Ran, short, size, wait_until};
 
 #[test]
 fn json_tells_of_each_picture() {
@@ -77,7 +77,7 @@ fn names_folders_and_formats() {
 fn a_job_that_nobody_watches_is_waited_for() {
     let home = Home::new();
     let job = home.generate("fox --detach --batch 2").ok().line().to_owned();
-    let short = &job[..13];
+    let short = &short(&job);
     let waited = home.run(&format!("wait {short} --json")).ok().json();
     assert_eq!(waited.len(), 2);
     assert!(waited.iter().all(|line| line["job"] == job.as_str()));

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::support::{Home, Watched};
+use crate::support::{Home, Watched, short};
 
 /// A home whose queue is paused, with so many small jobs in it, called `job 0`, `job 1`, …
 fn paused(jobs: usize) -> (Home, Vec<String>) {
@@ -43,7 +43,7 @@ fn jobs_run_in_the_order_that_people_give_them() {
     let told = home.run(&format!("queue move {} {} --first", ids[3], ids[4])).ok();
     assert!(
         told.stderr
-            .contains(&format!("Job {} is next (priority 5).", &ids[3][..13])),
+            .contains(&format!("Job {} is next (priority 5).", short(&ids[3]))),
         "{told:#?}"
     );
     home.run(&format!("queue move {} --after {}", ids[0], ids[2])).ok();
@@ -192,7 +192,7 @@ fn the_log_of_a_job_is_what_its_worker_said() {
     let job = submit(&home, "fox", &[]);
     let followed = home.run(&format!("queue log {job} -f")).ok();
     home.run(&format!("wait {job}")).ok();
-    let log = home.run(&format!("queue log {}", &job[..13])).ok();
+    let log = home.run(&format!("queue log {}", short(&job))).ok();
     assert_eq!(followed.stdout, log.stdout);
     home.run("queue pause").ok();
     let waiting = submit(&home, "later", &[]);
@@ -200,5 +200,47 @@ fn the_log_of_a_job_is_what_its_worker_said() {
     assert!(
         none.stdout.is_empty() && none.stderr.contains("is queued and has no log."),
         "{none:#?}"
+    );
+}
+
+#[test]
+fn a_job_is_named_as_people_name_it() {
+    let (home, ids) = paused(3);
+    let shown = |name: &str| home.run(&format!("queue priority 1 {name} --json")).ok().json()[0]["job"].clone();
+    for id in &ids {
+        let short = short(id);
+        assert!(
+            short.len() <= 8 && short.bytes().all(|b| b.is_ascii_alphanumeric()),
+            "{short}"
+        );
+        let all = [
+            short.as_str(),
+            &short.to_uppercase(),
+            id,
+            &id.replace('-', ""),
+            &id[..13],
+        ];
+        assert!(all.into_iter().all(|name| shown(name) == id.as_str()));
+    }
+    assert_eq!(
+        (shown("@last"), shown("@1")),
+        (ids[2].as_str().into(), ids[2].as_str().into())
+    );
+    assert_eq!(
+        (shown("@2"), shown("@3")),
+        (ids[1].as_str().into(), ids[0].as_str().into())
+    );
+    home.run("queue priority 1 @4").refused(2, &["There is no job @4"]);
+    home.run("queue priority 1 @newest").refused(2, &["@last", "@running"]);
+    home.run("cancel @running").refused(2, &["No job runs now"]);
+    home.run("queue move @last --before @3").ok();
+    let asked = home.rpc().call("job", &serde_json::json!({ "job": "@last" })).unwrap();
+    assert_eq!(asked["job"]["id"], ids[2].as_str());
+    home.run("queue resume").ok();
+    home.run("wait @last @2 @3").ok();
+    let log = home.run("logs --job @last").ok();
+    assert_eq!(
+        log.stdout,
+        home.run(&format!("logs --job {}", short(&ids[2]))).ok().stdout
     );
 }

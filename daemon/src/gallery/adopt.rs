@@ -49,7 +49,7 @@ impl Gallery {
 
     /// Where picture `index` of a job is kept.
     pub fn path(&self, job: JobId, index: u32, format: Format) -> PathBuf {
-        let name = format!("{}-{index}.{}", job.short(), format.name());
+        let name = format!("{}-{index}.{}", job.stamp(), format.name());
         self.pictures.join(day(job)).join(name)
     }
 

@@ -1,11 +1,11 @@
-use darkroom_protocol::{Failure, FailureKind, Job, JobId, JobState, Picture};
+use darkroom_protocol::{Failure, FailureKind, Job, JobId, JobName, JobState, Picture};
 use rusqlite::{Connection, OptionalExtension};
 
 use super::row::{COLUMNS, PICTURE_COLUMNS, RawJob, picture};
 use super::{Store, id, position};
 use crate::{Error, Result};
 
-/// Candidates named when a prefix means several jobs.
+/// Candidates named when a name may mean several jobs.
 const CANDIDATES: usize = 5;
 
 impl Store {
@@ -23,27 +23,19 @@ impl Store {
         found.await?.map(RawJob::job).transpose()
     }
 
-    /// The job whose id begins with `prefix`; hyphens and case do not matter.
+    /// The job that `name` means: see [`JobName`]. Every request that names a job comes here.
     ///
     /// # Errors
     /// [`Error::NoSuchJob`], or [`Error::AmbiguousJob`] with some of those it may mean.
-    pub async fn find(&self, prefix: &str) -> Result<JobId> {
-        let range = id::range(prefix)?;
-        let ids: Vec<JobId> = self
-            .ask(move |c| {
-                let mut statement =
-                    c.prepare_cached("SELECT id FROM jobs WHERE id >= ? AND id < ? ORDER BY id LIMIT ?")?;
-                let rows = statement.query_map((range.0, range.1, CANDIDATES), |row| {
-                    id::parse(&row.get::<_, String>(0)?)
-                })?;
-                Ok(rows.collect::<rusqlite::Result<_>>()?)
-            })
-            .await?;
+    pub async fn find(&self, name: &str) -> Result<JobId> {
+        let none = || Error::NoSuchJob { id: id::brief(name) };
+        let parsed = JobName::parse(name).ok_or_else(none)?;
+        let ids = self.ask(move |c| Ok(meant(c, &parsed)?)).await?;
         match ids.as_slice() {
-            [] => Err(Error::NoSuchJob { id: id::short(prefix) }),
+            [] => Err(none()),
             [job] => Ok(*job),
             _ => Err(Error::AmbiguousJob {
-                prefix: id::short(prefix),
+                name: id::brief(name),
                 candidates: ids,
             }),
         }
@@ -95,6 +87,40 @@ impl Store {
         })
         .await
     }
+}
+
+/// The jobs that `name` may mean, oldest first, at most [`CANDIDATES`]. Read in an index, however many jobs there are.
+fn meant(connection: &Connection, name: &JobName) -> rusqlite::Result<Vec<JobId>> {
+    // After every digit that may follow.
+    let end = |digits: &str| format!("{digits}g");
+    match name {
+        JobName::Beginning(digits) => {
+            let sql = "SELECT id FROM jobs WHERE id >= ? AND id < ? ORDER BY id LIMIT ?";
+            ids(connection, sql, (digits, end(digits), CANDIDATES))
+        }
+        JobName::Short(digits) => {
+            let sql = "SELECT id FROM jobs WHERE substr(id, 25) >= ? AND substr(id, 25) < ? LIMIT ?";
+            ids(connection, sql, (digits, end(digits), CANDIDATES))
+        }
+        JobName::Newest(n) => ids(
+            connection,
+            "SELECT id FROM jobs ORDER BY seq DESC LIMIT 1 OFFSET ?",
+            [n - 1],
+        ),
+        JobName::Running => {
+            let sql = "SELECT id FROM jobs WHERE state = 'running' ORDER BY seq LIMIT ?";
+            ids(connection, sql, [CANDIDATES])
+        }
+    }
+}
+
+fn ids(connection: &Connection, sql: &str, params: impl rusqlite::Params) -> rusqlite::Result<Vec<JobId>> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut ids: Vec<JobId> = statement
+        .query_map(params, |row| id::parse(&row.get::<_, String>(0)?))?
+        .collect::<rusqlite::Result<_>>()?;
+    ids.sort_unstable();
+    Ok(ids)
 }
 
 /// The first job that `clause` selects, with its pictures.

@@ -115,6 +115,11 @@ async fn detach(paths: &Paths, request: GenerateRequest, json: bool, display: &m
     if json {
         say::json(&serde_json::json!({ "job": job, "position": submitted.position, "model": submitted.model }))
     } else {
-        say::data(&job)
+        // A person gets what a double click takes, a program what never changes.
+        say::data(&if std::io::stdout().is_terminal() {
+            submitted.job.short()
+        } else {
+            job
+        })
     }
 }

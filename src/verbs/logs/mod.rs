@@ -6,10 +6,11 @@ mod source;
 mod tail;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
+use darkroom_protocol::JobName;
 use darkroom_protocol::paths::Paths;
 
 use super::json_flag;
-use crate::{Result, block_on, say, start};
+use crate::{Error, Result, block_on, say, start};
 use follow::Follower;
 
 pub fn command() -> Command {
@@ -31,7 +32,7 @@ pub fn command() -> Command {
             Arg::new("job")
                 .long("job")
                 .value_name("JOB")
-                .help("What the worker wrote for this job: its id, or the beginning of it"),
+                .help("What the worker wrote for this job: its id or the beginning of it, @last, @2, @running"),
         )
         .arg(
             Arg::new("filter")
@@ -53,8 +54,11 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
             return Ok(());
         }
     }
-    let job = matches.get_one::<String>("job").map(String::as_str);
-    let source = source::find(&paths, matches.get_flag("worker"), job)?;
+    let job = matches
+        .get_one::<String>("job")
+        .map(|name| named(&paths, name))
+        .transpose()?;
+    let source = source::find(&paths, matches.get_flag("worker"), job.as_deref())?;
     let lines = matches.get_one("lines").copied().unwrap_or(50);
     let json = matches.get_flag("json");
     Follower::open(&source, lines)?.print(matches.get_flag("follow"), |text| {
@@ -62,6 +66,23 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
             say::json(&line::parse(text))
         } else {
             say::data(&darkroom_protocol::text::escape_line(text))
+        }
+    })
+}
+
+/// The job that `@last` and the like mean, as the daemon knows it where one runs; other names as they are. Without a daemon
+/// `@last` is the last job that has a log.
+fn named(paths: &Paths, name: &str) -> Result<String> {
+    if !name.trim().starts_with('@') {
+        return Ok(name.to_owned());
+    }
+    block_on(async {
+        match start::find(paths).await? {
+            Some(mut client) => Ok(client.job(name).await?.id.to_string()),
+            None if JobName::parse(name) == Some(JobName::Running) => Err(Error::Usage(
+                "No daemon runs, so no job does: `darkroom logs --job @last` prints the last one's.".to_owned(),
+            )),
+            None => Ok(name.to_owned()),
         }
     })
 }

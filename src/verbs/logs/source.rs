@@ -1,5 +1,6 @@
 use std::path::{Path, PathBuf};
 
+use darkroom_protocol::JobName;
 use darkroom_protocol::paths::Paths;
 use darkroom_protocol::text::escape_line;
 
@@ -31,32 +32,33 @@ pub fn find(paths: &Paths, worker: bool, job: Option<&str>) -> Result<Source> {
 
 fn of_job(folder: &Path, job: &str) -> Result<PathBuf> {
     let shown = escape_line(job);
-    let wanted = plain(job);
     let names = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let mut found: Vec<PathBuf> = names
+    let mut logs: Vec<(String, PathBuf)> = names
         .map(|entry| entry.path())
         .filter(|path| path.extension().is_some_and(|end| end == "log"))
-        .filter(|path| {
-            let id = path.file_stem().and_then(|stem| stem.to_str()).map(plain);
-            !wanted.is_empty() && id.is_some_and(|id| id.starts_with(&wanted))
-        })
+        .filter_map(|path| Some((path.file_stem()?.to_str()?.replace('-', ""), path)))
         .collect();
-    found.sort();
-    match (found.pop(), found.len()) {
-        (Some(one), 0) => Ok(one),
-        (Some(_), more) => Err(Error::Usage(format!(
-            "The logs of {} jobs begin with {shown}: give more digits.",
-            more + 1
+    // By id, which is by age.
+    logs.sort_unstable();
+    match JobName::parse(job) {
+        Some(JobName::Beginning(digits)) => logs.retain(|(id, _)| id.starts_with(&digits)),
+        Some(JobName::Short(digits)) => {
+            logs.retain(|(id, _)| id.get(24..).is_some_and(|tail| tail.starts_with(&digits)))
+        }
+        Some(JobName::Newest(n)) => logs = logs.into_iter().rev().skip(n as usize - 1).take(1).collect(),
+        Some(JobName::Running) | None => logs.clear(),
+    }
+    let more = logs.len();
+    match logs.pop() {
+        Some((_, one)) if more == 1 => Ok(one),
+        Some(_) => Err(Error::Usage(format!(
+            "The logs of {more} jobs begin with {shown}: give more of the id."
         ))),
-        (None, _) => Err(Error::Usage(format!(
+        None => Err(Error::Usage(format!(
             "There is no log of a job {shown}: `darkroom queue --all` lists the jobs; those that never ran have none, and only \
              the newest logs are kept."
         ))),
     }
-}
-
-fn plain(id: &str) -> String {
-    id.trim().replace('-', "").to_ascii_lowercase()
 }
 
 #[cfg(test)]
@@ -65,17 +67,23 @@ mod tests {
     use rstest::rstest;
 
     #[rstest]
-    #[case("019a0000-0001", Ok("019a0000-0001-7000.log"))]
-    #[case("019A00000002", Ok("019a0000-0002-7000.log"))]
+    #[case("019a0000-0001", Ok("019a0000-0001-7000-8000-000000000012.log"))]
+    #[case("019A00000002", Ok("019a0000-0002-7000-8000-0000000000ff.log"))]
+    #[case("gggggghj", Ok("019a0000-0001-7000-8000-000000000012.log"))]
+    #[case("ggggggz", Ok("019a0000-0002-7000-8000-0000000000ff.log"))]
+    #[case("@last", Ok("019a0000-0002-7000-8000-0000000000ff.log"))]
+    #[case("@2", Ok("019a0000-0001-7000-8000-000000000012.log"))]
+    #[case("@3", Err("There is no log of a job @3"))]
+    #[case("ggg", Err("The logs of 2 jobs begin with ggg"))]
     #[case("019a", Err("The logs of 2 jobs begin with 019a"))]
     #[case("7", Err("There is no log of a job 7"))]
     #[case("", Err("There is no log of a job"))]
     fn a_job_is_found_by_its_beginning(#[case] job: &str, #[case] expected: Result<&str, &str>) {
         let dir = tempfile::tempdir().unwrap();
         for name in [
-            "019a0000-0001-7000.log",
-            "019a0000-0002-7000.log",
-            "019a0000-0002-7000.log.1",
+            "019a0000-0001-7000-8000-000000000012.log",
+            "019a0000-0002-7000-8000-0000000000ff.log",
+            "019a0000-0002-7000-8000-0000000000ff.log.1",
         ] {
             std::fs::write(dir.path().join(name), "").unwrap();
         }

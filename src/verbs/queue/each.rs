@@ -11,7 +11,7 @@ pub fn jobs_argument() -> Arg {
         .num_args(1..)
         // An empty variable in a script is told before anything is done.
         .value_parser(NonEmptyStringValueParser::new())
-        .help("Jobs' ids, or the beginnings of them")
+        .help("Jobs' ids or the beginnings of them; @last, @2 for the second newest, @running")
 }
 
 /// The ids that were given.

@@ -15,7 +15,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 pub fn command() -> Command {
     Command::new("log")
         .about("Print what a job's worker said while it ran")
-        .arg(job_argument("The job's id, or the beginning of it"))
+        .arg(job_argument("The job's id or the beginning of it; @last, @2, @running"))
         .arg(
             Arg::new("follow")
                 .short('f')

@@ -72,7 +72,7 @@ pub fn command() -> Command {
         .about("List the jobs: those that run, those that wait in the order in which they will run, the last that ended")
         .long_about(
             "List the jobs: those that run, those that wait in the order in which they will run, and the last that ended. With a \
-             verb: change the queue. A job is named by its id or the beginning of it.",
+             verb: change the queue. A job is named by its id or the beginning of it, or by @last, @2 (the second newest) or @running.",
         )
         .args(list::arguments())
         .args_conflicts_with_subcommands(true);

@@ -41,14 +41,14 @@ mod tests {
     use rstest::rstest;
 
     #[rstest]
-    #[case(0, false, Some(0), "Job 01990000-0000 is next.")]
-    #[case(5, false, Some(1), "Job 01990000-0000 waits (priority 5): one job is before it.")]
-    #[case(-2, false, Some(9), "Job 01990000-0000 waits (priority -2): 9 jobs are before it.")]
+    #[case(0, false, Some(0), "Job gggggggg is next.")]
+    #[case(5, false, Some(1), "Job gggggggg waits (priority 5): one job is before it.")]
+    #[case(-2, false, Some(9), "Job gggggggg waits (priority -2): 9 jobs are before it.")]
     #[case(
         0,
         true,
         None,
-        "Job 01990000-0000 is held back: `darkroom queue resume 01990000-0000` lets it go."
+        "Job gggggggg is held back: `darkroom queue resume gggggggg` lets it go."
     )]
     fn in_words(#[case] priority: i32, #[case] held: bool, #[case] position: Option<u32>, #[case] expected: &str) {
         let job = "01990000-0000-7000-8000-000000000000".parse().unwrap();

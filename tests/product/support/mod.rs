@@ -33,6 +33,12 @@ pub fn size(path: &Path) -> (u32, u32) {
     (picture.width(), picture.height())
 }
 
+/// What is shown of a whole id.
+#[track_caller]
+pub fn short(id: &str) -> String {
+    id.parse::<darkroom_protocol::JobId>().unwrap().short()
+}
+
 /// The number in an environment variable, which makes a test longer than it normally is.
 pub fn number(variable: &str, normally: u64) -> u64 {
     let text = std::env::var(variable).ok();

@@ -1,0 +1,2 @@
+-- The last 8 digits of an id are what people see of it, as letters: a job is found by them, or by the beginning of them.
+CREATE INDEX jobs_by_short ON jobs (substr(id, 25));
