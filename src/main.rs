@@ -8,6 +8,7 @@ mod output;
 mod progress;
 mod say;
 mod start;
+mod style;
 mod verbs;
 mod watch;
 mod worker;

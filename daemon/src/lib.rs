@@ -7,6 +7,7 @@ pub mod catalog;
 pub mod dispatch;
 pub mod events;
 pub mod expand;
+pub mod forecast;
 pub mod gallery;
 pub mod jobs;
 pub mod lifecycle;

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{GenerateRequest, Picture, Task};
+use crate::{GenerateRequest, Picture, Progress, Task};
 
 /// A job's name: a UUIDv7, so that ids sort by time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -186,6 +186,10 @@ pub struct Job {
     pub held: bool,
     /// Jobs before it, those that run now included; `None` when it is held back or does not wait.
     pub position: Option<u32>,
+    /// How far it is, while it runs and its worker has told.
+    pub progress: Option<Progress>,
+    /// About so many seconds until it begins, while it waits and that can be told from what earlier jobs took.
+    pub begins_s: Option<f64>,
 }
 
 #[cfg(test)]

@@ -4,7 +4,8 @@
 use darkroom_protocol::codec::{frame, rpc};
 use darkroom_protocol::message::RemoteError;
 use darkroom_protocol::message::client::{
-    Download, FoundModel, Load, Loading, Piece, Place, Status, Submit, Submitted, Subscribe, Upload, WorkerStatus,
+    Download, FoundModel, JobProgress, Load, Loading, Piece, Place, Status, Submit, Submitted, Subscribe, Upload,
+    WorkerStatus,
 };
 use darkroom_protocol::message::worker::{Ready, Staged, Wanted};
 use darkroom_protocol::*;
@@ -114,6 +115,8 @@ fn job() -> Job {
         priority: -3,
         held: true,
         position: Some(4),
+        progress: Some(progress()),
+        begins_s: Some(12.5),
     }
 }
 
@@ -200,6 +203,7 @@ fn requests() -> Vec<Request> {
             limit: 10,
             before: Some("019b".into()),
             in_line: true,
+            ended: false,
         },
         Request::Cancel {
             job: "019a".into(),
@@ -240,6 +244,7 @@ fn requests() -> Vec<Request> {
         Request::Retry { job: "019a".into() },
         Request::Clear {
             states: vec![JobState::Failed],
+            dry_run: true,
         },
         Request::CancelAll {},
         Request::Log {
@@ -289,6 +294,10 @@ fn replies() -> Vec<Reply> {
         data: "/d".into(),
         queued: 1,
         running: vec![JOB],
+        progress: vec![JobProgress {
+            job: JOB,
+            progress: progress(),
+        }],
         workers: vec![worker],
         capabilities: vec!["image".into()],
         paused: true,
@@ -336,7 +345,7 @@ fn replies() -> Vec<Reply> {
             change: change(),
         },
         Reply::Paused { paused: true },
-        Reply::Cleared { jobs: 3 },
+        Reply::Cleared { jobs: 3, kept: 2 },
         Reply::CancellingAll {
             waiting: 300,
             running: 1,

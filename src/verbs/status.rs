@@ -3,12 +3,13 @@
 use std::fmt::Write;
 
 use clap::{ArgMatches, Command};
-use darkroom_protocol::Job;
 use darkroom_protocol::client::Client;
 use darkroom_protocol::message::client::{Status, WorkerStatus};
 use darkroom_protocol::paths::Paths;
 use darkroom_protocol::text::escape_line;
+use darkroom_protocol::{Job, Phase};
 
+use super::queue::{batch, percent};
 use super::{json_flag, models};
 use crate::{Result, block_on, say, start};
 
@@ -74,15 +75,35 @@ fn table(status: &Status, running: &[Job], columns: Option<usize>) -> String {
         );
     }
     for job in running {
-        let done = job.pictures.len();
-        let of = job.request.batch.unwrap_or(1);
-        let head = format!("{}  {done}/{of}  ", job.id.short());
+        let head = format!("{}  {}  ", job.id.short(), progress(job));
         // Nine columns are before it, and the mark of what is cut takes one.
         let width = columns.map_or(PROMPT, |columns| columns.saturating_sub(head.len() + 10).max(LEAST));
         let prompt = say::brief(job.request.prompt.as_deref().unwrap_or_default(), width);
         row("", format!("{head}{prompt}"));
     }
     out
+}
+
+/// How far a running job is: `picture 2 of 4, step 17/28, 61%, 3 s left`.
+fn progress(job: &Job) -> String {
+    let (made, of) = (job.pictures.len() as u32, batch(job));
+    let mut parts = Vec::new();
+    if of > 1 {
+        parts.push(format!("picture {} of {of}", of.min(made + 1)));
+    }
+    let Some(progress) = &job.progress else {
+        parts.push("starting".to_owned());
+        return parts.join(", ");
+    };
+    match progress.phase {
+        Phase::Denoise => {
+            parts.push(format!("step {}/{}", progress.step, progress.steps));
+            parts.push(format!("{}%", percent(job, progress)));
+        }
+        other => parts.push(other.name().to_owned()),
+    }
+    parts.extend(progress.eta_s.map(|eta| format!("{} left", say::duration(eta))));
+    parts.join(", ")
 }
 
 fn worker(worker: &WorkerStatus) -> String {
@@ -135,6 +156,7 @@ mod tests {
             data: "/home/me/.local/share/darkroom".into(),
             queued: 3,
             running: vec![],
+            progress: vec![],
             workers: vec![WorkerStatus {
                 device: "cpu".into(),
                 pid: 43,
@@ -169,6 +191,7 @@ mod tests {
         data     /home/me/.local/share/darkroom
         worker   cpu: idle, pid 43, restarted once, 1.0 GiB of 4.0 GiB in use
                  emoji  bf16  38.0 MiB  used 2 min ago, expires in 8 min
+                 beside models: 986.0 MiB (libtorch, and room for pictures in the making)
         jobs     0 running, 3 waiting
         ");
         status.workers.clear();

@@ -8,13 +8,29 @@ use super::queue::{ids, jobs_argument};
 use super::{ask_for_previews, json_flag, preview_flag};
 use crate::output::{Delivery, Report};
 use crate::progress::Display;
-use crate::watch::{Interrupts, OnInterrupt, Watch};
+use crate::watch::{Interrupts, OnInterrupt, Watch, any};
 use crate::{Error, Result, block_on, say, start};
+
+/// The most jobs that are waited for where none is named.
+const MOST: u32 = 1000;
 
 pub fn command() -> Command {
     Command::new("wait")
         .about("Wait for jobs, print their pictures' paths and exit as they ended; Ctrl-C leaves them running")
-        .arg(jobs_argument().required(true))
+        .arg(jobs_argument().required_unless_present_any(["all", "any"]))
+        .arg(
+            Arg::new("all")
+                .long("all")
+                .action(ArgAction::SetTrue)
+                .conflicts_with("any")
+                .help("For every one; without JOB for every job that waits or runs now"),
+        )
+        .arg(
+            Arg::new("any")
+                .long("any")
+                .action(ArgAction::SetTrue)
+                .help("Only for the first of them that ends; without JOB of all that wait or run now"),
+        )
         .arg(json_flag("Print a JSON object a picture").conflicts_with("events"))
         .arg(
             Arg::new("events")
@@ -47,6 +63,15 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
         if matches.get_flag("preview") {
             ask_for_previews(report, &mut display);
         }
+        let jobs = meant(&paths, jobs).await?;
+        let jobs = if matches.get_flag("any") {
+            any::first(&paths, &jobs).await?.into_iter().collect()
+        } else {
+            jobs
+        };
+        if jobs.is_empty() {
+            display.notice("No job waits or runs.");
+        }
         let mut failed = None;
         for job in &jobs {
             match wait(&paths, job, report, &mut display).await {
@@ -61,6 +86,22 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
         }
         failed.map_or(Ok(()), |code| Err(Error::Said(code)))
     })
+}
+
+/// The jobs' whole ids, so that `@last` means one job to the end; every job that waits or runs where none was named.
+async fn meant(paths: &Paths, names: Vec<String>) -> Result<Vec<String>> {
+    let mut client = start::ensure(paths).await?;
+    if names.is_empty() {
+        let jobs = client.line(MOST).await?;
+        return Ok(jobs.iter().map(|job| job.id.to_string()).collect());
+    }
+    let mut ids = Vec::new();
+    for name in names {
+        // What names no job is told when its turn comes, so that the others are waited for.
+        let found = client.job(&name).await;
+        ids.push(found.map_or(name, |job| job.id.to_string()));
+    }
+    Ok(ids)
 }
 
 async fn wait(paths: &Paths, job: &str, report: Report, display: &mut Display) -> Result<()> {

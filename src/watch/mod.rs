@@ -1,5 +1,6 @@
 //! Watching a job to its end: progress, pictures, Ctrl-C, and a daemon that dies on the way.
 
+pub mod any;
 mod follow;
 mod interrupt;
 mod reconnect;

@@ -117,6 +117,7 @@ fn a_flood_of_jobs_is_accepted_in_order_and_listed_at_once() {
             limit: 100,
             before: None,
             in_line,
+            ended: false,
         };
         let pages: Vec<_> = (0..10).map(|_| frames.flood(vec![page.clone()])).collect();
         let best = pages.iter().map(|(_, took)| *took).min().unwrap();

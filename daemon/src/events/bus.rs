@@ -1,7 +1,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use darkroom_protocol::{Event, EventKind, JobId, JobState};
+use darkroom_protocol::{Event, EventKind, JobId, JobState, Progress};
 use tokio::sync::watch;
 
 use super::mailbox::is_transient;
@@ -72,6 +72,20 @@ impl Bus {
             self.stir();
         }
         seq
+    }
+
+    /// How far a job is that runs; what it still takes as of now.
+    pub fn progress(&self, job: JobId) -> Option<Progress> {
+        let packet = self.lock().progress.get(&job).cloned()?;
+        let EventKind::Progress(progress) = &packet.event.kind else {
+            return None;
+        };
+        let since = packet.at.elapsed().as_secs_f64();
+        let eta_s = progress.eta_s.map(|eta| (eta - since).max(0.0));
+        Some(Progress {
+            eta_s,
+            ..progress.clone()
+        })
     }
 
     /// The last number that was given.

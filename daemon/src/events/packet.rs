@@ -1,4 +1,5 @@
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Instant;
 
 use bytes::Bytes;
 use darkroom_protocol::{Event, EventKind};
@@ -11,6 +12,8 @@ use super::shrink::{factor, shrink};
 pub struct Packet {
     /// The event.
     pub event: Event,
+    /// When it happened.
+    pub at: Instant,
     /// Encoded as a frame.
     pub frame: OnceLock<Bytes>,
     /// Encoded as a line.
@@ -24,6 +27,7 @@ impl Packet {
     pub fn new(event: Event) -> Arc<Self> {
         Arc::new(Self {
             event,
+            at: Instant::now(),
             frame: OnceLock::new(),
             line: OnceLock::new(),
             smaller: Mutex::default(),

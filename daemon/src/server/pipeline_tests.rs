@@ -50,6 +50,7 @@ async fn answers_come_in_order_and_other_requests_see_what_was_submitted_before(
             limit: 100,
             before: None,
             in_line: true,
+            ended: false,
         },
     );
     send(&mut client, requests).await;
@@ -88,6 +89,7 @@ async fn what_was_stored_runs_though_the_peer_has_gone() {
         limit,
         before,
         in_line,
+        ended: false,
     };
     let is_done = |job: &darkroom_protocol::Job| job.state == JobState::Done;
     let all_done = async {

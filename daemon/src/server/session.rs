@@ -132,7 +132,11 @@ impl Session {
                 limit,
                 before,
                 in_line,
-            } => verbs::queue(context, &states, limit, before.as_deref(), in_line).await,
+                ended,
+            } => {
+                let order = verbs::Order::asked(in_line, ended)?;
+                verbs::queue(context, &states, limit, before.as_deref(), order).await
+            }
             Request::Cancel { job, after_picture } => verbs::cancel(context, &job, after_picture).await,
             Request::Subscribe(subscribe) => verbs::subscribe(self, subscribe).await,
             Request::Model { model } => verbs::model(context, model).await,
@@ -144,7 +148,7 @@ impl Session {
             Request::Pause { job } => verbs::pause(context, job.as_deref(), true).await,
             Request::Resume { job } => verbs::pause(context, job.as_deref(), false).await,
             Request::Retry { job } => verbs::retry(context, &job).await,
-            Request::Clear { states } => verbs::clear(context, &states).await,
+            Request::Clear { states, dry_run } => verbs::clear(context, &states, dry_run).await,
             Request::CancelAll {} => verbs::cancel_all(context).await,
             Request::Log { job, offset } => verbs::log(context, &job, offset).await,
             Request::Metrics {} => verbs::metrics(context).await,

@@ -33,6 +33,25 @@ impl Store {
         Ok(raws.await?.into_iter().filter_map(readable).collect())
     }
 
+    /// Jobs that have ended, in any of `states` (all ends when empty), the last to end first. Cleared ones are left out.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn ended(&self, states: &[JobState], page: Page) -> Result<Vec<Job>> {
+        let states: Vec<JobState> = wanted(states).into_iter().filter(|state| state.is_final()).collect();
+        let raws = self.ask(move |c| {
+            let mut ends = Vec::new();
+            for state in states {
+                ends.extend(last_ended(c, state, page)?);
+            }
+            ends.sort_unstable_by(|a, b| b.cmp(a));
+            ends.truncate(page.limit as usize);
+            let seqs: Vec<i64> = ends.into_iter().map(|(_, seq)| seq).collect();
+            Ok(rows(c, &seqs)?)
+        });
+        Ok(raws.await?.into_iter().filter_map(readable).collect())
+    }
+
     /// Jobs in any of `states` (all when empty) in the order in which they run: those that run, then those that wait.
     ///
     /// # Errors
@@ -104,6 +123,27 @@ fn newest(connection: &Connection, state: JobState, page: Page) -> rusqlite::Res
     let mut statement = connection
         .prepare_cached("SELECT seq FROM jobs WHERE state = ? AND cleared = 0 AND seq < ? ORDER BY seq DESC LIMIT ?")?;
     let rows = statement.query_map((state.name(), before, page.limit), |row| row.get(0))?;
+    rows.collect()
+}
+
+/// Ends and numbers of the jobs in `state`, which is an end, that ended last.
+fn last_ended(connection: &Connection, state: JobState, page: Page) -> rusqlite::Result<Vec<(i64, i64)>> {
+    let before = match page.after {
+        Some(job) => connection
+            .prepare_cached("SELECT finished_ms, seq FROM jobs WHERE id = ? AND finished_ms IS NOT NULL")?
+            .query_row([id::text(job)], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?
+            .unwrap_or((i64::MIN, 0)),
+        None => (i64::MAX, i64::MAX),
+    };
+    let mut statement = connection.prepare_cached(
+        "SELECT finished_ms, seq FROM jobs
+         WHERE state = ? AND cleared = 0 AND finished_ms IS NOT NULL AND (finished_ms, seq) < (?, ?)
+         ORDER BY finished_ms DESC, seq DESC LIMIT ?",
+    )?;
+    let rows = statement.query_map((state.name(), before.0, before.1, page.limit), |row| {
+        Ok((row.get(0)?, row.get(1)?))
+    })?;
     rows.collect()
 }
 

@@ -9,7 +9,7 @@ use crate::Error;
 const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0001_jobs.sql"),
     include_str!("../../migrations/0002_queue.sql"),
-    include_str!("../../migrations/0003_short_ids.sql"),
+    include_str!("../../migrations/0003_looking.sql"),
 ];
 
 /// Runs the migrations that the database lacks.

@@ -22,6 +22,7 @@ mod list;
 mod log;
 mod lookup;
 mod migrate;
+mod pace;
 mod pause;
 mod place;
 mod position;

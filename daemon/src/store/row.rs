@@ -107,6 +107,8 @@ impl RawJob {
             priority: self.priority,
             held: self.held,
             position: self.position,
+            progress: None,
+            begins_s: None,
         })
     }
 }

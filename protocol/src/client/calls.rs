@@ -42,21 +42,27 @@ impl Client {
 
     /// Jobs, newest first.
     pub async fn queue(&mut self, states: Vec<JobState>, limit: u32) -> Result<Vec<Job>> {
-        self.jobs(states, limit, false).await
+        self.jobs(states, limit, false, false).await
     }
 
     /// Jobs that run, then those that wait, in the order in which they run.
     pub async fn line(&mut self, limit: u32) -> Result<Vec<Job>> {
-        self.jobs(vec![], limit, true).await
+        self.jobs(vec![], limit, true, false).await
     }
 
-    async fn jobs(&mut self, states: Vec<JobState>, limit: u32, in_line: bool) -> Result<Vec<Job>> {
+    /// Jobs that have ended, the last to end first.
+    pub async fn ended(&mut self, limit: u32) -> Result<Vec<Job>> {
+        self.jobs(vec![], limit, false, true).await
+    }
+
+    async fn jobs(&mut self, states: Vec<JobState>, limit: u32, in_line: bool, ended: bool) -> Result<Vec<Job>> {
         let before = None;
         let request = Request::Queue {
             states,
             limit,
             before,
             in_line,
+            ended,
         };
         answer!(self.call(request).await?, Reply::Queue(jobs) => jobs)
     }
@@ -89,9 +95,10 @@ impl Client {
         answer!(self.call(request).await?, Reply::Paused { paused } => paused)
     }
 
-    /// Takes ended jobs off the list: how many.
-    pub async fn clear(&mut self, states: Vec<JobState>) -> Result<u64> {
-        answer!(self.call(Request::Clear { states }).await?, Reply::Cleared { jobs } => jobs)
+    /// Takes ended jobs off the list, or only counts them: how many, and how many stay.
+    pub async fn clear(&mut self, states: Vec<JobState>, dry_run: bool) -> Result<(u64, u64)> {
+        let request = Request::Clear { states, dry_run };
+        answer!(self.call(request).await?, Reply::Cleared { jobs, kept } => (jobs, kept))
     }
 
     /// One piece of a job's log.

@@ -6,8 +6,8 @@ use uuid::Uuid;
 use super::RemoteError;
 use crate::event::{EventName, QueueChange};
 use crate::{
-    DeviceStatus, Dtype, Event, GenerateRequest, Job, JobId, JobState, KeepAlive, ModelCard, ModelSource, Quant,
-    Residency,
+    DeviceStatus, Dtype, Event, GenerateRequest, Job, JobId, JobState, KeepAlive, ModelCard, ModelSource, Progress,
+    Quant, Residency,
 };
 
 /// A request with its number; the reply carries the same number.
@@ -46,6 +46,9 @@ pub enum Request {
         /// In the order in which they run instead: those that run, then those that wait. Ended ones are left out.
         #[serde(default)]
         in_line: bool,
+        /// Those that have ended, the last to end first. Others are left out.
+        #[serde(default)]
+        ended: bool,
     },
     /// End a job. Answered once that is durable; the job ends a moment later.
     Cancel {
@@ -103,6 +106,9 @@ pub enum Request {
     Clear {
         /// Only those in these states, which must be ends; empty for all that have ended.
         states: Vec<JobState>,
+        /// Only say how many these are.
+        #[serde(default)]
+        dry_run: bool,
     },
     /// End every job that waits or runs.
     CancelAll {},
@@ -347,8 +353,10 @@ pub enum Reply {
     },
     /// To `clear`.
     Cleared {
-        /// Jobs that left the list.
+        /// Jobs that left the list, or would.
         jobs: u64,
+        /// Jobs that stay on it: those that wait or run, and ended ones in other states.
+        kept: u64,
     },
     /// To `cancel_all`.
     CancellingAll {
@@ -448,6 +456,8 @@ pub struct Status {
     pub queued: u64,
     /// Jobs in progress.
     pub running: Vec<JobId>,
+    /// How far each of them is whose worker has told.
+    pub progress: Vec<JobProgress>,
     /// Its workers.
     pub workers: Vec<WorkerStatus>,
     /// Task kinds that some worker runs.
@@ -456,6 +466,15 @@ pub struct Status {
     pub paused: bool,
     /// Of the jobs waiting, those that are held back.
     pub held: u64,
+}
+
+/// How far a running job is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct JobProgress {
+    /// The job.
+    pub job: JobId,
+    /// How far it is now.
+    pub progress: Progress,
 }
 
 /// A worker as the daemon sees it.

@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::fmt::Write as _;
 
 use clap::ArgMatches;
@@ -43,10 +44,35 @@ fn head(worker: &WorkerStatus) -> String {
     format!("{device}: {} of {} in use", say::size(used), say::size(budget))
 }
 
-/// A line a model: its name (with its place where two have one name), format, size, why it is in memory, what it shares.
+/// A line a model: its name (with its place where two have one name), format, size, why it is in memory, what it shares. Then
+/// what makes the sizes add up to what is in use: parts that models share, and what is there beside models.
 pub fn rows(residency: &Residency) -> Vec<String> {
     let named = |name: &str| residency.models.iter().filter(|m| m.name == name).count();
-    residency.models.iter().map(|m| row(m, named(&m.name) > 1)).collect()
+    let mut rows: Vec<String> = residency.models.iter().map(|m| row(m, named(&m.name) > 1)).collect();
+    let sum: u64 = residency.models.iter().map(|m| m.bytes).sum();
+    let twice = twice(residency);
+    if twice > 0 {
+        rows.push(format!("shared by models, so not twice: -{}", say::size(twice)));
+    }
+    let beside = residency.used.saturating_sub(sum.saturating_sub(twice));
+    if beside > 0 {
+        rows.push(format!(
+            "beside models: {} (libtorch, and room for pictures in the making)",
+            say::size(beside)
+        ));
+    }
+    rows
+}
+
+/// Bytes of parts that several models share, for each model but the first: they are in memory once.
+fn twice(residency: &Residency) -> u64 {
+    let mut known = HashSet::new();
+    let shared = residency
+        .models
+        .iter()
+        .flat_map(|m| m.components.iter().filter(|c| c.shared));
+    let again = shared.filter(|part| !known.insert((part.name.as_str(), part.bytes)));
+    again.map(|part| part.bytes).sum()
 }
 
 fn row(model: &ResidentModel, ambiguous: bool) -> String {
@@ -96,7 +122,14 @@ mod tests {
             used: 3 << 30,
             models: vec![model.clone()],
         };
-        insta::assert_snapshot!(rows(&residency).join("\n"), @"sd15  bf16  2.0 MiB  pinned, used 2 min ago, in part, shares text_encoder");
+        insta::assert_snapshot!(rows(&residency).join("\n"), @"
+        sd15  bf16  2.0 MiB  pinned, used 2 min ago, in part, shares text_encoder
+        beside models: 3.0 GiB (libtorch, and room for pictures in the making)
+        ");
+        let mut twin = residency.clone();
+        twin.models.push(model.clone());
+        assert_eq!(twice(&twin), 1 << 20);
+        assert!(rows(&twin)[2].contains("-1.0 MiB"), "{:?}", rows(&twin));
         let other = ResidentModel {
             source: ModelSource::Embedded("sd15".into()),
             components: vec![],

@@ -1,10 +1,15 @@
+use std::io::{BufRead as _, IsTerminal, Write as _};
+
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use darkroom_protocol::JobState;
 use darkroom_protocol::paths::Paths;
 use serde_json::json;
 
 use crate::verbs::json_flag;
-use crate::{Result, block_on, say, start};
+use crate::{Error, Result, block_on, say, start};
+
+/// As many jobs as a list shows: more are not cleared without a question.
+const PAGE: u64 = 50;
 
 /// `darkroom queue clear`.
 pub fn command() -> Command {
@@ -17,25 +22,84 @@ pub fn command() -> Command {
             .help(help)
     });
     Command::new("clear")
-        .about("Take jobs that have ended off the list; their pictures stay")
+        .about("Take jobs that have ended off the list; their pictures stay, and so do jobs that wait or run")
         .args(only)
+        .arg(
+            Arg::new("yes")
+                .short('y')
+                .long("yes")
+                .action(ArgAction::SetTrue)
+                .help(format!("Do not ask before more than {PAGE} leave the list")),
+        )
         .arg(json_flag("Print a JSON object"))
 }
 
 /// Takes them off.
 pub fn run(matches: &ArgMatches) -> Result<()> {
     let ends = JobState::ALL.into_iter().filter(|state| state.is_final());
-    let states = ends.filter(|state| matches.get_flag(state.name())).collect();
+    let states: Vec<JobState> = ends.filter(|state| matches.get_flag(state.name())).collect();
+    let json = matches.get_flag("json");
     block_on(async {
-        let jobs = start::ensure(&Paths::from_env()?).await?.clear(states).await?;
-        if matches.get_flag("json") {
-            return say::json(&json!({ "jobs": jobs }));
+        let mut client = start::ensure(&Paths::from_env()?).await?;
+        if !matches.get_flag("yes") {
+            let (jobs, _) = client.clear(states.clone(), true).await?;
+            if jobs > PAGE && !agreed(jobs)? {
+                say::note("Nothing was cleared.");
+                return Err(Error::Said(1));
+            }
         }
-        say::note(&match jobs {
-            0 => "There is nothing to clear.".to_owned(),
-            1 => "One job is off the list; its pictures stay.".to_owned(),
-            n => format!("{n} jobs are off the list; their pictures stay."),
-        });
+        let (jobs, kept) = client.clear(states, false).await?;
+        if json {
+            return say::json(&json!({ "jobs": jobs, "kept": kept }));
+        }
+        say::note(&words(jobs, kept));
         Ok(())
     })
+}
+
+/// Asks the person.
+///
+/// # Errors
+/// [`Error::Usage`] where nobody can be asked.
+fn agreed(jobs: u64) -> Result<bool> {
+    if !(std::io::stdin().is_terminal() && std::io::stderr().is_terminal()) {
+        return Err(Error::Usage(format!(
+            "{jobs} jobs would leave the list, and there is no terminal to ask on: add --yes."
+        )));
+    }
+    let _ = write!(
+        std::io::stderr(),
+        "Take {jobs} ended jobs off the list? Their pictures stay. [y/N] "
+    );
+    let mut answer = String::new();
+    let read = std::io::stdin().lock().read_line(&mut answer);
+    read.map_err(|e| Error::Failed(format!("The answer cannot be read: {e}.")))?;
+    Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+}
+
+fn words(jobs: u64, kept: u64) -> String {
+    let cleared = match jobs {
+        0 => "There is nothing to clear".to_owned(),
+        1 => "One job is off the list; its pictures stay".to_owned(),
+        n => format!("{n} jobs are off the list; their pictures stay"),
+    };
+    match kept {
+        0 => format!("{cleared}."),
+        1 => format!("{cleared}. One other job stays on it."),
+        n => format!("{cleared}. {n} other jobs stay on it."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case(0, 0, "There is nothing to clear.")]
+    #[case(1, 0, "One job is off the list; its pictures stay.")]
+    #[case(7, 2, "7 jobs are off the list; their pictures stay. 2 other jobs stay on it.")]
+    fn what_stays_is_said(#[case] jobs: u64, #[case] kept: u64, #[case] expected: &str) {
+        assert_eq!(words(jobs, kept), expected);
+    }
 }

@@ -1,14 +1,19 @@
+//! `darkroom queue`, alone or as `queue list`: a table for people, a JSON object a job for programs. `--watch` is in `watch`.
+
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use darkroom_protocol::client::Client;
 use darkroom_protocol::message::client::Status;
 use darkroom_protocol::paths::Paths;
-use darkroom_protocol::{Job, JobState};
+use darkroom_protocol::{Job, JobState, Task};
+use serde::Serialize;
 
-use super::row::rows;
+use super::row::{View, duration_ms, rows};
+use super::watch;
+use crate::style::Style;
 use crate::verbs::json_flag;
-use crate::{Result, block_on, say, start};
+use crate::{Result, block_on, local, say, start};
 
 /// Ended jobs that are listed unless all are asked for.
 const ENDED: u32 = 5;
@@ -21,7 +26,7 @@ pub fn command() -> Command {
 }
 
 /// Its flags, which `darkroom queue` alone takes too.
-pub fn arguments() -> [Arg; 3] {
+pub fn arguments() -> [Arg; 4] {
     [
         Arg::new("all")
             .short('a')
@@ -35,47 +40,114 @@ pub fn arguments() -> [Arg; 3] {
             .default_value("50")
             .value_parser(clap::value_parser!(u32).range(1..=1000))
             .help("At most so many that wait, and with --all so many that ended"),
+        Arg::new("watch")
+            .short('w')
+            .long("watch")
+            .action(ArgAction::SetTrue)
+            .help("Go on showing it until Ctrl-C: in place on a terminal, else a line whenever a job changes"),
         json_flag("Print a JSON object a job"),
     ]
 }
 
+/// How many jobs are listed.
+#[derive(Clone, Copy, Debug)]
+pub struct Extent {
+    /// At most so many that run and wait.
+    pub line: u32,
+    /// At most so many that have ended.
+    pub ended: u32,
+}
+
 /// Lists them.
 pub fn run(matches: &ArgMatches) -> Result<()> {
-    let limit = matches.get_one("limit").copied().unwrap_or(50);
-    let ended = if matches.get_flag("all") {
-        limit
-    } else {
-        ENDED.min(limit)
-    };
+    let line = matches.get_one("limit").copied().unwrap_or(50);
+    let all = matches.get_flag("all");
+    let ended = if all { line } else { ENDED.min(line) };
+    let (extent, json) = (Extent { line, ended }, matches.get_flag("json"));
     block_on(async {
-        let mut client = start::ensure(&Paths::from_env()?).await?;
-        let jobs = jobs(&mut client, limit, ended).await?;
-        if matches.get_flag("json") {
-            return jobs.iter().try_for_each(say::json);
+        let paths = Paths::from_env()?;
+        if matches.get_flag("watch") {
+            return watch::watch(&paths, extent, json).await;
+        }
+        let mut client = start::ensure(&paths).await?;
+        let jobs = jobs(&mut client, extent).await?;
+        if json {
+            return jobs.iter().try_for_each(|job| say::json(&object(job)));
         }
         let status = client.status().await?;
-        let now = SystemTime::now().duration_since(UNIX_EPOCH);
-        let now_ms = now.map_or(0, |d| d.as_millis() as u64);
-        rows(&jobs, now_ms, say::columns())
-            .iter()
-            .try_for_each(|row| say::data(row))?;
+        table(&jobs).iter().try_for_each(|row| say::data(row))?;
         notes(&jobs, &status).iter().for_each(|note| say::note(note));
         Ok(())
     })
 }
 
+/// The table as this standard output shows it.
+pub fn table(jobs: &[Job]) -> Vec<String> {
+    let home = local::home();
+    let view = View {
+        now_ms: now_ms(),
+        columns: say::columns(),
+        home: home.as_deref(),
+        style: Style::of_stdout(),
+    };
+    rows(jobs, &view)
+}
+
 /// Those in line, then the last that ended. One that ends in between is listed once.
-async fn jobs(client: &mut Client, limit: u32, ended: u32) -> Result<Vec<Job>> {
-    let mut jobs = client.line(limit).await?;
-    let ends = JobState::ALL.into_iter().filter(|state| state.is_final()).collect();
-    let last = client.queue(ends, ended).await?;
+///
+/// # Errors
+/// When the daemon is gone.
+pub async fn jobs(client: &mut Client, extent: Extent) -> Result<Vec<Job>> {
+    let mut jobs = client.line(extent.line).await?;
+    let last = client.ended(extent.ended).await?;
     jobs.retain(|job| last.iter().all(|end| end.id != job.id));
     jobs.extend(last);
     Ok(jobs)
 }
 
+/// A job as `--json` prints it: the job, and what the table says of it.
+#[derive(Serialize)]
+pub struct Object<'a> {
+    #[serde(flatten)]
+    job: &'a Job,
+    /// The id as people see it.
+    short: String,
+    model: Option<&'a str>,
+    prompt: Option<&'a str>,
+    seed: Option<u64>,
+    /// Pictures to make.
+    batch: u32,
+    /// Seconds from its start to its end, or until now.
+    duration_s: Option<f64>,
+    /// The first picture's file.
+    path: Option<&'a str>,
+}
+
+/// See [`Object`].
+pub fn object(job: &Job) -> Object<'_> {
+    let image = match &job.task {
+        Task::Image(image) => Some(image),
+        Task::Upscale(_) | Task::Caption(_) | Task::Train(_) => None,
+    };
+    Object {
+        job,
+        short: job.id.short(),
+        model: image.map(|image| image.model.as_str()),
+        prompt: image.map(|image| image.prompt.text.as_str()),
+        seed: image.map(|image| image.seed),
+        batch: super::row::batch(job),
+        duration_s: duration_ms(job, now_ms()).map(|ms| ms as f64 / 1000.0),
+        path: job.pictures.first().map(|picture| picture.path.as_str()),
+    }
+}
+
+fn now_ms() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.map_or(0, |d| d.as_millis() as u64)
+}
+
 /// What the list does not say.
-fn notes(jobs: &[Job], status: &Status) -> Vec<String> {
+pub fn notes(jobs: &[Job], status: &Status) -> Vec<String> {
     let mut notes = Vec::new();
     let listed = jobs.iter().filter(|job| job.state == JobState::Queued).count() as u64;
     if status.queued > listed {

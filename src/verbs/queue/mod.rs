@@ -10,6 +10,7 @@ mod placed;
 mod priority;
 mod retry;
 mod row;
+mod watch;
 
 use clap::{Arg, ArgMatches, Command};
 
@@ -17,6 +18,7 @@ use super::Verb;
 use crate::{Error, Result};
 
 pub use each::{each, ids, jobs_argument};
+pub use row::{batch, percent};
 
 /// What may be said after `queue`.
 const VERBS: &[Verb] = &[

@@ -1,66 +1,294 @@
-use std::fmt::Write as _;
+//! The table of `darkroom queue`: id, how a job stands, how far it is, model, seed, duration, path, prompt, a line a job. `list`
+//! and `watch` print it. A terminal's columns are filled and not exceeded; what does not fit becomes short, then goes.
 
-use darkroom_protocol::{Job, JobState};
+use std::path::Path;
+
+use darkroom_protocol::{Job, JobState, Phase, Progress, Task};
 use unicode_width::UnicodeWidthStr as _;
 
 use crate::say;
+use crate::style::{Style, Tone};
 
 /// Width of a prompt, and of why a job failed, where no terminal sets it.
 const PROMPT: usize = 48;
 /// However narrow the terminal is, so much is shown of them.
 const LEAST: usize = 8;
+/// The least that a model's name is cut to.
+const NAME: usize = 8;
+/// Between two columns.
+const GAP: usize = 2;
 
-/// A line a job: id, how it stands, age, pictures, prompt. Those that wait are numbered in the order in which they run. A terminal's
-/// `columns` are filled and not exceeded.
-pub fn rows(jobs: &[Job], now_ms: u64, columns: Option<usize>) -> Vec<String> {
-    let mut number = 0;
-    let line = |job: &Job| {
-        let stands = match (job.state, job.held) {
-            (JobState::Queued, true) => "held".to_owned(),
-            (JobState::Queued, false) => {
-                number += 1;
-                format!("waiting {number}")
-            }
-            (other, _) => other.name().to_owned(),
-        };
-        row(job, &stands, now_ms, columns)
-    };
-    jobs.iter().map(line).collect()
+/// What the table is made for.
+#[derive(Clone, Debug)]
+pub struct View<'a> {
+    /// Milliseconds since 1970.
+    pub now_ms: u64,
+    /// Columns of the terminal; `None` where there is none.
+    pub columns: Option<usize>,
+    /// The person's home, which paths leave out on a terminal.
+    pub home: Option<&'a Path>,
+    /// Colour and signs.
+    pub style: Style,
 }
 
-fn row(job: &Job, stands: &str, now_ms: u64, columns: Option<usize>) -> String {
-    let since = job.finished_ms.or(job.started_ms).unwrap_or(job.created_ms);
-    let age = age(now_ms.saturating_sub(since) / 1000);
-    let batch = job.request.batch.unwrap_or(1);
-    let pictures = format!("{}/{batch}", job.pictures.len());
-    let mut line = format!("{}  {stands:<12}  {age:>6}  {pictures:>5}  ", job.id.short());
-    let priority = match job.priority {
-        0 => String::new(),
-        _ if job.state.is_final() => String::new(),
-        priority => format!("  [priority {priority}]"),
+/// The columns but the last, which is the prompt.
+const HEADS: [&str; 7] = ["job", "state", "progress", "model", "seed", "time", "picture"];
+/// Their places.
+const STATE: usize = 1;
+const PROGRESS: usize = 2;
+const MODEL: usize = 3;
+const SEED: usize = 4;
+const TIME: usize = 5;
+const PATH: usize = 6;
+/// Which columns are left out one after the other where the terminal is too narrow for all.
+const DISPENSABLE: [usize; 5] = [SEED, MODEL, PATH, TIME, PROGRESS];
+
+/// A job's cells.
+struct Row {
+    cells: [String; 7],
+    /// Its path without folders.
+    file: String,
+    prompt: String,
+    /// Priority, where it is not 0.
+    mark: String,
+    /// Why it failed.
+    failure: Option<String>,
+    tone: Tone,
+}
+
+/// A line a job, on a terminal below a line that names the columns. Jobs that wait are numbered in the order in which they run.
+pub fn rows(jobs: &[Job], view: &View<'_>) -> Vec<String> {
+    let mut number = 0;
+    let mut rows: Vec<Row> = jobs.iter().map(|job| row(job, &mut number, view)).collect();
+    if rows.is_empty() {
+        return Vec::new();
+    }
+    let (shown, widths) = fit(&mut rows, view);
+    let mut lines = Vec::new();
+    if view.style.is_terminal {
+        let heads: Vec<String> = shown.iter().map(|at| pad(HEADS[*at], widths[*at], *at)).collect();
+        let head = format!("{}{}prompt", heads.join("  "), " ".repeat(GAP));
+        let head = match view.columns {
+            Some(columns) => say::brief(&head, columns.saturating_sub(1)),
+            None => head,
+        };
+        lines.push(view.style.paint(Tone::Dim, &head));
+    }
+    lines.extend(rows.iter().map(|row| line(row, &shown, &widths, view)));
+    lines
+}
+
+/// Which columns there is room for, and how wide each is.
+fn fit(rows: &mut [Row], view: &View<'_>) -> (Vec<usize>, [usize; 7]) {
+    let mut shown: Vec<usize> = (0..HEADS.len()).collect();
+    let mut widths = natural(rows, view);
+    let Some(columns) = view.columns else {
+        return (shown, widths);
     };
+    let taken =
+        |shown: &[usize], widths: &[usize; 7]| shown.iter().map(|at| widths[*at] + GAP).sum::<usize>() + LEAST + 1;
+    if taken(&shown, &widths) + LEAST > columns {
+        rows.iter_mut().for_each(|row| row.cells[PATH] = row.file.clone());
+        widths = natural(rows, view);
+    }
+    if taken(&shown, &widths) > columns {
+        for row in rows.iter_mut() {
+            row.cells[MODEL] = say::brief(&row.cells[MODEL], NAME);
+        }
+        widths = natural(rows, view);
+    }
+    for at in DISPENSABLE {
+        if taken(&shown, &widths) > columns {
+            shown.retain(|known| *known != at);
+        }
+    }
+    (shown, widths)
+}
+
+/// How wide each column is.
+fn natural(rows: &[Row], view: &View<'_>) -> [usize; 7] {
+    let head = |at: usize| if view.style.is_terminal { HEADS[at].width() } else { 0 };
+    std::array::from_fn(|at| rows.iter().map(|row| row.cells[at].width()).fold(head(at), usize::max))
+}
+
+/// A cell as wide as its column. Numbers end where their column ends.
+fn pad(text: &str, width: usize, at: usize) -> String {
+    let fill = " ".repeat(width.saturating_sub(text.width()));
+    if matches!(at, SEED | TIME) {
+        format!("{fill}{text}")
+    } else {
+        format!("{text}{fill}")
+    }
+}
+
+fn line(row: &Row, shown: &[usize], widths: &[usize; 7], view: &View<'_>) -> String {
+    let mut line = String::new();
+    let mut used = 0;
+    for at in shown {
+        let cell = pad(&row.cells[*at], widths[*at], *at);
+        used += cell.width() + GAP;
+        let tone = match *at {
+            STATE | PROGRESS => row.tone,
+            MODEL | SEED | TIME | PATH => Tone::Dim,
+            _ => Tone::Plain,
+        };
+        line.push_str(&view.style.paint(tone, &cell));
+        line.push_str(&" ".repeat(GAP));
+    }
     // The mark of what is cut takes a column of its own.
-    let room = columns.map(|columns| columns.saturating_sub(line.len() + priority.len() + 1));
-    let prompt = job.request.prompt.as_deref().unwrap_or_default();
-    let width = match &job.failure {
+    let room = view
+        .columns
+        .map(|columns| columns.saturating_sub(used + row.mark.len() + 1));
+    let width = match &row.failure {
         None => room.unwrap_or(PROMPT),
         Some(_) => room.map_or(PROMPT, |room| room / 3),
     };
-    let _ = write!(line, "{}{priority}", say::brief(prompt, width.max(LEAST)));
-    if let Some(failure) = &job.failure {
-        let left = columns.map(|columns| columns.saturating_sub(line.width() + "  (…)".width()));
+    let prompt = format!("{}{}", say::brief(&row.prompt, width.max(LEAST)), row.mark);
+    line.push_str(&prompt);
+    if let Some(failure) = &row.failure {
+        let left = view
+            .columns
+            .map(|columns| columns.saturating_sub(used + prompt.width() + "  (…)".width()));
         let width = left.map_or(PROMPT, |left| left.max(LEAST));
-        let _ = write!(line, "  ({})", say::brief(&failure.message, width));
+        line.push_str(&format!("  ({})", say::brief(failure, width)));
     }
     line.trim_end().to_owned()
 }
 
-fn age(seconds: u64) -> String {
+fn row(job: &Job, number: &mut u32, view: &View<'_>) -> Row {
+    let none = view.style.sign("–", "-");
+    let or_none = |text: Option<String>| text.filter(|text| !text.is_empty()).unwrap_or_else(|| none.to_owned());
+    let (model, seed) = match &job.task {
+        Task::Image(image) => (say::brief(&image.model, PROMPT), Some(image.seed.to_string())),
+        Task::Upscale(_) | Task::Caption(_) | Task::Train(_) => (String::new(), None),
+    };
+    let path = job.pictures.first().map(|picture| Path::new(&picture.path));
+    let file = path.and_then(Path::file_name).map(|name| {
+        let name = say::shown(Path::new(name));
+        format!("{}/{name}", view.style.sign("…", "..."))
+    });
+    Row {
+        cells: [
+            job.id.short(),
+            state(job, number, view.style),
+            or_none(progress(job)),
+            or_none(Some(model)),
+            or_none(seed),
+            or_none(duration_ms(job, view.now_ms).map(took)),
+            or_none(path.map(|path| shown(path, view))),
+        ],
+        file: or_none(file),
+        prompt: job.request.prompt.clone().unwrap_or_default(),
+        mark: match job.priority {
+            0 => String::new(),
+            _ if job.state.is_final() => String::new(),
+            priority => format!("  [priority {priority}]"),
+        },
+        failure: job.failure.as_ref().map(|failure| failure.message.clone()),
+        tone: match job.state {
+            JobState::Running => Tone::Accent,
+            JobState::Queued | JobState::Cancelled => Tone::Dim,
+            _ => Tone::Plain,
+        },
+    }
+}
+
+/// How it stands, on a terminal behind a sign.
+fn state(job: &Job, number: &mut u32, style: Style) -> String {
+    let (sign, words) = match (job.state, job.held) {
+        (JobState::Queued, true) => (style.sign("⏸", "="), "held".to_owned()),
+        (JobState::Queued, false) => {
+            *number += 1;
+            (style.sign("○", "o"), format!("waiting {number}"))
+        }
+        (JobState::Done, _) => (style.sign("✓", "+"), "done".to_owned()),
+        (JobState::Failed, _) => (style.sign("✗", "x"), "failed".to_owned()),
+        (JobState::Cancelled, _) => (style.sign("–", "-"), "cancelled".to_owned()),
+        (other, _) => (style.sign("●", "*"), other.name().to_owned()),
+    };
+    if style.is_terminal {
+        format!("{sign} {words}")
+    } else {
+        words
+    }
+}
+
+/// How far it is: step, percent and time left of one that runs, when one that waits begins, pictures of one that has ended.
+fn progress(job: &Job) -> Option<String> {
+    let of = batch(job);
+    match (job.state, &job.progress) {
+        (JobState::Queued, _) => job.begins_s.map(begins),
+        (_, Some(progress)) if !job.state.is_final() => {
+            let step = match progress.phase {
+                Phase::Denoise => format!("{}/{} {}%", progress.step, progress.steps, percent(job, progress)),
+                other => other.name().to_owned(),
+            };
+            let picture = if of > 1 {
+                format!("{}/{of} ", job.pictures.len())
+            } else {
+                String::new()
+            };
+            let left = progress.eta_s.map(|eta| format!(" {} left", say::duration(eta)));
+            Some(format!("{picture}{step}{}", left.unwrap_or_default()))
+        }
+        _ => Some(format!("{}/{of}", job.pictures.len())),
+    }
+}
+
+/// When a job begins that waits.
+pub fn begins(seconds: f64) -> String {
     match seconds {
-        0..60 => format!("{seconds} s"),
-        60..3600 => format!("{} min", seconds / 60),
-        3600..86_400 => format!("{} h", seconds / 3600),
-        _ => format!("{} d", seconds / 86_400),
+        s if s < 1.0 => "next".to_owned(),
+        s if s < 60.0 => format!("in {s:.0} s"),
+        s if s < 3600.0 => format!("in {:.0} min", s / 60.0),
+        s => format!("in {:.0} h", s / 3600.0),
+    }
+}
+
+/// How much of the whole job is done: 0 to 99, for it is not done yet.
+pub fn percent(job: &Job, progress: &Progress) -> u32 {
+    let at_once = match &job.task {
+        Task::Image(image) => image.micro_batch.max(1),
+        Task::Upscale(_) | Task::Caption(_) | Task::Train(_) => 1,
+    };
+    let images = progress.images.max(1);
+    let at_once = at_once.min(images.saturating_sub(progress.image));
+    let part = match progress.phase {
+        Phase::Load | Phase::Encode => 0.0,
+        Phase::Denoise => f64::from(progress.step) / f64::from(progress.steps.max(1)),
+        Phase::Decode | Phase::Save => 1.0,
+    };
+    let done = (f64::from(progress.image) + part * f64::from(at_once)) / f64::from(images);
+    (100.0 * done).clamp(0.0, 99.0) as u32
+}
+
+/// Pictures that it is to make.
+pub fn batch(job: &Job) -> u32 {
+    match &job.task {
+        Task::Image(image) => image.batch,
+        Task::Upscale(_) | Task::Caption(_) | Task::Train(_) => job.request.batch.unwrap_or(1),
+    }
+}
+
+/// Milliseconds that it took, or has taken so far; `None` of one that has not begun.
+pub fn duration_ms(job: &Job, now_ms: u64) -> Option<u64> {
+    let end = job.finished_ms.unwrap_or(now_ms);
+    job.started_ms.map(|start| end.saturating_sub(start))
+}
+
+/// Short times to a tenth of a second.
+fn took(ms: u64) -> String {
+    match ms {
+        0..9_950 => format!("{:.1} s", ms as f64 / 1000.0),
+        _ => say::duration(ms as f64 / 1000.0),
+    }
+}
+
+/// A path: whole for a program, from the home directory on for a person.
+fn shown(path: &Path, view: &View<'_>) -> String {
+    match view.home.and_then(|home| path.strip_prefix(home).ok()) {
+        Some(rest) if view.style.is_terminal => format!("~/{}", say::shown(rest)),
+        _ => say::shown(path),
     }
 }
 
@@ -68,8 +296,8 @@ fn age(seconds: u64) -> String {
 mod tests {
     use super::*;
     use darkroom_protocol::{
-        Conditioning, Dtype, Failure, FailureKind, Format, GenerateRequest, ImageTask, JobId, ModelSource, Quant,
-        Sampler, Schedule, Task,
+        Conditioning, Dtype, Failure, FailureKind, Format, GenerateRequest, ImageTask, JobId, ModelSource, Picture,
+        Quant, Sampler, Schedule,
     };
 
     fn job() -> Job {
@@ -115,16 +343,27 @@ mod tests {
             priority: 0,
             held: false,
             position: None,
+            progress: None,
+            begins_s: None,
         }
     }
 
-    fn table(jobs: &[Job], now_ms: u64) -> String {
-        rows(jobs, now_ms, None).join("\n")
+    fn view(columns: Option<usize>) -> View<'static> {
+        View {
+            now_ms: 91_000,
+            columns,
+            home: Some(Path::new("/home/me")),
+            style: columns.map_or_else(Style::default, |_| Style::plain_terminal()),
+        }
+    }
+
+    fn table(jobs: &[Job], columns: Option<usize>) -> String {
+        rows(jobs, &view(columns)).join("\n")
     }
 
     #[test]
     fn a_terminal_is_filled_and_not_exceeded() {
-        let mut wide = job();
+        let mut wide = done();
         wide.request.prompt = Some("日本語の長い文章".repeat(40));
         let urgent = Job {
             priority: 100,
@@ -139,14 +378,105 @@ mod tests {
             }),
             ..wide.clone()
         };
-        for columns in [80, 100, 200] {
-            for line in rows(&[wide.clone(), urgent.clone(), failed.clone()], 91_000, Some(columns)) {
+        for columns in [80, 100, 120, 200] {
+            let lines = rows(&[wide.clone(), urgent.clone(), failed.clone()], &view(Some(columns)));
+            for line in &lines[1..] {
                 let width = line.width();
                 assert!((columns - 2..=columns).contains(&width), "{width} of {columns}: {line}");
             }
+            assert!(
+                lines[0].width() <= columns && lines[0].ends_with("prompt"),
+                "{}",
+                lines[0]
+            );
         }
-        for line in rows(&[wide, failed], 91_000, Some(60)) {
-            assert!(line.width() <= 68, "{line}");
+        for columns in [40, 60] {
+            for line in rows(&[wide.clone(), failed.clone()], &view(Some(columns))) {
+                assert!(line.width() <= columns, "{} of {columns}: {line}", line.width());
+            }
+        }
+    }
+
+    fn done() -> Job {
+        Job {
+            state: JobState::Done,
+            started_ms: Some(2000),
+            finished_ms: Some(2400),
+            pictures: vec![Picture {
+                job: job().id,
+                index: 0,
+                path: "/home/me/.local/share/darkroom/pictures/2026-03-21/fox-0.png".into(),
+                sha256: String::new(),
+                bytes: 1,
+                width: 64,
+                height: 64,
+                seed: 1,
+                elapsed_ms: 3,
+            }],
+            ..job()
+        }
+    }
+
+    fn running(progress: Progress) -> Job {
+        Job {
+            started_ms: Some(1000),
+            progress: Some(progress),
+            ..job()
+        }
+    }
+
+    fn denoise(image: u32, step: u32) -> Progress {
+        Progress {
+            phase: Phase::Denoise,
+            image,
+            images: 4,
+            step,
+            steps: 20,
+            sigma: None,
+            step_s: None,
+            eta_s: Some(12.0),
+        }
+    }
+
+    #[test]
+    fn a_terminal_gets_a_head_signs_and_paths_from_home() {
+        let waiting = Job {
+            state: JobState::Queued,
+            position: Some(1),
+            begins_s: Some(130.0),
+            ..job()
+        };
+        insta::assert_snapshot!(table(&[running(denoise(0, 17)), waiting.clone(), done()], Some(170)), @"");
+        insta::assert_snapshot!(table(&[running(denoise(0, 17)), waiting, done()], Some(100)), @"");
+    }
+
+    #[test]
+    fn how_far_it_is() {
+        assert_eq!(progress(&running(denoise(0, 17))).unwrap(), "0/4 17/20 85% 12 s left");
+        let load = Progress {
+            phase: Phase::Load,
+            eta_s: None,
+            ..denoise(0, 1)
+        };
+        assert_eq!(progress(&running(load)).unwrap(), "0/4 load");
+        let mut one_by_one = running(denoise(2, 10));
+        if let Task::Image(image) = &mut one_by_one.task {
+            image.micro_batch = 1;
+        }
+        assert_eq!(progress(&one_by_one).unwrap(), "0/4 10/20 62% 12 s left");
+        let mut job = Job {
+            state: JobState::Queued,
+            ..job()
+        };
+        assert_eq!(progress(&job), None);
+        for (seconds, words) in [
+            (0.2, "next"),
+            (42.0, "in 42 s"),
+            (130.0, "in 2 min"),
+            (7300.0, "in 2 h"),
+        ] {
+            job.begins_s = Some(seconds);
+            assert_eq!(progress(&job).unwrap(), words);
         }
     }
 
@@ -178,7 +508,7 @@ mod tests {
             ..waiting.clone()
         };
         failed.request.prompt = None;
-        insta::assert_snapshot!(table(&[running, urgent, held, waiting, failed], 91_000), @r"
+        insta::assert_snapshot!(table(&[running, urgent, held, waiting, failed], None), @r"
         gggggggg  running        1 min    0/4  a fox\n\u{1b}[2J in the snow, with a very long d…
         gggggggg  waiting 1      1 min    0/4  a fox\n\u{1b}[2J in the snow, with a very long d…  [priority 5]
         gggggggg  held           1 min    0/4  a fox\n\u{1b}[2J in the snow, with a very long d…

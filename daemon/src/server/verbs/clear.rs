@@ -4,8 +4,8 @@ use darkroom_protocol::{JobState, Reply, failpoint};
 use crate::server::Context;
 use crate::server::session::Answer;
 
-/// Takes ended jobs off the list.
-pub async fn clear(context: &Context, states: &[JobState]) -> Result<Answer, RemoteError> {
+/// Takes ended jobs off the list, or counts them.
+pub async fn clear(context: &Context, states: &[JobState], dry_run: bool) -> Result<Answer, RemoteError> {
     if let Some(state) = states.iter().find(|state| !state.is_final()) {
         return Err(RemoteError::usage(format!(
             "Only jobs that have ended can be cleared: `darkroom cancel` ends those that are {}.",
@@ -13,7 +13,11 @@ pub async fn clear(context: &Context, states: &[JobState]) -> Result<Answer, Rem
         )));
     }
     let states = if states.is_empty() { &JobState::ALL } else { states };
-    let jobs = context.store.clear(states).await?;
+    let (jobs, kept) = if dry_run {
+        context.store.clearable(states).await?
+    } else {
+        context.store.clear(states).await?
+    };
     failpoint::hit(16);
-    Ok(Reply::Cleared { jobs }.into())
+    Ok(Reply::Cleared { jobs, kept }.into())
 }

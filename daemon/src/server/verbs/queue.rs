@@ -1,6 +1,7 @@
 use darkroom_protocol::message::RemoteError;
 use darkroom_protocol::{Job, JobState, Reply, Task};
 
+use super::outlook::outlook;
 use crate::server::Context;
 use crate::server::session::Answer;
 use crate::store::Page;
@@ -10,13 +11,41 @@ const MOST: u32 = 1000;
 /// About the most bytes of one answer; long prompts may make it end earlier.
 const MAX_BYTES: usize = 8 << 20;
 
-/// Jobs, newest first or in the order in which they run.
+/// In which order jobs are listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// The newest first.
+    Accepted,
+    /// As they run: those that run, then those that wait.
+    Line,
+    /// Those that have ended, the last to end first.
+    Ended,
+}
+
+impl Order {
+    /// The one that a request asks for.
+    ///
+    /// # Errors
+    /// When it asks for two.
+    pub fn asked(in_line: bool, ended: bool) -> Result<Self, RemoteError> {
+        match (in_line, ended) {
+            (true, true) => Err(RemoteError::usage(
+                "in_line lists jobs that run and wait, ended those that have ended: ask for one of them.",
+            )),
+            (true, false) => Ok(Self::Line),
+            (false, true) => Ok(Self::Ended),
+            (false, false) => Ok(Self::Accepted),
+        }
+    }
+}
+
+/// Jobs in one of three orders.
 pub async fn queue(
     context: &Context,
     states: &[JobState],
     limit: u32,
     before: Option<&str>,
-    in_line: bool,
+    order: Order,
 ) -> Result<Answer, RemoteError> {
     let after = match before {
         Some(prefix) => Some(context.store.find(prefix).await?),
@@ -24,10 +53,10 @@ pub async fn queue(
     };
     let limit = limit.min(MOST);
     let page = Page { after, limit };
-    let mut jobs = if in_line {
-        context.store.line(states, page).await?
-    } else {
-        context.store.list(states, page).await?
+    let mut jobs = match order {
+        Order::Accepted => context.store.list(states, page).await?,
+        Order::Line => context.store.line(states, page).await?,
+        Order::Ended => context.store.ended(states, page).await?,
     };
     let mut bytes = 0;
     let fitting = jobs.iter().take_while(|job| {
@@ -35,6 +64,7 @@ pub async fn queue(
         bytes <= MAX_BYTES
     });
     jobs.truncate(fitting.count());
+    outlook(context, &mut jobs).await?;
     Ok(Reply::Queue(jobs).into())
 }
 

@@ -1,5 +1,5 @@
 use darkroom_protocol::Reply;
-use darkroom_protocol::message::client::Status;
+use darkroom_protocol::message::client::{JobProgress, Status};
 
 use crate::server::Context;
 use crate::server::session::Answer;
@@ -7,6 +7,11 @@ use crate::server::session::Answer;
 /// What the daemon is doing; from memory.
 pub fn status(context: &Context) -> Answer {
     let board = context.dispatch.board();
+    let progress = board.running.iter().filter_map(|job| {
+        let progress = context.bus.progress(*job)?;
+        Some(JobProgress { job: *job, progress })
+    });
+    let progress = progress.collect();
     Reply::Status(Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         protocol: darkroom_protocol::VERSION,
@@ -16,6 +21,7 @@ pub fn status(context: &Context) -> Answer {
         data: context.paths.data.to_string_lossy().into_owned(),
         queued: board.queued,
         running: board.running,
+        progress,
         workers: board.workers,
         capabilities: board.capabilities,
         paused: board.paused,

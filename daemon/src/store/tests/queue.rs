@@ -204,15 +204,16 @@ async fn what_is_cleared_leaves_the_list_and_nothing_else() {
     let (done, failed) = (f.job_in(Running).await, f.job_in(Failed).await);
     f.store.add_picture(&picture(done, 0)).await.unwrap();
     f.store.finish(done, Done, None).await.unwrap();
-    assert_eq!(f.store.clear(&[Done, Queued]).await.unwrap(), 1);
+    assert_eq!(f.store.clearable(&[Done, Queued]).await.unwrap(), (1, 2));
+    assert_eq!(f.store.clear(&[Done, Queued]).await.unwrap(), (1, 2));
     let listed = async || -> Vec<JobId> {
         let jobs = f.store.list(&[], page(9)).await.unwrap();
         jobs.into_iter().map(|job| job.id).collect()
     };
     assert_eq!(listed().await, [failed, waiting]);
     assert_eq!(f.store.job(done).await.unwrap().unwrap().pictures.len(), 1);
-    assert_eq!(f.store.clear(&JobState::ALL).await.unwrap(), 1);
-    assert_eq!(f.store.clear(&JobState::ALL).await.unwrap(), 0);
+    assert_eq!(f.store.clear(&JobState::ALL).await.unwrap(), (1, 1));
+    assert_eq!(f.store.clear(&JobState::ALL).await.unwrap(), (0, 1));
     assert_eq!(listed().await, [waiting]);
 }
 
@@ -354,4 +355,47 @@ proptest! {
             }
         });
     }
+}
+
+#[tokio::test]
+async fn what_has_ended_is_listed_by_its_end() {
+    let f = Fixture::new();
+    let jobs: [JobId; 4] = jobs(&f).await;
+    let [a, b, c, waiting] = jobs;
+    for (job, end, at) in [(c, Done, 100), (a, Failed, 200), (b, Done, 150)] {
+        f.store.start(job).await.unwrap();
+        f.store.finish(job, end, (end == Failed).then(failure)).await.unwrap();
+        let sql = format!("UPDATE jobs SET finished_ms = {at} WHERE id = '{}'", job.0.simple());
+        raw(&f.store, move |c| Ok(c.execute_batch(&sql)?)).await.unwrap();
+    }
+    let ended = async |states: &[JobState], after, limit| -> Vec<JobId> {
+        let jobs = f.store.ended(states, Page { after, limit }).await.unwrap();
+        jobs.into_iter().map(|job| job.id).collect()
+    };
+    assert_eq!(ended(&[], None, 9).await, [a, b, c]);
+    assert_eq!(ended(&[], Some(a), 1).await, [b]);
+    assert_eq!(ended(&[Done, Queued], None, 9).await, [b, c]);
+    assert_eq!(ended(&[], Some(waiting), 9).await, []);
+}
+
+#[tokio::test]
+async fn the_pace_is_told_by_what_was_done() {
+    let f = Fixture::new();
+    let [a, b, waiting] = jobs(&f).await;
+    for job in [a, b] {
+        f.store.start(job).await.unwrap();
+        f.store.finish(job, Done, None).await.unwrap();
+    }
+    f.sql("UPDATE jobs SET started_ms = 1000, finished_ms = 3000 WHERE state = 'done'")
+        .await;
+    f.store.clear(&[Done]).await.unwrap();
+    let measured = f.store.measured().await.unwrap();
+    assert_eq!(measured.len(), 2);
+    assert_eq!((measured[0].model.as_str(), measured[0].seconds), ("emoji", 2.0));
+    assert_eq!(measured[0].work, crate::forecast::work(&task()));
+    let ahead = f.store.ahead(9).await.unwrap();
+    assert_eq!(
+        (ahead.len(), ahead[0].job, ahead[0].work),
+        (1, waiting, measured[0].work)
+    );
 }

@@ -1,0 +1,70 @@
+use rusqlite::Row;
+
+use super::{Store, id};
+use crate::Result;
+use crate::forecast::{Ahead, Measured};
+
+/// Ended jobs that are looked at for the pace.
+const MEASURED: u32 = 30;
+
+impl Store {
+    /// What the jobs that were done last took, the last one first. Those that had pictures before they began are left out: they
+    /// would seem fast.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn measured(&self) -> Result<Vec<Measured>> {
+        self.ask(|c| {
+            let mut statement = c.prepare_cached(&format!(
+                "SELECT model, {WORK}, (finished_ms - started_ms) / 1000.0 FROM jobs
+                 WHERE seq IN ({LAST_DONE}) AND attempts = 1 AND started_ms < finished_ms ORDER BY finished_ms DESC"
+            ))?;
+            let rows = statement.query_map([MEASURED], measured)?;
+            Ok(rows.collect::<rusqlite::Result<_>>()?)
+        })
+        .await
+    }
+
+    /// The first `limit` jobs that wait and are not held back, in the order in which they run.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn ahead(&self, limit: u32) -> Result<Vec<Ahead>> {
+        self.ask(move |c| {
+            let mut statement = c.prepare_cached(&format!(
+                "SELECT id, model, coalesce(json_extract(task, '$.image.device'), ''), {WORK} FROM jobs
+                 WHERE state = 'queued' AND held = 0 ORDER BY priority DESC, place, seq LIMIT ?"
+            ))?;
+            let rows = statement.query_map([limit], ahead)?;
+            Ok(rows.collect::<rusqlite::Result<_>>()?)
+        })
+        .await
+    }
+}
+
+/// [`crate::forecast::work`] of a row's task.
+const WORK: &str = "coalesce(1.0 * json_extract(task, '$.image.steps') * json_extract(task, '$.image.width')
+     * json_extract(task, '$.image.height') * json_extract(task, '$.image.batch'), 0.0)";
+
+/// The numbers of the jobs that were done last, of those on the list and of those that were cleared.
+const LAST_DONE: &str = "SELECT seq FROM (SELECT seq FROM jobs WHERE state = 'done' AND cleared = 0
+     AND finished_ms IS NOT NULL ORDER BY finished_ms DESC LIMIT ?1)
+     UNION ALL SELECT seq FROM (SELECT seq FROM jobs WHERE state = 'done' AND cleared = 1
+     AND finished_ms IS NOT NULL ORDER BY finished_ms DESC LIMIT ?1)";
+
+fn measured(row: &Row<'_>) -> rusqlite::Result<Measured> {
+    Ok(Measured {
+        model: row.get(0)?,
+        work: row.get(1)?,
+        seconds: row.get(2)?,
+    })
+}
+
+fn ahead(row: &Row<'_>) -> rusqlite::Result<Ahead> {
+    Ok(Ahead {
+        job: id::parse(&row.get::<_, String>(0)?)?,
+        model: row.get(1)?,
+        device: row.get(2)?,
+        work: row.get(3)?,
+    })
+}
