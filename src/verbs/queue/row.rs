@@ -85,8 +85,10 @@ fn fit(rows: &mut [Row], view: &View<'_>) -> (Vec<usize>, [usize; 7]) {
     let Some(columns) = view.columns else {
         return (shown, widths);
     };
-    let taken =
-        |shown: &[usize], widths: &[usize; 7]| shown.iter().map(|at| widths[*at] + GAP).sum::<usize>() + LEAST + 1;
+    // The prompt, and what stands behind it.
+    let behind = |row: &Row| row.mark.len() + row.failure.as_ref().map_or(0, |_| LEAST + "  (…)".width());
+    let prompt = LEAST + 1 + rows.iter().map(behind).max().unwrap_or(0);
+    let taken = |shown: &[usize], widths: &[usize; 7]| shown.iter().map(|at| widths[*at] + GAP).sum::<usize>() + prompt;
     if taken(&shown, &widths) + LEAST > columns {
         rows.iter_mut().for_each(|row| row.cells[PATH] = row.file.clone());
         widths = natural(rows, view);
@@ -446,8 +448,14 @@ mod tests {
             begins_s: Some(130.0),
             ..job()
         };
-        insta::assert_snapshot!(table(&[running(denoise(0, 17)), waiting.clone(), done()], Some(170)), @"");
-        insta::assert_snapshot!(table(&[running(denoise(0, 17)), waiting, done()], Some(100)), @"");
+        insta::assert_snapshot!(table(&[running(denoise(0, 17)), waiting.clone(), done()], Some(170)), @r"
+        job       state        progress                 model  seed        time  picture                                                prompt
+        gggggggg  ● running    0/4 17/20 85% 12 s left  emoji     1  1 min 30 s  –                                                      a fox\n\u{1b}[2J in the snow, with a very…
+        gggggggg  ○ waiting 1  in 2 min                 emoji     1           –  –                                                      a fox\n\u{1b}[2J in the snow, with a very…
+        gggggggg  ✓ done       1/4                      emoji     1       0.4 s  ~/.local/share/darkroom/pictures/2026-03-21/fox-0.png  a fox\n\u{1b}[2J in the snow, with a very…
+        ");
+        let narrow = table(&[running(denoise(0, 17)), waiting, done()], Some(100));
+        assert!(narrow.contains("…/fox-0.png") && !narrow.contains("~/"), "{narrow}");
     }
 
     #[test]
@@ -509,11 +517,11 @@ mod tests {
         };
         failed.request.prompt = None;
         insta::assert_snapshot!(table(&[running, urgent, held, waiting, failed], None), @r"
-        gggggggg  running        1 min    0/4  a fox\n\u{1b}[2J in the snow, with a very long d…
-        gggggggg  waiting 1      1 min    0/4  a fox\n\u{1b}[2J in the snow, with a very long d…  [priority 5]
-        gggggggg  held           1 min    0/4  a fox\n\u{1b}[2J in the snow, with a very long d…
-        gggggggg  waiting 2      1 min    0/4  a fox\n\u{1b}[2J in the snow, with a very long d…
-        gggggggg  failed         1 min    0/4    (the disk is full)
+        gggggggg  running    0/4  emoji  1      -  -  a fox\n\u{1b}[2J in the snow, with a very long d…
+        gggggggg  waiting 1  -    emoji  1      -  -  a fox\n\u{1b}[2J in the snow, with a very long d…  [priority 5]
+        gggggggg  held       -    emoji  1      -  -  a fox\n\u{1b}[2J in the snow, with a very long d…
+        gggggggg  waiting 2  -    emoji  1      -  -  a fox\n\u{1b}[2J in the snow, with a very long d…
+        gggggggg  failed     0/4  emoji  1  1.0 s  -    (the disk is full)
         ");
     }
 }

@@ -6,7 +6,7 @@ use darkroom_protocol::{JobId, JobState};
 use proptest::prelude::*;
 use rstest::rstest;
 
-use super::{Fixture, failure, page, picture, raw};
+use super::{Fixture, failure, page, picture, raw, task};
 use crate::Error;
 use crate::store::{Page, Spot, Start, Store};
 
