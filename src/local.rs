@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use darkroom_daemon::catalog::{cached, caches};
+
 use crate::{Error, Result};
 
 /// `path` with a leading `~` replaced by the home directory.
@@ -18,12 +20,25 @@ pub fn home() -> Option<PathBuf> {
     std::env::home_dir().filter(|home| !home.as_os_str().is_empty())
 }
 
-/// What `-m` names: an absolute path when it is written as a path or exists, else a name for the daemon to look up.
+/// What `-m` names: an absolute path when it is written as a path, or is one that is there, else a name for the daemon to look
+/// up. A single word counts as a path only where a model lies: a folder of pictures called as a model does not hide it.
+///
+/// An id such as `owner/name` that is in this user's Hugging Face cache is its folder there.
 ///
 /// # Errors
 /// [`Error::Usage`] when the absolute path is not UTF-8, which JSON cannot carry.
 pub fn model(name: &str) -> Result<String> {
-    resolve(name, home().as_deref(), |path| path.exists())
+    let found = resolve(name, home().as_deref(), is_here)?;
+    // The daemon may have another environment, and with it another download cache.
+    let repository = || cached(name, &caches()).and_then(|path| path.into_os_string().into_string().ok());
+    let id = found == name && name.matches('/').count() == 1;
+    Ok(id.then(repository).flatten().unwrap_or(found))
+}
+
+fn is_here(path: &Path) -> bool {
+    let word = path.components().count() == 1;
+    let model = || path.is_file() || path.join("model_index.json").is_file() || path.join("snapshots").is_dir();
+    if word { model() } else { path.exists() }
 }
 
 fn resolve(name: &str, home: Option<&Path>, exists: impl Fn(&Path) -> bool) -> Result<String> {
@@ -72,5 +87,8 @@ mod tests {
         }
         let found = resolve("sd15", None, |path| path == Path::new("sd15")).unwrap();
         assert_eq!(found, here.join("sd15").to_str().unwrap());
+        // Tests run in the package's folder, where `src` is no model.
+        assert_eq!(resolve("src", None, is_here).unwrap(), "src");
+        assert!(resolve("src/verbs", None, is_here).unwrap().ends_with("/src/verbs"));
     }
 }

@@ -11,6 +11,7 @@ mod interrupt;
 mod kills;
 mod memory;
 mod models;
+mod names;
 mod output;
 mod picture;
 mod queue;

@@ -1,26 +1,26 @@
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::Path;
 
 use darkroom_protocol::message::RemoteError;
 use darkroom_protocol::message::client::FoundModel;
+use darkroom_protocol::text::escape_line;
 use darkroom_protocol::{ModelCard, ModelSource};
 
-use super::lookup::models_in;
-use super::{Catalog, EMOJI};
+use super::lookup::{called, embedded_called};
+use super::{Catalog, builtin, scan};
 
 impl Catalog {
-    /// Every model that a request can name: those in the folders, by name, and the embedded one. One that cannot be used says
-    /// why. Where two folders have one name, the first folder's counts.
+    /// Every model that a request can name: those in the folders of the settings and in the download caches, and the embedded
+    /// one, each by a name that reaches it. One that cannot be used says why, and so does a folder that is not there.
     pub fn list(&self) -> Vec<FoundModel> {
-        let mut paths: BTreeMap<String, PathBuf> = BTreeMap::new();
         let settings = self.settings.current();
-        for (name, path) in settings.models.iter().flat_map(|folder| models_in(folder)) {
-            paths.entry(name).or_insert(path);
-        }
+        let all = scan::models(&settings.models, &self.caches);
         let default = self.card(None).map(|card| card.source).ok();
-        let one = |(name, path): (String, PathBuf)| found(&name, Some(path.clone()), self.card(path.to_str()));
-        let mut models: Vec<FoundModel> = paths.into_iter().map(one).collect();
-        models.push(found(EMOJI, None, self.card(Some(EMOJI))));
+        let mut models: Vec<FoundModel> = all
+            .iter()
+            .map(|one| found(called(one, &all), Some(&one.path), self.card(one.path.to_str())))
+            .collect();
+        models.extend(settings.models.iter().filter_map(|folder| missing(folder)));
+        models.push(found(embedded_called(&all), None, builtin::card()));
         for model in &mut models {
             model.default = default.as_ref() == Some(&model.source);
         }
@@ -28,10 +28,41 @@ impl Catalog {
     }
 }
 
-fn found(name: &str, path: Option<PathBuf>, card: Result<ModelCard, RemoteError>) -> FoundModel {
+/// The row of a folder of the settings that is not there.
+fn missing(folder: &Path) -> Option<FoundModel> {
+    let problem = problem(folder)?;
+    Some(FoundModel {
+        problem,
+        ..found(
+            folder.to_string_lossy().into_owned(),
+            Some(folder),
+            Err(RemoteError::usage("")),
+        )
+    })
+}
+
+/// Why no model can be found in a folder of the settings, as a sentence; `None` where it can be looked into.
+pub fn problem(folder: &Path) -> Option<String> {
+    let remedy = "Make it, or take it out of `models` in config.toml.";
+    let shown = folder.to_string_lossy();
+    let shown = escape_line(&shown);
+    match folder.read_dir() {
+        Ok(_) => None,
+        // A single file may be named too.
+        Err(_) if folder.is_file() => None,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Some(format!("The folder of models {shown} does not exist. {remedy}"))
+        }
+        Err(error) => Some(format!(
+            "The folder of models {shown} cannot be read ({error}). {remedy}"
+        )),
+    }
+}
+
+fn found(name: String, path: Option<&Path>, card: Result<ModelCard, RemoteError>) -> FoundModel {
     let mut model = FoundModel {
-        name: name.to_owned(),
-        source: source(name, path),
+        source: source(&name, path),
+        name,
         family: String::new(),
         bytes: 0,
         problem: String::new(),
@@ -49,14 +80,14 @@ fn found(name: &str, path: Option<PathBuf>, card: Result<ModelCard, RemoteError>
     model
 }
 
-fn source(name: &str, path: Option<PathBuf>) -> ModelSource {
+fn source(name: &str, path: Option<&Path>) -> ModelSource {
     let Some(path) = path else {
         return ModelSource::Embedded(name.to_owned());
     };
     let text = path.to_string_lossy().into_owned();
-    if path.is_dir() {
-        ModelSource::Folder(text)
-    } else {
+    if path.is_file() {
         ModelSource::File(text)
+    } else {
+        ModelSource::Folder(text)
     }
 }

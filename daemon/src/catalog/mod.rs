@@ -1,13 +1,17 @@
 //! Which model a request means, and what is known of it: configurations and headers only, never weights.
 //!
-//! A model is an absolute folder or single file, the name of one in the folders of the settings, or `emoji`, which every worker carries. What
-//! was read is kept for as long as size and time of every file it came from stay the same.
+//! A model is an absolute folder or single file, the name of one in the folders of the settings, the id of a repository in a
+//! Hugging Face cache, or `emoji`, which every worker carries. What was read is kept for as long as size and time of every file
+//! it came from stay the same.
 
 mod builtin;
+mod cache;
 mod file;
 mod folder;
 mod list;
 mod lookup;
+mod remedy;
+mod scan;
 mod seen;
 
 use std::collections::HashMap;
@@ -18,7 +22,9 @@ use darkroom_protocol::message::RemoteError;
 use darkroom_protocol::{FailureKind, ModelCard};
 
 use crate::settings::Live;
-use lookup::Meant;
+pub use cache::{cached, caches};
+pub use list::problem;
+use lookup::{EMBEDDED, Meant, Places};
 use seen::Stamp;
 
 /// The name of the model that every worker carries.
@@ -33,16 +39,25 @@ const KEPT: usize = 256;
 pub struct Catalog {
     /// Which model to use when none is named, and the folders whose subfolders and .safetensors files are models.
     settings: Arc<Live>,
+    /// Hugging Face's download caches.
+    caches: Vec<PathBuf>,
     cards: Mutex<HashMap<PathBuf, (Stamp, ModelCard)>>,
 }
 
 impl Catalog {
-    /// The catalogue that `settings` ask for, now and later.
+    /// The catalogue that `settings` ask for, now and later, without download caches.
     pub fn new(settings: Arc<Live>) -> Self {
         Self {
             settings,
+            caches: Vec::new(),
             cards: Mutex::default(),
         }
+    }
+
+    /// The same with these download caches of Hugging Face, for instance [`caches`].
+    #[must_use]
+    pub fn with_caches(self, caches: Vec<PathBuf>) -> Self {
+        Self { caches, ..self }
     }
 
     /// As [`Self::card`], where no file has to be looked at: `None` for what is on the disk.
@@ -53,7 +68,9 @@ impl Catalog {
         let settings = self.settings.current();
         let configured = settings.model.as_deref().filter(|model| !model.is_empty());
         let name = model.filter(|m| !m.is_empty()).or(configured);
-        let at_hand = name.is_none_or(|name| darkroom_protocol::text::fold(name) == EMOJI);
+        // With folders there may be an own model of that name.
+        let embedded = |name: &str| name == EMBEDDED || name == EMOJI;
+        let at_hand = name.is_none_or(|name| settings.models.is_empty() && embedded(name));
         at_hand.then(|| self.card(model))
     }
 
@@ -72,21 +89,41 @@ impl Catalog {
             card.notice = Some(NO_MODEL.to_owned());
             return Ok(card);
         };
-        match lookup::meant(name, &settings.models)? {
+        let places = Places {
+            folders: &settings.models,
+            caches: &self.caches,
+        };
+        let meant = places.meant(name).or_else(|error| match error.kind {
+            FailureKind::ModelNotFound => self.met(name).ok_or(error),
+            _ => Err(error),
+        })?;
+        match meant {
             Meant::Emoji => builtin::card(),
-            Meant::Folder { name, path } => self.seen(path, |path| folder::read(&name, path)),
-            Meant::File { name, path } => self.seen(path, |path| file::read(&name, path)),
+            Meant::Folder { name, path } => self.seen(&name, path, |path| folder::read(&name, path)),
+            Meant::File { name, path } => self.seen(&name, path, |path| file::read(&name, path)),
         }
+    }
+
+    /// The one model of that name that was used before, wherever it lies: what lists of models in memory print is a name.
+    fn met(&self, name: &str) -> Option<Meant> {
+        let kept = self.kept();
+        let mut called = kept
+            .iter()
+            .filter(|(path, (_, card))| card.name == name && path.exists());
+        let (path, (_, card)) = called.next().filter(|_| called.next().is_none())?;
+        Some(Meant::at(card.name.clone(), path.clone()))
     }
 
     /// The card of the model at `path`: the one kept while its files stay the same, else as `read` finds it.
     fn seen(
         &self,
+        name: &str,
         path: PathBuf,
         read: impl FnOnce(&Path) -> Result<(Stamp, ModelCard), RemoteError>,
     ) -> Result<ModelCard, RemoteError> {
         if let Some((stamp, card)) = self.kept().get(&path)
             && stamp.is_current()
+            && card.name == name
         {
             return Ok(card.clone());
         }

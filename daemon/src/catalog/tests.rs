@@ -74,7 +74,19 @@ fn a_model_is_found_by_path_and_by_name() {
         ("My-Emoji", 20, Sampler::Ddim)
     );
     assert!(card.bytes > 30_000_000);
-    for spelling in ["my_emoji", "MY EMOJI", &format!("{}/./", path.display())] {
+    for spelling in [
+        "my_emoji",
+        "MY EMOJI",
+        "My-Emoji/",
+        &format!("{}/./", path.display()),
+        &format!("{}/model_index.json", path.display()),
+        &format!("file://{}", path.display()),
+        &format!(
+            "file://localhost{}",
+            path.display().to_string().replace("My-Emoji", "My%2DEmoji")
+        ),
+        &format!("My-Emoji ({})", path.display()),
+    ] {
         assert_eq!(catalog.card(Some(spelling)).unwrap(), card, "{spelling}");
     }
     assert_eq!(catalog.card(None).unwrap(), card);
@@ -94,6 +106,184 @@ fn every_model_is_listed_and_one_that_is_damaged_says_so() {
     assert!(list[0].problem.is_empty() && list[0].bytes > 30_000_000 && !list[0].family.is_empty());
     assert!(list[1].problem.contains("unet/config.json"), "{}", list[1].problem);
     assert!(catalog(None, &[]).list()[0].default);
+}
+
+/// Every listed name, and whether a request with it reaches the files of that row.
+fn listed(catalog: &Catalog) -> Vec<String> {
+    let list = catalog.list();
+    for model in list.iter().filter(|model| model.problem.is_empty()) {
+        assert_eq!(
+            catalog.card(Some(&model.name)).unwrap().source,
+            model.source,
+            "{}",
+            model.name
+        );
+    }
+    list.into_iter().map(|model| model.name).collect()
+}
+
+#[test]
+fn models_in_subfolders_are_listed_and_found_by_any_end_of_their_path() {
+    let dir = tempfile::tempdir().unwrap();
+    for model in ["SD 1.5/anime/fox", "real/fox", "real/cat"] {
+        copy(Path::new(ASSETS), &dir.path().join(model));
+    }
+    checkpoint(&dir.path().join("real/deep/er/dream.safetensors"));
+    checkpoint(&dir.path().join("real/cat.safetensors"));
+    // A circle of links ends, and a model's own files are no models.
+    std::os::unix::fs::symlink(dir.path(), dir.path().join("real/again")).unwrap();
+    let catalog = catalog(None, &[dir.path(), &dir.path().join("real")]);
+    assert_eq!(
+        listed(&catalog),
+        [
+            "SD 1.5/anime/fox",
+            "real/cat",
+            "real/cat.safetensors",
+            "real/deep/er/dream",
+            "real/fox",
+            "emoji"
+        ]
+    );
+    let place = |name: &str| catalog.card(Some(name)).unwrap().source.place().to_owned();
+    for name in ["anime/fox", "SD 1.5/anime/fox", "sd_1.5/Anime/FOX"] {
+        assert!(place(name).ends_with("SD 1.5/anime/fox"), "{name}");
+    }
+    assert!(place("dream").ends_with("real/deep/er/dream.safetensors"));
+    assert!(place("er/dream.safetensors").ends_with("real/deep/er/dream.safetensors"));
+    // `real` is a folder of the settings too: there its fox has that whole name.
+    assert!(place("fox").ends_with("real/fox"));
+    assert_eq!(refusal(&catalog, "../fox").0, FailureKind::Usage);
+    assert_eq!(refusal(&catalog, "real/../fox").0, FailureKind::ModelNotFound);
+}
+
+#[test]
+fn a_name_that_several_have_is_refused_with_all_of_theirs() {
+    let dir = tempfile::tempdir().unwrap();
+    let other = tempfile::tempdir().unwrap();
+    for model in ["a/fox", "b/fox", "own"] {
+        copy(Path::new(ASSETS), &dir.path().join(model));
+    }
+    copy(Path::new(ASSETS), &other.path().join("own"));
+    let catalog = catalog(None, &[dir.path(), other.path()]);
+    assert_eq!(
+        refusal(&catalog, "fox").1,
+        "2 models are called fox: give one of a/fox, b/fox."
+    );
+    let own = [dir.path(), other.path()].map(|root| root.join("own").display().to_string());
+    let (_, message) = refusal(&catalog, "own");
+    assert!(own.iter().all(|path| message.contains(path.as_str())), "{message}");
+    assert_eq!(listed(&catalog), ["a/fox", "b/fox", &own[0], &own[1], "emoji"]);
+}
+
+#[test]
+fn an_own_model_comes_before_the_embedded_one_of_its_name() {
+    let dir = tempfile::tempdir().unwrap();
+    copy(Path::new(ASSETS), &dir.path().join("emoji"));
+    let catalog = catalog(None, &[dir.path()]);
+    assert_eq!(listed(&catalog), ["emoji", "embedded/emoji"]);
+    let own = catalog.card(Some("emoji")).unwrap().source;
+    assert_eq!(
+        own,
+        ModelSource::Folder(dir.path().join("emoji").to_str().unwrap().to_owned())
+    );
+    for name in ["embedded/emoji", "emoji (in the worker)"] {
+        assert_eq!(
+            catalog.card(Some(name)).unwrap().source,
+            ModelSource::Embedded(EMOJI.to_owned())
+        );
+    }
+    assert_eq!(
+        catalog.card(None).unwrap().source,
+        ModelSource::Embedded(EMOJI.to_owned())
+    );
+}
+
+#[test]
+fn what_was_used_by_path_is_known_by_its_name() {
+    let dir = models();
+    let catalog = catalog(None, &[]);
+    let path = dir.path().join("My-Emoji");
+    assert_eq!(refusal(&catalog, "My-Emoji").0, FailureKind::ModelNotFound);
+    let card = catalog.card(path.to_str()).unwrap();
+    assert_eq!(catalog.card(Some("My-Emoji")).unwrap(), card);
+}
+
+/// A repository `acme/tiny` in a download cache, as `huggingface_hub` lays it out.
+fn repository(cache: &Path, commit: &str) -> std::path::PathBuf {
+    let repository = cache.join("models--acme--tiny");
+    copy(Path::new(ASSETS), &repository.join("snapshots").join(commit));
+    fs::create_dir_all(repository.join("refs")).unwrap();
+    fs::write(repository.join("refs/main"), commit).unwrap();
+    repository
+}
+
+#[rstest]
+fn a_download_cache_is_followed_by_id(#[values(true, false)] configured: bool) {
+    let dir = tempfile::tempdir().unwrap();
+    let cache = dir.path().join("hub");
+    let repository = repository(&cache, "0a1b2c3d");
+    let catalog = if configured {
+        catalog(None, &[&cache])
+    } else {
+        catalog(None, &[]).with_caches(vec![cache.clone()])
+    };
+    assert_eq!(listed(&catalog), ["acme/tiny", "emoji"]);
+    let snapshot = repository.join("snapshots/0a1b2c3d");
+    let path = repository.to_str().unwrap();
+    for name in [
+        "acme/tiny",
+        "tiny",
+        "models--acme--tiny",
+        path,
+        &format!("{path}/snapshots/0a1b2c3d"),
+        "https://huggingface.co/acme/tiny",
+        "https://hf.co/acme/tiny/blob/main/README.md",
+        "hf://acme/tiny",
+    ] {
+        let card = catalog.card(Some(name)).unwrap();
+        assert_eq!(
+            card.source,
+            ModelSource::Folder(snapshot.to_str().unwrap().to_owned()),
+            "{name}"
+        );
+        assert_eq!(card.name, "acme/tiny", "{name}");
+    }
+    let message = refusal(&catalog, "acme/tinny").1;
+    assert!(message.ends_with("did you mean acme/tiny?"), "{message}");
+}
+
+#[test]
+fn a_folder_that_is_not_there_is_said() {
+    let dir = models();
+    let gone = dir.path().join("gone");
+    let list = catalog(None, &[dir.path(), &gone]).list();
+    let row = list.iter().find(|model| model.name == gone.to_str().unwrap()).unwrap();
+    assert_eq!(
+        row.problem,
+        format!(
+            "The folder of models {} does not exist. Make it, or take it out of `models` in config.toml.",
+            gone.display()
+        )
+    );
+    assert_eq!(list.len(), 3);
+}
+
+#[test]
+fn a_model_that_cannot_be_built_is_listed_with_the_field() {
+    let dir = models();
+    let config = dir.path().join("My-Emoji/unet/config.json");
+    let mut json: serde_json::Value = serde_json::from_slice(&fs::read(&config).unwrap()).unwrap();
+    json["only_cross_attention"] = serde_json::json!([true, true, true]);
+    fs::remove_file(&config).unwrap();
+    fs::write(&config, json.to_string()).unwrap();
+    let list = catalog(None, &[dir.path()]).list();
+    assert!(
+        list[0]
+            .problem
+            .contains("unet: config only_cross_attention: [true,true,true] is not supported"),
+        "{}",
+        list[0].problem
+    );
 }
 
 #[test]
@@ -137,17 +327,45 @@ fn a_snapshot_in_a_download_cache_has_the_repositorys_name() {
 #[case(
     "DIR",
     FailureKind::ModelNotFound,
-    "There is no model_index.json in DIR: a diffusers model folder has one. Give the folder that holds it."
+    "There is no model_index.json in DIR: it is a folder of models. Give one of them: DIR/My-Emoji."
+)]
+#[case(
+    "DIR/My-Emoji/unet",
+    FailureKind::ModelNotFound,
+    "There is no model_index.json in DIR/My-Emoji/unet: it is a part of the model in DIR/My-Emoji. Give that folder."
 )]
 #[case(
     "sub/My-Emoji",
-    FailureKind::Usage,
-    "sub/My-Emoji is a relative path, and the daemon has another working directory: give the whole path."
+    FailureKind::ModelNotFound,
+    "There is no model sub/My-Emoji: did you mean My-Emoji?"
 )]
 #[case(
-    "~/My-Emoji",
+    "acme/quite-another",
+    FailureKind::ModelNotFound,
+    "There is no model acme/quite-another: nothing of that name is where you are, nor in DIR, nor in the Hugging Face cache. If it \
+     is a model of the Hub, run `hf download acme/quite-another`, then -m acme/quite-another finds it; else give the model's path."
+)]
+#[case(
+    "https://huggingface.co/acme/tiny/tree/main?x=1",
+    FailureKind::ModelNotFound,
+    "https://huggingface.co/acme/tiny/tree/main?x=1 is an address on the Hugging Face Hub, and its model is not on this machine. \
+     Darkroom downloads nothing: run `hf download acme/tiny`, then -m acme/tiny finds it."
+)]
+#[case(
+    "https://civitai.com/models/1",
+    FailureKind::ModelNotFound,
+    "https://civitai.com/models/1 is an URL, and Darkroom downloads nothing: download the model's .safetensors file or folder, then \
+     give its path."
+)]
+#[case(
+    "file://DIR/none%20such",
+    FailureKind::ModelNotFound,
+    "There is no model DIR/none such: give the folder that holds model_index.json."
+)]
+#[case(
+    "~other/My-Emoji",
     FailureKind::Usage,
-    "~/My-Emoji is a relative path, and the daemon has another working directory: give the whole path."
+    "~other/My-Emoji is a relative path, and the daemon has another working directory: give the whole path."
 )]
 #[case(
     "../My-Emoji",
@@ -182,6 +400,7 @@ fn without_folders_the_remedy_is_the_settings() {
 
 /// A Stable Diffusion 1.x in one file, as far as its card needs it: a few bf16 tensors that take no room on the disk.
 fn checkpoint(path: &Path) {
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
     let tensors: [(&str, &[u64]); 4] = [
         ("cond_stage_model.transformer.text_model.final_layer_norm.bias", &[768]),
         ("first_stage_model.quant_conv.bias", &[8]),

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::lock::Locks;
 use super::{RunOptions, Socket, Stop, files, log, signals, socket, systemd};
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, caches};
 use crate::dispatch::{Dispatch, Tools};
 use crate::events::Bus;
 use crate::gallery::Gallery;
@@ -110,7 +110,7 @@ impl Daemon {
             store,
             bus,
             dispatch,
-            catalog: Catalog::new(settings.clone()),
+            catalog: Catalog::new(settings.clone()).with_caches(caches()),
             settings,
             paths,
             limits,

@@ -79,23 +79,27 @@ pub enum Error {
         component: String,
     },
     /// A component without weights.
-    #[error("{place}: there are no weights in {component}/ (a .safetensors file or its .index.json). The download is incomplete: download it again.",
+    #[error("{place}: there are no weights in {component}/ ({wanted} or its .index.json): {there}. The download is incomplete: download it again.",
         place = Shown(place))]
     NoWeights {
         /// The model.
         place: String,
         /// The component.
         component: String,
+        /// How the file would be called.
+        wanted: String,
+        /// What is there instead, escaped.
+        there: String,
     },
     /// A component whose weights are in a format that is not read.
     #[error("{place}: {component}/ has no .safetensors, only {file}. Such files can run code when they are read, so Darkroom does not. Download the model's .safetensors files, or save it again with diffusers (save_pretrained).",
-        place = Shown(place), file = Shown(file))]
+        place = Shown(place))]
     OnlyForeignWeights {
         /// The model.
         place: String,
         /// The component.
         component: String,
-        /// One of the files there.
+        /// The files there, escaped.
         file: String,
     },
     /// A model of a family that has no row.
@@ -114,6 +118,16 @@ pub enum Error {
         /// The file.
         file: String,
         /// What it is instead, and what to do.
+        what: String,
+    },
+    /// A configuration that asks for something that cannot be built, or whose parts do not fit.
+    #[error("{place}: config {field}: {what}", place = Shown(place), field = Shown(field))]
+    Config {
+        /// The part of the model, for instance `unet`, with its model where that is known.
+        place: String,
+        /// The field of its JSON.
+        field: String,
+        /// What is wrong and what is accepted.
         what: String,
     },
     /// A configuration whose numbers no model has.
@@ -163,12 +177,14 @@ pub enum Error {
         problem: String,
     },
     /// A shard that the index names is not there.
-    #[error("{index} names {shard}, which is not beside it. The download is incomplete: download it again.", index = Shown(index))]
+    #[error("{index} names {shard}, which is not beside it: there are {there}. The download is incomplete: download it again.", index = Shown(index))]
     MissingShard {
         /// The index.
         index: String,
         /// The shard.
         shard: String,
+        /// The files that are there, escaped.
+        there: String,
     },
 }
 

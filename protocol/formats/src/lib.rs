@@ -12,6 +12,7 @@ pub mod infotext;
 mod json;
 pub mod png;
 pub mod safetensors;
+pub mod schema;
 mod shown;
 pub mod single;
 

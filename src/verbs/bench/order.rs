@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use clap::ArgMatches;
-use darkroom_daemon::catalog::Catalog;
+use darkroom_daemon::catalog::{Catalog, caches};
 use darkroom_daemon::expand::resolve;
 use darkroom_daemon::settings::Live;
 use darkroom_protocol::paths::Paths;
@@ -60,6 +60,7 @@ pub(super) fn task(paths: &Paths, request: &GenerateRequest) -> Result<(ImageTas
     let settings = Arc::new(Live::load(&paths.config_file())?);
     let remote = |e| Error::Wire(darkroom_protocol::Error::Remote(e));
     let card = Catalog::new(settings.clone())
+        .with_caches(caches())
         .card(request.model.as_deref())
         .map_err(remote)?;
     // An empty device lets the worker take the best that it finds.

@@ -1,5 +1,6 @@
 use std::path::Path;
 
+use darkroom_daemon::catalog::problem;
 use darkroom_protocol::message::worker::Ready;
 use darkroom_protocol::paths::{Paths, check_socket_path};
 
@@ -12,8 +13,10 @@ pub(super) fn folders(paths: &Paths) -> Vec<String> {
         .filter_map(|folder| writable(folder).err())
         .collect();
     problems.extend(check_socket_path(&paths.socket()).err().map(|e| e.to_string()));
-    let settings = darkroom_daemon::settings::Settings::load(&paths.config_file());
-    problems.extend(settings.err().map(|e| e.to_string()));
+    match darkroom_daemon::settings::Settings::load(&paths.config_file()) {
+        Ok(settings) => problems.extend(settings.models.iter().filter_map(|folder| problem(folder))),
+        Err(error) => problems.push(error.to_string()),
+    }
     problems
 }
 
@@ -77,5 +80,18 @@ mod tests {
         std::fs::write(paths.config_file(), "nonsense = 1\n").unwrap();
         paths.run = dir.path().join("x".repeat(120));
         assert_eq!(folders(&paths).len(), 2);
+    }
+
+    #[test]
+    fn folders_of_models_that_are_not_there_are_problems() {
+        let dir = tempfile::tempdir().unwrap();
+        let paths = Paths::under(dir.path());
+        std::fs::create_dir_all(&paths.config).unwrap();
+        let (there, gone) = (dir.path().join("there"), dir.path().join("gone"));
+        std::fs::create_dir(&there).unwrap();
+        std::fs::write(paths.config_file(), format!("models = [{there:?}, {gone:?}]\n")).unwrap();
+        let problems = folders(&paths);
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        assert!(problems[0].contains("gone does not exist"), "{problems:?}");
     }
 }

@@ -1,4 +1,5 @@
 use clap::ArgMatches;
+use darkroom_protocol::ModelSource;
 use darkroom_protocol::message::client::FoundModel;
 use darkroom_protocol::paths::Paths;
 use darkroom_protocol::text::escape_line;
@@ -34,6 +35,9 @@ fn row(model: &FoundModel, width: usize) -> String {
         return format!("{name:<width$}  cannot be used: {}", escape_line(&model.problem));
     }
     let mut notes = Vec::new();
+    if matches!(model.source, ModelSource::Embedded(_)) {
+        notes.push("embedded".to_owned());
+    }
     if model.default {
         notes.push("default".to_owned());
     }
@@ -52,7 +56,6 @@ fn row(model: &FoundModel, width: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use darkroom_protocol::ModelSource;
 
     #[test]
     fn rows() {

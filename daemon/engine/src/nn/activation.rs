@@ -1,29 +1,16 @@
-use serde::Deserialize;
+use darkroom_formats::schema::Activation;
 use tch::Tensor;
 
 use crate::torch::fused_geglu;
 
-/// An activation function by the name that config files give it.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "snake_case")]
-pub enum Activation {
-    /// `x·σ(x)` (Elfwing et al. 2017).
-    #[serde(alias = "swish")]
-    Silu,
-    /// `x·Φ(x)` with the exact error function (Hendrycks and Gimpel 2016).
-    Gelu,
-    /// `x·σ(1.702·x)`, OpenAI CLIP's approximation of GELU.
-    QuickGelu,
-}
-
-impl Activation {
-    /// Applies the function to each element.
-    pub fn forward(self, x: &Tensor) -> Tensor {
-        match self {
-            Self::Silu => silu(x),
-            Self::Gelu => x.gelu("none"),
-            Self::QuickGelu => x * (x * 1.702).sigmoid(),
-        }
+/// Applies an activation function to each element.
+pub fn activate(activation: Activation, x: &Tensor) -> Tensor {
+    match activation {
+        Activation::Silu => silu(x),
+        Activation::Gelu => x.gelu("none"),
+        Activation::GeluTanh => x.gelu("tanh"),
+        Activation::QuickGelu => x * (x * 1.702).sigmoid(),
+        Activation::Relu => x.relu(),
     }
 }
 
@@ -59,17 +46,27 @@ mod tests {
     fn values_are_those_of_pytorch() {
         let x = Tensor::from_slice(&[-2f32, -0.5, 0., 1., 3.]);
         close(
-            &Activation::Silu.forward(&x),
+            &activate(Activation::Silu, &x),
             &[-0.238_405_84, -0.188_770_34, 0., 0.731_058_6, 2.857_722_3],
         );
         close(
-            &Activation::Gelu.forward(&x),
+            &activate(Activation::Gelu, &x),
             &[-0.045_500_28, -0.154_268_77, 0., 0.841_344_7, 2.995_949_7],
         );
         close(
-            &Activation::QuickGelu.forward(&x),
+            &activate(Activation::QuickGelu, &x),
             &[-0.064_341_374, -0.149_611_56, 0., 0.845_795_75, 2.981_928_8],
         );
+    }
+
+    #[test]
+    fn the_other_names_of_transformers() {
+        let x = Tensor::from_slice(&[-2f32, -0.5, 0., 1., 3.]);
+        close(
+            &activate(Activation::GeluTanh, &x),
+            &[-0.045_402_3, -0.154_285_97, 0., 0.841_192, 2.996_362_7],
+        );
+        close(&activate(Activation::Relu, &x), &[0., 0., 0., 1., 3.]);
     }
 
     #[test]

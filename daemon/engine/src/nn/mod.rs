@@ -12,7 +12,7 @@ mod norm;
 mod timestep;
 mod weight;
 
-pub use activation::{Activation, geglu, silu};
+pub use activation::{activate, geglu, silu};
 pub use attention::{Attend, attention, split_heads};
 pub use conv::Conv2d;
 pub use embedding::Embedding;

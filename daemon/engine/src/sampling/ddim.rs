@@ -1,6 +1,7 @@
 use tch::Tensor;
 
 use super::Level;
+use super::prediction::Implies;
 use super::run::Run;
 use crate::Result;
 

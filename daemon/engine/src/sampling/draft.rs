@@ -1,9 +1,9 @@
 use darkroom_protocol::{Sampler, Schedule};
 
-use super::config::{BetaSchedule, FinalSigma};
 use super::plan::Method;
+use super::spacing::Visits;
 use super::table::NoiseTable;
-use super::{Level, Plan, Prediction, SchedulerConfig, Spacing, config_error, ramp};
+use super::{BetaSchedule, FinalSigma, Level, Plan, Prediction, SchedulerConfig, Spacing, config_error, ramp};
 use crate::Result;
 
 /// What a plan is computed from, checked.

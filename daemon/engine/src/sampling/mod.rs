@@ -4,7 +4,6 @@
 //! timestep and noise level, in f64 on the host. [`sample`] runs a plan over a state tensor and a model closure. The
 //! samplers are pure functions, one a file, equal to diffusers' scheduler of the same name.
 
-mod config;
 mod ddim;
 mod dpmpp_2m;
 mod draft;
@@ -23,13 +22,11 @@ mod run;
 mod spacing;
 mod table;
 
-pub use config::{BetaSchedule, FinalSigma, SchedulerConfig};
+pub use darkroom_formats::schema::{BetaSchedule, FinalSigma, Prediction, SchedulerConfig, Spacing};
 pub use level::Level;
 pub use noise::NoiseStream;
 pub use plan::{Plan, plan};
-pub use prediction::Prediction;
 pub use run::{StepInfo, sample};
-pub use spacing::Spacing;
 
 use crate::Error;
 

@@ -1,25 +1,17 @@
-use serde::Deserialize;
 use tch::Tensor;
 
-use super::Level;
+use super::{Level, Prediction};
 
-/// What a network's output means (diffusers `prediction_type`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Prediction {
-    /// The noise.
-    #[default]
-    Epsilon,
-    /// α·noise − σ·clean (Salimans and Ho 2022, arXiv 2202.00512, appendix D).
-    VPrediction,
-    /// The clean sample.
-    #[serde(alias = "original_sample")]
-    Sample,
+/// The parts of a mixture that a network's output implies.
+pub trait Implies {
+    /// The clean sample that `output` implies for the network's `input` at `level`; any shape, the same for all three.
+    fn clean(self, input: &Tensor, output: &Tensor, level: Level) -> Tensor;
+    /// The noise that it implies.
+    fn noise(self, input: &Tensor, output: &Tensor, level: Level) -> Tensor;
 }
 
-impl Prediction {
-    /// The clean sample that `output` implies for the network's `input` at `level`; any shape, the same for all three.
-    pub fn clean(self, input: &Tensor, output: &Tensor, level: Level) -> Tensor {
+impl Implies for Prediction {
+    fn clean(self, input: &Tensor, output: &Tensor, level: Level) -> Tensor {
         let Level { alpha, sigma } = level;
         match self {
             Self::Epsilon => (input - output * sigma) * (1.0 / alpha),
@@ -28,8 +20,7 @@ impl Prediction {
         }
     }
 
-    /// The noise that `output` implies for the network's `input` at `level`.
-    pub fn noise(self, input: &Tensor, output: &Tensor, level: Level) -> Tensor {
+    fn noise(self, input: &Tensor, output: &Tensor, level: Level) -> Tensor {
         let Level { alpha, sigma } = level;
         match self {
             Self::Epsilon => output.shallow_clone(),

@@ -1,6 +1,7 @@
 use tch::{Kind, Tensor};
 
 use super::plan::Method;
+use super::prediction::Implies;
 use super::{Level, Plan, ddim, dpmpp_2m, euler, euler_ancestral};
 use crate::Result;
 

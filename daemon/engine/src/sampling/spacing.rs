@@ -1,20 +1,18 @@
-use serde::Deserialize;
+use super::Spacing;
 
-/// Which training timesteps are visited (arXiv 2305.08891, table 2; diffusers `timestep_spacing`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Spacing {
-    /// Every ⌊T/n⌋-th from the first: the last training timestep is not visited.
-    Leading,
-    /// Evenly, both ends included.
-    Linspace,
-    /// Every T/n-th from the last.
-    Trailing,
+/// The timesteps that a spacing visits.
+pub(super) trait Visits {
+    /// The whole timesteps of DDIM, descending: `steps` of `train`, with `offset` added under leading spacing.
+    fn whole(self, train: usize, steps: usize, offset: i64) -> Vec<f64>;
+    /// The timesteps of the Euler samplers, descending: whole but under linspace, where they are not rounded.
+    fn fractional(self, train: usize, steps: usize, offset: i64) -> Vec<f64>;
+    /// The timesteps of the DPM solvers, descending: the first `last` of `train` divided into one part more than steps.
+    /// Under trailing spacing a `last` below `train` leaves fewer timesteps than `steps`.
+    fn solver(self, train: usize, last: usize, steps: usize, offset: i64) -> Vec<f64>;
 }
 
-impl Spacing {
-    /// The whole timesteps of DDIM, descending: `steps` of `train`, with `offset` added under leading spacing.
-    pub(super) fn whole(self, train: usize, steps: usize, offset: i64) -> Vec<f64> {
+impl Visits for Spacing {
+    fn whole(self, train: usize, steps: usize, offset: i64) -> Vec<f64> {
         match self {
             Self::Linspace => self
                 .fractional(train, steps, offset)
@@ -25,8 +23,7 @@ impl Spacing {
         }
     }
 
-    /// The timesteps of the Euler samplers, descending: whole but under linspace, where they are not rounded.
-    pub(super) fn fractional(self, train: usize, steps: usize, offset: i64) -> Vec<f64> {
+    fn fractional(self, train: usize, steps: usize, offset: i64) -> Vec<f64> {
         match self {
             Self::Leading => leading(train / steps, steps, offset),
             Self::Linspace => linspace(0.0, (train - 1) as f64, steps).into_iter().rev().collect(),
@@ -34,9 +31,7 @@ impl Spacing {
         }
     }
 
-    /// The timesteps of the DPM solvers, descending: the first `last` of `train` divided into one part more than steps.
-    /// Under trailing spacing a `last` below `train` leaves fewer timesteps than `steps`.
-    pub(super) fn solver(self, train: usize, last: usize, steps: usize, offset: i64) -> Vec<f64> {
+    fn solver(self, train: usize, last: usize, steps: usize, offset: i64) -> Vec<f64> {
         match self {
             Self::Leading => {
                 let stride = last / (steps + 1);

@@ -1,5 +1,4 @@
-use super::config::BetaSchedule;
-use super::{Level, SchedulerConfig, config_error};
+use super::{BetaSchedule, Level, SchedulerConfig, config_error};
 use crate::Result;
 
 /// The greatest σ of a usable model; the squared cosine's is 2·10⁴.

@@ -1,5 +1,6 @@
 use serde_json::{Map, Value};
 
+use crate::schema::whole;
 use crate::{Error, Result};
 
 /// Numbers of a config.json that decide how much is built, with the most that any model comes near.
@@ -52,7 +53,7 @@ pub fn check_numbers(file: &str, config: &Map<String, Value>) -> Result<()> {
 fn within(value: &Value, most: u64, depth: u32) -> bool {
     match value {
         Value::Null => true,
-        Value::Number(n) => n.as_u64().is_some_and(|n| (1..=most).contains(&n)),
+        Value::Number(_) => whole(value).is_some_and(|n| n >= 1 && n.unsigned_abs() <= most),
         Value::Array(list) => depth > 0 && list.len() <= LONGEST && list.iter().all(|v| within(v, most, depth - 1)),
         _ => false,
     }
@@ -72,6 +73,8 @@ mod tests {
     #[case(json!({"layers_per_block": -2}), false)]
     #[case(json!({"layers_per_block": "2"}), false)]
     #[case(json!({"layers_per_block": 1e300}), false)]
+    #[case(json!({"layers_per_block": 2.0}), true)]
+    #[case(json!({"layers_per_block": 2.5}), false)]
     #[case(json!({"block_out_channels": [320, 640]}), true)]
     #[case(json!({"block_out_channels": [320, 1u64 << 40]}), false)]
     #[case(json!({"block_out_channels": vec![1; 65]}), false)]

@@ -1,23 +1,13 @@
 use darkroom_protocol::{ModelCard, ModelSource, Sampler, Schedule};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::{Family, MAX_SIDE, check_numbers, choose_sampler, detect_folder};
 use crate::folder::{Component, Files, Folder};
+use crate::schema::{Prediction, StableDiffusion, whole};
 use crate::{Error, Result};
 
 /// The most levels that a VAE may have: each but the last halves the sides.
 const MAX_LEVELS: usize = 8;
-
-/// What the denoiser's output means (diffusers `prediction_type`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Prediction {
-    /// The noise.
-    Epsilon,
-    /// The velocity (Salimans and Ho 2022, arXiv 2202.00512).
-    Velocity,
-    /// The clean latents.
-    Sample,
-}
 
 /// What is known of a model without reading its weights.
 #[derive(Clone, Debug, PartialEq)]
@@ -57,7 +47,8 @@ impl Card {
     ///
     /// # Errors
     /// [`Error::UnknownFamily`] for a family without a row, [`Error::NoComponent`], [`Error::Number`] for a configuration
-    /// whose numbers no model has, [`Error::Json`] for other values that make no sense.
+    /// whose numbers no model has, [`Error::Config`] for one that the engine does not build, [`Error::Json`] for other values
+    /// that make no sense.
     pub fn new(name: &str, folder: &Folder) -> Result<Self> {
         let family = detect_folder(folder)?;
         for component in folder.components.values() {
@@ -71,18 +62,26 @@ impl Card {
             row.side.next_multiple_of(vae_factor),
             row.side.next_multiple_of(vae_factor),
         ));
+        let prediction = prediction(folder)?;
+        let Family::StableDiffusion1 = family;
+        let parts = StableDiffusion::read(folder)?;
         let choice = choose_sampler(&folder.scheduler);
+        let of_weights = folder
+            .components
+            .values()
+            .filter_map(|component| component.notice.clone());
+        let notices: Vec<String> = choice.notice.into_iter().chain(of_weights).collect();
         Ok(Self {
             name: name.to_owned(),
             family,
             vae_factor,
-            latent_channels: number(&vae.config, "latent_channels").unwrap_or(row.latents.channels),
+            latent_channels: parts.vae.latents().channels,
             width,
             height,
             sampler: choice.sampler,
-            prediction: prediction(folder)?,
+            prediction,
             bytes: folder.bytes(),
-            notice: choice.notice,
+            notice: (!notices.is_empty()).then(|| notices.join(" ")),
         })
     }
 
@@ -137,7 +136,7 @@ fn factor(folder: &Folder, vae: &Component) -> Result<u32> {
 
 /// Width and height that the denoiser was trained at, from `sample_size`: a number, or height and width.
 fn default_size(folder: &Folder, denoiser: &Component, factor: u32) -> Result<Option<(u32, u32)>> {
-    let cells = |value: &Value| value.as_u64().and_then(|n| u32::try_from(n).ok());
+    let cells = |value: &Value| whole(value).and_then(|n| u32::try_from(n).ok());
     let (height, width) = match denoiser.config.get("sample_size") {
         None | Some(Value::Null) => return Ok(None),
         Some(Value::Array(list)) => match list.as_slice() {
@@ -160,17 +159,13 @@ fn prediction(folder: &Folder) -> Result<Prediction> {
     let value = folder.scheduler.config.get("prediction_type").and_then(Value::as_str);
     match value.unwrap_or("epsilon") {
         "epsilon" => Ok(Prediction::Epsilon),
-        "v_prediction" => Ok(Prediction::Velocity),
+        "v_prediction" => Ok(Prediction::VPrediction),
         "sample" => Ok(Prediction::Sample),
         other => Err(Error::Json {
             file: scheduler_file(folder),
             problem: format!("prediction_type '{other}' is none of epsilon, v_prediction, sample"),
         }),
     }
-}
-
-fn number(config: &Map<String, Value>, field: &str) -> Option<u32> {
-    config.get(field)?.as_u64().and_then(|n| u32::try_from(n).ok())
 }
 
 fn file(folder: &Folder, component: &Component) -> String {

@@ -1,6 +1,7 @@
 use super::{FAMILIES, Fact, Family, FamilyRow, Signature};
 use crate::folder::Folder;
 use crate::safetensors::Header;
+use crate::schema::{truth, whole};
 use crate::{Error, Result};
 
 /// Whose names the tensors have.
@@ -97,8 +98,8 @@ fn objection(row: &FamilyRow, folder: &Folder) -> Result<Option<String>> {
             continue;
         };
         let holds = match fact {
-            Fact::Number { value, .. } => found.as_u64() == Some(*value),
-            Fact::Off { .. } => found.is_null() || found == false,
+            Fact::Number { value, .. } => whole(found).and_then(|n| u64::try_from(n).ok()) == Some(*value),
+            Fact::Off { .. } => !truth(found),
         };
         if !holds {
             let label = row.label;

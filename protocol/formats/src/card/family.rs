@@ -20,7 +20,7 @@ pub enum Fact {
         /// The only value.
         value: u64,
     },
-    /// The field is false, null or missing.
+    /// The field is missing or off, as Python tests for truth.
     Off {
         /// The component.
         component: &'static str,

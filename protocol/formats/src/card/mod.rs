@@ -10,8 +10,9 @@ mod latents;
 mod scheduler;
 mod size;
 
+pub use crate::schema::Prediction;
 pub use bounds::check_numbers;
-pub use build::{Card, Prediction};
+pub use build::Card;
 pub use detect::{Detected, Layout, detect_file, detect_folder};
 pub use family::{FAMILIES, Fact, Family, FamilyRow, KeyShape, Signature};
 pub use latents::{LATENT_FORMATS, LatentFormat, Latents};

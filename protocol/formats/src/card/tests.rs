@@ -26,7 +26,10 @@ fn folder(unet: Value, vae: Value) -> Folder {
     });
     write("model_index.json", index.to_string());
     write("scheduler/scheduler_config.json", "{}".to_owned());
-    write("text_encoder/config.json", json!({"num_hidden_layers": 12}).to_string());
+    write(
+        "text_encoder/config.json",
+        json!({"hidden_size": 768, "num_attention_heads": 12}).to_string(),
+    );
     write("unet/config.json", unet.to_string());
     write("vae/config.json", vae.to_string());
     for file in [
@@ -46,7 +49,8 @@ fn unet() -> Value {
 }
 
 fn vae() -> Value {
-    json!({"block_out_channels": [128, 256, 512, 512], "latent_channels": 4})
+    json!({"block_out_channels": [128, 256, 512, 512], "latent_channels": 4,
+        "down_block_types": vec!["DownEncoderBlock2D"; 4], "up_block_types": vec!["UpDecoderBlock2D"; 4]})
 }
 
 /// `base` with one field replaced.
@@ -137,7 +141,7 @@ fn configurations_beyond_reason_are_refused() {
 
 #[rstest]
 #[case("epsilon", Some(Prediction::Epsilon))]
-#[case("v_prediction", Some(Prediction::Velocity))]
+#[case("v_prediction", Some(Prediction::VPrediction))]
 #[case("sample", Some(Prediction::Sample))]
 #[case("flow", None)]
 fn predictions(#[case] name: &str, #[case] prediction: Option<Prediction>) {

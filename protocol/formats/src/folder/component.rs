@@ -11,8 +11,10 @@ pub struct Component {
     pub config: Map<String, Value>,
     /// Its safetensors files, relative to the model: one, or its shards in order.
     pub weights: Vec<String>,
-    /// `fp16` or `bf16` where only such a twin is there.
-    pub variant: Option<&'static str>,
+    /// For instance `fp16`, where only such a twin is there.
+    pub variant: Option<String>,
+    /// One line for the person where its folder left a choice of weights.
+    pub notice: Option<String>,
     /// Bytes of the files together.
     pub bytes: u64,
 }

@@ -2,7 +2,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::{Component, Files, TokenizerFiles, choose};
+use super::choose::{self, Library};
+use super::{Component, Files, TokenizerFiles};
 use crate::json::{MAX_CONFIG, object};
 use crate::{Error, Result};
 
@@ -67,8 +68,8 @@ impl Folder {
             index: Map::new(),
         };
         for (name, value) in &index {
-            if let Some(class) = class_of(files, name, value)? {
-                folder.add(files, name, class)?;
+            if let Some((library, class)) = class_of(files, name, value)? {
+                folder.add(files, name, Library::named(library), class)?;
             }
         }
         folder.index = index;
@@ -91,7 +92,7 @@ impl Folder {
         self.components.values().map(|c| c.bytes).fold(0, u64::saturating_add)
     }
 
-    fn add(&mut self, files: &dyn Files, name: &str, class: &str) -> Result<()> {
+    fn add(&mut self, files: &dyn Files, name: &str, library: Library, class: &str) -> Result<()> {
         match role(name, class) {
             Role::Tokenizer => {
                 self.tokenizers
@@ -106,7 +107,9 @@ impl Folder {
             }
             Role::Weights => {
                 let config = required(files, name, "config.json")?;
-                let choice = choose::weights(files, name)?;
+                let explicit = config.get("transformers_weights").and_then(Value::as_str);
+                let explicit = explicit.filter(|_| library == Library::Transformers);
+                let choice = choose::weights(files, name, library, explicit)?;
                 let weights: Vec<_> = choice.files.iter().map(|file| format!("{name}/{file}")).collect();
                 let mut bytes = 0u64;
                 for file in &weights {
@@ -118,6 +121,7 @@ impl Folder {
                     config,
                     weights,
                     variant: choice.variant,
+                    notice: choice.notice,
                     bytes,
                 };
                 self.components.insert(name.to_owned(), component);
@@ -127,13 +131,13 @@ impl Folder {
     }
 }
 
-/// The class of the component `name`, or `None` where the entry is a setting, `[null, null]` or a part that is ignored.
-fn class_of<'a>(files: &dyn Files, name: &str, value: &'a Value) -> Result<Option<&'a str>> {
+/// Library and class of the component `name`, or `None` where the entry is a setting, `[null, null]` or a part that is ignored.
+fn class_of<'a>(files: &dyn Files, name: &str, value: &'a Value) -> Result<Option<(&'a str, &'a str)>> {
     let Value::Array(pair) = value else { return Ok(None) };
     if IGNORED.contains(&name) || pair.iter().all(Value::is_null) {
         return Ok(None);
     }
-    let [_, Value::String(class)] = pair.as_slice() else {
+    let [library, Value::String(class)] = pair.as_slice() else {
         return Ok(None);
     };
     // The name becomes a path.
@@ -142,7 +146,7 @@ fn class_of<'a>(files: &dyn Files, name: &str, value: &'a Value) -> Result<Optio
         let shown = crate::shown::Shown(name);
         return Err(not_an_index(files, &format!("'{shown}' is no component's name")));
     }
-    Ok(Some(class))
+    Ok(Some((library.as_str().unwrap_or_default(), class)))
 }
 
 fn role(name: &str, class: &str) -> Role {

@@ -122,16 +122,21 @@ fn a_twin_in_half_precision_is_taken_where_it_is_all_there_is() {
     let model = published().without("unet/diffusion_pytorch_model.safetensors");
     let unet = Folder::read(&model).unwrap().component("unet").unwrap().clone();
     assert_eq!(unet.weights, ["unet/diffusion_pytorch_model.fp16.safetensors"]);
-    assert_eq!(unet.variant, Some("fp16"));
+    assert_eq!(unet.variant.as_deref(), Some("fp16"));
 }
 
 #[rstest]
 #[case("diffusion_pytorch_model.safetensors.index.json", None)]
 #[case("diffusion_pytorch_model.safetensors.index.fp16.json", Some("fp16"))]
+#[case("diffusion_pytorch_model.safetensors.fp16.index.json", Some("fp16"))]
+#[case("diffusion_pytorch_model.fp16.safetensors.index.json", Some("fp16"))]
+#[case("diffusion_pytorch_model.safetensors.index.fp8_e4m3.json", Some("fp8_e4m3"))]
+#[case("model.safetensors.index.json", None)]
+#[case("model.safetensors.index.bf16.json", Some("bf16"))]
 fn shards_are_found_by_their_index(#[case] index: &str, #[case] variant: Option<&str>) {
     let map = json!({"weight_map": {"a": "m-2.safetensors", "b": "m-1.safetensors", "c": "m-2.safetensors"}});
     let mut model = published();
-    for end in [".safetensors", ".fp16.safetensors"] {
+    for end in [".safetensors", ".fp16.safetensors", ".non_ema.safetensors"] {
         model = model.without(&format!("unet/diffusion_pytorch_model{end}"));
     }
     let model = model
@@ -140,12 +145,86 @@ fn shards_are_found_by_their_index(#[case] index: &str, #[case] variant: Option<
         .with("unet/m-2.safetensors", "345");
     let unet = Folder::read(&model).unwrap().component("unet").unwrap().clone();
     assert_eq!(unet.weights, ["unet/m-1.safetensors", "unet/m-2.safetensors"]);
-    assert_eq!((unet.variant, unet.bytes), (variant, 5));
+    assert_eq!((unet.variant.as_deref(), unet.bytes), (variant, 5));
+    let mut files = ["config.json", "diffusion_pytorch_model.bin", index, "m-1.safetensors"];
+    files.sort_unstable();
+    let files = files.join(", ");
     assert_eq!(
         model.without("unet/m-2.safetensors").error(),
         format!(
-            "the model: unet/{index} names m-2.safetensors, which is not beside it. The download is incomplete: download it again."
+            "the model: unet/{index} names m-2.safetensors, which is not beside it: there are {files}. The download is \
+             incomplete: download it again."
         )
+    );
+}
+
+/// `model` with an index of one shard, and the shard.
+fn with_shards(model: Model, index: &str) -> Model {
+    let (folder, _) = index.split_once('/').unwrap();
+    let map = json!({"weight_map": {"a": "part.safetensors"}});
+    model.with(index, map).with(&format!("{folder}/part.safetensors"), "1")
+}
+
+#[test]
+fn of_two_sets_a_library_loads_its_own_first_and_that_is_said() {
+    let model = with_shards(published(), "unet/diffusion_pytorch_model.safetensors.index.json");
+    let model = with_shards(model, "text_encoder/model.safetensors.index.json");
+    let folder = Folder::read(&model).unwrap();
+    let (unet, text) = (
+        folder.component("unet").unwrap(),
+        folder.component("text_encoder").unwrap(),
+    );
+    assert_eq!(unet.weights, ["unet/part.safetensors"]);
+    assert_eq!(text.weights, ["text_encoder/model.safetensors"]);
+    insta::assert_snapshot!(unet.notice.as_ref().unwrap(), @"unet/ holds two sets of weights, diffusion_pytorch_model.safetensors.index.json and diffusion_pytorch_model.safetensors: using diffusion_pytorch_model.safetensors.index.json, as diffusers does.");
+    insta::assert_snapshot!(text.notice.as_ref().unwrap(), @"text_encoder/ holds two sets of weights, model.safetensors and model.safetensors.index.json: using model.safetensors, as transformers does.");
+    assert_eq!(folder.component("vae").unwrap().notice, None);
+}
+
+#[rstest]
+#[case(&["fp16.safetensors", "fp32.safetensors"], "fp32.safetensors", Some("fp32"))]
+#[case(&["non_ema.safetensors", "ema.safetensors"], "ema.safetensors", Some("ema"))]
+#[case(&["non_ema.safetensors", "zz.safetensors", "fp16.safetensors"], "fp16.safetensors", Some("fp16"))]
+#[case(&["non_ema.safetensors"], "non_ema.safetensors", Some("non_ema"))]
+#[case(&["bf16.safetensors"], "bf16.safetensors", None)]
+#[case(&["fp16.safetensors", "fp16-00001-of-00002.safetensors"], "fp16.safetensors", None)]
+fn a_variant_is_taken_where_there_is_nothing_plain(
+    #[case] there: &[&str],
+    #[case] taken: &str,
+    #[case] said: Option<&str>,
+) {
+    let mut model = published();
+    for end in ["", ".fp16", ".non_ema"] {
+        model = model.without(&format!("unet/diffusion_pytorch_model{end}.safetensors"));
+    }
+    for name in there {
+        model = model.with(&format!("unet/diffusion_pytorch_model.{name}"), "1");
+    }
+    let unet = Folder::read(&model).unwrap().component("unet").unwrap().clone();
+    assert_eq!(unet.weights, [format!("unet/diffusion_pytorch_model.{taken}")]);
+    let notice = unet.notice.unwrap_or_default();
+    assert!(
+        notice.ends_with(&said.map_or(String::new(), |v| format!("using {v}."))),
+        "{notice}"
+    );
+    assert_eq!(notice.is_empty(), said.is_none());
+}
+
+#[test]
+fn a_config_may_name_its_weights() {
+    let model = published()
+        .with(
+            "text_encoder/config.json",
+            r#"{"transformers_weights": "own.safetensors"}"#,
+        )
+        .with("text_encoder/own.safetensors", "123");
+    let text = Folder::read(&model).unwrap().component("text_encoder").unwrap().clone();
+    assert_eq!(text.weights, ["text_encoder/own.safetensors"]);
+    assert!(
+        model
+            .without("text_encoder/own.safetensors")
+            .error()
+            .contains("there are no weights in text_encoder/")
     );
 }
 
@@ -188,10 +267,11 @@ fn what_is_missing_is_named_with_the_remedy() {
         @"the model: vae/config.json is missing, though model_index.json names that component. The download is incomplete: download it again.");
     let no_unet = published()
         .without("unet/diffusion_pytorch_model.safetensors")
+        .without("unet/diffusion_pytorch_model.non_ema.safetensors")
         .without("unet/diffusion_pytorch_model.fp16.safetensors");
     insta::assert_snapshot!(no_unet.error(), @"the model: unet/ has no .safetensors, only diffusion_pytorch_model.bin. Such files can run code when they are read, so Darkroom does not. Download the model's .safetensors files, or save it again with diffusers (save_pretrained).");
     insta::assert_snapshot!(no_unet.without("unet/diffusion_pytorch_model.bin").error(),
-        @"the model: there are no weights in unet/ (a .safetensors file or its .index.json). The download is incomplete: download it again.");
+        @"the model: there are no weights in unet/ (diffusion_pytorch_model.safetensors or its .index.json): it has config.json. The download is incomplete: download it again.");
 }
 
 #[rstest]

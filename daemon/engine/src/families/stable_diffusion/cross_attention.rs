@@ -1,6 +1,6 @@
+use darkroom_formats::schema::TransformerDims;
 use tch::Tensor;
 
-use super::unet_config::TransformerDims;
 use crate::Result;
 use crate::nn::{Attend, Linear, attention, split_heads};
 use crate::weights::Weights;

@@ -1,10 +1,10 @@
+use darkroom_formats::schema::UNetConfig;
 use tch::Tensor;
 
 use super::conditions::Conditions;
 use super::resample::Downsample2D;
 use super::resnet::ResnetBlock2D;
 use super::transformer_2d::Transformer2DModel;
-use super::unet_config::{Level, UNetConfig};
 use crate::Result;
 use crate::weights::Weights;
 
@@ -17,8 +17,9 @@ pub struct DownBlock2D {
 }
 
 impl DownBlock2D {
-    /// Block `index` of `levels`; all but the last downsample.
-    pub fn new(weights: &Weights, config: &UNetConfig, levels: &[Level], index: usize) -> Result<Self> {
+    /// Block `index` on the way down; all but the last downsample.
+    pub fn new(weights: &Weights, config: &UNetConfig, index: usize) -> Result<Self> {
+        let levels = &config.levels;
         let level = &levels[index];
         let inputs = levels[index.saturating_sub(1)].channels;
         let resnet = |j: i64| {

@@ -12,21 +12,18 @@ mod resnet;
 mod transformer_2d;
 mod transformer_block;
 mod unet;
-mod unet_config;
 mod up_block;
 mod vae;
 mod vae_attention;
-mod vae_config;
 mod vae_decoder;
 mod vae_encoder;
 mod vae_mid_block;
 mod vae_tiling;
 
+pub use darkroom_formats::schema::{UNetConfig, VaeConfig};
 pub use keys::from_ldm;
 pub use unet::UNet2DConditionModel;
-pub use unet_config::UNetConfig;
 pub use vae::AutoencoderKl;
-pub use vae_config::VaeConfig;
 
 #[cfg(all(test, feature = "embedded-model"))]
 mod emoji_tests;

@@ -1,20 +1,10 @@
+use darkroom_formats::schema::ResnetDims;
 use darkroom_protocol::Quant;
 use tch::Tensor;
 
 use crate::Result;
 use crate::nn::{Conv2d, GroupNorm, Linear, silu};
 use crate::weights::Weights;
-
-/// What all residual blocks of a model share.
-#[derive(Clone, Copy, Debug)]
-pub struct ResnetDims {
-    /// Groups of its normalisations.
-    pub groups: i64,
-    /// Added to their variance.
-    pub eps: f64,
-    /// Width of the time embedding; None in a model without time.
-    pub temb_channels: Option<i64>,
-}
 
 /// `ResnetBlock2D` of diffusers' `models/resnet.py` with the default time embedding.
 #[derive(Debug)]

@@ -1,8 +1,8 @@
+use darkroom_formats::schema::TransformerDims;
 use tch::Tensor;
 
 use super::pixels::{to_pixels, to_sequence};
 use super::transformer_block::BasicTransformerBlock;
-use super::unet_config::TransformerDims;
 use crate::nn::{Conv2d, GroupNorm, Linear};
 use crate::weights::Weights;
 use crate::{Cancel, Result};

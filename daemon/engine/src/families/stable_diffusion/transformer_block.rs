@@ -1,8 +1,8 @@
+use darkroom_formats::schema::TransformerDims;
 use tch::Tensor;
 
 use super::cross_attention::CrossAttention;
 use super::feed_forward::FeedForward;
-use super::unet_config::TransformerDims;
 use crate::Result;
 use crate::nn::LayerNorm;
 use crate::weights::Weights;

@@ -1,10 +1,10 @@
+use darkroom_formats::schema::UNetConfig;
 use darkroom_protocol::Quant;
 use tch::Tensor;
 
 use super::conditions::Conditions;
 use super::down_block::DownBlock2D;
 use super::mid_block::UNetMidBlock2DCrossAttn;
-use super::unet_config::UNetConfig;
 use super::up_block::UpBlock2D;
 use crate::nn::{Conv2d, GroupNorm, Linear, Timesteps, silu};
 use crate::weights::Weights;
@@ -17,7 +17,7 @@ pub struct UNet2DConditionModel {
     time_proj: Timesteps,
     time_embedding: TimestepEmbedding,
     down_blocks: Vec<DownBlock2D>,
-    mid_block: UNetMidBlock2DCrossAttn,
+    mid_block: Option<UNetMidBlock2DCrossAttn>,
     up_blocks: Vec<UpBlock2D>,
     conv_norm_out: GroupNorm,
     conv_out: Conv2d,
@@ -31,12 +31,11 @@ struct TimestepEmbedding {
 }
 
 impl UNet2DConditionModel {
-    /// Checks `config`, then binds the tensors it implies.
+    /// Binds the tensors that `config` implies.
     pub fn new(weights: &Weights, config: &UNetConfig) -> Result<Self> {
-        let levels = config.levels()?;
+        let levels = &config.levels;
         let (first, last) = (&levels[0], &levels[levels.len() - 1]);
-        let freq_shift = config.freq_shift as f64;
-        let temb_channels = config.time_embed_dim();
+        let temb_channels = config.time_embed_dim;
         let (down, up) = (weights.pp("down_blocks"), weights.pp("up_blocks"));
         Ok(Self {
             conv_in: Conv2d::new(
@@ -45,14 +44,14 @@ impl UNet2DConditionModel {
                 first.channels,
                 config.conv_in_kernel,
             )?,
-            time_proj: Timesteps::new(weights, first.channels, config.flip_sin_to_cos, freq_shift)?,
+            time_proj: Timesteps::new(weights, first.channels, config.flip_sin_to_cos, config.freq_shift)?,
             time_embedding: TimestepEmbedding::new(&weights.pp("time_embedding"), first.channels, temb_channels)?,
             down_blocks: (0..levels.len())
-                .map(|i| DownBlock2D::new(&down.pp(i), config, &levels, i))
+                .map(|i| DownBlock2D::new(&down.pp(i), config, i))
                 .collect::<Result<_>>()?,
-            mid_block: UNetMidBlock2DCrossAttn::new(&weights.pp("mid_block"), last)?,
+            mid_block: UNetMidBlock2DCrossAttn::new(&weights.pp("mid_block"), config.mid_block, last)?,
             up_blocks: (0..levels.len())
-                .map(|i| UpBlock2D::new(&up.pp(i), &levels, i))
+                .map(|i| UpBlock2D::new(&up.pp(i), levels, i))
                 .collect::<Result<_>>()?,
             conv_norm_out: GroupNorm::new(
                 &weights.pp("conv_norm_out"),
@@ -99,7 +98,9 @@ impl UNet2DConditionModel {
         for block in &self.down_blocks {
             hidden_states = block.forward(hidden_states, &cond, &mut skips)?;
         }
-        hidden_states = self.mid_block.forward(&hidden_states, &cond)?;
+        if let Some(mid_block) = &self.mid_block {
+            hidden_states = mid_block.forward(hidden_states, &cond)?;
+        }
         for block in &self.up_blocks {
             hidden_states = block.forward(hidden_states, &cond, &mut skips)?;
         }

@@ -1,10 +1,10 @@
+use darkroom_formats::schema::{Level, TransformerDims};
 use tch::Tensor;
 
 use super::conditions::Conditions;
 use super::resample::Upsample2D;
 use super::resnet::ResnetBlock2D;
 use super::transformer_2d::Transformer2DModel;
-use super::unet_config::Level;
 use crate::Result;
 use crate::weights::Weights;
 
@@ -33,7 +33,11 @@ impl UpBlock2D {
                 level.channels,
             )
         };
-        let attention = |j: i64| Transformer2DModel::new(&weights.pp("attentions").pp(j), &level.transformer);
+        let transformer = TransformerDims {
+            layers: level.up_transformer_layers,
+            ..level.transformer
+        };
+        let attention = |j: i64| Transformer2DModel::new(&weights.pp("attentions").pp(j), &transformer);
         let layers = level.layers + 1;
         Ok(Self {
             resnets: (0..layers).map(resnet).collect::<Result<_>>()?,

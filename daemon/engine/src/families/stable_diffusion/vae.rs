@@ -1,6 +1,6 @@
+use darkroom_formats::schema::VaeConfig;
 use tch::Tensor;
 
-use super::vae_config::VaeConfig;
 use super::vae_decoder::Decoder;
 use super::vae_encoder::Encoder;
 use crate::nn::Conv2d;
@@ -18,9 +18,8 @@ pub struct AutoencoderKl {
 }
 
 impl AutoencoderKl {
-    /// Checks `config`, then binds the tensors it implies.
+    /// Binds the tensors that `config` implies.
     pub fn new(weights: &Weights, config: &VaeConfig) -> Result<Self> {
-        config.check()?;
         let latents = config.latent_channels;
         let quant_conv = || Conv2d::new(&weights.pp("quant_conv"), 2 * latents, 2 * latents, 1);
         let post_quant_conv = || Conv2d::new(&weights.pp("post_quant_conv"), latents, latents, 1);

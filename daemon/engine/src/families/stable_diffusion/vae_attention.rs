@@ -1,7 +1,7 @@
+use darkroom_formats::schema::ResnetDims;
 use tch::Tensor;
 
 use super::pixels::{to_pixels, to_sequence};
-use super::resnet::ResnetDims;
 use crate::Result;
 use crate::nn::{Attend, GroupNorm, Linear, attention, split_heads};
 use crate::weights::Weights;

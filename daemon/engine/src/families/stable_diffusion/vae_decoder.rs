@@ -1,8 +1,8 @@
+use darkroom_formats::schema::VaeConfig;
 use tch::Tensor;
 
 use super::resample::Upsample2D;
 use super::resnet::ResnetBlock2D;
-use super::vae_config::VaeConfig;
 use super::vae_mid_block::UNetMidBlock2D;
 use crate::nn::{Conv2d, GroupNorm};
 use crate::weights::Weights;

@@ -1,8 +1,8 @@
+use darkroom_formats::schema::VaeConfig;
 use tch::Tensor;
 
 use super::resnet::ResnetBlock2D;
 use super::vae_attention::VaeAttention;
-use super::vae_config::VaeConfig;
 use crate::weights::Weights;
 use crate::{Cancel, Result};
 

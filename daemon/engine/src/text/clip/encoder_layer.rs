@@ -1,8 +1,8 @@
+use darkroom_formats::schema::{Activation, ClipTextConfig};
 use tch::Tensor;
 
-use super::config::ClipTextConfig;
 use crate::Result;
-use crate::nn::{Activation, Attend, LayerNorm, Linear, attention, split_heads};
+use crate::nn::{Attend, LayerNorm, Linear, activate, attention, split_heads};
 use crate::weights::Weights;
 
 /// `CLIPEncoderLayer` of transformers' `models/clip/modeling_clip.py`.
@@ -87,6 +87,6 @@ impl Mlp {
 
     fn forward(&self, hidden_states: &Tensor) -> Tensor {
         self.fc2
-            .forward(&self.activation.forward(&self.fc1.forward(hidden_states)))
+            .forward(&activate(self.activation, &self.fc1.forward(hidden_states)))
     }
 }

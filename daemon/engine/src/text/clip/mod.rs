@@ -1,10 +1,9 @@
 //! OpenAI's CLIP text encoder (Radford et al. 2021), as transformers' `CLIPTextModel` has it.
 
-mod config;
 mod encoder_layer;
 mod model;
 
-pub use config::ClipTextConfig;
+pub use darkroom_formats::schema::ClipTextConfig;
 pub use model::{ClipOutput, ClipSelect, ClipTextModel};
 
 #[cfg(test)]

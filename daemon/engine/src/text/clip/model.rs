@@ -1,6 +1,6 @@
+use darkroom_formats::schema::ClipTextConfig;
 use tch::{Kind, Tensor};
 
-use super::config::ClipTextConfig;
 use super::encoder_layer::EncoderLayer;
 use crate::nn::{Embedding, LayerNorm};
 use crate::weights::Weights;
@@ -49,9 +49,8 @@ impl Default for ClipSelect {
 }
 
 impl ClipTextModel {
-    /// Checks `config`, then binds the tensors it implies, with or without `text_model.` in front of their names.
+    /// Binds the tensors that `config` implies, with or without `text_model.` in front of their names.
     pub fn new(weights: &Weights, config: &ClipTextConfig) -> Result<Self> {
-        config.check()?;
         let bare = weights.contains("embeddings.token_embedding.weight")
             && !weights.contains("text_model.embeddings.token_embedding.weight");
         let model = if bare {

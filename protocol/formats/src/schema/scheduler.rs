@@ -1,9 +1,40 @@
+//! `scheduler/scheduler_config.json`, whatever class wrote it.
+
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
 
-use super::{Prediction, Spacing, config_error};
+use super::fields::{Fields, truth, whole};
+use super::object;
 use crate::Result;
+
+/// The component that errors name.
+const COMPONENT: &str = "scheduler";
+
+/// What a network's output means (diffusers `prediction_type`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Prediction {
+    /// The noise.
+    #[default]
+    Epsilon,
+    /// α·noise − σ·clean, the velocity (Salimans and Ho 2022, arXiv 2202.00512, appendix D).
+    VPrediction,
+    /// The clean sample.
+    #[serde(alias = "original_sample")]
+    Sample,
+}
+
+/// Which training timesteps are visited (arXiv 2305.08891, table 2; diffusers `timestep_spacing`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Spacing {
+    /// Every ⌊T/n⌋-th from the first: the last training timestep is not visited.
+    Leading,
+    /// Evenly, both ends included.
+    Linspace,
+    /// Every T/n-th from the last.
+    Trailing,
+}
 
 /// How β grows over the training timesteps (diffusers `beta_schedule`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -30,8 +61,9 @@ pub enum FinalSigma {
 
 /// A model's scheduler_config.json, as published.
 ///
-/// Every field is optional: one that is missing or null means the default of the *sampler* that runs, as when diffusers
-/// builds one scheduler from the config of another.
+/// Every field is optional: one that is missing means the default of the *sampler* that runs, as when diffusers builds one
+/// scheduler from the config of another. A flag that is null is off, which is not always its default; any other null is a
+/// missing field.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SchedulerConfig {
     /// Timesteps of training, 1 to 10,000; 1000 where missing.
@@ -100,66 +132,97 @@ impl SchedulerConfig {
     /// Reads a scheduler_config.json. Unknown fields are ignored, as diffusers does.
     ///
     /// # Errors
-    /// `Error::Config` naming the field that has the wrong type or value.
+    /// [`crate::Error::Config`] naming the field that has the wrong type or value.
     pub fn from_json(json: &[u8]) -> Result<Self> {
-        let map: Map<String, Value> = serde_json::from_slice(json)
-            .map_err(|e| config_error("scheduler_config.json", format!("not a JSON object: {e}")))?;
-        Ok(Self {
-            num_train_timesteps: get(&map, "num_train_timesteps")?,
-            beta_start: get(&map, "beta_start")?,
-            beta_end: get(&map, "beta_end")?,
-            beta_schedule: get(&map, "beta_schedule")?,
-            trained_betas: get(&map, "trained_betas")?,
-            prediction_type: get(&map, "prediction_type")?,
-            timestep_spacing: get(&map, "timestep_spacing")?,
-            steps_offset: get(&map, "steps_offset")?,
-            set_alpha_to_one: get(&map, "set_alpha_to_one")?,
-            clip_sample: get(&map, "clip_sample")?,
-            clip_sample_range: get(&map, "clip_sample_range")?,
-            thresholding: get(&map, "thresholding")?,
-            rescale_betas_zero_snr: get(&map, "rescale_betas_zero_snr")?,
-            use_karras_sigmas: get(&map, "use_karras_sigmas")?,
-            use_exponential_sigmas: get(&map, "use_exponential_sigmas")?,
-            use_beta_sigmas: get(&map, "use_beta_sigmas")?,
-            use_lu_lambdas: get(&map, "use_lu_lambdas")?,
-            use_flow_sigmas: get(&map, "use_flow_sigmas")?,
-            sigma_min: get(&map, "sigma_min")?,
-            sigma_max: get(&map, "sigma_max")?,
-            interpolation_type: get(&map, "interpolation_type")?,
-            timestep_type: get(&map, "timestep_type")?,
-            algorithm_type: get(&map, "algorithm_type")?,
-            solver_type: get(&map, "solver_type")?,
-            solver_order: get(&map, "solver_order")?,
-            lower_order_final: get(&map, "lower_order_final")?,
-            euler_at_final: get(&map, "euler_at_final")?,
-            final_sigmas_type: get(&map, "final_sigmas_type")?,
-            lambda_min_clipped: get(&map, "lambda_min_clipped")?,
-            variance_type: get(&map, "variance_type")?,
-        })
+        Self::read(Fields::new(COMPONENT, &object(COMPONENT, json)?))
+    }
+
+    /// As [`Self::from_json`], from fields that were read.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn read(fields: Fields<'_>) -> Result<Self> {
+        let flag = |field: &str| fields.get(field).map(truth);
+        let int = |field: &str| match fields.given(field) {
+            None => Ok(None),
+            Some(value) => whole(value)
+                .map(Some)
+                .ok_or_else(|| fields.wrong(field, value, "a whole number")),
+        };
+        let config = Self {
+            num_train_timesteps: int("num_train_timesteps")?,
+            beta_start: get(fields, "beta_start")?,
+            beta_end: get(fields, "beta_end")?,
+            beta_schedule: get(fields, "beta_schedule")?,
+            trained_betas: get(fields, "trained_betas")?,
+            prediction_type: get(fields, "prediction_type")?,
+            timestep_spacing: get(fields, "timestep_spacing")?,
+            steps_offset: int("steps_offset")?,
+            set_alpha_to_one: flag("set_alpha_to_one"),
+            clip_sample: flag("clip_sample"),
+            clip_sample_range: get(fields, "clip_sample_range")?,
+            thresholding: flag("thresholding"),
+            rescale_betas_zero_snr: flag("rescale_betas_zero_snr"),
+            use_karras_sigmas: flag("use_karras_sigmas"),
+            use_exponential_sigmas: flag("use_exponential_sigmas"),
+            use_beta_sigmas: flag("use_beta_sigmas"),
+            use_lu_lambdas: flag("use_lu_lambdas"),
+            use_flow_sigmas: flag("use_flow_sigmas"),
+            sigma_min: get(fields, "sigma_min")?,
+            sigma_max: get(fields, "sigma_max")?,
+            interpolation_type: get(fields, "interpolation_type")?,
+            timestep_type: get(fields, "timestep_type")?,
+            algorithm_type: get(fields, "algorithm_type")?,
+            solver_type: get(fields, "solver_type")?,
+            solver_order: int("solver_order")?,
+            lower_order_final: flag("lower_order_final"),
+            euler_at_final: flag("euler_at_final"),
+            final_sigmas_type: get(fields, "final_sigmas_type")?,
+            lambda_min_clipped: get(fields, "lambda_min_clipped")?,
+            variance_type: get(fields, "variance_type")?,
+        };
+        config.built(fields)?;
+        Ok(config)
+    }
+
+    /// What no sampler can run from.
+    fn built(&self, fields: Fields<'_>) -> Result<()> {
+        self.train_timesteps_in(fields)?;
+        let learned = self.variance_type.as_deref().is_some_and(|v| v.starts_with("learned"));
+        for (field, unbuilt) in [
+            ("variance_type", learned),
+            ("use_flow_sigmas", self.use_flow_sigmas == Some(true)),
+        ] {
+            if unbuilt {
+                return Err(fields.error(field, "this setting is not built: choose another model."));
+            }
+        }
+        Ok(())
     }
 
     /// Timesteps of training.
     ///
     /// # Errors
-    /// `Error::Config` outside 1 to 10,000.
+    /// [`crate::Error::Config`] outside 1 to 10,000.
     pub fn train_timesteps(&self) -> Result<usize> {
+        self.train_timesteps_in(Fields::new(COMPONENT, &serde_json::Map::new()))
+    }
+
+    fn train_timesteps_in(&self, fields: Fields<'_>) -> Result<usize> {
         let n = self.num_train_timesteps.unwrap_or(1000);
         match usize::try_from(n) {
             Ok(n @ 1..=10_000) => Ok(n),
-            _ => Err(config_error(
-                "num_train_timesteps",
-                format!("{n} is not between 1 and 10000."),
-            )),
+            _ => Err(fields.error("num_train_timesteps", format!("{n} is not between 1 and 10000."))),
         }
     }
 }
 
-fn get<T: DeserializeOwned>(map: &Map<String, Value>, field: &str) -> Result<Option<T>> {
-    match map.get(field) {
-        None | Some(Value::Null) => Ok(None),
+fn get<T: DeserializeOwned>(fields: Fields<'_>, field: &str) -> Result<Option<T>> {
+    match fields.given(field) {
+        None => Ok(None),
         Some(value) => T::deserialize(value)
             .map(Some)
-            .map_err(|e| config_error(field, format!("{e}."))),
+            .map_err(|e| fields.error(field, format!("{e}."))),
     }
 }
 
