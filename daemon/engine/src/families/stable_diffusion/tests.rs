@@ -52,6 +52,19 @@ fn unet_equals_diffusers(
 }
 
 #[rstest]
+fn configs_as_others_write_them_build_what_diffusers_builds(#[values("sd15-nulls", "sd15-short")] folder: &str) {
+    let fixture = Fixture::open(folder);
+    let (latents, prompt) = (fixture.expected("latents"), fixture.expected("prompt"));
+    let output = unet(&fixture).forward(&latents, 981.5, &prompt, &Cancel::new()).unwrap();
+    assert_close(&output, &fixture.expected("unet"), 1e-4);
+    let model = vae(&fixture);
+    let decoded = model.decode(&fixture.expected("z"), &Cancel::new()).unwrap();
+    assert_close(&decoded, &fixture.expected("decoded"), 1e-4);
+    let (mean, _) = model.encode(&fixture.expected("picture"), &Cancel::new()).unwrap();
+    assert_close(&mean, &fixture.expected("mean"), 1e-4);
+}
+
+#[rstest]
 fn unet_blocks_equal_diffusers(#[values("sd15", "sd15-mixed")] folder: &str) {
     let fixture = Fixture::open(folder);
     let level = *UNetConfig::from_json(&fixture.json("unet"))
