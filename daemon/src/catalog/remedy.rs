@@ -95,7 +95,8 @@ pub(super) fn no_name(given: &str, places: Places<'_>, all: &[Found]) -> RemoteE
     // By its whole name, else by the last part of it.
     let near = closest(given, names.iter().map(String::as_str).chain([EMOJI])).map(str::to_owned);
     let near = near.or_else(|| {
-        let near = closest(given, lasts.iter().map(String::as_str))?;
+        let end = given.rsplit('/').next().unwrap_or(given);
+        let near = closest(end, lasts.iter().map(String::as_str))?;
         lasts.iter().position(|last| last == near).map(|at| names[at].clone())
     });
     let hint = match near {
