@@ -55,7 +55,9 @@ fn unet_equals_diffusers(
 fn configs_as_others_write_them_build_what_diffusers_builds(#[values("sd15-nulls", "sd15-short")] folder: &str) {
     let fixture = Fixture::open(folder);
     let (latents, prompt) = (fixture.expected("latents"), fixture.expected("prompt"));
-    let output = unet(&fixture).forward(&latents, 981.5, &prompt, &Cancel::new()).unwrap();
+    let output = unet(&fixture)
+        .forward(&latents, 981.5, &prompt, &Cancel::new())
+        .unwrap();
     assert_close(&output, &fixture.expected("unet"), 1e-4);
     let model = vae(&fixture);
     let decoded = model.decode(&fixture.expected("z"), &Cancel::new()).unwrap();
