@@ -1,5 +1,5 @@
-//! Which model a name means, which of its weights are read, and what its configuration may say: as a person's folders, download
-//! caches and other tools leave them.
+//! Which model a name means, which of its weights are read, and what its configuration may say: as a person's folders,
+//! download caches and other tools leave them.
 
 use std::path::Path;
 

@@ -7,8 +7,8 @@ use darkroom_protocol::{ModelCard, ModelSource};
 use super::folder::refused;
 use super::seen::Stamp;
 
-/// The card of the single file at `path`, and its stamp. Its header is checked, so that a damaged model is refused before a
-/// worker meets it.
+/// The card of the single file at `path`, and its stamp. Its header is checked, so that a damaged model is refused
+/// before a worker meets it.
 pub(super) fn read(name: &str, path: &Path) -> Result<(Stamp, ModelCard), RemoteError> {
     // Taken before the header is read: a file that changes meanwhile makes the stamp old, not the card wrong.
     let stamp = Stamp::of([path.to_owned()]);

@@ -1,8 +1,8 @@
 //! Which model a request means, and what is known of it: configurations and headers only, never weights.
 //!
-//! A model is an absolute folder or single file, the name of one in the folders of the settings, the id of a repository in a
-//! Hugging Face cache, or `emoji`, which every worker carries. What was read is kept for as long as size and time of every file
-//! it came from stay the same.
+//! A model is an absolute folder or single file, the name of one in the folders of the settings, the id of a repository
+//! in a Hugging Face cache, or `emoji`, which every worker carries. What was read is kept for as long as size and time
+//! of every file it came from stay the same.
 
 mod builtin;
 mod cache;
@@ -74,8 +74,8 @@ impl Catalog {
         at_hand.then(|| self.card(model))
     }
 
-    /// The card of the model that `model` names; of the configured one when that is `None` or empty, else of `emoji`, with a
-    /// notice that says so.
+    /// The card of the model that `model` names; of the configured one when that is `None` or empty, else of `emoji`,
+    /// with a notice that says so.
     ///
     /// # Errors
     /// `ModelNotFound` with what it may have been, `BadModel` for a model that is damaged or of an unknown family, `Usage` for
@@ -104,7 +104,8 @@ impl Catalog {
         }
     }
 
-    /// The one model of that name that was used before, wherever it lies: what lists of models in memory print is a name.
+    /// The one model of that name that was used before, wherever it lies: what lists of models in memory print is a
+    /// name.
     fn met(&self, name: &str) -> Option<Meant> {
         let kept = self.kept();
         let mut called = kept

@@ -131,7 +131,8 @@ impl Folder {
     }
 }
 
-/// Library and class of the component `name`, or `None` where the entry is a setting, `[null, null]` or a part that is ignored.
+/// Library and class of the component `name`, or `None` where the entry is a setting, `[null, null]` or a part that is
+/// ignored.
 fn class_of<'a>(files: &dyn Files, name: &str, value: &'a Value) -> Result<Option<(&'a str, &'a str)>> {
     let Value::Array(pair) = value else { return Ok(None) };
     if IGNORED.contains(&name) || pair.iter().all(Value::is_null) {

@@ -1,8 +1,9 @@
 //! What the configuration files of a model's parts say, each field checked and resolved.
 //!
-//! This is the one reading of them: the catalogue lists a model by it and the engine builds the model by it, so that what is
-//! listed as usable can be built. The measure is what diffusers 0.42 and transformers 5 take: a null is off where they test for
-//! truth, absent where they test for None, and an error that names the field where they fail. Weights are not looked at here.
+//! This is the one reading of them: the catalogue lists a model by it and the engine builds the model by it, so that
+//! what is listed as usable can be built. The measure is what diffusers 0.42 and transformers 5 take: a null is off
+//! where they test for truth, absent where they test for None, and an error that names the field where they fail.
+//! Weights are not looked at here.
 
 mod clip;
 mod fields;

@@ -61,9 +61,9 @@ pub enum FinalSigma {
 
 /// A model's scheduler_config.json, as published.
 ///
-/// Every field is optional: one that is missing means the default of the *sampler* that runs, as when diffusers builds one
-/// scheduler from the config of another. A flag that is null is off, which is not always its default; any other null is a
-/// missing field.
+/// Every field is optional: one that is missing means the default of the *sampler* that runs, as when diffusers builds
+/// one scheduler from the config of another. A flag that is null is off, which is not always its default; any other
+/// null is a missing field.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SchedulerConfig {
     /// Timesteps of training, 1 to 10,000; 1000 where missing.
