@@ -356,6 +356,6 @@ fn a_path_may_be_the_index_or_seen_from_here() {
     same(&home, "emoji");
     home.generate("x -m models/m/unet")
         .refused(4, &["part of the model in", "models/m"]);
-    home.generate("x -m models")
+    home.generate("x -m ./models")
         .refused(4, &["folder of models", "models/m"]);
 }
