@@ -31,7 +31,7 @@ pub use conditioning::{Chunk, Conditioning};
 pub use device::{DeviceStatus, Dtype};
 pub use error::Error;
 pub use event::{Event, EventKind, EventName, Phase, Preview, Progress};
-pub use job::{Failure, FailureKind, Job, JobId, JobState};
+pub use job::{Failure, FailureKind, Job, JobId, JobState, MAX_FAILURE};
 pub use job_name::JobName;
 pub use keep_alive::KeepAlive;
 pub use message::client::{ClientMessage, Reply, Request, ServerMessage};

@@ -37,6 +37,21 @@ fn is_unsafe(c: char) -> bool {
         || matches!(c, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
+/// `text` in at most so many bytes, the last of which say `…` where something was cut.
+pub fn bounded(mut text: String, most: usize) -> String {
+    const CUT: char = '…';
+    if text.len() <= most {
+        return text;
+    }
+    let mut end = most.saturating_sub(CUT.len_utf8());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.truncate(end);
+    text.push(CUT);
+    text
+}
+
 /// `name` for comparison: lower case, without spaces, `_` and `-`.
 pub fn fold(name: &str) -> String {
     name.chars()
@@ -59,6 +74,15 @@ pub fn closest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_too_long_is_cut_between_characters() {
+        let cut = |text: &str, most| bounded(text.to_owned(), most);
+        assert_eq!(cut("short", 5), "short");
+        assert_eq!(cut("longer", 5), "lo…");
+        assert_eq!(cut("ééé", 5), "é…");
+        assert_eq!(cut("日本語", 3), "…");
+    }
     use rstest::rstest;
 
     #[rstest]

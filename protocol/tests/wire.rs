@@ -298,6 +298,8 @@ fn replies() -> Vec<Reply> {
             job: JOB,
             progress: progress(),
         }],
+        cancelling: vec![JOB],
+        short: Some("The disk is full.".into()),
         workers: vec![worker],
         capabilities: vec!["image".into()],
         paused: true,
@@ -330,7 +332,7 @@ fn replies() -> Vec<Reply> {
         Reply::Queue(vec![job()]),
         Reply::Cancelling {
             job: JOB,
-            state: JobState::Running,
+            state: JobState::Cancelling,
         },
         Reply::Subscribed { seq: 9, oldest: 4 },
         Reply::Model(Box::new(card)),

@@ -69,10 +69,10 @@ fn words(job: JobId, state: JobState, after_picture: bool) -> String {
     let short = job.short();
     match state {
         JobState::Cancelled => format!("Job {short} is cancelled."),
-        JobState::Running | JobState::Queued if after_picture => {
+        JobState::Running | JobState::Cancelling | JobState::Queued if after_picture => {
             format!("Job {short} ends after the picture that it is making.")
         }
-        JobState::Running | JobState::Queued => format!("Job {short} is being cancelled."),
+        JobState::Running | JobState::Cancelling | JobState::Queued => format!("Job {short} is being cancelled."),
         JobState::Done | JobState::Failed => format!("Job {short} had ended already: {}.", state.name()),
     }
 }

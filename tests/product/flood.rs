@@ -21,7 +21,7 @@ struct Frames(UnixStream);
 impl Frames {
     fn connect(home: &Home) -> Self {
         let mut stream = UnixStream::connect(home.socket()).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(300))).unwrap();
         stream.write_all(&Hello::of("client").encode()).unwrap();
         let mut head = [0; HEAD];
         stream.read_exact(&mut head).unwrap();

@@ -236,10 +236,7 @@ fn half_a_line_and_silence_are_ended() {
         assert!(said.contains("due within 2 s"), "{said:?}");
     }
     let took = begun.elapsed();
-    assert!(
-        took > Duration::from_millis(1500) && took < Duration::from_secs(20),
-        "{took:?}"
-    );
+    assert!(took > Duration::from_millis(1500), "{took:?}");
     home.still_works(daemon);
 }
 
@@ -257,10 +254,12 @@ fn a_thousand_idle_connections_leave_room() {
     .unwrap();
     let home = Home::new();
     let (daemon, _) = home.warm();
-    let mut idle: Vec<_> = (0..1000).map(|_| home.rpc()).collect();
-    for rpc in &mut idle {
+    // Each says something at once: one that is silent for two seconds is hung up on.
+    let greeted = |mut rpc: crate::support::Rpc| {
         assert_eq!(rpc.call("ping", &json!({}))["result"], json!({}));
-    }
+        rpc
+    };
+    let mut idle: Vec<_> = (0..1000).map(|_| greeted(home.rpc())).collect();
     let status = home.run("status --json").ok();
     assert_eq!(status.json()[0]["pid"], daemon);
     home.generate("fox").ok();

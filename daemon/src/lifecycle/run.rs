@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::lock::Locks;
-use super::{RunOptions, Socket, Stop, files, log, signals, socket, systemd};
+use super::{RunOptions, Socket, Stop, collect, files, log, signals, socket, systemd};
 use crate::catalog::{Catalog, caches};
 use crate::dispatch::{Dispatch, Tools};
 use crate::events::Bus;
@@ -82,7 +82,6 @@ impl Daemon {
         let settings = Arc::new(Live::load(&paths.config_file())?);
         let gallery = Gallery::open(&paths)?;
         let swept = gallery.sweep_staging()?;
-        files::prune_logs(&paths.job_logs());
         let uploads = Uploads::open(&paths.inputs())?;
         let store = Store::open(&paths.database())?;
         let recovered = recover(&store, &gallery).await?;
@@ -143,7 +142,7 @@ async fn recover(store: &Store, gallery: &Gallery) -> Result<usize> {
         after: None,
         limit: u32::MAX,
     };
-    for job in store.line(&[JobState::Running], all).await? {
+    for job in store.line(&[JobState::Running, JobState::Cancelling], all).await? {
         if let Err(error) = gallery.sweep_unrecorded(job.id, &job.task, &job.pictures) {
             tracing::warn!("{error}");
         }
@@ -166,6 +165,7 @@ pub(crate) async fn live(daemon: Daemon, reloads: mpsc::Receiver<()>) {
         () = context.stop.cancelled() => {}
         () = watch(&locks, &context) => context.stop.cancel(),
         () = reload(&context, reloads) => {}
+        () = collect::keep_collecting(&context) => {}
         () = systemd::keep_told(|| context.dispatch.board()) => {}
     }
     tracing::info!("the daemon ends");

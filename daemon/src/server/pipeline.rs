@@ -22,7 +22,7 @@ pub struct Pipeline {
 #[derive(Debug)]
 struct Open {
     submits: mpsc::Sender<(Number, Accepting)>,
-    /// Drives them to their end, also when the peer has gone: what is stored must be announced.
+    /// Drives them to their end, also when the peer has gone.
     answering: JoinHandle<()>,
 }
 

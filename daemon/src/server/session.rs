@@ -124,7 +124,7 @@ impl Session {
         let context = &self.context;
         match request {
             Request::Ping {} => Ok(Reply::Pong {}.into()),
-            Request::Status {} => Ok(verbs::status(context)),
+            Request::Status {} => Ok(verbs::status(context).await),
             Request::Submit(submit) => verbs::submit(self, submit).await?.await,
             Request::Job { job } => verbs::job(context, &job).await,
             Request::Queue {

@@ -77,7 +77,8 @@ async fn garbage_gets_one_readable_line(#[case] garbage: &str, #[case] answer: &
 async fn the_first_message_is_due_soon(#[case] half: &str) {
     let rig = Rig::with("", |options| options.limits.first_message = BLINK).await;
     let mut stream = rig.dial().await;
-    stream.write_all(half.as_bytes()).await.unwrap();
+    // On a busy machine it may be too late already.
+    let _ = stream.write_all(half.as_bytes()).await;
     let text = rest(&mut stream).await;
     assert!(
         text.ends_with("The first message is due within 0.1 s of connecting.\n"),

@@ -10,6 +10,9 @@
 //! threads = 8
 //! keep_alive = "10m"       # how long models stay in memory; or a table: { default = "10m", sd15 = "forever" }
 //! memory_budget = "6GB"     # what models may take on one device
+//! keep_logs = "30d"         # logs of jobs go after that, or "forever"
+//! keep_logs_bytes = "1GB"   # and the oldest of them beyond that
+//! keep_cleared = "30d"      # jobs that were taken off the list are forgotten after that; pictures stay
 //! ```
 
 mod bytes;
@@ -52,6 +55,30 @@ pub struct Settings {
     pub keep_alive_of: BTreeMap<String, KeepAlive>,
     /// Bytes that models may take in the memory of one device.
     pub memory_budget: Option<u64>,
+    /// How long what has been done with is kept.
+    pub keep: Keep,
+}
+
+/// How long what has been done with is kept. Pictures stay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Keep {
+    /// Logs of jobs, since they were last written.
+    pub logs: KeepAlive,
+    /// Bytes of these logs together, beyond which the oldest go.
+    pub logs_bytes: u64,
+    /// Rows of jobs that were taken off the list, since then.
+    pub cleared: KeepAlive,
+}
+
+impl Default for Keep {
+    fn default() -> Self {
+        let days = |days: u64| KeepAlive::Seconds(days * 86_400);
+        Self {
+            logs: days(30),
+            logs_bytes: 1_000_000_000,
+            cleared: days(30),
+        }
+    }
 }
 
 impl Settings {

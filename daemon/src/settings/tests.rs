@@ -16,6 +16,9 @@ fn every_key() {
         dtype = "BFloat16"
         threads = 8
         memory_budget = "6GB"
+        keep_logs = "7d"
+        keep_logs_bytes = "100MB"
+        keep_cleared = "forever"
         [keep_alive]
         default = "5m"
         "My Model" = "forever"
@@ -32,6 +35,11 @@ fn every_key() {
         keep_alive: KeepAlive::Seconds(300),
         keep_alive_of: [("My Model".to_owned(), KeepAlive::Forever)].into(),
         memory_budget: Some(6_000_000_000),
+        keep: Keep {
+            logs: KeepAlive::Seconds(7 * 86_400),
+            logs_bytes: 100_000_000,
+            cleared: KeepAlive::Forever,
+        },
     };
     assert_eq!(settings.keep_alive_for("my-model"), KeepAlive::Forever);
     assert_eq!(settings.keep_alive_for("other"), KeepAlive::Seconds(300));
@@ -45,7 +53,7 @@ fn every_key() {
 #[rstest]
 #[case(
     "\n\nmodle = 'x'",
-    "line 3: unknown field `modle`, expected one of `model`, `models`, `device`, `devices`, `dtype`, `threads`, `keep_alive`, `memory_budget`. Correct it or remove the line."
+    "line 3: unknown field `modle`, expected one of `model`, `models`, `device`, `devices`, `dtype`, `threads`, `keep_alive`, `memory_budget`, `keep_logs`, `keep_logs_bytes`, `keep_cleared`. Correct it or remove the line."
 )]
 #[case("threads = 0", "line 1: threads must be a whole number from 1 to 1024, not 0.")]
 #[case(

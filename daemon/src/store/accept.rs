@@ -1,10 +1,11 @@
 use darkroom_protocol::{GenerateRequest, JobId, Task};
-use rusqlite::{Connection, OptionalExtension, Transaction, named_params};
+use rusqlite::{Connection, OptionalExtension, named_params};
 use uuid::Uuid;
 
 use super::fault::Fault;
+use super::news::{Coming, Committed, Write};
 use super::thread::Durability;
-use super::{Store, id, now_ms, place, position};
+use super::{Store, Waiting, id, now_ms, place, position};
 use crate::{Error, Result};
 
 /// A job that the store has promised to keep.
@@ -40,33 +41,35 @@ impl Store {
 }
 
 /// A row to be.
-struct NewJob {
+pub(super) struct NewJob {
     request_id: String,
     kind: &'static str,
     model: String,
+    device: String,
     priority: i32,
     request: String,
     task: String,
 }
 
 impl NewJob {
-    fn of(request_id: Uuid, request: &GenerateRequest, task: &Task) -> Result<Self> {
+    pub(super) fn of(request_id: Uuid, request: &GenerateRequest, task: &Task) -> Result<Self> {
         let kind = task.kind();
-        let model = match task {
-            Task::Image(image) => image.model.clone(),
-            Task::Upscale(_) | Task::Caption(_) | Task::Train(_) => String::new(),
+        let (model, device) = match task {
+            Task::Image(image) => (image.model.clone(), image.device.clone()),
+            Task::Upscale(_) | Task::Caption(_) | Task::Train(_) => Default::default(),
         };
         Ok(Self {
             request_id: request_id.simple().to_string(),
             kind,
             model,
+            device,
             priority: request.priority.unwrap_or(0),
             request: json(request)?,
             task: json(task)?,
         })
     }
 
-    fn accept(&self, tx: &Transaction<'_>) -> Result<Accepted, Fault> {
+    pub(super) fn accept(self, tx: &Write<'_>) -> Result<Accepted, Fault> {
         if let Some(known) = known(tx, &self.request_id)? {
             return Ok(known);
         }
@@ -81,12 +84,22 @@ impl NewJob {
             ":id": id::text(job), ":request_id": self.request_id, ":kind": self.kind, ":model": self.model,
             ":request": self.request, ":task": self.task, ":now": now, ":priority": self.priority, ":place": place,
         })?;
-        Ok(Accepted {
+        let accepted = Accepted {
             job,
             fresh: true,
             place,
             position: position::newest(tx, self.priority)?,
-        })
+        };
+        let waiting = Waiting {
+            job,
+            priority: self.priority,
+            place,
+            held: false,
+            model: self.model,
+            device: self.device,
+        };
+        tx.tell(Committed::Waits(waiting, Coming::Accepted));
+        Ok(accepted)
     }
 }
 

@@ -1,7 +1,7 @@
 use darkroom_protocol::{Job, JobId, JobState};
 use rusqlite::{Connection, OptionalExtension};
 
-use super::row::{COLUMNS, RawJob};
+use super::row::{COLUMNS, RawJob, stored};
 use super::{Store, id, position};
 use crate::Result;
 
@@ -64,7 +64,7 @@ impl Store {
                 Some(job) => Gate::Shut(seq(c, job)?.unwrap_or(0)),
                 None => Gate::Open,
             };
-            let in_order = [JobState::Running, JobState::Queued].into_iter();
+            let in_order = [JobState::Running, JobState::Cancelling, JobState::Queued].into_iter();
             for state in in_order.filter(|state| states.contains(state)) {
                 seqs.extend(in_line(c, state, &mut open, page.limit as usize - seqs.len())?);
             }
@@ -97,7 +97,8 @@ impl Gate {
 /// than it must.
 fn in_line(connection: &Connection, state: JobState, gate: &mut Gate, limit: usize) -> rusqlite::Result<Vec<i64>> {
     let sql = match state {
-        JobState::Running => "SELECT seq FROM jobs WHERE state = 'running' ORDER BY seq",
+        JobState::Running => "SELECT seq FROM jobs WHERE state = 'running' AND cancel_requested = 0 ORDER BY seq",
+        JobState::Cancelling => "SELECT seq FROM jobs WHERE state = 'running' AND cancel_requested = 1 ORDER BY seq",
         _ => "SELECT seq FROM jobs WHERE state = 'queued' ORDER BY priority DESC, place, seq",
     };
     let mut statement = connection.prepare_cached(sql)?;
@@ -120,9 +121,12 @@ fn newest(connection: &Connection, state: JobState, page: Page) -> rusqlite::Res
         Some(job) => seq(connection, job)?.unwrap_or(0),
         None => i64::MAX,
     };
-    let mut statement = connection
-        .prepare_cached("SELECT seq FROM jobs WHERE state = ? AND cleared = 0 AND seq < ? ORDER BY seq DESC LIMIT ?")?;
-    let rows = statement.query_map((state.name(), before, page.limit), |row| row.get(0))?;
+    let mut statement = connection.prepare_cached(
+        "SELECT seq FROM jobs WHERE state = ?1 AND (?2 IS NULL OR cancel_requested = ?2) AND cleared = 0 AND seq < ?3
+         ORDER BY seq DESC LIMIT ?4",
+    )?;
+    let (name, asked) = stored(state);
+    let rows = statement.query_map((name, asked, before, page.limit), |row| row.get(0))?;
     rows.collect()
 }
 

@@ -318,7 +318,7 @@ pub enum Reply {
     Cancelling {
         /// The job.
         job: JobId,
-        /// Final when the job had ended already or was waiting; `running` when the worker has yet to stop.
+        /// Final when the job had ended already or was waiting; `cancelling` when the worker has yet to stop.
         state: JobState,
     },
     /// To `subscribe`: events after this number follow.
@@ -454,10 +454,14 @@ pub struct Status {
     pub data: String,
     /// Jobs waiting.
     pub queued: u64,
-    /// Jobs in progress.
+    /// Jobs in progress, those that are being cancelled included.
     pub running: Vec<JobId>,
     /// How far each of them is whose worker has told.
     pub progress: Vec<JobProgress>,
+    /// Of the jobs in progress, those whose end was asked for.
+    pub cancelling: Vec<JobId>,
+    /// Why nothing is started for now, and what to do: the disk is full, a folder cannot be written, … The queue goes on by itself.
+    pub short: Option<String>,
     /// Its workers.
     pub workers: Vec<WorkerStatus>,
     /// Task kinds that some worker runs.

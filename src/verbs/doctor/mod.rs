@@ -81,7 +81,11 @@ async fn examine(paths: Paths, terminal: Found) -> Result<Findings> {
 
 async fn daemon(paths: &Paths, problems: &mut Vec<String>) -> String {
     match start::find(paths).await {
-        Ok(Some(client)) => running(&client),
+        Ok(Some(mut client)) => {
+            // A daemon that does not tell is told of by what else is wrong.
+            problems.extend(client.status().await.ok().and_then(|status| status.short));
+            running(&client)
+        }
         Ok(None) => "not running; it starts with the first job".to_owned(),
         Err(e) => {
             problems.push(e.to_string());

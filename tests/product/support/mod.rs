@@ -4,6 +4,7 @@
 mod census;
 mod home;
 mod model;
+mod mount;
 mod process;
 mod ran;
 mod rpc;
@@ -17,6 +18,7 @@ mod watched;
 pub use census::{Process, Role};
 pub use home::Home;
 pub use model::{Model, header};
+pub use mount::Mount;
 pub use process::{is_alive, kill, memory, peak_memory, processor_time, wait_until};
 pub use ran::Ran;
 pub use rpc::Rpc;

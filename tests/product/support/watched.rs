@@ -45,7 +45,7 @@ impl Watched {
 
     /// The next event's kind; `None` after the last.
     fn next(&mut self) -> Option<Value> {
-        let event = self.events.recv_timeout(Duration::from_secs(60)).ok()?;
+        let event = self.events.recv_timeout(Duration::from_secs(300)).ok()?;
         self.seen.push(event.clone());
         Some(event)
     }

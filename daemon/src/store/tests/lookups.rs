@@ -17,7 +17,7 @@ async fn waiting_jobs_run_by_priority_then_age() {
     f.store.start(urgent).await.unwrap();
     let last = f.store.accept(Uuid::now_v7(), &request(), &task()).await.unwrap();
     assert_eq!(last.position, 4, "the running one counts");
-    f.store.cancel(last.job).await.unwrap();
+    f.store.cancel(last.job, false).await.unwrap();
     f.store.requeue(urgent).await.unwrap();
     for expected in [urgent, first, second, late.job] {
         let next = f.store.next_queued().await.unwrap().unwrap();

@@ -43,6 +43,9 @@ impl Fixture {
         if state != JobState::Queued {
             assert_eq!(self.store.start(job).await.unwrap(), Start::Begun);
         }
+        if state == JobState::Cancelling {
+            self.store.cancel(job, false).await.unwrap();
+        }
         if state.is_final() {
             let failure = (state == JobState::Failed).then(failure);
             self.store.finish(job, state, failure).await.unwrap();

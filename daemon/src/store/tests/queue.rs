@@ -1,6 +1,6 @@
 //! What people do to the queue.
 
-use darkroom_protocol::JobState::{Cancelled, Done, Failed, Queued, Running};
+use darkroom_protocol::JobState::{Cancelled, Cancelling, Done, Failed, Queued, Running};
 use darkroom_protocol::event::QueueChange;
 use darkroom_protocol::{JobId, JobState};
 use proptest::prelude::*;
@@ -92,7 +92,7 @@ async fn a_place_between_two_is_found_however_often() {
 async fn only_waiting_jobs_have_a_place() {
     let f = Fixture::new();
     let waiting = f.job().await;
-    for state in [Running, Done, Failed, Cancelled] {
+    for state in [Running, Cancelling, Done, Failed, Cancelled] {
         let job = f.job_in(state).await;
         let refusals = [
             f.store.prioritise(job, 1).await.map(drop),
@@ -123,7 +123,7 @@ async fn what_is_held_back_does_not_start_and_keeps_its_place() {
     assert_eq!(f.store.hold(a, false).await.unwrap().position, Some(0));
     assert_eq!(line(&f).await, [a, b]);
     f.store.hold(b, true).await.unwrap();
-    f.store.cancel(b).await.unwrap();
+    f.store.cancel(b, false).await.unwrap();
     assert_eq!(f.state(b).await, Cancelled);
 }
 
@@ -149,7 +149,7 @@ async fn retry_starts_anew_and_keeps_pictures(#[case] end: JobState) {
     f.store.start(job).await.unwrap();
     f.store.add_picture(&picture(job, 0)).await.unwrap();
     if end == Cancelled {
-        f.store.cancel(job).await.unwrap();
+        f.store.cancel(job, false).await.unwrap();
     }
     f.store.finish(job, end, Some(failure())).await.unwrap();
     f.store.clear(&[end]).await.unwrap();
@@ -224,7 +224,7 @@ async fn all_are_cancelled_at_once() {
     let (running, done) = (f.job_in(Running).await, f.job_in(Done).await);
     let found = f.store.cancel_all().await.unwrap();
     let found: Vec<_> = found.into_iter().map(|(job, c)| (job, c.now)).collect();
-    assert_eq!(found, [(a, Cancelled), (b, Cancelled), (running, Running)]);
+    assert_eq!(found, [(a, Cancelled), (b, Cancelled), (running, Cancelling)]);
     assert_eq!((f.state(a).await, f.state(done).await), (Cancelled, Done));
     assert_eq!(f.store.requeue(running).await.unwrap(), Cancelled);
     assert_eq!(f.store.cancel_all().await.unwrap(), []);
@@ -298,7 +298,7 @@ async fn perform(store: &Store, jobs: &mut Vec<JobId>, act: &Act) {
         Act::Move(at, 2, other) => store.move_to(job(at), Spot::Before(job(other))).await.map(drop),
         Act::Move(at, _, other) => store.move_to(job(at), Spot::After(job(other))).await.map(drop),
         Act::Hold(at, held) => store.hold(job(at), *held).await.map(drop),
-        Act::Cancel(at) => store.cancel(job(at)).await.map(drop),
+        Act::Cancel(at) => store.cancel(job(at), false).await.map(drop),
         Act::Start => {
             if let Some(next) = store.next_queued().await.unwrap() {
                 assert_eq!(store.start(next.id).await.unwrap(), Start::Begun);
@@ -325,7 +325,7 @@ async fn check(store: &Store) {
     let ids: Vec<JobId> = listed.iter().map(|job| job.id).collect();
     assert_eq!(waiting.iter().map(|w| w.job).collect::<Vec<_>>(), ids);
     assert!(waiting.is_sorted_by_key(|w| (std::cmp::Reverse(w.priority), w.place)));
-    let mut next = store.count(Running).await.unwrap() as u32;
+    let mut next = (store.count(Running).await.unwrap() + store.count(Cancelling).await.unwrap()) as u32;
     for job in &listed {
         let expected = (!job.held).then_some(next);
         next += u32::from(!job.held);
