@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use darkroom_protocol::{Job, JobState, Task};
+use darkroom_protocol::{Job, Task};
 
 use crate::Result;
 use crate::dispatch::Board;
