@@ -4,6 +4,8 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod catalog;
+pub mod clock;
+pub mod deliver;
 pub mod dispatch;
 pub mod events;
 pub mod expand;

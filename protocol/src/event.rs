@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Failure, JobId, JobState, Picture};
+use crate::{Delivery, Failure, JobId, JobState, Picture};
 
 /// Something that happened, in order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -32,6 +32,8 @@ pub enum EventKind {
     Notice(String),
     /// A waiting job has another place, or is held back or let go. Never dropped.
     Queue(QueueChange),
+    /// A picture was brought to where its job's output says, or could not be. Never dropped.
+    Delivery(Delivery),
 }
 
 impl EventKind {
@@ -44,6 +46,7 @@ impl EventKind {
             Self::Picture(_) => EventName::Picture,
             Self::Notice(_) => EventName::Notice,
             Self::Queue(_) => EventName::Queue,
+            Self::Delivery(_) => EventName::Delivery,
         }
     }
 }
@@ -64,6 +67,8 @@ pub enum EventName {
     Notice,
     /// [`EventKind::Queue`].
     Queue,
+    /// [`EventKind::Delivery`].
+    Delivery,
 }
 
 /// A job's new state.

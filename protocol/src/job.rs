@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::text::bounded;
-use crate::{GenerateRequest, Picture, Progress, Task};
+use crate::{Delivery, GenerateRequest, Output, Picture, Progress, Task};
 
 /// A job's name: a UUIDv7, so that ids sort by time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -17,7 +17,7 @@ pub struct JobId(pub Uuid);
 impl JobId {
     /// A new id, later than all before it in this process.
     pub fn new() -> Self {
-        Self(Uuid::now_v7())
+        Self(crate::id::fresh())
     }
 
     /// What is shown of it and is enough to name it: 8 lower-case letters, which a double click takes. The daemon gives no two
@@ -219,6 +219,19 @@ pub struct Job {
     pub progress: Option<Progress>,
     /// About so many seconds until it begins, while it waits and that can be told from what earlier jobs took.
     pub begins_s: Option<f64>,
+    /// Where its pictures are brought besides the gallery.
+    pub output: Option<Output>,
+    /// What became of that, for each picture with which it is over.
+    pub deliveries: Vec<Delivery>,
+}
+
+impl Job {
+    /// Where a picture of this job is: where it was brought, else in the gallery.
+    pub fn place<'a>(&'a self, picture: &'a Picture) -> &'a str {
+        let mut brought = self.deliveries.iter().filter(|delivery| delivery.problem.is_none());
+        let found = brought.find(|delivery| delivery.index == picture.index);
+        found.map_or(&picture.path, |delivery| &delivery.path)
+    }
 }
 
 #[cfg(test)]

@@ -117,6 +117,32 @@ fn job() -> Job {
         position: Some(4),
         progress: Some(progress()),
         begins_s: Some(12.5),
+        output: Some(output()),
+        deliveries: vec![delivery()],
+    }
+}
+
+fn output() -> Output {
+    Output {
+        path: "/home/me/{seed}.png".into(),
+        force: true,
+        umask: 0o022,
+        zone: Some("UTC".into()),
+        seen: Some(output::Seen {
+            folder: "/home/me".into(),
+            system: "ab".into(),
+            device: 1,
+            inode: 2,
+        }),
+    }
+}
+
+fn delivery() -> Delivery {
+    Delivery {
+        index: 1,
+        path: "/home/me/8-1.png".into(),
+        taken: Some("/home/me/8.png".into()),
+        problem: None,
     }
 }
 
@@ -196,6 +222,7 @@ fn requests() -> Vec<Request> {
             watch: true,
             max_fps: 4,
             max_px: 128,
+            output: Some(output()),
         }),
         Request::Job { job: "019a".into() },
         Request::Queue {
@@ -327,6 +354,7 @@ fn replies() -> Vec<Reply> {
             position: 2,
             model: "emoji".into(),
             notice: Some("Look.".into()),
+            delivers: true,
         }),
         Reply::Job(Box::new(job())),
         Reply::Queue(vec![job()]),
@@ -385,6 +413,7 @@ fn events() -> Vec<Event> {
         EventKind::Picture(picture()),
         EventKind::Notice("Look.".into()),
         EventKind::Queue(change()),
+        EventKind::Delivery(delivery()),
     ];
     kinds
         .into_iter()

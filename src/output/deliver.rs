@@ -1,10 +1,14 @@
+//! A job's pictures, brought where they were asked for, or told of where the daemon has brought them.
+
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use darkroom_daemon::deliver::{Facts, Wish, check, place};
 use darkroom_protocol::client::Client;
-use darkroom_protocol::{Event, EventKind, Picture};
+use darkroom_protocol::{self as protocol, Event, EventKind, Picture};
 use darkroom_tui::graphics::{self, Found, Options};
 
-use super::{Report, Target, fetch, report, save};
+use super::{Files, Report, Target, fetch, report, special};
 use crate::progress::Display;
 use crate::{Error, Result, say};
 
@@ -12,6 +16,8 @@ use crate::{Error, Result, say};
 pub struct Delivery {
     /// Where they go.
     pub target: Target,
+    /// How many there will be.
+    pub batch: u32,
     /// What standard output gets.
     pub report: Report,
     /// The terminal's protocol, when pictures are shown.
@@ -19,24 +25,31 @@ pub struct Delivery {
 }
 
 impl Delivery {
-    /// Pictures stay in the gallery.
-    pub fn gallery(report: Report) -> Self {
-        Self {
-            target: Target::Gallery,
-            report,
-            show: None,
-        }
-    }
-
     /// Finds out before any work is done whether the target can be written.
     ///
     /// # Errors
     /// [`Error::Failed`] with the reason.
     pub fn check(&self) -> Result<()> {
         match &self.target {
-            Target::Files(pattern) => save::check(pattern),
+            Target::Files(files) => {
+                check(&files.pattern, self.batch, files.force).map_err(|trouble| Error::Failed(format!("{trouble}.")))
+            }
+            Target::Special(path) => special::check(path),
             Target::Gallery | Target::Stdout => Ok(()),
         }
+    }
+
+    /// What the daemon is asked to bring; `None` where that is left to this command.
+    pub fn output(&self) -> Option<protocol::Output> {
+        match &self.target {
+            Target::Files(files) => files.output(),
+            _ => None,
+        }
+    }
+
+    /// Whether writing may take for ever, as into a pipe that nobody reads.
+    pub fn may_block(&self) -> bool {
+        matches!(self.target, Target::Special(_))
     }
 
     /// Brings one picture.
@@ -47,10 +60,11 @@ impl Delivery {
         &self,
         client: &mut Client,
         event: &Event,
-        picture: &Picture,
+        facts: &Facts<'_>,
         model: &str,
         display: &mut Display,
     ) -> Result<()> {
+        let picture = facts.picture;
         let path = match &self.target {
             Target::Gallery => PathBuf::from(&picture.path),
             Target::Stdout => {
@@ -61,20 +75,80 @@ impl Delivery {
                     other => other,
                 });
             }
-            Target::Files(pattern) => {
-                let path = pattern.path(picture);
+            Target::Special(path) => {
                 let bytes = fetch::fetch(client, picture).await?;
-                save::write(&path, &bytes, pattern.is_replacing()).map_err(|e| kept(&path, picture, &e))?;
-                path
+                special::write(path, bytes).await.map_err(|e| kept(path, picture, &e))?;
+                path.clone()
+            }
+            Target::Files(files) => {
+                let bytes = fetch::fetch(client, picture).await?;
+                self.write(files, facts, &bytes, display)?
             }
         };
+        self.tell(client, event, picture, &path, model, display).await
+    }
+
+    /// Says where the daemon has brought a picture.
+    ///
+    /// # Errors
+    /// When it could not: the picture is in the gallery, and the message says where.
+    pub async fn delivered(
+        &self,
+        client: &mut Client,
+        event: &Event,
+        picture: &Picture,
+        delivery: &protocol::Delivery,
+        model: &str,
+        display: &mut Display,
+    ) -> Result<()> {
+        if let Some(problem) = &delivery.problem {
+            return Err(Error::Failed(format!("{problem}. {}", gallery(picture))));
+        }
+        let spelled = |path: &str| match &self.target {
+            Target::Files(files) => files.spelled(path),
+            _ => PathBuf::from(path),
+        };
+        let path = spelled(&delivery.path);
+        if let Some(taken) = &delivery.taken {
+            display.notice(&numbered(&spelled(taken), &path));
+        }
+        self.tell(client, event, picture, &path, model, display).await
+    }
+
+    fn write(&self, files: &Files, facts: &Facts<'_>, bytes: &[u8], display: &mut Display) -> Result<PathBuf> {
+        let wish = Wish {
+            force: files.force,
+            umask: files.umask,
+            part: &protocol::id::fresh().simple().to_string(),
+            same: None,
+        };
+        let name = files.pattern.name(facts, self.batch);
+        let placed = place(&name, &wish, |file| file.write_all(bytes))
+            .map_err(|trouble| Error::Failed(format!("{trouble}. {}", gallery(facts.picture))))?;
+        if let Some(taken) = &placed.taken {
+            display.notice(&numbered(taken, &placed.path));
+        }
+        Ok(placed.path)
+    }
+
+    /// A picture is at `path`: says so, and shows it.
+    async fn tell(
+        &self,
+        client: &mut Client,
+        event: &Event,
+        picture: &Picture,
+        path: &Path,
+        model: &str,
+        display: &mut Display,
+    ) -> Result<()> {
         display.aside(|| {
-            self.report.picture(picture, &path, model)?;
-            self.report.event(&relocated(event, picture, &path))
+            self.report.picture(picture, path, model)?;
+            self.report.event(&relocated(event, picture, path))
         })?;
         match &self.show {
             Some(found) => {
-                let shown = self.picture(client, picture, &path).await?;
+                let bytes = fetch::fetch(client, picture).await?;
+                let shown = graphics::decode(path, &bytes)?;
                 let options = Options {
                     found: Some(found.clone()),
                     ..Options::default()
@@ -85,11 +159,12 @@ impl Delivery {
             None => Ok(()),
         }
     }
+}
 
-    async fn picture(&self, client: &mut Client, picture: &Picture, path: &Path) -> Result<image::DynamicImage> {
-        let bytes = fetch::fetch(client, picture).await?;
-        Ok(graphics::decode(path, &bytes)?)
-    }
+/// Told where a file had the name already.
+fn numbered(taken: &Path, path: &Path) -> String {
+    let (taken, path) = (say::shown(taken), say::shown(path));
+    format!("{taken} is there already: the picture is {path} (--force would replace it).")
 }
 
 /// The event of a picture that is now elsewhere.

@@ -1,13 +1,16 @@
 //! Where pictures go: the path rules of `-o`, the bytes from the daemon, the file, and the line about it.
+//!
+//! What a pattern means and how a file is written is the daemon's crate's `deliver`, for it does the same where it brings
+//! pictures itself.
 
 mod deliver;
 mod fetch;
-mod pattern;
 mod report;
-mod save;
+mod special;
 mod target;
+mod whole;
 
 pub use deliver::Delivery;
 pub use report::Report;
-pub use save::write as write_whole;
-pub use target::{Target, plan};
+pub use target::{Files, Made, Target, Wanted, plan};
+pub use whole::write_whole;

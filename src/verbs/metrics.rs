@@ -45,7 +45,9 @@ fn write(file: &Path, text: &str) -> Result<()> {
         return say::bytes(text.as_bytes());
     }
     // A pipe or a device is written as it is.
-    let replace = std::fs::metadata(file).map_or(true, |meta| meta.is_file());
-    write_whole(file, text.as_bytes(), replace)
-        .map_err(|e| Error::Failed(format!("{} cannot be written: {}.", say::shown(file), say::reason(&e))))
+    if std::fs::metadata(file).is_ok_and(|meta| !meta.is_file() && !meta.is_dir()) {
+        return std::fs::write(file, text)
+            .map_err(|e| Error::Failed(format!("{} cannot be written: {}.", say::shown(file), say::reason(&e))));
+    }
+    write_whole(file, text.as_bytes()).map_err(|trouble| Error::Failed(format!("{trouble}.")))
 }

@@ -1,12 +1,14 @@
 //! `darkroom wait JOB…`: watches jobs to their end. Its exit code is the first one's that did not get done.
 
+use std::io::IsTerminal;
+
 use clap::{Arg, ArgAction, ArgMatches, Command};
-use darkroom_protocol::Task;
 use darkroom_protocol::paths::Paths;
+use darkroom_protocol::{Format, Job, Task};
 
 use super::queue::{ids, jobs_argument};
 use super::{ask_for_previews, json_flag, preview_flag};
-use crate::output::{Delivery, Report};
+use crate::output::{self, Delivery, Made, Report, Target, Wanted};
 use crate::progress::Display;
 use crate::watch::{Interrupts, OnInterrupt, Watch, any};
 use crate::{Error, Result, block_on, say, start};
@@ -46,6 +48,20 @@ pub fn command() -> Command {
                 .action(ArgAction::SetTrue)
                 .help("No progress"),
         )
+        .arg(
+            Arg::new("output")
+                .short('o')
+                .long("output")
+                .value_name("PATH")
+                .help("Write the pictures here too, as in generate; also those of jobs that have ended"),
+        )
+        .arg(
+            Arg::new("force")
+                .long("force")
+                .action(ArgAction::SetTrue)
+                .requires("output")
+                .help("With -o: replace files that are there, read-only ones too"),
+        )
 }
 
 pub fn run(matches: &ArgMatches) -> Result<()> {
@@ -74,7 +90,7 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
         }
         let mut failed = None;
         for job in &jobs {
-            match wait(&paths, job, report, &mut display).await {
+            match wait(&paths, job, (matches, report), &mut display).await {
                 Ok(()) => {}
                 Err(e @ (Error::Left(_) | Error::BrokenPipe)) => return Err(e),
                 Err(e) if jobs.len() == 1 => return Err(e),
@@ -104,15 +120,50 @@ async fn meant(paths: &Paths, names: Vec<String>) -> Result<Vec<String>> {
     Ok(ids)
 }
 
-async fn wait(paths: &Paths, job: &str, report: Report, display: &mut Display) -> Result<()> {
+async fn wait(paths: &Paths, job: &str, (matches, report): (&ArgMatches, Report), display: &mut Display) -> Result<()> {
     let mut client = start::ensure(paths).await?;
     let job = client.job(job).await?;
-    let model = match job.task {
-        Task::Image(task) => task.model,
+    let model = match &job.task {
+        Task::Image(task) => task.model.clone(),
         other => other.kind().to_owned(),
     };
-    let delivery = Delivery::gallery(report);
+    let delivery = delivery(matches, report, &job)?;
+    delivery.check()?;
+    // Where it says another place, that is where the person looks.
+    let by_daemon = job.output.is_some() && delivery.target == Target::Gallery;
     let interrupts = (Interrupts::new()?, OnInterrupt::Leave);
     let watch = Watch::new(paths, client, (job.id, model), &delivery, display, interrupts);
-    watch.subscribe_and_follow().await
+    watch.brought_by_daemon(by_daemon).subscribe_and_follow().await
+}
+
+/// Where the pictures of `job` go: this command brings them, beside what the job itself says.
+fn delivery(matches: &ArgMatches, report: Report, job: &Job) -> Result<Delivery> {
+    let (batch, format) = match &job.task {
+        Task::Image(task) => (task.batch, task.format),
+        _ => (1, Format::Png),
+    };
+    let (target, _) = output::plan(Wanted {
+        output: matches.get_one::<String>("output").map(String::as_str),
+        batch,
+        made: Made::Already(format),
+        force: matches.get_flag("force"),
+    })?;
+    let report = match (&target, report) {
+        (Target::Stdout, Report::Paths) => Report::Nothing,
+        (Target::Stdout, _) => {
+            let what = "-o - puts the picture on standard output: leave out --json and --events.";
+            return Err(Error::Usage(what.to_owned()));
+        }
+        (_, report) => report,
+    };
+    if target == Target::Stdout && std::io::stdout().is_terminal() {
+        let what = "-o - would put a picture's bytes on the terminal: redirect it, or name a file.";
+        return Err(Error::Usage(what.to_owned()));
+    }
+    Ok(Delivery {
+        target,
+        batch,
+        report,
+        show: None,
+    })
 }

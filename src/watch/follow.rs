@@ -1,19 +1,26 @@
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::time::Duration;
 
+use darkroom_daemon::clock;
+use darkroom_daemon::deliver::Facts;
 use darkroom_protocol::client::Client;
 use darkroom_protocol::event::QueueChange;
 use darkroom_protocol::message::client::Subscribe;
 use darkroom_protocol::paths::Paths;
-use darkroom_protocol::{Event, EventKind, Failure, FailureKind, Job, JobId, JobState, Task};
+use darkroom_protocol::{self as protocol, Event, EventKind, Failure, FailureKind, Job, JobId, JobState, Task};
 
 use super::reconnect::reconnect;
-use super::{Interrupts, OnInterrupt};
+use super::{Interrupts, OnInterrupt, summary};
 use crate::output::{Delivery, Report};
 use crate::progress::{Display, Wish};
 use crate::{Error, Result};
 
 /// A daemon may be lost so often without anything happening in between.
 const TRIES: u32 = 3;
+/// The daemon is asked so often whether it has brought the pictures of a job that has ended.
+const PAUSE: Duration = Duration::from_millis(25);
+/// When it was asked so often, the person is told what is waited for.
+const LONG: u32 = 40;
 
 /// One job, watched.
 pub struct Watch<'a> {
@@ -25,6 +32,17 @@ pub struct Watch<'a> {
     display: &'a mut Display,
     interrupts: Interrupts,
     on_interrupt: OnInterrupt,
+    /// Whether the daemon brings the pictures to where they go.
+    by_daemon: bool,
+    /// Pictures that it has yet to bring, or about which that is not known.
+    arrived: BTreeMap<u32, Event>,
+    /// What became of those that it brought.
+    brought: HashMap<u32, protocol::Delivery>,
+    /// The job as the daemon has it, once that was asked for.
+    record: Option<Job>,
+    /// The job's end, which is told after its pictures.
+    last: Option<Event>,
+    asked: u32,
     /// Pictures that were delivered, or could not be.
     delivered: HashSet<u32>,
     /// The first picture that could not be delivered.
@@ -53,12 +71,24 @@ impl<'a> Watch<'a> {
             display,
             interrupts,
             on_interrupt,
+            by_daemon: false,
+            arrived: BTreeMap::new(),
+            brought: HashMap::new(),
+            record: None,
+            last: None,
+            asked: 0,
             delivered: HashSet::new(),
             undelivered: None,
             state: None,
             cancelling: false,
             lost: 0,
         }
+    }
+
+    /// Whether the daemon brings the pictures to where they go, so that this has only to wait for that.
+    pub fn brought_by_daemon(mut self, by_daemon: bool) -> Self {
+        self.by_daemon = by_daemon;
+        self
     }
 
     /// Until the job's end, on a connection that is subscribed to it already. `interrupted` by the person before there was a
@@ -103,7 +133,8 @@ impl<'a> Watch<'a> {
             if self.state.is_some_and(JobState::is_final) {
                 match self.finish().await {
                     Err(e) if e.is_lost() => self.recover(e).await?,
-                    other => return other,
+                    Ok(false) => self.pause().await?,
+                    other => return other.map(drop),
                 }
                 continue;
             }
@@ -131,7 +162,10 @@ impl<'a> Watch<'a> {
             EventKind::State(change) => {
                 if self.state != Some(change.state) {
                     self.state = Some(change.state);
-                    self.report(event)?;
+                    match change.state.is_final() && self.by_daemon {
+                        true => self.last = Some(event.clone()),
+                        false => self.report(event)?,
+                    }
                 }
             }
             EventKind::Progress(progress) => {
@@ -147,7 +181,8 @@ impl<'a> Watch<'a> {
                 self.display.waiting(&waiting(change));
                 self.report(event)?;
             }
-            EventKind::Picture(_) => self.deliver(event).await?,
+            EventKind::Picture(_) => self.picture(event).await?,
+            EventKind::Delivery(delivery) => self.was_brought(delivery).await?,
             EventKind::Notice(text) => {
                 self.display.notice(text);
                 self.report(event)?;
@@ -164,7 +199,7 @@ impl<'a> Watch<'a> {
         self.display.aside(|| report.event(event))
     }
 
-    /// Brings a picture, once. A failure ends neither the job nor the watch: the others may still arrive.
+    /// Brings a picture, once.
     async fn deliver(&mut self, event: &Event) -> Result<()> {
         let EventKind::Picture(picture) = &event.kind else {
             return Ok(());
@@ -172,16 +207,77 @@ impl<'a> Watch<'a> {
         if self.delivered.contains(&picture.index) {
             return Ok(());
         }
+        if self.record.is_none() {
+            self.record = Some(self.client.job(&self.job.to_string()).await?);
+        }
+        let Some(record) = &self.record else { return Ok(()) };
+        let made_ms = record.finished_ms.and_then(|ms| i64::try_from(ms).ok());
+        let facts = Facts {
+            task: &record.task,
+            picture,
+            made: clock::local(made_ms.unwrap_or_else(clock::now_ms), None),
+        };
         let delivery = self.delivery;
-        let result = delivery.deliver(&mut self.client, event, picture, &self.model, self.display);
-        match result.await {
+        let delivering = delivery.deliver(&mut self.client, event, &facts, &self.model, self.display);
+        let result = tokio::select! {
+            result = delivering => result,
+            () = self.interrupts.next(), if delivery.may_block() => {
+                let path = &picture.path;
+                return Err(Error::Left(format!("Nobody has read the picture; it is kept as {path}.")));
+            }
+        };
+        self.settle(picture.index, result)
+    }
+
+    /// A picture is in the gallery.
+    async fn picture(&mut self, event: &Event) -> Result<()> {
+        if !self.by_daemon {
+            return self.deliver(event).await;
+        }
+        let EventKind::Picture(picture) = &event.kind else {
+            return Ok(());
+        };
+        let index = picture.index;
+        self.arrived.insert(index, event.clone());
+        self.match_up(index).await
+    }
+
+    /// The daemon has brought a picture, or could not.
+    async fn was_brought(&mut self, delivery: &protocol::Delivery) -> Result<()> {
+        self.brought.insert(delivery.index, delivery.clone());
+        self.match_up(delivery.index).await
+    }
+
+    /// Tells of a picture that was made and brought, once.
+    async fn match_up(&mut self, index: u32) -> Result<()> {
+        let Some(brought) = self.brought.get(&index).filter(|_| self.by_daemon) else {
+            return Ok(());
+        };
+        let Some(event) = self.arrived.remove(&index) else {
+            return Ok(());
+        };
+        let EventKind::Picture(picture) = &event.kind else {
+            return Ok(());
+        };
+        if self.delivered.contains(&index) {
+            return Ok(());
+        }
+        let delivery = self.delivery;
+        let told = delivery.delivered(&mut self.client, &event, picture, brought, &self.model, self.display);
+        let told = told.await;
+        self.settle(index, told)
+    }
+
+    /// A picture is dealt with. A failure ends neither the job nor the watch: the others may still arrive.
+    fn settle(&mut self, index: u32, result: Result<()>) -> Result<()> {
+        match result {
             Err(e) if e.is_lost() || matches!(e, Error::BrokenPipe) => return Err(e),
             Err(e) if self.undelivered.is_none() => self.undelivered = Some(e),
             Err(e) => self.display.warn(&format!("darkroom: {e}")),
             Ok(()) => {}
         }
         self.lost = 0;
-        self.delivered.insert(picture.index);
+        self.delivered.insert(index);
         Ok(())
     }
 
@@ -210,16 +306,29 @@ impl<'a> Watch<'a> {
         Ok(())
     }
 
-    /// What the daemon's record says of the end; what was not told before is delivered now.
-    async fn finish(&mut self) -> Result<()> {
+    /// What the daemon's record says of the end; what was not told before is delivered now. `false` while the daemon has yet to
+    /// bring some of it.
+    async fn finish(&mut self) -> Result<bool> {
         let job = self.client.job(&self.job.to_string()).await?;
         self.catch_up(&job).await?;
+        if !self.arrived.is_empty() {
+            return Ok(false);
+        }
+        if let Some(end) = self.last.take() {
+            self.report(&end)?;
+        }
         if let Some(e) = self.undelivered.take() {
             return Err(e);
         }
         let short = self.job.short();
         match job.state {
-            JobState::Done => Ok(()),
+            JobState::Done => {
+                if let Some(line) = summary::line(&job, self.on_interrupt == OnInterrupt::Cancel, self.delivery.report)
+                {
+                    self.display.notice(&line);
+                }
+                Ok(true)
+            }
             JobState::Cancelled => Err(Error::Cancelled(format!("Job {short} was cancelled."))),
             _ => Err(Error::Job(job.failure.unwrap_or_else(|| Failure {
                 kind: FailureKind::Internal,
@@ -248,6 +357,23 @@ impl<'a> Watch<'a> {
         Ok(())
     }
 
+    /// Waits a little for the daemon to bring the rest.
+    async fn pause(&mut self) -> Result<()> {
+        self.asked += 1;
+        if self.asked == LONG {
+            self.display.waiting("The pictures are made and on their way.");
+        }
+        tokio::select! {
+            () = tokio::time::sleep(PAUSE) => Ok(()),
+            () = self.interrupts.next() => {
+                let short = self.job.short();
+                Err(Error::Left(format!(
+                    "Job {short} is done and its pictures are on their way: `darkroom wait {short}` tells when they are there."
+                )))
+            }
+        }
+    }
+
     async fn catch_up(&mut self, job: &Job) -> Result<()> {
         for picture in &job.pictures {
             let event = Event {
@@ -255,7 +381,12 @@ impl<'a> Watch<'a> {
                 job: self.job,
                 kind: EventKind::Picture(picture.clone()),
             };
-            self.deliver(&event).await?;
+            if !self.delivered.contains(&picture.index) {
+                self.picture(&event).await?;
+            }
+        }
+        for delivery in &job.deliveries {
+            self.was_brought(delivery).await?;
         }
         Ok(())
     }

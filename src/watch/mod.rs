@@ -4,6 +4,7 @@ pub mod any;
 mod follow;
 mod interrupt;
 mod reconnect;
+mod summary;
 
 pub use follow::Watch;
 pub use interrupt::{Interrupts, OnInterrupt};

@@ -68,6 +68,7 @@ fn submit(n: u64, request_id: Uuid, model: &str) -> Request {
         watch: false,
         max_fps: 0,
         max_px: 0,
+        output: None,
     };
     Request::Submit(submit)
 }

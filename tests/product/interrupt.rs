@@ -72,6 +72,7 @@ fn the_job_is_cancelled_once_the_daemon_has_it() {
         position: 0,
         model: "emoji".to_owned(),
         notice: None,
+        delivers: false,
     });
     let (id, result) = (submitting.number, Ok(reply));
     frame::write(&mut submitting.stream, &ServerMessage::Reply { id, result }).unwrap();

@@ -43,7 +43,8 @@ const FLAGS: &[(&str, i32, &[&str])] = &[
         &["There is no model /nowhere/at/all", "model_index.json"],
     ),
     ("-m ./nowhere", 4, &["nowhere", "model_index.json"]),
-    ("-o x.png --detach", 2, &["--detach"]),
+    ("-o - --detach", 2, &["-o -", "--detach"]),
+    ("--force", 2, &["--output"]),
     ("--json --events", 2, &["--json", "--events"]),
 ];
 

@@ -9,6 +9,7 @@ use super::dispatcher::Dispatcher;
 use super::ending::Ending;
 use super::route::{Face, Route, route, runs_on};
 use super::slot::{Busy, Phase, Slot};
+use crate::gallery;
 use crate::store::{Committed, Start, Waiting};
 
 /// What a file has beside its pixels, in bytes, at most: its prompt, thrice, and its frame.
@@ -106,6 +107,7 @@ impl Dispatcher {
                 Task::Image(image) => image.format,
                 _ => Format::Png,
             },
+            called: gallery::called(&row.task),
             kept: kept.clone(),
             last_sign: Instant::now(),
             reached: None,

@@ -16,6 +16,7 @@ use super::named::Named;
 use super::shortage::Shortage;
 use super::slot::{Phase, Slot};
 use crate::Result;
+use crate::deliver::Deliverer;
 use crate::events::Bus;
 use crate::gallery::Gallery;
 use crate::lifecycle::Limits;
@@ -35,6 +36,8 @@ pub struct Tools {
     pub bus: Arc<Bus>,
     /// Where pictures go.
     pub gallery: Gallery,
+    /// Who brings them further.
+    pub deliverer: Deliverer,
     /// Where logs go.
     pub paths: Paths,
     /// Deadlines.

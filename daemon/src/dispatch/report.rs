@@ -84,17 +84,18 @@ impl Dispatcher {
     /// the job has failed, or returns to the line when it is only that the disk has no room.
     async fn keep(&mut self, at: usize, staged: Staged) {
         let (job, index) = (staged.job, staged.index);
-        let Some(format) = self.slots[at].busy().map(|busy| busy.format) else {
+        let Some((format, called)) = self.slots[at].busy().map(|busy| (busy.format, busy.called.clone())) else {
             return;
         };
         let bytes = staged.bytes;
-        let kept = self.adopt(at, staged, format).await;
+        let kept = self.adopt(at, staged, format, called).await;
         let slot = &mut self.slots[at];
         match (kept, slot.busy()) {
             (Ok(()), Some(busy)) => {
                 busy.kept.insert(index);
                 self.learn_until(|news| matches!(news, Committed::Kept(p) if (p.job, p.index) == (job, index)))
                     .await;
+                self.tools.deliverer.bring(job);
             }
             (Err(error), Some(busy)) if busy.failure.is_none() && !busy.shelved => {
                 tracing::error!("picture {index} of job {job} is lost: {error}");
@@ -125,13 +126,13 @@ impl Dispatcher {
         }
     }
 
-    async fn adopt(&self, at: usize, staged: Staged, format: Format) -> Result<()> {
+    async fn adopt(&self, at: usize, staged: Staged, format: Format, called: String) -> Result<()> {
         let tray = self.slots[at]
             .tray
             .as_ref()
             .map_or_else(Default::default, |tray| tray.path().to_owned());
         let (gallery, from) = (self.tools.gallery.clone(), tray.clone());
-        let moved = tokio::task::spawn_blocking(move || gallery.adopt(&from, &staged, format)).await;
+        let moved = tokio::task::spawn_blocking(move || gallery.adopt(&from, &staged, format, &called)).await;
         let lost = |e| Error::io("take pictures from", &tray, std::io::Error::other(e));
         let picture = moved.map_err(lost)??;
         if let Err(error) = self.tools.store.add_picture(&picture).await {

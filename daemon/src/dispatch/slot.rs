@@ -72,6 +72,8 @@ pub struct Busy {
     pub bytes: u64,
     /// The format of their files.
     pub format: Format,
+    /// How they are called among other things.
+    pub called: String,
     /// Those whose rows are written.
     pub kept: HashSet<u32>,
     /// When its worker last got on with it.
@@ -211,6 +213,7 @@ mod tests {
             pictures: 1,
             bytes: 1,
             format: Format::Png,
+            called: "fox".to_owned(),
             kept: HashSet::new(),
             last_sign: now,
             reached: None,

@@ -4,24 +4,22 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use darkroom_protocol::message::worker::Staged;
-use darkroom_protocol::sampler::Named;
-use darkroom_protocol::{Format, JobId, Picture, failpoint};
+use darkroom_protocol::{Format, Picture, failpoint};
 use sha2::{Digest, Sha256};
 
-use super::day::day;
-use super::{Gallery, make_private};
-use crate::{Error, Result};
+use super::{Gallery, make_private, name};
+use crate::{Error, Result, clock};
 
 impl Gallery {
     /// Takes a picture from the folder of a [`Tray`](super::Tray) into its place, durable when this returns; the caller then
-    /// writes the row. It blocks for as long as the disk needs, and passes failpoints 8 (reported, not yet moved) and 9 (moved,
+    /// writes the row. `called` is what [`called`](super::called) makes of its task. It blocks for as long as the disk needs, and passes failpoints 8 (reported, not yet moved) and 9 (moved,
     /// no row yet).
     ///
     /// # Errors
     /// [`Error::Staged`] when the file is not what was reported: it is removed then. [`Error::StagedGone`] when it is not there.
     /// [`Error::Io`] when the disk is full or
     /// fails: the file stays in its tray then.
-    pub fn adopt(&self, tray: &Path, staged: &Staged, format: Format) -> Result<Picture> {
+    pub fn adopt(&self, tray: &Path, staged: &Staged, format: Format, called: &str) -> Result<Picture> {
         failpoint::hit(8);
         let from = staged_path(tray, &staged.file)?;
         match verify(&from, staged) {
@@ -32,7 +30,9 @@ impl Gallery {
             }
             other => other?,
         }
-        let to = self.path(staged.job, staged.index, format);
+        let made = clock::local(clock::now_ms(), None);
+        let name = name::name(&made, called, staged.job, staged.index, format);
+        let to = self.pictures.join(&made.date).join(name);
         self.place(&from, &to)?;
         failpoint::hit(9);
         Ok(Picture {
@@ -46,12 +46,6 @@ impl Gallery {
             seed: staged.seed,
             elapsed_ms: staged.elapsed_ms,
         })
-    }
-
-    /// Where picture `index` of a job is kept.
-    pub fn path(&self, job: JobId, index: u32, format: Format) -> PathBuf {
-        let name = format!("{}-{index}.{}", job.stamp(), format.name());
-        self.pictures.join(day(job)).join(name)
     }
 
     fn place(&self, from: &Path, to: &Path) -> Result<()> {

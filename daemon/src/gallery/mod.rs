@@ -1,13 +1,13 @@
-//! Pictures on disk: `pictures/YYYY-MM-DD/<short id>-<index>.png`, files 0600 in folders 0700.
+//! Pictures on disk: `pictures/YYYY-MM-DD/HHMMSS-<prompt>-<id>-<index>.png`, files 0600 in folders 0700. Day and time are local,
+//! of the moment at which the picture was done.
 //!
-//! A worker process writes into a [`Tray`] of its own in the staging folder; [`Gallery::adopt`] checks what it reported, syncs the file, moves it to its place
-//! and syncs the folder. The caller writes the row after that, so a row never names a file that is not whole. A file's name
-//! follows from job and index alone: a job that runs again after a crash overwrites what it had moved, and the store gives no
-//! two jobs the same short id.
+//! A worker process writes into a [`Tray`] of its own in the staging folder; [`Gallery::adopt`] checks what it reported, syncs
+//! the file, moves it to its place and syncs the folder. The caller writes the row after that, so a row never names a file that
+//! is not whole. A name ends in what belongs to one picture of one job alone, by which a file without a row is found again.
 
 mod adopt;
-mod day;
 mod mend;
+mod name;
 mod room;
 mod sweep;
 mod tray;
@@ -16,6 +16,7 @@ use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
+use darkroom_protocol::Task;
 use darkroom_protocol::paths::Paths;
 
 use crate::{Error, Result};
@@ -56,6 +57,11 @@ impl Gallery {
     pub fn tray(&self) -> Result<Tray> {
         Tray::new(&self.staging)
     }
+}
+
+/// How the pictures of `task` are called among other things, for [`Gallery::adopt`].
+pub fn called(task: &Task) -> String {
+    name::prompt(task)
 }
 
 /// Makes `folder` and its parents, 0700 where they are new.

@@ -1,8 +1,9 @@
 use std::fs;
+use std::path::{Path, PathBuf};
 
-use darkroom_protocol::{Format, JobId, Picture, Task};
+use darkroom_protocol::{JobId, Picture, Task};
 
-use super::Gallery;
+use super::{Gallery, name};
 use crate::{Error, Result};
 
 impl Gallery {
@@ -35,21 +36,28 @@ impl Gallery {
     /// [`Error::Io`] naming the first file that could not be removed.
     pub fn sweep_unrecorded(&self, job: JobId, task: &Task, pictures: &[Picture]) -> Result<u64> {
         let Task::Image(task) = task else { return Ok(0) };
+        let missing: Vec<u32> = (0..task.batch).filter(|index| !recorded(pictures, *index)).collect();
         let mut removed = 0;
-        for index in (0..task.batch).filter(|index| !recorded(pictures, *index)) {
-            removed += u64::from(self.forget(job, index, task.format)?);
+        if missing.is_empty() {
+            return Ok(removed);
+        }
+        // The clock may have stood anywhere: each day may be the one.
+        for day in read(&self.pictures)?.iter().filter(|path| path.is_dir()) {
+            for path in read(day)?.iter().filter(|path| name::is_of(path, job, &missing)) {
+                match fs::remove_file(path) {
+                    Ok(()) => removed += 1,
+                    Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+                    Err(e) => return Err(Error::io("remove", path, e)),
+                }
+            }
         }
         Ok(removed)
     }
+}
 
-    fn forget(&self, job: JobId, index: u32, format: Format) -> Result<bool> {
-        let path = self.path(job, index, format);
-        match fs::remove_file(&path) {
-            Ok(()) => Ok(true),
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(false),
-            Err(e) => Err(Error::io("remove", &path, e)),
-        }
-    }
+fn read(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(folder).and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect());
+    entries.map_err(|e| Error::io("read", folder, e))
 }
 
 fn recorded(pictures: &[Picture], index: u32) -> bool {

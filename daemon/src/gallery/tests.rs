@@ -46,10 +46,12 @@ fn left(gallery: &Gallery) -> usize {
 fn a_picture_moves_to_its_place_and_is_private() {
     let (dir, gallery) = gallery();
     let staged = staged(&gallery);
-    let picture = gallery.adopt(&gallery.staging, &staged, Format::Png).unwrap();
-    let place = dir.path().join("data/pictures/2025-07-17/019816c5-5000-3.png");
-    assert_eq!(Path::new(&picture.path), place);
+    let picture = gallery.adopt(&gallery.staging, &staged, Format::Png, "fox").unwrap();
+    let place = PathBuf::from(&picture.path);
     assert_eq!(fs::read_to_string(&place).unwrap(), "abc");
+    let within = place.strip_prefix(dir.path().join("data/pictures")).unwrap();
+    let (day, name) = within.to_str().unwrap().split_once('/').unwrap();
+    assert!(day.len() == 10 && name.ends_with("-fox-gggggggg-3.png"), "{within:?}");
     assert_eq!(
         (picture.job, picture.index, picture.seed, picture.bytes),
         (staged.job, 3, 10, 3)
@@ -62,15 +64,21 @@ fn a_picture_moves_to_its_place_and_is_private() {
 }
 
 #[test]
-fn a_job_that_runs_again_overwrites_its_own_file() {
+fn a_pictures_day_is_the_day_it_was_made_whatever_the_job_s_id_says() {
     let (_dir, gallery) = gallery();
-    let staged = staged(&gallery);
-    let first = gallery.adopt(&gallery.staging, &staged, Format::Webp).unwrap();
-    fs::write(&first.path, "what a crash left").unwrap();
-    self::staged(&gallery);
-    let again = gallery.adopt(&gallery.staging, &staged, Format::Webp).unwrap();
-    assert_eq!(again, first);
-    assert_eq!(fs::read_to_string(&again.path).unwrap(), "abc");
+    let staged = Staged {
+        job: "ffffffff-ffff-7000-8000-000000000000".parse().unwrap(),
+        ..staged(&gallery)
+    };
+    let today = || crate::clock::local(crate::clock::now_ms(), None).date;
+    let before = today();
+    let picture = gallery.adopt(&gallery.staging, &staged, Format::Webp, "fox").unwrap();
+    let days = [before, today()];
+    assert!(
+        days.iter().any(|day| picture.path.contains(&format!("/{day}/"))),
+        "{}",
+        picture.path
+    );
 }
 
 #[rstest]
@@ -85,10 +93,12 @@ fn what_differs_from_the_report_is_not_kept(#[case] bend: fn(&mut Staged), #[cas
     let (_dir, gallery) = gallery();
     let mut staged = staged(&gallery);
     bend(&mut staged);
-    let error = gallery.adopt(&gallery.staging, &staged, Format::Png).unwrap_err();
+    let error = gallery
+        .adopt(&gallery.staging, &staged, Format::Png, "fox")
+        .unwrap_err();
     assert!(error.to_string().contains(why), "{error}");
     assert_eq!(RemoteError::from(error).kind, FailureKind::Disk);
-    assert!(!gallery.path(staged.job, 3, Format::Png).exists());
+    assert_eq!(fs::read_dir(&gallery.pictures).unwrap().count(), 0);
 }
 
 #[test]
@@ -99,7 +109,7 @@ fn links_and_folders_are_no_pictures() {
     staged.file = "link.png".to_owned();
     assert!(
         gallery
-            .adopt(&gallery.staging, &staged, Format::Png)
+            .adopt(&gallery.staging, &staged, Format::Png, "fox")
             .unwrap_err()
             .to_string()
             .contains("is a link")
@@ -108,7 +118,7 @@ fn links_and_folders_are_no_pictures() {
     staged.file = "dir".to_owned();
     assert!(
         gallery
-            .adopt(&gallery.staging, &staged, Format::Png)
+            .adopt(&gallery.staging, &staged, Format::Png, "fox")
             .unwrap_err()
             .to_string()
             .contains("is not a regular file")
@@ -119,10 +129,15 @@ fn links_and_folders_are_no_pictures() {
 fn a_place_that_cannot_be_written_is_named_and_the_picture_stays_staged() {
     let (dir, gallery) = gallery();
     let staged = staged(&gallery);
-    let day = dir.path().join("data/pictures/2025-07-17");
-    fs::write(&day, "a file in the way").unwrap();
-    let error = gallery.adopt(&gallery.staging, &staged, Format::Png).unwrap_err();
-    assert!(error.to_string().contains("2025-07-17"), "{error}");
+    let (ms, day) = (crate::clock::now_ms(), 86_400_000);
+    let days: Vec<String> = [ms, ms + day].map(|ms| crate::clock::local(ms, None).date).to_vec();
+    for day in &days {
+        fs::write(dir.path().join("data/pictures").join(day), "a file in the way").unwrap();
+    }
+    let error = gallery
+        .adopt(&gallery.staging, &staged, Format::Png, "fox")
+        .unwrap_err();
+    assert!(days.iter().any(|day| error.to_string().contains(day)), "{error}");
     assert_eq!(left(&gallery), 1);
 }
 
@@ -153,13 +168,21 @@ fn a_tray_goes_with_what_is_in_it() {
 fn files_without_rows_are_removed_and_others_stay() {
     let (_dir, gallery) = gallery();
     let staged = staged(&gallery);
-    let recorded = gallery.adopt(&gallery.staging, &staged, Format::Png).unwrap();
-    let files: Vec<PathBuf> = (0..5)
-        .map(|index| gallery.path(staged.job, index, Format::Png))
+    let recorded = gallery.adopt(&gallery.staging, &staged, Format::Png, "fox").unwrap();
+    let day = gallery.pictures.join("1969-12-31");
+    fs::create_dir(&day).unwrap();
+    let files = [
+        "gggggggg-1.png",
+        "gggggggg-2.jpg",
+        "gggggggg-9.png",
+        "gggggggh-1.png",
+        "x",
+    ];
+    let files: Vec<PathBuf> = files
+        .iter()
+        .map(|name| day.join(format!("235959-fox-{name}")))
         .collect();
-    for file in &files[1..3] {
-        fs::write(file, "abc").unwrap();
-    }
+    files.iter().for_each(|file| fs::write(file, "abc").unwrap());
     let mut task = crate::testing::task("fox");
     if let darkroom_protocol::Task::Image(image) = &mut task {
         image.batch = 5;
@@ -171,7 +194,8 @@ fn files_without_rows_are_removed_and_others_stay() {
     };
     assert_eq!((sweep(), sweep()), (2, 0));
     let there: Vec<bool> = files.iter().map(|file| file.exists()).collect();
-    assert_eq!(there, [false, false, false, true, false]);
+    assert_eq!(there, [false, false, true, true, true]);
+    assert!(Path::new(&recorded.path).exists());
 }
 
 #[test]

@@ -1,7 +1,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use uuid::Uuid;
+use darkroom_protocol::id;
 
 use super::make_private;
 use crate::Result;
@@ -13,7 +13,7 @@ pub struct Tray(PathBuf);
 
 impl Tray {
     pub(super) fn new(staging: &Path) -> Result<Self> {
-        let folder = staging.join(Uuid::now_v7().simple().to_string());
+        let folder = staging.join(id::fresh().simple().to_string());
         make_private(&folder)?;
         Ok(Self(folder))
     }

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::lock::Locks;
 use super::{RunOptions, Socket, Stop, collect, files, log, signals, socket, systemd};
 use crate::catalog::{Catalog, caches};
+use crate::deliver::Deliverer;
 use crate::dispatch::{Dispatch, Tools};
 use crate::events::Bus;
 use crate::gallery::Gallery;
@@ -97,6 +98,7 @@ impl Daemon {
             store: store.clone(),
             bus: bus.clone(),
             gallery,
+            deliverer: Deliverer::start(store.clone(), bus.clone()).await?,
             paths: paths.clone(),
             limits: limits.clone(),
             program: worker,

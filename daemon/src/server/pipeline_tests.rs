@@ -14,6 +14,7 @@ fn submit(request: GenerateRequest) -> Request {
         watch: false,
         max_fps: 0,
         max_px: 0,
+        output: None,
     })
 }
 

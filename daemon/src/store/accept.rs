@@ -1,3 +1,4 @@
+use darkroom_protocol::output::Output as Destination;
 use darkroom_protocol::{GenerateRequest, JobId, Task};
 use rusqlite::{Connection, OptionalExtension, named_params};
 use uuid::Uuid;
@@ -34,8 +35,22 @@ impl Store {
         request: &GenerateRequest,
         task: &Task,
     ) -> impl Future<Output = Result<Accepted>> + Send + use<> {
-        let accepting =
-            NewJob::of(request_id, request, task).map(|new| self.change(Durability::Durable, move |tx| new.accept(tx)));
+        self.accept_for(request_id, request, task, None)
+    }
+
+    /// The same for a job whose pictures go to an output besides the gallery.
+    ///
+    /// # Errors
+    /// As [`Self::accept`].
+    pub fn accept_for(
+        &self,
+        request_id: Uuid,
+        request: &GenerateRequest,
+        task: &Task,
+        output: Option<&Destination>,
+    ) -> impl Future<Output = Result<Accepted>> + Send + use<> {
+        let new = NewJob::of(request_id, request, task, output);
+        let accepting = new.map(|new| self.change(Durability::Durable, move |tx| new.accept(tx)));
         async move { accepting?.await }
     }
 }
@@ -49,10 +64,16 @@ pub(super) struct NewJob {
     priority: i32,
     request: String,
     task: String,
+    output: Option<String>,
 }
 
 impl NewJob {
-    pub(super) fn of(request_id: Uuid, request: &GenerateRequest, task: &Task) -> Result<Self> {
+    pub(super) fn of(
+        request_id: Uuid,
+        request: &GenerateRequest,
+        task: &Task,
+        output: Option<&Destination>,
+    ) -> Result<Self> {
         let kind = task.kind();
         let (model, device) = match task {
             Task::Image(image) => (image.model.clone(), image.device.clone()),
@@ -66,6 +87,7 @@ impl NewJob {
             priority: request.priority.unwrap_or(0),
             request: json(request)?,
             task: json(task)?,
+            output: output.map(json).transpose()?,
         })
     }
 
@@ -77,12 +99,12 @@ impl NewJob {
         let job = id::next(tx, now)?;
         let place = place::last(tx)?;
         tx.prepare_cached(
-            "INSERT INTO jobs (id, request_id, state, kind, model, priority, place, request, task, created_ms)
-             VALUES (:id, :request_id, 'queued', :kind, :model, :priority, :place, :request, :task, :now)",
+            "INSERT INTO jobs (id, request_id, state, kind, model, priority, place, request, task, output, created_ms)
+             VALUES (:id, :request_id, 'queued', :kind, :model, :priority, :place, :request, :task, :output, :now)",
         )?
         .execute(named_params! {
             ":id": id::text(job), ":request_id": self.request_id, ":kind": self.kind, ":model": self.model,
-            ":request": self.request, ":task": self.task, ":now": now, ":priority": self.priority, ":place": place,
+            ":request": self.request, ":task": self.task, ":now": now, ":priority": self.priority, ":place": place, ":output": self.output,
         })?;
         let accepted = Accepted {
             job,

@@ -1,6 +1,6 @@
 use darkroom_protocol::JobId;
 use rusqlite::{Connection, OptionalExtension};
-use uuid::{Builder, Uuid};
+use uuid::Builder;
 
 /// An id as the store has it: 32 hexadecimal digits.
 pub(super) fn text(job: JobId) -> String {
@@ -29,7 +29,7 @@ pub(super) fn next(connection: &Connection, now_ms: i64) -> rusqlite::Result<Job
     let ms = u64::try_from(now_ms).unwrap_or(0).max(last_ms + 1);
     loop {
         let mut tail = [0; 10];
-        tail.copy_from_slice(&Uuid::now_v7().as_bytes()[6..]);
+        tail.copy_from_slice(&darkroom_protocol::id::fresh().as_bytes()[6..]);
         let job = JobId(Builder::from_unix_timestamp_millis(ms, &tail).into_uuid());
         if !is_taken(connection, job)? {
             return Ok(job);

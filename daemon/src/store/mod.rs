@@ -15,6 +15,7 @@ mod adjust;
 mod cancel;
 mod clear;
 mod counts;
+mod deliver;
 mod fault;
 mod file;
 mod forget;
@@ -37,6 +38,7 @@ mod waiting;
 
 pub use accept::Accepted;
 pub use cancel::Cancelled;
+pub use deliver::Undelivered;
 pub use list::Page;
 pub use news::{Coming, Committed, Following};
 pub use place::{Moved, Spot};
@@ -49,8 +51,7 @@ mod tests;
 #[cfg(test)]
 pub(crate) mod trial;
 
-/// Milliseconds since 1970.
+/// Milliseconds since 1970; 0 before.
 fn now_ms() -> i64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    since.map_or(0, |d| i64::try_from(d.as_millis()).unwrap_or(i64::MAX))
+    crate::clock::now_ms().max(0)
 }

@@ -1,12 +1,12 @@
-use darkroom_protocol::{Failure, FailureKind, GenerateRequest, Job, JobId, JobState, Picture, Task};
+use darkroom_protocol::{Delivery, Failure, FailureKind, GenerateRequest, Job, JobId, JobState, Output, Picture, Task};
 use rusqlite::{Connection, OptionalExtension, Row};
 
-use super::id;
+use super::{deliver, id};
 use crate::{Error, Result};
 
 /// The columns that [`RawJob::read`] reads, in its order.
 pub(super) const COLUMNS: &str = "id, state, request, task, created_ms, started_ms, finished_ms, attempts, failure_kind, failure_message, \
-     priority, held, seq, cancel_requested";
+     priority, held, seq, cancel_requested, output";
 /// The columns that [`picture`] reads, in its order.
 pub(super) const PICTURE_COLUMNS: &str = "job_id, place, path, sha256, bytes, width, height, seed, elapsed_ms";
 
@@ -26,6 +26,8 @@ pub(super) struct RawJob {
     held: bool,
     seq: i64,
     position: Option<u32>,
+    output: Option<String>,
+    deliveries: Vec<Delivery>,
 }
 
 impl RawJob {
@@ -48,6 +50,8 @@ impl RawJob {
             held: row.get(11)?,
             seq: row.get(12)?,
             position: None,
+            output: row.get(14)?,
+            deliveries: Vec::new(),
         })
     }
 
@@ -56,6 +60,9 @@ impl RawJob {
         let mut statement = connection.prepare_cached(&sql)?;
         let rows = statement.query_map([id::text(self.id)], picture)?;
         self.pictures = rows.collect::<rusqlite::Result<_>>()?;
+        if self.output.is_some() {
+            self.deliveries = deliver::deliveries(connection, self.id)?;
+        }
         Ok(self)
     }
 
@@ -87,6 +94,10 @@ impl RawJob {
         let unreadable = |why: String| Error::UnreadableJob { job: self.id, why };
         let request: GenerateRequest = serde_json::from_str(&self.request).map_err(|e| unreadable(e.to_string()))?;
         let task: Task = serde_json::from_str(&self.task).map_err(|e| unreadable(e.to_string()))?;
+        let output: Option<Output> = match &self.output {
+            Some(output) => Some(serde_json::from_str(output).map_err(|e| unreadable(e.to_string()))?),
+            None => None,
+        };
         let state =
             JobState::from_name(&self.state).ok_or_else(|| unreadable(format!("a state named {}", self.state)))?;
         let failure = self.failure.map(|(kind, message)| Failure {
@@ -110,6 +121,8 @@ impl RawJob {
             position: self.position,
             progress: None,
             begins_s: None,
+            output,
+            deliveries: self.deliveries,
         })
     }
 }

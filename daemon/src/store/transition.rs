@@ -121,6 +121,9 @@ pub(super) fn retry(tx: &Write<'_>, job: JobId) -> Result<QueueChange, Fault> {
          cleared_ms = NULL,         started_ms = NULL, finished_ms = NULL, failure_kind = NULL, failure_message = NULL WHERE id = ?",
     )?
     .execute((now.name(), place, id::text(job)))?;
+    // What could not be brought is tried again with what is made anew.
+    tx.prepare_cached("DELETE FROM deliveries WHERE job_id = ? AND problem IS NOT NULL")?
+        .execute([id::text(job)])?;
     let change = place::change(tx, job)?;
     tx.tell(Committed::Waits(waiting::one(tx, job)?, Coming::Retried(change)));
     Ok(change)
@@ -191,7 +194,7 @@ fn add_picture(tx: &Write<'_>, picture: &Picture) -> Result<(), Fault> {
         picture.height,
         picture.seed,
         picture.elapsed_ms,
-        now_ms(),
+        crate::clock::now_ms(),
     ))?;
     tx.tell(Committed::Kept(picture.clone()));
     Ok(())

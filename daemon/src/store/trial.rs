@@ -55,7 +55,7 @@ impl Trial {
     }
 
     pub fn accept(&self) -> Made<JobId> {
-        let new = NewJob::of(Uuid::now_v7(), &Default::default(), &crate::testing::task("x"))?;
+        let new = NewJob::of(Uuid::now_v7(), &Default::default(), &crate::testing::task("x"), None)?;
         self.make(|tx| Ok(new.accept(tx)?.job))
     }
 

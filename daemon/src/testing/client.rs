@@ -109,6 +109,7 @@ impl Client {
                 watch,
                 max_fps: 0,
                 max_px: 0,
+                output: None,
             }))
             .await?
         {

@@ -6,8 +6,8 @@ use uuid::Uuid;
 use super::RemoteError;
 use crate::event::{EventName, QueueChange};
 use crate::{
-    DeviceStatus, Dtype, Event, GenerateRequest, Job, JobId, JobState, KeepAlive, ModelCard, ModelSource, Progress,
-    Quant, Residency,
+    DeviceStatus, Dtype, Event, GenerateRequest, Job, JobId, JobState, KeepAlive, ModelCard, ModelSource, Output,
+    Progress, Quant, Residency,
 };
 
 /// A request with its number; the reply carries the same number.
@@ -210,6 +210,9 @@ pub struct Submit {
     /// With `watch`: previews at most so wide and high; 0 for as they are.
     #[serde(default)]
     pub max_px: u32,
+    /// Where its pictures go besides the gallery. The daemon brings them there.
+    #[serde(default)]
+    pub output: Option<Output>,
 }
 
 /// A model to bring into memory.
@@ -425,6 +428,9 @@ pub struct Submitted {
     pub model: String,
     /// One line for the person, for instance that the embedded model is used and which words it knows.
     pub notice: Option<String>,
+    /// Whether the daemon brings the pictures to the output that was named. Where it does not see that folder, being on another
+    /// machine, they are left to whoever watches the job.
+    pub delivers: bool,
 }
 
 /// A piece of a picture or a log.

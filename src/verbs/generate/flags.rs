@@ -81,11 +81,13 @@ fn local() -> Vec<Arg> {
             .short('o')
             .long("output")
             .value_name("PATH")
-            .conflicts_with("detach")
             .help(
-                "Write the picture here; its extension chooses png, jpg or webp. A folder takes the gallery's names, {index} \
-                 and {seed} in the name are filled in, a batch becomes fox-0.png, fox-1.png …; - is standard output",
+                "Write the picture here; its extension chooses png, jpg or webp. A folder (with a / at its end, made where it \
+                 is not there) takes the gallery's names; {prompt} {model} {seed} {index} {date} {time} {job} {width} {height} \
+                 {steps} {sampler} are filled in, {{ is a brace; a batch becomes fox-0.png, fox-1.png …; a name that is there \
+                 already gets a number. With --detach the daemon writes it. - is standard output",
             ),
+        switch("force", "With -o: replace files that are there, read-only ones too").requires("output"),
         switch("json", "Print a JSON object a picture").conflicts_with("events"),
         switch("events", "Print a JSON object an event").conflicts_with("detach"),
         switch("detach", "Do not wait: print the job's id").conflicts_with("show"),

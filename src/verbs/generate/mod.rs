@@ -7,15 +7,15 @@ mod submit;
 use std::io::IsTerminal;
 
 use clap::ArgMatches;
-use darkroom_protocol::GenerateRequest;
 use darkroom_protocol::client::Client;
 use darkroom_protocol::message::client::Submitted;
 use darkroom_protocol::paths::Paths;
+use darkroom_protocol::{GenerateRequest, Output};
 use darkroom_tui::graphics::{self, Protocol};
 
 pub use flags::{command, flag};
 
-use crate::output::{self, Delivery, Report, Target};
+use crate::output::{self, Delivery, Made, Report, Target, Wanted};
 use crate::progress::Display;
 use crate::verbs::ask_for_previews;
 use crate::watch::{Interrupts, OnInterrupt, Watch};
@@ -32,10 +32,12 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
     let paths = Paths::from_env()?;
     block_on(async {
         if matches.get_flag("detach") {
-            return detach(&paths, request, matches.get_flag("json"), &mut display).await;
+            return detach(&paths, request, &delivery, matches.get_flag("json"), &mut display).await;
         }
         let mut interrupts = Interrupts::new()?;
-        let (client, submitted, interrupted) = submit_watched(&paths, request, &mut display, &mut interrupts).await?;
+        let output = delivery.output();
+        let (client, submitted, interrupted) =
+            submit_watched(&paths, request, output, &mut display, &mut interrupts).await?;
         if submitted.position > 0 {
             let before = submitted.position;
             display.waiting(&format!("Waiting in the queue: {before} before this one."));
@@ -43,6 +45,7 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
         let job = (submitted.job, submitted.model);
         let interrupts = (interrupts, OnInterrupt::Cancel);
         Watch::new(&paths, client, job, &delivery, &mut display, interrupts)
+            .brought_by_daemon(submitted.delivers)
             .follow(interrupted)
             .await
     })
@@ -53,11 +56,12 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
 async fn submit_watched(
     paths: &Paths,
     request: GenerateRequest,
+    output: Option<Output>,
     display: &mut Display,
     interrupts: &mut Interrupts,
 ) -> Result<(Client, Submitted, bool)> {
     let mut interrupted = false;
-    let submitting = submit::submit(paths, request, true, display);
+    let submitting = submit::submit(paths, request, output, true, display);
     tokio::pin!(submitting);
     loop {
         tokio::select! {
@@ -80,9 +84,19 @@ async fn submit_watched(
 /// Where the pictures go, with the format that the extension asks for written into the request.
 fn delivery(matches: &ArgMatches, request: &mut GenerateRequest, display: &mut Display) -> Result<Delivery> {
     let output = matches.get_one::<String>("output").map(String::as_str);
-    let (target, format) = output::plan(output, request.batch.unwrap_or(1), request.format)?;
-    request.format = format;
     let flag = |name| matches.get_flag(name);
+    let batch = request.batch.unwrap_or(1);
+    let (target, format) = output::plan(Wanted {
+        output,
+        batch,
+        made: Made::Asked(request.format),
+        force: flag("force"),
+    })?;
+    request.format = format;
+    if flag("detach") && matches!(target, Target::Stdout | Target::Special(_)) {
+        let what = "-o - and pipes are written while the command waits: name a file, or leave out --detach.";
+        return Err(Error::Usage(what.to_owned()));
+    }
     let report = match (&target, flag("json"), flag("events")) {
         (Target::Stdout, false, false) => Report::Nothing,
         (Target::Stdout, ..) => {
@@ -105,12 +119,28 @@ fn delivery(matches: &ArgMatches, request: &mut GenerateRequest, display: &mut D
     if let Some(found) = show.take_if(|found| found.protocol == Protocol::Off) {
         display.notice(&format!("Pictures are not shown: {}.", found.reason));
     }
-    Ok(Delivery { target, report, show })
+    Ok(Delivery {
+        target,
+        batch,
+        report,
+        show,
+    })
 }
 
 /// Hands the job over and prints its id.
-async fn detach(paths: &Paths, request: GenerateRequest, json: bool, display: &mut Display) -> Result<()> {
-    let (_, submitted) = submit::submit(paths, request, false, display).await?;
+async fn detach(
+    paths: &Paths,
+    request: GenerateRequest,
+    delivery: &Delivery,
+    json: bool,
+    display: &mut Display,
+) -> Result<()> {
+    let output = delivery.output();
+    if output.is_none() && matches!(delivery.target, Target::Files(_)) {
+        let what = "The working directory has a name that the daemon cannot be told: give -o an absolute path.";
+        return Err(Error::Usage(what.to_owned()));
+    }
+    let (_, submitted) = submit::submit(paths, request, output, false, display).await?;
     let job = submitted.job.to_string();
     if json {
         say::json(&serde_json::json!({ "job": job, "position": submitted.position, "model": submitted.model }))

@@ -1,8 +1,7 @@
-use darkroom_protocol::GenerateRequest;
 use darkroom_protocol::client::Client;
 use darkroom_protocol::message::client::{Submit, Submitted};
 use darkroom_protocol::paths::Paths;
-use uuid::Uuid;
+use darkroom_protocol::{GenerateRequest, Output};
 
 use crate::progress::{Display, Wish};
 use crate::{Error, Result, start};
@@ -15,16 +14,18 @@ const TRIES: u32 = 3;
 pub(super) async fn submit(
     paths: &Paths,
     request: GenerateRequest,
+    output: Option<Output>,
     watch: bool,
     display: &mut Display,
 ) -> Result<(Client, Submitted)> {
     let Wish { max_fps, max_px } = display.wish();
     let submit = Submit {
-        request_id: Uuid::now_v7(),
+        request_id: darkroom_protocol::id::fresh(),
         request,
         watch,
         max_fps,
         max_px,
+        output,
     };
     let mut tries = 1;
     loop {

@@ -347,6 +347,8 @@ mod tests {
             position: None,
             progress: None,
             begins_s: None,
+            output: None,
+            deliveries: vec![],
         }
     }
 

@@ -18,7 +18,7 @@ where
     fn format_event(&self, context: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
         let mut text = String::new();
         context.field_format().format_fields(Writer::new(&mut text), event)?;
-        let now = jiff::ZonedDateTime::now();
+        let now = crate::clock::now().to_zoned_datetime(jiff::tz::TimeZone::system());
         let level = event.metadata().level();
         let part = part(event.metadata().target());
         let time = now.strftime("%Y-%m-%dT%H:%M:%S%.3f%:z");

@@ -5,7 +5,8 @@ use crate::Error;
 use crate::events::{Filter, Known, Subscription};
 use crate::server::Context;
 
-/// Tells how a job stands, its pictures first, then its state and what keeps everything waiting, then what happens from there on.
+/// Tells how a job stands, its pictures and where they were brought first, then its state and what keeps everything waiting, then
+/// what happens from there on.
 pub async fn tell_standing(context: &Context, subscription: &Subscription, job: JobId, filter: &Filter) {
     subscription.hold(job, filter);
     let found = context.store.job(job).await;
@@ -36,10 +37,8 @@ fn standing(row: Job, short: Option<String>) -> Vec<EventKind> {
         state: row.state,
         failure: row.failure,
     });
-    row.pictures
-        .into_iter()
-        .map(EventKind::Picture)
-        .chain([state])
-        .chain(short.map(EventKind::Notice))
-        .collect()
+    let pictures = row.pictures.into_iter().map(EventKind::Picture);
+    let deliveries = row.deliveries.into_iter().map(EventKind::Delivery);
+    let notice = short.map(EventKind::Notice);
+    pictures.chain(deliveries).chain([state]).chain(notice).collect()
 }

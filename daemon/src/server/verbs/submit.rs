@@ -1,12 +1,17 @@
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use darkroom_protocol::message::RemoteError;
 use darkroom_protocol::message::client::{Submit, Submitted};
-use darkroom_protocol::{EventKind, GenerateRequest, ImageTask, ModelCard, Reply, Task, failpoint};
+use darkroom_protocol::text::escape_line;
+use darkroom_protocol::{
+    EventKind, FailureKind, GenerateRequest, ImageTask, ModelCard, Output, Reply, Task, failpoint,
+};
 
 use super::blocking;
 use super::standing::tell_standing;
+use crate::deliver::agree;
 use crate::dispatch::Board;
 use crate::events::{Filter, Subscription};
 use crate::expand::{random_seed, resolve};
@@ -16,6 +21,9 @@ use crate::store::Accepted;
 
 /// Told to whoever submits to a paused queue.
 const PAUSED: &str = "The queue is paused: `darkroom queue resume` lets it go on.";
+
+/// The folder of an output is looked at for so long.
+const LOOK: Duration = Duration::from_secs(5);
 
 /// A submit that has its place among all others: what is left is to wait for the disk and to tell.
 pub type Accepting = Pin<Box<dyn Future<Output = Result<Answer, RemoteError>> + Send>>;
@@ -30,12 +38,16 @@ pub async fn submit(session: &Session, submit: Submit) -> Result<Accepting, Remo
         watch,
         max_fps,
         max_px,
+        output,
     } = submit;
+    let (request, output, delivers) = destined(request, output, watch).await?;
     let WorkedOut { task, notice, short } = work_out(&session.context, &request).await?;
     let model = task.model.clone();
     let (context, subscription) = (session.context.clone(), session.subscription.clone());
     let seq = context.bus.seq();
-    let accepting = context.store.accept(request_id, &request, &Task::Image(task));
+    let accepting = context
+        .store
+        .accept_for(request_id, &request, &Task::Image(task), output.as_ref());
     Ok(Box::pin(async move {
         let accepted = accepting.await?;
         failpoint::hit(2);
@@ -44,6 +56,7 @@ pub async fn submit(session: &Session, submit: Submit) -> Result<Accepting, Remo
             position: accepted.position,
             model,
             notice,
+            delivers,
         });
         let filter = Filter {
             job: Some(accepted.job),
@@ -63,6 +76,36 @@ struct WorkedOut {
     notice: Option<String>,
     /// The part of that about what keeps everything waiting.
     short: Option<String>,
+}
+
+/// A request with the format that its output says, the output where this daemon brings the pictures there, and whether it does.
+/// Pictures that nobody waits for must not depend on who watches.
+async fn destined(
+    mut request: GenerateRequest,
+    output: Option<Output>,
+    watched: bool,
+) -> Result<(GenerateRequest, Option<Output>, bool), RemoteError> {
+    let Some(output) = output else {
+        return Ok((request, None, false));
+    };
+    let path = output.path.clone();
+    let looking = blocking(move || {
+        let delivers = agree(&output, &mut request).map_err(RemoteError::usage)?;
+        Ok((request, delivers.then_some(output), delivers))
+    });
+    let looked = tokio::time::timeout(LOOK, looking).await;
+    let silent = |_| {
+        let path: String = escape_line(&path).chars().take(200).collect();
+        let what = format!("The folder of {path} does not answer: name another one.");
+        RemoteError::new(FailureKind::Disk, what)
+    };
+    let (request, output, delivers) = looked.map_err(silent)??;
+    if !delivers && !watched {
+        return Err(RemoteError::usage(
+            "The daemon is on another machine and cannot write there: leave out --detach, or use `darkroom wait JOB -o PATH` later.",
+        ));
+    }
+    Ok((request, output, delivers))
 }
 
 /// The task that a request comes to, and what the person should know about it. The disk is asked beside the tasks that must

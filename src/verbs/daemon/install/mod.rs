@@ -103,10 +103,7 @@ fn put(path: &Path, text: &str) -> Result<()> {
         Some(_) => "Replaced",
         None => "Wrote",
     };
-    let folder = path.parent().unwrap_or(Path::new("/"));
-    let written =
-        std::fs::create_dir_all(folder).and_then(|()| crate::output::write_whole(path, text.as_bytes(), true));
-    written.map_err(|e| failed("written", path, &e))?;
+    crate::output::write_whole(path, text.as_bytes()).map_err(|trouble| Error::Failed(format!("{trouble}.")))?;
     say::note(&format!("{word} {}.", say::shown(path)));
     Ok(())
 }

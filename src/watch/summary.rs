@@ -1,0 +1,48 @@
+//! The last line of a job that went well: how many pictures, how long it took, the seed, and how to see them.
+
+use darkroom_protocol::{Job, Task};
+
+use crate::output::Report;
+use crate::say;
+
+/// `2 pictures in 18 s, seed 7; darkroom show @last`, for those who do not read JSON. The job is the last one only where this
+/// command has submitted it.
+pub(super) fn line(job: &Job, is_last: bool, report: Report) -> Option<String> {
+    if matches!(report, Report::Json | Report::Events) || job.pictures.is_empty() {
+        return None;
+    }
+    let pictures = match job.pictures.len() {
+        1 => "1 picture".to_owned(),
+        n => format!("{n} pictures"),
+    };
+    let took = match (job.started_ms, job.finished_ms) {
+        (Some(from), Some(to)) => format!(" in {}", duration(to.saturating_sub(from))),
+        _ => String::new(),
+    };
+    let seed = match &job.task {
+        Task::Image(task) => format!(", seed {}", task.seed),
+        _ => String::new(),
+    };
+    let name = if is_last { "@last".to_owned() } else { job.id.short() };
+    Some(format!("{pictures}{took}{seed}; darkroom show {name}"))
+}
+
+/// With a tenth of a second where that says something.
+fn duration(ms: u64) -> String {
+    let seconds = ms as f64 / 1000.0;
+    match ms {
+        0..9_950 => format!("{seconds:.1} s"),
+        _ => say::duration(seconds),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_ones_have_tenths() {
+        let said: Vec<String> = [0, 340, 9_949, 9_950, 18_400, 61_000].map(duration).to_vec();
+        assert_eq!(said, ["0.0 s", "0.3 s", "9.9 s", "10 s", "18 s", "1 min 1 s"]);
+    }
+}
