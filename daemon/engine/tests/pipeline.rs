@@ -50,6 +50,7 @@ fn task(folder: &Path, case: &Case) -> ImageTask {
         cfg_scale: case.cfg_scale,
         sampler: Sampler::from_name(sampler).unwrap(),
         schedule,
+        prediction: None,
         seed: case.seed,
         batch: 1,
         micro_batch: 1,

@@ -9,7 +9,7 @@ use darkroom_protocol::{EventKind, GenerateRequest, ImageTask, JobState, ModelCa
 use super::blocking;
 use super::standing::tell_standing;
 use crate::events::{Filter, Subscription};
-use crate::expand::{random_seed, resolve};
+use crate::expand::{notices, random_seed, resolve};
 use crate::server::Context;
 use crate::server::session::{Answer, Session, Then};
 use crate::store::{Accepted, Waiting};
@@ -93,12 +93,19 @@ async fn work_out(
         &board.default_device,
         random_seed(),
     )?;
-    Ok((task, notice(card, context.settings.complaint(), board.paused)))
+    let about = notices(&task);
+    Ok((task, notice(card, about, context.settings.complaint(), board.paused)))
 }
 
-fn notice(card: ModelCard, complaint: Option<String>, paused: bool) -> Option<String> {
+fn notice(card: ModelCard, about: Vec<String>, complaint: Option<String>, paused: bool) -> Option<String> {
     let paused = paused.then(|| PAUSED.to_owned());
-    let notices: Vec<String> = card.notice.into_iter().chain(complaint).chain(paused).collect();
+    let notices: Vec<String> = card
+        .notice
+        .into_iter()
+        .chain(about)
+        .chain(complaint)
+        .chain(paused)
+        .collect();
     (!notices.is_empty()).then(|| notices.join(" "))
 }
 

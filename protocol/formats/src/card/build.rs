@@ -113,6 +113,7 @@ impl Card {
             cfg_scale: row.cfg_scale,
             sampler: self.sampler,
             schedule: Schedule::Auto,
+            prediction: self.prediction,
             bytes: self.bytes,
             notice: self.notice.clone(),
         }
@@ -160,7 +161,7 @@ fn prediction(folder: &Folder) -> Result<Prediction> {
     match value.unwrap_or("epsilon") {
         "epsilon" => Ok(Prediction::Epsilon),
         "v_prediction" => Ok(Prediction::VPrediction),
-        "sample" => Ok(Prediction::Sample),
+        "sample" | "original_sample" => Ok(Prediction::Sample),
         other => Err(Error::Json {
             file: scheduler_file(folder),
             problem: format!("prediction_type '{other}' is none of epsilon, v_prediction, sample"),

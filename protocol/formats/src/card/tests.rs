@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use darkroom_protocol::{ModelSource, Sampler, Schedule};
+use darkroom_protocol::{ModelSource, Prediction, Sampler, Schedule};
 use rstest::rstest;
 use serde_json::{Value, json};
 

@@ -15,7 +15,8 @@ use serde_json::{Map, Value};
 pub use clip::{Activation, ClipTextConfig};
 pub(crate) use fields::whole;
 pub use fields::{Fields, truth};
-pub use scheduler::{BetaSchedule, FinalSigma, Prediction, SchedulerConfig, Spacing};
+pub use darkroom_protocol::Prediction;
+pub use scheduler::{BetaSchedule, FinalSigma, SchedulerConfig, Spacing};
 pub use unet::{Level, MidBlock, ResnetDims, TransformerDims, UNetConfig};
 pub use vae::VaeConfig;
 
