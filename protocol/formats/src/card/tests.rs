@@ -148,6 +148,7 @@ fn predictions(#[case] name: &str, #[case] prediction: Option<Prediction>) {
     let mut folder = folder(unet(), vae());
     let config = json!({"prediction_type": name}).as_object().unwrap().clone();
     folder.scheduler = Scheduler {
+        is_there: true,
         class: "DDIMScheduler".to_owned(),
         config,
     };
