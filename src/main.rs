@@ -9,6 +9,7 @@ mod progress;
 mod say;
 mod start;
 mod style;
+mod typed;
 mod verbs;
 mod watch;
 mod worker;

@@ -41,6 +41,7 @@ fn image() -> ImageTask {
         cfg_scale: 5.5,
         sampler: Sampler::EulerAncestral,
         schedule: Schedule::Karras,
+        prediction: Some(Prediction::VPrediction),
         seed: 7,
         batch: 2,
         micro_batch: 1,
@@ -316,6 +317,7 @@ fn replies() -> Vec<Reply> {
         cfg_scale: 4.0,
         sampler: Sampler::Ddim,
         schedule: Schedule::Auto,
+        prediction: Prediction::Epsilon,
         bytes: 38,
         notice: None,
     };

@@ -15,6 +15,7 @@ pub mod safetensors;
 pub mod schema;
 mod shown;
 pub mod single;
+pub mod tokenizer;
 
 pub use card::Card;
 pub use error::Error;

@@ -5,12 +5,12 @@ use darkroom_protocol::GenerateRequest;
 use darkroom_protocol::params::{MAX_PROMPT, TABLE};
 
 use super::flags::PROMPT;
-use crate::{Error, Result, local, say};
+use crate::{Error, Result, local, say, typed};
 
 /// The request that the flags spell. Every value passes its row's check, as in JSON.
 ///
 /// # Errors
-/// [`Error::Usage`] with the row's name and range.
+/// [`Error::Usage`] with the flag's name and range.
 pub(super) fn build(matches: &ArgMatches, stdin: &mut impl Read) -> Result<GenerateRequest> {
     let mut request = GenerateRequest::default();
     for row in TABLE {
@@ -22,8 +22,7 @@ pub(super) fn build(matches: &ArgMatches, stdin: &mut impl Read) -> Result<Gener
             "model" => local::model(text)?,
             _ => text.clone(),
         };
-        let set = request.set_text(row.name, &text);
-        set.map_err(|e| Error::Usage(e.to_string()))?;
+        typed::set(&mut request, row.name, &text)?;
     }
     Ok(request)
 }
@@ -51,7 +50,7 @@ fn prompt(stdin: &mut impl Read) -> Result<String> {
 mod tests {
     use super::*;
     use crate::verbs::generate::command;
-    use darkroom_protocol::Sampler;
+    use darkroom_protocol::{Sampler, Schedule};
     use rstest::rstest;
 
     fn built(args: &[&str], stdin: &[u8]) -> Result<GenerateRequest> {
@@ -85,6 +84,16 @@ mod tests {
     }
 
     #[rstest]
+    #[case(&["x", "--sampler", "DPM++ 2M Karras"], Some(Schedule::Karras))]
+    #[case(&["x", "--sampler", "k_dpmpp_2m_ka", "--schedule", "karras"], Some(Schedule::Karras))]
+    #[case(&["x", "--sampler", "dpmpp_2m_exponential", "--schedule", "auto"], Some(Schedule::Exponential))]
+    #[case(&["x", "--sampler", "DPMSolverMultistepScheduler"], None)]
+    fn a_sampler_may_bring_its_schedule(#[case] args: &[&str], #[case] schedule: Option<Schedule>) {
+        let request = built(args, b"").unwrap();
+        assert_eq!((request.sampler, request.schedule), (Some(Sampler::DpmPp2m), schedule));
+    }
+
+    #[rstest]
     #[case(b"a fox\n", "a fox")]
     #[case(b"a fox\r\n", "a fox")]
     #[case(b"two\nlines\n\n", "two\nlines")]
@@ -108,11 +117,14 @@ mod tests {
     }
 
     #[rstest]
-    #[case(&["x", "--steps", "0"], "steps must be a whole number from 1 to 1000, not 0.")]
-    #[case(&["x", "-b", "1000000"], "batch must be a whole number from 1 to 256, not 1000000.")]
-    #[case(&["x", "--keep-alive", "-5"], "keep_alive is a time such as 10m, 90s or 0, or forever, not -5.")]
-    #[case(&["x", "-W", "1e6"], "width is a whole number from 8 to 8192, not 1e6.")]
-    #[case(&["x", "--sampler", "plms"], "sampler must be one of DDIM, Euler, Euler a, DPM++ 2M, not plms.")]
+    #[case(&["x", "--steps", "0"], "--steps must be a whole number from 1 to 1000, not 0.")]
+    #[case(&["x", "-b", "1000000"], "--batch must be a whole number from 1 to 256, not 1000000.")]
+    #[case(&["x", "--keep-alive", "-5"], "--keep-alive is a time such as 10m, 90s or 0, or forever, not -5.")]
+    #[case(&["x", "-W", "1e6"], "--width is a whole number from 8 to 8192, not 1e6.")]
+    #[case(&["x", "--sampler", "plms"], "--sampler must be one of DDIM, Euler, Euler a, DPM++ 2M, not plms: PLMS is not built yet.")]
+    #[case(&["x", "--sampler", "eulr"], "--sampler must be one of DDIM, Euler, Euler a, DPM++ 2M, not eulr: did you mean Euler?")]
+    #[case(&["x", "--sampler", "DPM++ 2M Karras", "--schedule", "exponential"],
+        "--schedule says Exponential, but the sampler's name says Karras: leave one of them out.")]
     fn a_wrong_value_is_a_usage_error(#[case] args: &[&str], #[case] message: &str) {
         let error = built(args, b"").unwrap_err();
         assert_eq!(error.to_string(), message);

@@ -9,7 +9,7 @@ use super::blocking;
 use super::standing::tell_standing;
 use crate::dispatch::Board;
 use crate::events::{Filter, Subscription};
-use crate::expand::{random_seed, resolve};
+use crate::expand::{notices, random_seed, resolve};
 use crate::server::Context;
 use crate::server::session::{Answer, Session, Then};
 use crate::store::Accepted;
@@ -86,15 +86,16 @@ async fn work_out(context: &Arc<Context>, request: &GenerateRequest) -> Result<W
         random_seed(),
     )?;
     let short = board.short.clone();
-    let notice = notice(card, context.settings.complaint(), board);
+    let notice = notice(card, notices(&task), context.settings.complaint(), board);
     Ok(WorkedOut { task, notice, short })
 }
 
-fn notice(card: ModelCard, complaint: Option<String>, board: Board) -> Option<String> {
+fn notice(card: ModelCard, about: Vec<String>, complaint: Option<String>, board: Board) -> Option<String> {
     let paused = board.paused.then(|| PAUSED.to_owned());
     let notices = card
         .notice
         .into_iter()
+        .chain(about)
         .chain(complaint)
         .chain(paused)
         .chain(board.short);

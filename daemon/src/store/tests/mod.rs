@@ -95,6 +95,7 @@ pub(super) fn task() -> Task {
         cfg_scale: 4.1,
         sampler: Sampler::Ddim,
         schedule: Schedule::Auto,
+        prediction: None,
         seed: 7,
         batch: 2,
         micro_batch: 2,
