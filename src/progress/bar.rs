@@ -163,7 +163,8 @@ fn compose(name: &str, share: f64, details: impl Fn(usize) -> String, columns: u
 /// Columns of the terminal on standard error.
 fn columns() -> usize {
     let size = rustix::termios::tcgetwinsize(std::io::stderr());
-    size.map_or(80, |size| usize::from(size.ws_col)).clamp(1, 400).max(1)
+    let columns = size.ok().map(|size| usize::from(size.ws_col));
+    columns.filter(|columns| *columns > 0).unwrap_or(80).min(400)
 }
 
 #[cfg(test)]

@@ -148,7 +148,7 @@ fn a_job_shows_its_pictures() {
     let shown = home.run(&format!("show {job}")).ok().stdout;
     assert_eq!(shown.matches("Prompt           fox").count(), 2, "{shown}");
     home.run("show ffffffff").refused(2, &["ffffffff", "no such job"]);
-    home.run("show nosuchthing").refused(2, &["nosuchthing"]);
+    home.run("show nosuchthing").refused(1, &["nosuchthing"]);
     home.run("show nosuch.png").refused(1, &["nosuch.png"]);
 }
 

@@ -30,7 +30,8 @@ pub fn command() -> Command {
         )
         .arg(json_flag("Draw nothing: print a JSON object a picture, with all that it says of itself"))
         .after_help(
-            "DARKROOM_IMAGES=auto|kitty|sixel|iterm|blocks|off chooses how. Into a pipe only the words are printed.",
+            "DARKROOM_IMAGES=auto|kitty|sixel|iterm|blocks|off chooses how. Into a pipe only the words are printed. Within tmux \
+             pictures need `tmux set -p allow-passthrough on`.",
         )
 }
 

@@ -4,8 +4,8 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Cursor, IsTerminal, Read, Seek};
 use std::path::PathBuf;
 
-use darkroom_protocol::Job;
 use darkroom_protocol::paths::Paths;
+use darkroom_protocol::{Job, JobName};
 use darkroom_tui::graphics;
 use image::DynamicImage;
 
@@ -74,8 +74,8 @@ pub(super) fn find(name: &str) -> Result<Vec<Shown>> {
         return Ok(vec![standard_input()?]);
     }
     let path = expand_home(name, home().as_deref());
-    // A file that is called as a job is could not be named otherwise; a job can, by more of its id.
-    if !name.starts_with('@') && (path.exists() || is_path(name)) {
+    // A file counts before a job of that name, which has a longer one too; a mistyped file's name starts no daemon.
+    if path.exists() || JobName::parse(name).is_none() {
         return Ok(vec![Shown {
             path,
             content: None,
@@ -83,16 +83,6 @@ pub(super) fn find(name: &str) -> Result<Vec<Shown>> {
         }]);
     }
     block_on(of_job(name))
-}
-
-/// Whether no job can be called so.
-fn is_path(name: &str) -> bool {
-    name.contains(['/', '.', '~', ' '])
-}
-
-/// Whether it is written as a job: `@last`, or an id's digits.
-fn is_job(name: &str) -> bool {
-    name.starts_with('@') || name.len() >= 4 && name.chars().all(|c| c.is_ascii_hexdigit() || c == '-')
 }
 
 fn standard_input() -> Result<Shown> {
@@ -119,12 +109,7 @@ fn standard_input() -> Result<Shown> {
 
 async fn of_job(name: &str) -> Result<Vec<Shown>> {
     let paths = Paths::from_env()?;
-    // A mistyped file's name starts no daemon.
-    let mut client = match start::find(&paths).await? {
-        Some(client) => client,
-        None if is_job(name) => start::ensure(&paths).await?,
-        None => return Err(Error::Failed(format!("There is no file {name}."))),
-    };
+    let mut client = start::ensure(&paths).await?;
     let job = client.job(name).await.map_err(|e| {
         let error = Error::from(e);
         if error.is_lost() || name.starts_with('@') {

@@ -18,6 +18,7 @@ mod kitty;
 mod live;
 mod memory;
 mod mux;
+mod palette;
 mod placeholders;
 mod print;
 mod probe;

@@ -55,6 +55,7 @@ const AFTER_TMUX: Duration = Duration::from_millis(700);
 
 /// A question whose answer is due.
 struct Open {
+    stream: Stream,
     quiet: Quiet,
     question: Question,
     asked: Instant,
@@ -79,13 +80,14 @@ pub(super) fn probe(stream: Stream, question: Question) -> Option<Answers> {
     listen(&quiet, question, &mut bytes, asked + PATIENCE);
     let answers = parse(&split(&bytes).answers, question);
     let open = Open {
+        stream,
         quiet,
         question,
         asked,
         bytes,
     };
     if answers.is_some() {
-        open.close(stream);
+        open.close();
     } else {
         *OPEN.lock().unwrap_or_else(PoisonError::into_inner) = Some(open);
     }
@@ -97,15 +99,19 @@ pub fn settle() {
     let open = OPEN.lock().unwrap_or_else(PoisonError::into_inner).take();
     if let Some(mut open) = open {
         listen(&open.quiet, open.question, &mut open.bytes, open.asked + LAST_PATIENCE);
-        open.close(Stream::Out);
+        open.close();
     }
 }
 
 impl Open {
     /// Keeps what was learnt, gives keys back, and the terminal's settings.
-    fn close(self, stream: Stream) {
+    fn close(self) {
         let found = split(&self.bytes);
-        memory::keep(stream, self.question, parse(&found.answers, self.question).as_ref());
+        memory::keep(
+            self.stream,
+            self.question,
+            parse(&found.answers, self.question).as_ref(),
+        );
         let lost = self.quiet.give_back(&found.keys);
         drop(self.quiet);
         if !lost.is_empty() {
