@@ -1,4 +1,4 @@
-//! Text from strangers, made safe to print.
+//! Text from strangers: read from bytes, made safe to print.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -50,6 +50,39 @@ pub fn bounded(mut text: String, most: usize) -> String {
     text.truncate(end);
     text.push(CUT);
     text
+}
+
+/// What some editors begin a text with. It says how the text is encoded and is no part of it.
+pub const BYTE_ORDER_MARK: char = '\u{feff}';
+
+/// `text` without the byte order mark that it may begin with.
+pub fn unmarked(text: &str) -> &str {
+    text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text)
+}
+
+/// The text of a file or of standard input: UTF-8, or UTF-16 that begins with its byte order mark. The mark is dropped.
+///
+/// # Errors
+/// What the bytes are instead, to complete "the prompt is": for people.
+pub fn decode(bytes: &[u8]) -> Result<String, &'static str> {
+    const BROKEN: &str = "cut off or damaged UTF-16: save it as UTF-8";
+    let wide = |bytes: &[u8], order: fn([u8; 2]) -> u16| {
+        let pairs = bytes.chunks_exact(2);
+        if !pairs.remainder().is_empty() {
+            return Err(BROKEN);
+        }
+        let units: Vec<u16> = pairs.map(|pair| order([pair[0], pair[1]])).collect();
+        String::from_utf16(&units).map_err(|_| BROKEN)
+    };
+    match bytes {
+        [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] => Err("UTF-32: save it as UTF-8"),
+        [0xff, 0xfe, rest @ ..] => wide(rest, u16::from_le_bytes),
+        [0xfe, 0xff, rest @ ..] => wide(rest, u16::from_be_bytes),
+        _ => match std::str::from_utf8(bytes) {
+            Ok(text) => Ok(unmarked(text).to_owned()),
+            Err(_) => Err("not UTF-8: save it as UTF-8"),
+        },
+    }
 }
 
 /// `name` for comparison: lower case, without spaces, `_` and `-`.
@@ -105,6 +138,23 @@ mod tests {
     #[case("euler_a", "eulera")]
     fn names_fold(#[case] name: &str, #[case] folded: &str) {
         assert_eq!(fold(name), folded);
+    }
+
+    #[rstest]
+    #[case::plain(b"apple", Ok("apple"))]
+    #[case::utf_8(b"\xef\xbb\xbfapple", Ok("apple"))]
+    #[case::little(b"\xff\xfea\0p\0", Ok("ap"))]
+    #[case::big(b"\xfe\xff\0a\0p", Ok("ap"))]
+    #[case::mark_alone(b"\xff\xfe", Ok(""))]
+    #[case::half_a_unit(b"\xff\xfea\0p", Err("UTF-16"))]
+    #[case::half_a_pair(b"\xfe\xff\xd8\x3d", Err("UTF-16"))]
+    #[case::wider(b"\xff\xfe\0\0a\0\0\0", Err("UTF-32"))]
+    #[case::latin(b"caf\xe9", Err("not UTF-8"))]
+    fn byte_order_marks_are_no_text(#[case] bytes: &[u8], #[case] expected: Result<&str, &str>) {
+        match (decode(bytes), expected) {
+            (Ok(text), expected) => assert_eq!(Ok(text.as_str()), expected),
+            (Err(why), expected) => assert!(expected.is_err_and(|part| why.contains(part)), "{why}"),
+        }
     }
 
     #[test]

@@ -54,7 +54,7 @@ impl Delivery {
         let path = match &self.target {
             Target::Gallery => PathBuf::from(&picture.path),
             Target::Stdout => {
-                let bytes = fetch::fetch(client, picture).await?;
+                let bytes = fetch(client, picture).await?;
                 display.clear();
                 return say::bytes(&bytes).map_err(|e| match e {
                     Error::Failed(why) => Error::Failed(format!("{why} {}", gallery(picture))),
@@ -63,7 +63,7 @@ impl Delivery {
             }
             Target::Files(pattern) => {
                 let path = pattern.path(picture);
-                let bytes = fetch::fetch(client, picture).await?;
+                let bytes = fetch(client, picture).await?;
                 save::write(&path, &bytes, pattern.is_replacing()).map_err(|e| kept(&path, picture, &e))?;
                 path
             }
@@ -87,7 +87,7 @@ impl Delivery {
     }
 
     async fn picture(&self, client: &mut Client, picture: &Picture, path: &Path) -> Result<image::DynamicImage> {
-        let bytes = fetch::fetch(client, picture).await?;
+        let bytes = fetch(client, picture).await?;
         Ok(graphics::decode(path, &bytes)?)
     }
 }

@@ -8,6 +8,7 @@ mod save;
 mod target;
 
 pub use deliver::Delivery;
-pub use report::Report;
+pub use fetch::fetch;
+pub use report::{Report, absolute};
 pub use save::write as write_whole;
 pub use target::{Target, plan};

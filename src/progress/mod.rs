@@ -55,9 +55,12 @@ impl Display {
     /// Previews are drawn above the bar from now on, where that is possible; where it is not, says why.
     pub fn draw_previews(&mut self) {
         match previews::canvas() {
-            Ok(live) => {
+            Ok((live, word)) => {
                 self.wish = Wish::drawn(live.max_px(), previews::is_remote());
                 self.live = Some(live);
+                if let Some(word) = word {
+                    self.notice(&word);
+                }
             }
             Err(reason) => self.notice(&format!("Previews are not shown: {reason}.")),
         }

@@ -19,9 +19,12 @@ mod picture;
 mod queue;
 mod queue_crash;
 mod refusals;
+mod show;
 #[cfg(target_os = "linux")]
 mod soak;
 #[cfg(unix)]
 mod subscribers;
 mod support;
+#[cfg(target_os = "linux")]
+mod terminal;
 mod wire;

@@ -1,3 +1,4 @@
+use darkroom_protocol::text::unmarked;
 use serde_json::{Map, Value};
 
 /// The longest configuration file, in bytes. Real ones have a few thousand.
@@ -5,7 +6,7 @@ pub(crate) const MAX_CONFIG: u64 = 1024 * 1024;
 
 /// The object that `bytes` spell, as Python's json module reads it; the error is serde_json's own line. Nesting is limited to 128 by serde_json.
 pub(crate) fn object(bytes: &[u8]) -> Result<Map<String, Value>, String> {
-    match serde_json::from_str(&python_numbers(&String::from_utf8_lossy(bytes))) {
+    match serde_json::from_str(&python_numbers(unmarked(&String::from_utf8_lossy(bytes)))) {
         Ok(Value::Object(object)) => Ok(object),
         Ok(_) => Err("it is not an object".to_owned()),
         Err(error) => Err(error.to_string()),
@@ -54,6 +55,11 @@ mod tests {
     #[case("{", "EOF")]
     fn other_json_is_refused(#[case] text: &str, #[case] message: &str) {
         assert!(object(text.as_bytes()).unwrap_err().contains(message));
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_part_of_it() {
+        assert_eq!(object(b"\xef\xbb\xbf{\"a\": 1}").unwrap()["a"], 1);
     }
 
     #[test]

@@ -11,6 +11,7 @@ pub mod folder;
 pub mod infotext;
 mod json;
 pub mod png;
+pub mod record;
 pub mod safetensors;
 pub mod schema;
 mod shown;
@@ -21,6 +22,7 @@ pub use card::Card;
 pub use error::Error;
 pub use folder::Folder;
 pub use infotext::Infotext;
+pub use record::Record;
 pub use single::SingleFile;
 
 /// What every fallible function of this crate returns.

@@ -1,7 +1,7 @@
 use super::Value;
 use crate::keep_alive::KeepAlive;
 use crate::sampler::Named;
-use crate::text::{closest, escape_line, fold};
+use crate::text::{closest, escape_line, fold, unmarked};
 
 /// One row of the table.
 #[derive(Debug)]
@@ -187,6 +187,10 @@ impl Parameter {
 
     /// The value in its canonical spelling, once its type and range are right.
     pub fn check(&self, value: Value) -> Result<Value, ParameterError> {
+        let value = match value {
+            Value::Text(text) => Value::Text(unmarked(&text).to_owned()),
+            other => other,
+        };
         match (self.kind, value) {
             (Kind::Text { max_bytes }, Value::Text(text)) if text.len() > max_bytes => Err(ParameterError::Length {
                 name: self.name.to_owned(),

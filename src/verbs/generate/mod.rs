@@ -102,6 +102,9 @@ fn delivery(matches: &ArgMatches, request: &mut GenerateRequest, display: &mut D
         return Err(Error::Usage(what.to_owned()));
     }
     let mut show = flag("show").then(graphics::detect);
+    if let Some(word) = show.as_ref().and_then(|found| found.word.as_ref()) {
+        display.notice(word);
+    }
     if let Some(found) = show.take_if(|found| found.protocol == Protocol::Off) {
         display.notice(&format!("Pictures are not shown: {}.", found.reason));
     }

@@ -3,9 +3,13 @@ use std::io::{IsTerminal, Read};
 use clap::ArgMatches;
 use darkroom_protocol::GenerateRequest;
 use darkroom_protocol::params::{MAX_PROMPT, TABLE};
+use darkroom_protocol::text::decode;
 
 use super::flags::PROMPT;
 use crate::{Error, Result, local, say, typed};
+
+/// More than the longest prompt has in any encoding that is read, in bytes.
+const MOST_READ: u64 = 2 * MAX_PROMPT as u64 + 8;
 
 /// The request that the flags spell. Every value passes its row's check, as in JSON.
 ///
@@ -27,23 +31,28 @@ pub(super) fn build(matches: &ArgMatches, stdin: &mut impl Read) -> Result<Gener
     Ok(request)
 }
 
-/// The prompt from standard input, without the line's end.
+/// The prompt from standard input, without the line's end: lines may end as on Windows, and a byte order mark is no part of it.
 fn prompt(stdin: &mut impl Read) -> Result<String> {
     if std::io::stdin().is_terminal() {
         say::note("Type the prompt, then Ctrl-D on a line of its own.");
     }
     let mut bytes = Vec::new();
-    let read = stdin.take(MAX_PROMPT as u64 + 3).read_to_end(&mut bytes);
+    let read = stdin.take(MOST_READ).read_to_end(&mut bytes);
     read.map_err(|e| Error::Failed(format!("The prompt cannot be read from standard input: {e}.")))?;
-    while matches!(bytes.last(), Some(b'\n' | b'\r')) {
-        bytes.pop();
-    }
-    if bytes.len() > MAX_PROMPT {
-        return Err(Error::Usage(format!(
+    let too_long = || {
+        Error::Usage(format!(
             "prompt has more than {MAX_PROMPT} bytes, which is the most: shorten it."
-        )));
+        ))
+    };
+    if bytes.len() as u64 == MOST_READ {
+        return Err(too_long());
     }
-    String::from_utf8(bytes).map_err(|_| Error::Usage("The prompt on standard input is not UTF-8.".to_owned()))
+    let text = decode(&bytes).map_err(|what| Error::Usage(format!("The prompt on standard input is {what}.")))?;
+    let prompt = text.trim_end_matches(['\n', '\r']).replace("\r\n", "\n");
+    if prompt.len() > MAX_PROMPT {
+        return Err(too_long());
+    }
+    Ok(prompt)
 }
 
 #[cfg(test)]
@@ -98,6 +107,11 @@ mod tests {
     #[case(b"a fox\r\n", "a fox")]
     #[case(b"two\nlines\n\n", "two\nlines")]
     #[case(b"", "")]
+    #[case(b"\xef\xbb\xbfa fox\r\n", "a fox")]
+    #[case(b"two\r\nlines\r\n\r\n", "two\nlines")]
+    #[case(b"\xff\xfea\0\r\0\n\0", "a")]
+    #[case(b"\xfe\xff\0a", "a")]
+    #[case(b"\xef\xbb\xbf", "")]
     fn a_dash_reads_standard_input(#[case] stdin: &[u8], #[case] prompt: &str) {
         assert_eq!(built(&["-"], stdin).unwrap().prompt.as_deref(), Some(prompt));
     }
@@ -114,6 +128,15 @@ mod tests {
         );
         assert_eq!(error.code(), 2);
         assert_eq!(built(&["-"], b"\xff").unwrap_err().code(), 2);
+        let error = built(&["-"], b"\xff\xfe\0\0a\0\0\0").unwrap_err().to_string();
+        assert!(error.contains("UTF-32: save it as UTF-8"), "{error}");
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_part_of_an_argument() {
+        let request = built(&["\u{feff}a fox", "-n", "\u{feff}hens"], b"").unwrap();
+        assert_eq!(request.prompt.as_deref(), Some("a fox"));
+        assert_eq!(request.negative_prompt.as_deref(), Some("hens"));
     }
 
     #[rstest]

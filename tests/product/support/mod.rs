@@ -12,6 +12,8 @@ mod rpc;
 mod storm;
 #[cfg(target_os = "linux")]
 mod submitted;
+#[cfg(target_os = "linux")]
+mod terminal;
 mod watched;
 
 #[cfg(target_os = "linux")]
@@ -24,6 +26,8 @@ pub use ran::Ran;
 pub use rpc::Rpc;
 #[cfg(target_os = "linux")]
 pub use storm::{Moment, Storm};
+#[cfg(target_os = "linux")]
+pub use terminal::Terminal;
 pub use watched::Watched;
 
 use std::path::Path;
