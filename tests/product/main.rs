@@ -9,6 +9,7 @@ mod disk;
 mod flood;
 mod interrupt;
 mod kills;
+mod looking;
 mod memory;
 mod models;
 mod names;
@@ -16,6 +17,7 @@ mod output;
 mod picture;
 mod queue;
 mod queue_crash;
+mod recipes;
 mod refusals;
 #[cfg(target_os = "linux")]
 mod soak;

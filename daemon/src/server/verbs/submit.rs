@@ -8,6 +8,7 @@ use darkroom_protocol::{EventKind, GenerateRequest, ImageTask, JobState, ModelCa
 
 use super::blocking;
 use super::standing::tell_standing;
+use crate::catalog::NO_MODEL;
 use crate::events::{Filter, Subscription};
 use crate::expand::{random_seed, resolve};
 use crate::server::Context;
@@ -33,7 +34,7 @@ pub async fn submit(session: &Session, submit: Submit) -> Result<Accepting, Remo
         max_fps,
         max_px,
     } = submit;
-    let (task, notice) = work_out(&session.context, &request).await?;
+    let (task, told) = work_out(&session.context, &request).await?;
     let (model, device) = (task.model.clone(), task.device.clone());
     let (context, subscription) = (session.context.clone(), session.subscription.clone());
     let seq = context.bus.seq();
@@ -57,7 +58,9 @@ pub async fn submit(session: &Session, submit: Submit) -> Result<Accepting, Remo
             job: accepted.job,
             position: accepted.position,
             model,
-            notice,
+            notice: told.notice,
+            hint: told.hint,
+            complaint: told.complaint,
         });
         let filter = Filter {
             job: Some(accepted.job),
@@ -72,10 +75,7 @@ pub async fn submit(session: &Session, submit: Submit) -> Result<Accepting, Remo
 
 /// The task that a request comes to, and what the person should know about it. The disk is asked beside the tasks that must
 /// not wait, and only where the model is on it.
-async fn work_out(
-    context: &Arc<Context>,
-    request: &GenerateRequest,
-) -> Result<(ImageTask, Option<String>), RemoteError> {
+async fn work_out(context: &Arc<Context>, request: &GenerateRequest) -> Result<(ImageTask, Told), RemoteError> {
     request.check().map_err(|e| RemoteError::usage(e.to_string()))?;
     let model = request.model.as_deref();
     let card = match context.catalog.at_hand(model) {
@@ -93,12 +93,25 @@ async fn work_out(
         &board.default_device,
         random_seed(),
     )?;
-    Ok((task, notice(card, context.settings.complaint(), board.paused)))
+    let told = Told {
+        notice: notice(&card, board.paused),
+        hint: card.notice.filter(|notice| notice == NO_MODEL),
+        complaint: context.settings.complaint(),
+    };
+    Ok((task, told))
 }
 
-fn notice(card: ModelCard, complaint: Option<String>, paused: bool) -> Option<String> {
-    let paused = paused.then(|| PAUSED.to_owned());
-    let notices: Vec<String> = card.notice.into_iter().chain(complaint).chain(paused).collect();
+/// What the person is told besides.
+struct Told {
+    notice: Option<String>,
+    hint: Option<String>,
+    complaint: Option<String>,
+}
+
+/// One line about this job: what its model's card has to say, and whether the queue is paused.
+fn notice(card: &ModelCard, paused: bool) -> Option<String> {
+    let of_card = card.notice.as_deref().filter(|notice| *notice != NO_MODEL);
+    let notices: Vec<&str> = of_card.into_iter().chain(paused.then_some(PAUSED)).collect();
     (!notices.is_empty()).then(|| notices.join(" "))
 }
 
