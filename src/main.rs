@@ -7,6 +7,8 @@ mod local;
 mod output;
 mod progress;
 mod say;
+mod settings;
+mod size;
 mod start;
 mod style;
 mod typed;

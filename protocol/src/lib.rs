@@ -25,6 +25,7 @@ pub mod residency;
 pub mod sampler;
 pub mod task;
 pub mod text;
+pub mod time;
 
 mod error;
 

@@ -329,6 +329,8 @@ fn replies() -> Vec<Reply> {
             position: 2,
             model: "emoji".into(),
             notice: Some("Look.".into()),
+            hint: Some("Words.".into()),
+            complaint: Some("Line 2.".into()),
         }),
         Reply::Job(Box::new(job())),
         Reply::Queue(vec![job()]),

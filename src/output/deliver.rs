@@ -4,7 +4,7 @@ use darkroom_protocol::client::Client;
 use darkroom_protocol::{Event, EventKind, Picture};
 use darkroom_tui::graphics::{self, Found, Options};
 
-use super::{Report, Target, fetch, report, save};
+use super::{Origin, Report, Target, fetch, report, save};
 use crate::progress::Display;
 use crate::{Error, Result, say};
 
@@ -48,7 +48,7 @@ impl Delivery {
         client: &mut Client,
         event: &Event,
         picture: &Picture,
-        model: &str,
+        origin: &Origin,
         display: &mut Display,
     ) -> Result<()> {
         let path = match &self.target {
@@ -69,7 +69,7 @@ impl Delivery {
             }
         };
         display.aside(|| {
-            self.report.picture(picture, &path, model)?;
+            self.report.picture(picture, &path, origin)?;
             self.report.event(&relocated(event, picture, &path))
         })?;
         match &self.show {

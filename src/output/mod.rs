@@ -2,6 +2,7 @@
 
 mod deliver;
 mod fetch;
+mod line;
 mod pattern;
 mod report;
 mod save;
@@ -9,6 +10,7 @@ mod target;
 
 pub use deliver::Delivery;
 pub use fetch::fetch;
-pub use report::{Report, absolute};
+pub use line::flat;
+pub use report::{Origin, Report, absolute};
 pub use save::write as write_whole;
 pub use target::{Target, plan};

@@ -119,6 +119,11 @@ impl Display {
         }
     }
 
+    /// Whether the person asked for silence.
+    pub fn is_quiet(&self) -> bool {
+        matches!(self.kind, Kind::Quiet)
+    }
+
     /// A line about what goes wrong or is being done about it: said each time, with `--quiet` too.
     pub fn warn(&mut self, text: &str) {
         self.aside(|| say::note(text));

@@ -10,6 +10,7 @@ mod environment;
 mod flood;
 mod interrupt;
 mod kills;
+mod looking;
 mod memory;
 mod models;
 mod names;
@@ -18,6 +19,7 @@ mod output;
 mod picture;
 mod queue;
 mod queue_crash;
+mod recipes;
 mod refusals;
 mod show;
 #[cfg(target_os = "linux")]

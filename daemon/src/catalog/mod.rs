@@ -30,7 +30,7 @@ use seen::Stamp;
 /// The name of the model that every worker carries.
 pub const EMOJI: &str = "emoji";
 /// Said when nobody chose a model.
-const NO_MODEL: &str = "No model is configured: using the embedded `emoji`, which knows words like apple, fox face, rocket, pizza, penguin.";
+pub const NO_MODEL: &str = "No model is configured: using the embedded `emoji`, which knows words like apple, fox face, rocket, pizza, penguin.";
 /// The most cards that are kept.
 const KEPT: usize = 256;
 

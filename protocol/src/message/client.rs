@@ -423,8 +423,12 @@ pub struct Submitted {
     pub position: u32,
     /// The model that was chosen.
     pub model: String,
-    /// One line for the person, for instance that the embedded model is used and which words it knows.
+    /// One line for the person about this job, for instance that the queue is paused.
     pub notice: Option<String>,
+    /// For who begins: that no model is configured, so the embedded one is used, and which words it knows.
+    pub hint: Option<String>,
+    /// What is wrong with the settings file; those from before are used.
+    pub complaint: Option<String>,
 }
 
 /// A piece of a picture or a log.

@@ -7,7 +7,7 @@ use darkroom_daemon::settings::Live;
 use darkroom_protocol::paths::Paths;
 use darkroom_protocol::{GenerateRequest, ImageTask};
 
-use crate::{Error, Result, local, typed};
+use crate::{Error, Result, local, size, typed};
 
 /// What every run draws: models are as fast with any other words.
 const PROMPT: &str = "a photograph of a red apple";
@@ -22,7 +22,10 @@ pub(super) fn request(matches: &ArgMatches, rows: &[&str]) -> Result<GenerateReq
         seed: Some(0),
         ..GenerateRequest::default()
     };
-    let size = matches.get_one::<String>("size").map(|text| size(text)).transpose()?;
+    let size = matches
+        .get_one::<String>("size")
+        .map(|text| size::sides(text))
+        .transpose()?;
     let sides = size.map(|(width, height)| [("width", width), ("height", height)]);
     for (name, text) in sides.iter().flatten() {
         request.set_text(name, text).map_err(|e| Error::Usage(e.to_string()))?;
@@ -35,20 +38,6 @@ pub(super) fn request(matches: &ArgMatches, rows: &[&str]) -> Result<GenerateReq
         }
     }
     Ok(request)
-}
-
-/// `512x768` as width and height.
-fn size(text: &str) -> Result<(&str, &str)> {
-    let sides = text.split_once(['x', 'X', '×']);
-    let digits = |side: &str| !side.is_empty() && side.bytes().all(|b| b.is_ascii_digit());
-    sides
-        .filter(|(width, height)| digits(width) && digits(height))
-        .ok_or_else(|| {
-            let shown = darkroom_protocol::text::escape_line(text);
-            Error::Usage(format!(
-                "--size is width and height in pixels, for instance 512x768, not {shown}."
-            ))
-        })
 }
 
 /// The task that the request comes to, as the daemon would have it, and the line that its model's card has for the person.

@@ -5,8 +5,10 @@ use darkroom_protocol::GenerateRequest;
 use darkroom_protocol::params::{MAX_PROMPT, TABLE};
 use darkroom_protocol::text::decode;
 
+use darkroom_protocol::text::escape_line;
+
 use super::flags::PROMPT;
-use crate::{Error, Result, local, say, typed};
+use crate::{Error, Result, local, say, size, typed};
 
 /// More than the longest prompt has in any encoding that is read, in bytes.
 const MOST_READ: u64 = 2 * MAX_PROMPT as u64 + 8;
@@ -28,7 +30,37 @@ pub(super) fn build(matches: &ArgMatches, stdin: &mut impl Read) -> Result<Gener
         };
         typed::set(&mut request, row.name, &text)?;
     }
+    if let Some(text) = matches.get_one::<String>("size") {
+        sized(&mut request, text)?;
+    }
     Ok(request)
+}
+
+/// Sets width and height as `--size` has them. `-W` and `-H` may say the same, not another.
+fn sized(request: &mut GenerateRequest, text: &str) -> Result<()> {
+    let (width, height) = size::sides(text)?;
+    for (name, flag, side) in [("width", "-W", width), ("height", "-H", height)] {
+        let given = request.get(name).map(|value| value.to_string());
+        request
+            .set_text(name, side)
+            .map_err(|e| Error::Usage(format!("--size: {e}")))?;
+        let set = request.get(name).map(|value| value.to_string());
+        if let Some(given) = given.filter(|given| Some(given) != set.as_ref()) {
+            return Err(Error::Usage(format!(
+                "--size {} says {name} {side} and {flag} says {given}: leave one of them out.",
+                escape_line(text)
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// What to say where somebody seems to have meant another flag: `-n 4` is a negative prompt here, and a number elsewhere.
+pub(super) fn doubt(request: &GenerateRequest) -> Option<String> {
+    let number: u32 = request.negative_prompt.as_deref()?.trim().parse().ok()?;
+    Some(format!(
+        "-n is the negative prompt, which is now \"{number}\"; -b {number} makes {number} pictures."
+    ))
 }
 
 /// The prompt from standard input, without the line's end: lines may end as on Windows, and a byte order mark is no part of it.
@@ -103,6 +135,28 @@ mod tests {
     }
 
     #[rstest]
+    #[case(&["x", "--size", "512x768"])]
+    #[case(&["x", "--size", "512×768", "-W", "512"])]
+    #[case(&["x", "-H", "768", "--size", "512X768"])]
+    fn a_size_is_width_and_height(#[case] args: &[&str]) {
+        let request = built(args, b"").unwrap();
+        assert_eq!((request.width, request.height), (Some(512), Some(768)));
+    }
+
+    #[rstest]
+    #[case(Some("4"), true)]
+    #[case(Some(" 12 "), true)]
+    #[case(Some("4 legs"), false)]
+    #[case(None, false)]
+    fn a_number_after_n_is_doubted(#[case] negative: Option<&str>, #[case] doubted: bool) {
+        let request = GenerateRequest {
+            negative_prompt: negative.map(str::to_owned),
+            ..GenerateRequest::default()
+        };
+        assert_eq!(doubt(&request).is_some(), doubted);
+    }
+
+    #[rstest]
     #[case(b"a fox\n", "a fox")]
     #[case(b"a fox\r\n", "a fox")]
     #[case(b"two\nlines\n\n", "two\nlines")]
@@ -144,6 +198,9 @@ mod tests {
     #[case(&["x", "-b", "1000000"], "--batch must be a whole number from 1 to 256, not 1000000.")]
     #[case(&["x", "--keep-alive", "-5"], "--keep-alive is a time such as 10m, 90s or 0, or forever, not -5.")]
     #[case(&["x", "-W", "1e6"], "--width is a whole number from 8 to 8192, not 1e6.")]
+    #[case(&["x", "--size", "512x768", "-W", "640"], "--size 512x768 says width 512 and -W says 640: leave one of them out.")]
+    #[case(&["x", "--size", "4x768"], "--size: width must be a whole number from 8 to 8192, not 4.")]
+    #[case(&["x", "--size", "big"], "--size is width and height in pixels, for instance 512x768, not big.")]
     #[case(&["x", "--sampler", "plms"], "--sampler must be one of DDIM, Euler, Euler a, DPM++ 2M, not plms: PLMS is not built yet.")]
     #[case(&["x", "--sampler", "eulr"], "--sampler must be one of DDIM, Euler, Euler a, DPM++ 2M, not eulr: did you mean Euler?")]
     #[case(&["x", "--sampler", "DPM++ 2M Karras", "--schedule", "exponential"],

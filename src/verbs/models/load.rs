@@ -58,7 +58,7 @@ async fn follow(client: &mut Client, asked: &str, loading: &Loading, pinned: boo
             continue;
         }
         if json {
-            say::json(&event)?;
+            say::json(&crate::output::flat(&event)?)?;
         }
         match event.kind {
             EventKind::Notice(line) => say::note(&line),

@@ -22,7 +22,7 @@ pub use home::Home;
 pub use model::{Model, header};
 pub use mount::Mount;
 pub use process::{is_alive, kill, memory, peak_memory, processor_time, wait_until};
-pub use ran::Ran;
+pub use ran::{Ran, nested};
 pub use rpc::Rpc;
 #[cfg(target_os = "linux")]
 pub use storm::{Moment, Storm};

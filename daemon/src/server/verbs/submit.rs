@@ -7,6 +7,7 @@ use darkroom_protocol::{EventKind, GenerateRequest, ImageTask, ModelCard, Reply,
 
 use super::blocking;
 use super::standing::tell_standing;
+use crate::catalog::NO_MODEL;
 use crate::dispatch::Board;
 use crate::events::{Filter, Subscription};
 use crate::expand::{notices, random_seed, resolve};
@@ -31,7 +32,7 @@ pub async fn submit(session: &Session, submit: Submit) -> Result<Accepting, Remo
         max_fps,
         max_px,
     } = submit;
-    let WorkedOut { task, notice, short } = work_out(&session.context, &request).await?;
+    let WorkedOut { task, told, short } = work_out(&session.context, &request).await?;
     let model = task.model.clone();
     let (context, subscription) = (session.context.clone(), session.subscription.clone());
     let seq = context.bus.seq();
@@ -43,7 +44,9 @@ pub async fn submit(session: &Session, submit: Submit) -> Result<Accepting, Remo
             job: accepted.job,
             position: accepted.position,
             model,
-            notice,
+            notice: told.notice,
+            hint: told.hint,
+            complaint: told.complaint,
         });
         let filter = Filter {
             job: Some(accepted.job),
@@ -60,7 +63,7 @@ pub async fn submit(session: &Session, submit: Submit) -> Result<Accepting, Remo
 struct WorkedOut {
     task: ImageTask,
     /// What the person should know about it.
-    notice: Option<String>,
+    told: Told,
     /// The part of that about what keeps everything waiting.
     short: Option<String>,
 }
@@ -86,20 +89,32 @@ async fn work_out(context: &Arc<Context>, request: &GenerateRequest) -> Result<W
         random_seed(),
     )?;
     let short = board.short.clone();
-    let notice = notice(card, notices(&task), context.settings.complaint(), board);
-    Ok(WorkedOut { task, notice, short })
+    let told = Told {
+        notice: notice(&card, notices(&task), board),
+        hint: card.notice.filter(|notice| notice == NO_MODEL),
+        complaint: context.settings.complaint(),
+    };
+    Ok(WorkedOut { task, told, short })
 }
 
-fn notice(card: ModelCard, about: Vec<String>, complaint: Option<String>, board: Board) -> Option<String> {
+/// What the person is told besides.
+struct Told {
+    notice: Option<String>,
+    hint: Option<String>,
+    complaint: Option<String>,
+}
+
+/// One line about this job: what its model's card has to say, what the task's own words say, whether the queue is paused, and
+/// what keeps everything waiting.
+fn notice(card: &ModelCard, about: Vec<String>, board: Board) -> Option<String> {
+    let of_card = card.notice.clone().filter(|notice| *notice != NO_MODEL);
     let paused = board.paused.then(|| PAUSED.to_owned());
-    let notices = card
-        .notice
+    let notices: Vec<String> = of_card
         .into_iter()
         .chain(about)
-        .chain(complaint)
         .chain(paused)
-        .chain(board.short);
-    let notices: Vec<String> = notices.collect();
+        .chain(board.short)
+        .collect();
     (!notices.is_empty()).then(|| notices.join(" "))
 }
 
