@@ -76,6 +76,7 @@ mod tests {
             cfg_scale: 4.0,
             sampler: Sampler::Ddim,
             schedule: Schedule::Auto,
+            prediction: None,
             seed: 7,
             batch: 3,
             micro_batch: 1,

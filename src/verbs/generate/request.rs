@@ -3,9 +3,7 @@ use std::io::{IsTerminal, Read};
 use clap::ArgMatches;
 use darkroom_protocol::GenerateRequest;
 use darkroom_protocol::params::{MAX_PROMPT, TABLE};
-use darkroom_protocol::text::decode;
-
-use darkroom_protocol::text::escape_line;
+use darkroom_protocol::text::{decode, escape_line};
 
 use super::flags::PROMPT;
 use crate::{Error, Result, local, say, size, typed};
