@@ -27,7 +27,8 @@ impl Store {
     /// awaited.
     ///
     /// # Errors
-    /// When the disk is full or fails; nothing is stored then.
+    /// [`Error::OtherRequest`] when that id came with another request before; when the disk is full or fails. Nothing is stored
+    /// then.
     pub fn accept(
         &self,
         request_id: Uuid,
@@ -70,7 +71,7 @@ impl NewJob {
     }
 
     pub(super) fn accept(self, tx: &Write<'_>) -> Result<Accepted, Fault> {
-        if let Some(known) = known(tx, &self.request_id)? {
+        if let Some(known) = self.known(tx)? {
             return Ok(known);
         }
         let now = now_ms();
@@ -101,22 +102,33 @@ impl NewJob {
         tx.tell(Committed::Waits(waiting, Coming::Accepted));
         Ok(accepted)
     }
+
+    /// The job that this request made before.
+    fn known(&self, connection: &Connection) -> Result<Option<Accepted>, Fault> {
+        let found: Option<(String, i64, String)> = connection
+            .prepare_cached("SELECT id, place, request FROM jobs WHERE request_id = ?")?
+            .query_row([&self.request_id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+            .optional()?;
+        let Some((id, place, request)) = found else {
+            return Ok(None);
+        };
+        let job = id::parse(&id)?;
+        if !is_same(&request, &self.request) {
+            return Err(Error::OtherRequest { job }.into());
+        }
+        Ok(Some(Accepted {
+            job,
+            fresh: false,
+            place,
+            position: position::of(connection, job)?.unwrap_or(0),
+        }))
+    }
 }
 
-/// The job that this request made before.
-fn known(connection: &Connection, request_id: &str) -> Result<Option<Accepted>, Fault> {
-    let found: Option<(String, i64)> = connection
-        .prepare_cached("SELECT id, place FROM jobs WHERE request_id = ?")?
-        .query_row([request_id], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()?;
-    let Some((id, place)) = found else { return Ok(None) };
-    let job = id::parse(&id)?;
-    Ok(Some(Accepted {
-        job,
-        fresh: false,
-        place,
-        position: position::of(connection, job)?.unwrap_or(0),
-    }))
+/// Whether two requests as the store has them ask for the same. A row of an earlier version may spell it otherwise.
+fn is_same(stored: &str, given: &str) -> bool {
+    let read = |text| serde_json::from_str::<GenerateRequest>(text).ok();
+    stored == given || read(stored).is_some_and(|stored| read(given) == Some(stored))
 }
 
 fn json<T: serde::Serialize>(value: &T) -> Result<String> {
