@@ -85,7 +85,7 @@ async fn lists_are_newest_first_and_filtered() {
 }
 
 /// Every page in turn.
-async fn pages(f: &Fixture, in_line: bool, bytes: u64) -> Vec<Listed> {
+async fn every_page(f: &Fixture, in_line: bool, bytes: u64) -> Vec<Listed> {
     let (mut pages, mut after) = (Vec::new(), None);
     loop {
         let part = Part {
@@ -117,7 +117,7 @@ async fn pages_are_cut_by_bytes_and_lose_nothing() {
         .await;
     f.store.start(ids[3]).await.unwrap();
     for in_line in [false, true] {
-        let pages = pages(&f, in_line, 130_000).await;
+        let pages = every_page(&f, in_line, 130_000).await;
         let counts: Vec<_> = pages.iter().map(|page| page.jobs.len()).collect();
         assert!(counts.len() >= 3 && counts.iter().all(|n| *n > 0), "{counts:?}");
         let mut found: Vec<_> = pages
@@ -127,7 +127,7 @@ async fn pages_are_cut_by_bytes_and_lose_nothing() {
         found.sort();
         assert_eq!(found, ids, "{counts:?}");
         // A job longer than a page is a page.
-        assert_eq!(pages(&f, in_line, 1).await.len(), 7);
+        assert_eq!(every_page(&f, in_line, 1).await.len(), 7);
     }
 }
 
