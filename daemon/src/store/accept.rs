@@ -6,6 +6,7 @@ use super::fault::Fault;
 use super::news::{Coming, Committed, Write};
 use super::thread::Durability;
 use super::{Store, Waiting, id, now_ms, place, position};
+use crate::forecast::work;
 use crate::{Error, Result};
 
 /// A job that the store has promised to keep.
@@ -50,6 +51,7 @@ pub(super) struct NewJob {
     priority: i32,
     request: String,
     task: String,
+    work: f64,
 }
 
 impl NewJob {
@@ -67,6 +69,7 @@ impl NewJob {
             priority: request.priority.unwrap_or(0),
             request: json(request)?,
             task: json(task)?,
+            work: work(task),
         })
     }
 
@@ -78,12 +81,13 @@ impl NewJob {
         let job = id::next(tx, now)?;
         let place = place::last(tx)?;
         tx.prepare_cached(
-            "INSERT INTO jobs (id, request_id, state, kind, model, priority, place, request, task, created_ms)
-             VALUES (:id, :request_id, 'queued', :kind, :model, :priority, :place, :request, :task, :now)",
+            "INSERT INTO jobs (id, request_id, state, kind, model, priority, place, request, task, created_ms, device, work)
+             VALUES (:id, :request_id, 'queued', :kind, :model, :priority, :place, :request, :task, :now, :device, :work)",
         )?
         .execute(named_params! {
             ":id": id::text(job), ":request_id": self.request_id, ":kind": self.kind, ":model": self.model,
             ":request": self.request, ":task": self.task, ":now": now, ":priority": self.priority, ":place": place,
+            ":device": self.device, ":work": self.work,
         })?;
         let accepted = Accepted {
             job,

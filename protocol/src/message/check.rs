@@ -53,7 +53,7 @@ impl Request {
                 }
             }
             Self::Pause { job } | Self::Resume { job } => maybe("job", job.as_ref(), MAX_JOB),
-            Self::Clear { states } => list("states", states),
+            Self::Clear { states, .. } => list("states", states),
             Self::LogFilter { filter } => maybe("filter", filter.as_ref(), MAX_FILTER),
             Self::Model { model } | Self::Pin { model, .. } => text("model", model, MAX_NAME),
             Self::Unload { model, device } => {
@@ -112,7 +112,7 @@ mod tests {
     #[rstest]
     #[case(Request::Job { job: "x".repeat(MAX_JOB + 1) }, "job has 129 bytes")]
     #[case(Request::Model { model: "é".repeat(MAX_NAME) }, "model has 8192 bytes")]
-    #[case(Request::Clear { states: vec![JobState::Done; MAX_LIST + 1] }, "states has 65 entries")]
+    #[case(Request::Clear { states: vec![JobState::Done; MAX_LIST + 1], dry_run: false }, "states has 65 entries")]
     #[case(Request::Move { job: "a".into(), place: Place::After("b".repeat(999)) }, "place has 999 bytes")]
     #[case(Request::Load(Load { keep_alive: Some(KeepAlive::Seconds(u64::MAX)), ..Load::default() }), "keep_alive must be")]
     #[case(

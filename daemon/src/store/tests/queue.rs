@@ -373,7 +373,11 @@ async fn what_has_ended_is_listed_by_its_end() {
         raw(&f.store, move |c| Ok(c.execute_batch(&sql)?)).await.unwrap();
     }
     let ended = async |states: &[JobState], after, limit| -> Vec<JobId> {
-        let jobs = f.store.ended(states, Page { after, limit }).await.unwrap();
+        let part = Part {
+            after: Option::map(after, Cursor::Job),
+            ..page(limit)
+        };
+        let jobs = f.store.ended(states, part).await.unwrap().jobs;
         jobs.into_iter().map(|job| job.id).collect()
     };
     assert_eq!(ended(&[], None, 9).await, [a, b, c]);
