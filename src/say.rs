@@ -3,7 +3,7 @@
 use std::io::{ErrorKind, IsTerminal, Write};
 use std::path::Path;
 
-use darkroom_protocol::text::{escape_block, escape_line};
+use darkroom_protocol::text::{escape_block, escape_json, escape_line};
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 use crate::{Error, Result};
@@ -107,13 +107,13 @@ pub fn bytes(bytes: &[u8]) -> Result<()> {
     }
 }
 
-/// A value as one line of JSON on standard output.
+/// A value as one line of JSON on standard output, in characters that a terminal does not obey and that hide nothing.
 ///
 /// # Errors
 /// As [`data`].
 pub fn json(value: &impl serde::Serialize) -> Result<()> {
     let line = serde_json::to_string(value).map_err(|e| Error::Failed(format!("No JSON could be made: {e}.")))?;
-    data(&line)
+    data(&escape_json(&line))
 }
 
 /// What the system said, without its number.

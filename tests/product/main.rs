@@ -1,6 +1,7 @@
 //! The whole product through its real doors: the command, the socket, killed processes. Every test has a home of its own.
 #![allow(clippy::unwrap_used)]
 
+mod attack;
 mod bench;
 mod cancel;
 mod crash;

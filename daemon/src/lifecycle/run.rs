@@ -15,8 +15,11 @@ use crate::events::Bus;
 use crate::gallery::Gallery;
 use crate::server::{Context, Uploads, accept};
 use crate::settings::Live;
-use crate::store::{Page, Store};
+use crate::store::{Part, Store};
 use crate::{Error, Result};
+
+/// How often inputs that nobody uses are looked for.
+const TIDY: Duration = Duration::from_secs(3600);
 
 /// What still blocks after the farewell (a disk that hangs) is given so long.
 const LAST: Duration = Duration::from_millis(300);
@@ -138,11 +141,12 @@ fn micros_since_1970() -> u64 {
 
 /// Puts interrupted jobs back into the line, without files that have no row. Returns how many wait again.
 async fn recover(store: &Store, gallery: &Gallery) -> Result<usize> {
-    let all = Page {
+    let all = Part {
         after: None,
         limit: u32::MAX,
+        bytes: u64::MAX,
     };
-    for job in store.line(&[JobState::Running, JobState::Cancelling], all).await? {
+    for job in store.line(&[JobState::Running, JobState::Cancelling], all).await?.jobs {
         if let Err(error) = gallery.sweep_unrecorded(job.id, &job.task, &job.pictures) {
             tracing::warn!("{error}");
         }
@@ -167,6 +171,7 @@ pub(crate) async fn live(daemon: Daemon, reloads: mpsc::Receiver<()>) {
         () = reload(&context, reloads) => {}
         () = collect::keep_collecting(&context) => {}
         () = systemd::keep_told(|| context.dispatch.board()) => {}
+        () = tidy_inputs(&context) => {}
     }
     tracing::info!("the daemon ends");
     systemd::stopping();
@@ -203,6 +208,35 @@ async fn reload(context: &Arc<Context>, mut reloads: mpsc::Receiver<()>) {
         systemd::ready();
     }
     std::future::pending::<()>().await;
+}
+
+/// Removes inputs that rest and that no job refers to, at the start and then every hour. Never returns.
+async fn tidy_inputs(context: &Arc<Context>) {
+    let mut due = tokio::time::interval(TIDY);
+    loop {
+        due.tick().await;
+        let found = beside(context, |context| {
+            context.uploads.give_up_unfinished();
+            context.uploads.unused()
+        });
+        for input in found.await {
+            match context.store.refers_to(&input).await {
+                Ok(false) => beside(context, move |context| context.uploads.remove(&input)).await,
+                Ok(true) => {}
+                Err(error) => tracing::warn!("{error}"),
+            }
+        }
+    }
+}
+
+/// Does what may block, beside the tasks that must not.
+async fn beside<T: Default + Send + 'static>(
+    context: &Arc<Context>,
+    work: impl FnOnce(&Context) -> T + Send + 'static,
+) -> T {
+    let context = context.clone();
+    let done = tokio::task::spawn_blocking(move || work(&context)).await;
+    done.unwrap_or_default()
 }
 
 /// Returns when a lock or the database was taken away: what is acknowledged now would be lost, and another daemon may begin.

@@ -11,6 +11,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0002_queue.sql"),
     include_str!("../../migrations/0003_looking.sql"),
     include_str!("../../migrations/0004_cleared.sql"),
+    include_str!("../../migrations/0005_ahead.sql"),
 ];
 
 /// Runs the migrations that the database lacks.

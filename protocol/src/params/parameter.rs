@@ -113,6 +113,14 @@ pub enum ParameterError {
         /// What the other says.
         against: String,
     },
+    /// The row is given twice, under one of its names or two.
+    #[error("{name} is given twice ({spellings}): give it once.", spellings = escape_line(.spellings))]
+    Twice {
+        /// The row.
+        name: &'static str,
+        /// The names given.
+        spellings: String,
+    },
     /// The text is too long.
     #[error("{name} has {found} bytes, the most is {max}: shorten it.", name = escape_line(.name))]
     Length {
@@ -126,6 +134,15 @@ pub enum ParameterError {
 }
 
 impl ParameterError {
+    pub(super) fn twice(name: &'static str, first: &str, second: &str) -> Self {
+        let spellings = if first == second {
+            shorten(first)
+        } else {
+            format!("{} and {}", shorten(first), shorten(second))
+        };
+        Self::Twice { name, spellings }
+    }
+
     pub(super) fn unknown(name: &str) -> Self {
         let rows = super::TABLE.iter().map(|p| p.name);
         Self::Unknown {

@@ -1,15 +1,16 @@
 use darkroom_protocol::message::RemoteError;
-use darkroom_protocol::{Job, JobState, Reply, Task};
+use darkroom_protocol::message::client::Page;
+use darkroom_protocol::{JobState, Reply};
 
 use super::outlook::outlook;
 use crate::server::Context;
 use crate::server::session::Answer;
-use crate::store::Page;
+use crate::store::{Cursor, Part};
 
 /// The most jobs of one answer.
 const MOST: u32 = 1000;
-/// About the most bytes of one answer; long prompts may make it end earlier.
-const MAX_BYTES: usize = 8 << 20;
+/// About the most bytes of one answer. A single job may be longer.
+const MAX_BYTES: u64 = 1 << 20;
 
 /// In which order jobs are listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +40,7 @@ impl Order {
     }
 }
 
-/// Jobs in one of three orders.
+/// A page of jobs in one of three orders.
 pub async fn queue(
     context: &Context,
     states: &[JobState],
@@ -48,31 +49,23 @@ pub async fn queue(
     order: Order,
 ) -> Result<Answer, RemoteError> {
     let after = match before {
-        Some(prefix) => Some(context.store.find(prefix).await?),
         None => None,
+        Some(text) => Some(match text.parse::<Cursor>() {
+            Ok(cursor) => cursor,
+            Err(()) => Cursor::Job(context.store.find(text).await?),
+        }),
     };
-    let limit = limit.min(MOST);
-    let page = Page { after, limit };
-    let mut jobs = match order {
-        Order::Accepted => context.store.list(states, page).await?,
-        Order::Line => context.store.line(states, page).await?,
-        Order::Ended => context.store.ended(states, page).await?,
+    let part = Part {
+        after,
+        limit: limit.min(MOST),
+        bytes: MAX_BYTES,
     };
-    let mut bytes = 0;
-    let fitting = jobs.iter().take_while(|job| {
-        bytes += weight(job);
-        bytes <= MAX_BYTES
-    });
-    jobs.truncate(fitting.count());
-    outlook(context, &mut jobs).await?;
-    Ok(Reply::Queue(jobs).into())
-}
-
-/// About how long a job is in a message: its prompts are in the request once and in the task twice.
-fn weight(job: &Job) -> usize {
-    let prompts = match &job.task {
-        Task::Image(image) => 3 * (image.prompt.text.len() + image.negative.text.len()),
-        Task::Upscale(_) | Task::Caption(_) | Task::Train(_) => 0,
+    let mut found = match order {
+        Order::Accepted => context.store.list(states, part).await?,
+        Order::Line => context.store.line(states, part).await?,
+        Order::Ended => context.store.ended(states, part).await?,
     };
-    2048 + prompts + 512 * job.pictures.len()
+    outlook(context, &mut found.jobs).await?;
+    let next = found.next.map(|cursor| cursor.to_string());
+    Ok(Reply::Queue(Page { jobs: found.jobs, next }).into())
 }

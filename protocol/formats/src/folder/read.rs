@@ -8,8 +8,10 @@ use crate::json::{MAX_CONFIG, object};
 use crate::tokenizer::{TokenizerFacts, TokenizerProblem, TokenizerSources};
 use crate::{Error, Result};
 
-/// The most components that a model_index.json may name.
-const MAX_COMPONENTS: usize = 64;
+/// The most entries of a model_index.json.
+const MAX_ENTRIES: usize = 64;
+/// The most components that are read. Published pipelines have up to ten.
+const MAX_COMPONENTS: usize = 24;
 /// Components of published folders that make no picture: they are neither read nor asked for.
 const IGNORED: [&str; 3] = ["safety_checker", "feature_extractor", "image_encoder"];
 
@@ -61,7 +63,7 @@ impl Folder {
         }
         let index = config(files, "model_index.json")?;
         let class = text(&index, "_class_name").ok_or_else(|| not_an_index(files, "it has no _class_name"))?;
-        if index.len() > MAX_COMPONENTS {
+        if index.len() > MAX_ENTRIES {
             return Err(not_an_index(files, "it names more than 64 components"));
         }
         let mut folder = Self {
@@ -73,8 +75,13 @@ impl Folder {
             scheduler: Scheduler::default(),
             index: Map::new(),
         };
+        let mut count = 0;
         for (name, value) in &index {
             if let Some((library, class)) = class_of(files, name, value)? {
+                count += 1;
+                if count > MAX_COMPONENTS {
+                    return Err(not_an_index(files, "it names more than 24 components with files"));
+                }
                 folder.add(files, name, Library::named(library), class)?;
             }
         }
