@@ -154,7 +154,7 @@ impl ParameterError {
     /// The same about a row that was given as `typed`: a flag, an alias, a JSON field.
     pub fn named(mut self, typed: &str) -> Self {
         match &mut self {
-            Self::Unknown { .. } => {}
+            Self::Unknown { .. } | Self::Twice { .. } => {}
             Self::Type { name, .. }
             | Self::Range { name, .. }
             | Self::Contradiction { name, .. }

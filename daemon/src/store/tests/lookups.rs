@@ -145,7 +145,7 @@ async fn a_page_goes_on_where_the_last_one_ended_whatever_became_of_its_jobs() {
     f.store.finish(a, Done, None).await.unwrap();
     let (second, cursor) = next(cursor).await;
     assert_eq!(second, Some(b));
-    f.store.cancel(b).await.unwrap();
+    f.store.cancel(b, false).await.unwrap();
     let (third, cursor) = next(cursor).await;
     assert_eq!(third, Some(c));
     let text = cursor.unwrap().to_string();
