@@ -94,6 +94,7 @@ unsafe extern "C" {
     ) -> c_int;
 
     pub(super) fn dk_wide_pays() -> c_int;
+    pub(super) fn dk_wide_conv_pays() -> c_int;
     pub(super) fn dk_wide_linear(
         x: *const C_tensor,
         weight: *const C_tensor,
