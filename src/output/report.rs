@@ -184,6 +184,11 @@ mod tests {
                 lines::flat(&event).unwrap().to_string()
             })
             .collect();
-        insta::assert_snapshot!(lines.join("\n"), @r#""#);
+        insta::assert_snapshot!(lines.join("\n"), @r#"
+        {"event":"state","failure_kind":"out_of_memory","failure_message":"no room","job":"01990000-0000-7000-8000-000000000000","seq":3,"state":"failed"}
+        {"eta_s":null,"event":"progress","image":0,"images":1,"job":"01990000-0000-7000-8000-000000000000","phase":"denoise","seq":3,"sigma":3.5,"step":5,"step_s":0.25,"steps":20}
+        {"bytes":3,"elapsed_ms":1234,"event":"picture","height":48,"index":1,"job":"01990000-0000-7000-8000-000000000000","path":"/data/a.png","seed":8,"seq":3,"sha256":"ba78","width":64}
+        {"event":"notice","job":"01990000-0000-7000-8000-000000000000","seq":3,"text":"hello"}
+        "#);
     }
 }

@@ -188,6 +188,10 @@ fn by_answer(env: Env<'_>, ask: &Ask<'_>) -> Found {
             let answers = (ask.terminal)(Question::All);
             let (protocol, reason) = match &answers {
                 None => (Protocol::Blocks, "the terminal did not answer"),
+                // Konsole stretches a picture of which one side is given.
+                Some(answers) if answers.sixel && env("KONSOLE_VERSION").is_some() => {
+                    (Protocol::Sixel, "the terminal is Konsole")
+                }
                 Some(answers) if answers.kitty => (Protocol::Kitty, "the terminal answered the kitty query"),
                 Some(answers) if answers.sixel => (Protocol::Sixel, "the terminal's attributes name sixel"),
                 Some(_) => (Protocol::Blocks, "the terminal knows neither kitty nor sixel"),
@@ -286,6 +290,7 @@ mod tests {
     #[case::iterm_in_tmux(&[("TERM", "tmux"), ("TMUX", "/tmp/x"), ("LC_TERMINAL", "iTerm2")], Some(NOTHING), Protocol::Blocks)]
     #[case::wezterm(&[("TERM", "xterm-256color"), ("TERM_PROGRAM", "WezTerm")], None, Protocol::Iterm)]
     #[case::apple(&[("TERM", "xterm-256color"), ("TERM_PROGRAM", "Apple_Terminal")], Some(KITTY), Protocol::Blocks)]
+    #[case::konsole(&[("TERM", "xterm-256color"), ("KONSOLE_VERSION", "221203")], Some(Answers { sixel: true, ..KITTY }), Protocol::Sixel)]
     #[case::foot(&[("TERM", "foot")], Some(SIXEL), Protocol::Sixel)]
     #[case::tmux_with_sixel(&[("TERM", "tmux-256color"), ("TMUX", "/tmp/x")], Some(SIXEL), Protocol::Sixel)]
     #[case::silent(&[("TERM", "xterm")], None, Protocol::Blocks)]
