@@ -73,13 +73,9 @@ fn a_file_in_the_place_of_the_sockets_folder_is_named() {
     let home = Home::empty();
     std::fs::write(home.at("run"), "").unwrap();
     home.run("status").refused(3, &["No daemon is running"]);
-    let told = home.run("queue");
-    assert_eq!(told.code, 3, "{told:#?}");
-    assert!(
-        told.stderr
-            .contains("is not a directory (or a link to one): move it away"),
-        "{told:#?}"
-    );
+    home.run("queue").ok();
+    home.run("daemon start")
+        .told(3, &["is not a directory (or a link to one): move it away"]);
 }
 
 #[test]
@@ -120,6 +116,39 @@ fn start_restart_and_stop() {
     assert!(!home.socket().exists());
     wait_until("the worker's end", || !is_alive(worker));
     home.run("status").refused(3, &["No daemon is running"]);
+}
+
+/// Clients start a successor as soon as the daemon is gone: it is neither waited for, nor named, nor killed.
+#[test]
+fn stop_ends_the_daemon_that_it_asked_and_no_successor() {
+    let home = Home::new();
+    home.run("daemon start").ok();
+    let over = std::sync::atomic::AtomicBool::new(false);
+    let rounds = 6;
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while !over.load(std::sync::atomic::Ordering::Relaxed) {
+                    // One that is just going may refuse it.
+                    drop(home.run("daemon start"));
+                }
+            });
+        }
+        for _ in 0..rounds {
+            let mut daemon = None;
+            wait_until("a daemon", || {
+                daemon = home.daemon_pid();
+                daemon.is_some()
+            });
+            let stopped = home.run("daemon stop").ok();
+            assert!(stopped.stderr.contains("The daemon has ended"), "{stopped:#?}");
+            assert!(!is_alive(daemon.unwrap()), "{stopped:#?}");
+        }
+        over.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
+    let log = std::fs::read_to_string(home.at("state/daemon.log")).unwrap();
+    assert!(!log.contains("a signal asks"), "somebody was signalled: {log}");
+    assert_eq!(log.matches("a client asks the daemon to end").count(), rounds, "{log}");
 }
 
 #[test]

@@ -2,12 +2,17 @@
 #![allow(clippy::unwrap_used)]
 
 mod bench;
+#[cfg(target_os = "linux")]
+mod caller;
 mod cancel;
 mod crash;
 mod daemon;
 mod disk;
+mod files;
 mod flood;
+mod homes;
 mod interrupt;
+mod kept;
 mod kills;
 mod memory;
 mod models;

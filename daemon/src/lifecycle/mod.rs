@@ -6,6 +6,7 @@ mod lock;
 pub mod log;
 mod options;
 mod run;
+mod shed;
 mod signals;
 mod socket;
 mod stop;
@@ -15,6 +16,9 @@ pub use log::open as open_log;
 pub use options::{Limits, RunOptions};
 pub use run::run;
 pub use socket::Socket;
+pub(crate) use files::prepare;
+pub(crate) use lock::Lock;
+pub(crate) use run::recover;
 pub(crate) use stop::Stop;
 
 #[cfg(test)]

@@ -108,6 +108,9 @@ impl Session {
     }
 
     async fn answer(&self, number: Number, request: Request, pipeline: &mut Pipeline) {
+        if uses_settings(&request) {
+            self.context.settings.refresh().await;
+        }
         let request = match request {
             Request::Submit(submit) => {
                 let accepting = verbs::submit(self, submit).await;
@@ -141,16 +144,16 @@ impl Session {
             Request::Subscribe(subscribe) => verbs::subscribe(self, subscribe).await,
             Request::Model { model } => verbs::model(context, model).await,
             Request::Upload(upload) => verbs::upload(context, upload).await,
-            Request::Download(download) => verbs::download(context, &download).await,
+            Request::Download(download) => verbs::download(&context.store, &download).await,
             Request::Shutdown {} => Ok(verbs::shutdown(context)),
             Request::Priority { job, priority } => verbs::priority(context, &job, priority).await,
             Request::Move { job, place } => verbs::move_to(context, &job, place).await,
             Request::Pause { job } => verbs::pause(context, job.as_deref(), true).await,
             Request::Resume { job } => verbs::pause(context, job.as_deref(), false).await,
             Request::Retry { job } => verbs::retry(context, &job).await,
-            Request::Clear { states, dry_run } => verbs::clear(context, &states, dry_run).await,
+            Request::Clear { states, dry_run } => verbs::clear(&context.store, &states, dry_run).await,
             Request::CancelAll {} => verbs::cancel_all(context).await,
-            Request::Log { job, offset } => verbs::log(context, &job, offset).await,
+            Request::Log { job, offset } => verbs::log(&context.store, &context.paths, &job, offset).await,
             Request::Metrics {} => verbs::metrics(context).await,
             Request::LogFilter { filter } => verbs::log_filter(context, filter.as_deref()),
             Request::Models {} => verbs::models(context).await,
@@ -159,6 +162,15 @@ impl Session {
             Request::Pin { model, pinned } => verbs::pin(self, model, pinned).await,
         }
     }
+}
+
+/// Whether the answer depends on the settings, so that a change of their file counts for it.
+fn uses_settings(request: &Request) -> bool {
+    use Request as R;
+    matches!(
+        request,
+        R::Submit(_) | R::Load(_) | R::Pin { .. } | R::Unload { .. } | R::Model { .. } | R::Models {}
+    )
 }
 
 /// Puts an answer into the mailbox, then does what is to be done after it.

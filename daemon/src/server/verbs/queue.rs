@@ -4,7 +4,7 @@ use darkroom_protocol::{Job, JobState, Reply, Task};
 use super::outlook::outlook;
 use crate::server::Context;
 use crate::server::session::Answer;
-use crate::store::Page;
+use crate::store::{Page, Store};
 
 /// The most jobs of one answer.
 const MOST: u32 = 1000;
@@ -47,16 +47,29 @@ pub async fn queue(
     before: Option<&str>,
     order: Order,
 ) -> Result<Answer, RemoteError> {
+    let mut jobs = kept_jobs(&context.store, states, limit, before, order).await?;
+    outlook(context, &mut jobs).await?;
+    Ok(Reply::Queue(jobs).into())
+}
+
+/// The same as they are kept.
+pub async fn kept_jobs(
+    store: &Store,
+    states: &[JobState],
+    limit: u32,
+    before: Option<&str>,
+    order: Order,
+) -> Result<Vec<Job>, RemoteError> {
     let after = match before {
-        Some(prefix) => Some(context.store.find(prefix).await?),
+        Some(prefix) => Some(store.find(prefix).await?),
         None => None,
     };
     let limit = limit.min(MOST);
     let page = Page { after, limit };
     let mut jobs = match order {
-        Order::Accepted => context.store.list(states, page).await?,
-        Order::Line => context.store.line(states, page).await?,
-        Order::Ended => context.store.ended(states, page).await?,
+        Order::Accepted => store.list(states, page).await?,
+        Order::Line => store.line(states, page).await?,
+        Order::Ended => store.ended(states, page).await?,
     };
     let mut bytes = 0;
     let fitting = jobs.iter().take_while(|job| {
@@ -64,8 +77,7 @@ pub async fn queue(
         bytes <= MAX_BYTES
     });
     jobs.truncate(fitting.count());
-    outlook(context, &mut jobs).await?;
-    Ok(Reply::Queue(jobs).into())
+    Ok(jobs)
 }
 
 /// About how long a job is in a message: its prompts are in the request once and in the task twice.

@@ -1,9 +1,10 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry as Slot;
-use std::fs::File;
 use std::io::Read;
 use std::ops::Range;
 use std::path::Path;
+
+use darkroom_protocol::files;
 
 use super::raw::{RawEntry, RawHeader};
 use super::{Dtype, HeaderProblem, MAX_HEADER, MAX_NAME, MAX_RANK, MAX_TENSORS};
@@ -106,11 +107,7 @@ impl Header {
     /// [`Error::Io`] and [`Error::Header`], both with the path.
     pub fn read(path: &Path) -> Result<Self> {
         let io = |source| Error::io(path, source);
-        // Opening a pipe would wait for a writer, so the kind is asked first.
-        if !path.metadata().map_err(io)?.is_file() {
-            return Err(io(std::io::Error::other("not a regular file")));
-        }
-        let mut file = File::open(path).map_err(io)?;
+        let mut file = files::open(path).map_err(io)?;
         let len = file.metadata().map_err(io)?.len();
         let named = |problem: HeaderProblem| problem.in_file(path.display());
         let mut prefix = Vec::new();
