@@ -3,7 +3,7 @@
 use std::os::unix::net::UnixDatagram;
 use std::process::Child;
 
-use crate::support::{Home, Ran, is_alive, wait_until};
+use crate::support::{Home, Ran, is_alive, kill, wait_until};
 
 #[test]
 fn ten_clients_race_and_one_daemon_serves_them() {
@@ -149,6 +149,20 @@ fn stop_ends_the_daemon_that_it_asked_and_no_successor() {
     let log = std::fs::read_to_string(home.at("state/daemon.log")).unwrap();
     assert!(!log.contains("a signal asks"), "somebody was signalled: {log}");
     assert_eq!(log.matches("a client asks the daemon to end").count(), rounds, "{log}");
+}
+
+/// A worker that dies and is started again is no secret, however quiet the person wants it.
+#[test]
+fn a_worker_that_is_started_again_is_told_even_with_quiet() {
+    let home = Home::new();
+    let (_, worker) = home.warm();
+    let child = home.command("generate fox --steps 300 -W 64 -H 64 -q".split(' ')).spawn().unwrap();
+    wait_until("it to run", || {
+        home.status().is_some_and(|status| status["running"][0].is_string())
+    });
+    kill(worker, "KILL");
+    let ran = Ran::of(child.wait_with_output().unwrap()).ok();
+    assert!(ran.stderr.contains("The worker"), "{ran:#?}");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags};
 
-use crate::paths::{LockRecord, Paths};
+use crate::paths::{LockRecord, Paths, check_socket_path};
 
 /// What the last daemon wrote into a file that it locked. It may be dead: only an answer on the socket says that it lives. A file
 /// that another user could have written says nothing.
@@ -33,7 +33,11 @@ pub fn candidates(paths: &Paths) -> Vec<PathBuf> {
     let uid = rustix::process::geteuid().as_raw();
     let shared = ["darkroom".to_owned(), format!("darkroom-{uid}")];
     let mut all: Vec<PathBuf> = lock_record(&paths.lock()).map(|record| record.socket).into_iter().collect();
-    let mut add = |paths: &Paths| all.extend([paths.socket(), paths.tagged().socket()]);
+    let mut add = |paths: &Paths| {
+        all.push(paths.socket());
+        // Where that is too long, no daemon listens there either.
+        all.extend(Some(paths.tagged().socket()).filter(|socket| check_socket_path(socket).is_ok()));
+    };
     add(paths);
     if shared.iter().any(|name| paths.run.ends_with(name)) {
         add(&Paths {

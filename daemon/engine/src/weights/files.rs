@@ -1,5 +1,4 @@
 use std::collections::HashMap;
-use std::fs::File;
 use std::path::Path;
 
 use darkroom_formats::safetensors::{Entry, Header};
