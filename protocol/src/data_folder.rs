@@ -86,7 +86,11 @@ pub fn claim(folder: &Path, data: &Path) -> bool {
     let path = folder.join(CLAIM);
     let owner = real(data);
     let written = || {
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&path)?;
         file.write_all(owner.as_os_str().as_bytes())?;
         file.write_all(b"\n")
     };
@@ -113,7 +117,9 @@ pub fn is_same(one: &Path, other: &Path) -> bool {
 
 /// `path` without links, as far as it is there.
 fn real(path: &Path) -> PathBuf {
-    let there = path.ancestors().find_map(|part| Some((part, part.canonicalize().ok()?)));
+    let there = path
+        .ancestors()
+        .find_map(|part| Some((part, part.canonicalize().ok()?)));
     match there {
         Some((part, real)) => match path.strip_prefix(part) {
             Ok(rest) if !rest.as_os_str().is_empty() => real.join(rest),
@@ -166,7 +172,9 @@ mod tests {
     fn plain_names_are_the_first_homes_while_it_is_there() {
         let dir = tempfile::tempdir().unwrap();
         let [shared, a, b] = ["s", "a", "b"].map(|name| dir.path().join(name));
-        [&shared, &a, &b].iter().for_each(|folder| fs::create_dir(folder).unwrap());
+        [&shared, &a, &b]
+            .iter()
+            .for_each(|folder| fs::create_dir(folder).unwrap());
         assert!(is_free(&shared, &a) && is_free(&shared, &b));
         assert!(claim(&shared, &a) && claim(&shared, &a) && !claim(&shared, &b));
         assert!(is_free(&shared, &a) && !is_free(&shared, &b));

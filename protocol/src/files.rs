@@ -86,7 +86,10 @@ mod tests {
         assert_eq!(error.kind(), ErrorKind::FileTooLarge);
         std::fs::write(&path, b"\xff").unwrap();
         assert_eq!(read_text(&path, 4).unwrap_err().to_string(), "it is not UTF-8");
-        assert_eq!(read(&dir.path().join("none"), 4).unwrap_err().kind(), ErrorKind::NotFound);
+        assert_eq!(
+            read(&dir.path().join("none"), 4).unwrap_err().kind(),
+            ErrorKind::NotFound
+        );
     }
 
     #[rstest]
@@ -107,6 +110,9 @@ mod tests {
             _ => std::os::unix::fs::symlink("/dev/zero", &path).unwrap(),
         }
         let error = read(&path, 4).unwrap_err();
-        assert_eq!((error.kind(), error.to_string().as_str()), (ErrorKind::InvalidInput, words));
+        assert_eq!(
+            (error.kind(), error.to_string().as_str()),
+            (ErrorKind::InvalidInput, words)
+        );
     }
 }

@@ -192,8 +192,7 @@ fn is_of_login(run: &Path) -> bool {
 fn run_folder() -> PathBuf {
     let uid = rustix::process::geteuid().as_raw();
     let asked = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
-    let is_ours =
-        |dir: &Path| std::fs::metadata(dir).is_ok_and(|m| m.is_dir() && m.uid() == uid);
+    let is_ours = |dir: &Path| std::fs::metadata(dir).is_ok_and(|m| m.is_dir() && m.uid() == uid);
     choose_run(asked, uid, is_ours)
 }
 
@@ -417,7 +416,10 @@ mod tests {
     fn a_home_of_its_own_has_a_socket_of_its_own() {
         let paths = Paths::under(Path::new("/h"));
         let tagged = paths.tagged();
-        assert_eq!(tagged.socket(), Path::new("/h/run").join(socket_name(tagged.tag.as_deref())));
+        assert_eq!(
+            tagged.socket(),
+            Path::new("/h/run").join(socket_name(tagged.tag.as_deref()))
+        );
         assert!(tagged.socket() != paths.socket() && tagged.lock() == paths.lock());
     }
 

@@ -78,7 +78,11 @@ pub fn environment(ours: impl Iterator<Item = (OsString, OsString)>) -> std::io:
     ours.filter(|(name, _)| is_passed(name))
         .map(|(name, value)| {
             let folder = FOLDERS.iter().any(|folder| name == *folder) && !value.is_empty();
-            let value = if folder { std::path::absolute(value)?.into() } else { value };
+            let value = if folder {
+                std::path::absolute(value)?.into()
+            } else {
+                value
+            };
             Ok((name, value))
         })
         .collect()
@@ -131,10 +135,16 @@ mod tests {
     fn the_list_is_documented() {
         let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/daemon.md")).unwrap();
         for name in NAMES {
-            assert!(page.contains(&format!("`{name}`")), "docs/daemon.md does not name {name}");
+            assert!(
+                page.contains(&format!("`{name}`")),
+                "docs/daemon.md does not name {name}"
+            );
         }
         for beginning in BEGINNINGS {
-            assert!(page.contains(&format!("`{beginning}*`")), "docs/daemon.md does not name {beginning}*");
+            assert!(
+                page.contains(&format!("`{beginning}*`")),
+                "docs/daemon.md does not name {beginning}*"
+            );
         }
     }
 }

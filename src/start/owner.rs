@@ -23,7 +23,9 @@ pub fn owner(paths: &Paths) -> io::Result<Owner> {
     let lock = paths.lock();
     let file = match files::open(&lock) {
         Ok(file) => file,
-        Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => return Ok(Owner::Nobody),
+        Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            return Ok(Owner::Nobody);
+        }
         Err(e) => return Err(e),
     };
     match file.try_lock() {
@@ -58,6 +60,9 @@ mod tests {
         };
         assert_eq!(record.pid, pid);
         std::fs::write(paths.lock(), "").unwrap();
-        assert!(matches!(owner(&paths).unwrap(), Owner::Somebody(None)), "not signed yet");
+        assert!(
+            matches!(owner(&paths).unwrap(), Owner::Somebody(None)),
+            "not signed yet"
+        );
     }
 }

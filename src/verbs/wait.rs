@@ -109,7 +109,10 @@ async fn wait(paths: &Paths, job: &str, report: Report, display: &mut Display) -
     let mut job = client.job(job).await?;
     if !client.is_daemon() && !job.state.is_final() {
         // What is done is told from what is kept; the rest needs somebody who does it.
-        display.warn(&format!("No daemon is running, and job {} waits: one is started.", job.id.short()));
+        display.warn(&format!(
+            "No daemon is running, and job {} waits: one is started.",
+            job.id.short()
+        ));
         client = start::ensure(paths).await?;
         job = client.job(&job.id.to_string()).await?;
     }

@@ -30,7 +30,14 @@ fn field(pid: u32, name: &str) -> String {
 
 fn niceness(pid: u32) -> i64 {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-    stat.rsplit(')').next().unwrap().split_whitespace().nth(16).unwrap().parse().unwrap()
+    stat.rsplit(')')
+        .next()
+        .unwrap()
+        .split_whitespace()
+        .nth(16)
+        .unwrap()
+        .parse()
+        .unwrap()
 }
 
 #[test]
@@ -58,7 +65,10 @@ fn the_first_callers_process_is_not_the_daemons() {
     for name in ["SECRET_TOKEN", "NOTIFY_SOCKET", "LD_PRELOAD_NOT"] {
         assert!(!environment.contains(name), "{name} is in the daemon's environment");
     }
-    assert_eq!(std::fs::read_link(format!("/proc/{pid}/cwd")).unwrap().to_str(), Some("/"));
+    assert_eq!(
+        std::fs::read_link(format!("/proc/{pid}/cwd")).unwrap().to_str(),
+        Some("/")
+    );
     for name in ["Max file size", "Max cpu time"] {
         assert_eq!(limit(pid, name), "unlimited", "{name}");
     }
@@ -100,7 +110,13 @@ fn may_lower_niceness() -> bool {
 fn limits_that_cannot_be_raised_are_told_by_doctor() {
     let home = Home::new();
     // Of a user who is not root; `setpriv` is not everywhere.
-    if script(&home, "command -v setpriv && setpriv --bounding-set -sys_resource,-sys_nice true").code != 0 {
+    if script(
+        &home,
+        "command -v setpriv && setpriv --bounding-set -sys_resource,-sys_nice true",
+    )
+    .code
+        != 0
+    {
         return;
     }
     script(
@@ -123,12 +139,28 @@ fn folders_made_under_any_umask_are_the_persons_alone() {
     let text = format!("umask 000; DARKROOM_HOME='{}' \"$D\" daemon start", deep.display());
     script(&home, &text).ok();
     let mut folders = vec![home.at("a"), deep.clone()];
-    folders.extend(["data", "data/pictures", "data/staging", "data/inputs", "state", "state/jobs", "run"].map(|f| deep.join(f)));
+    folders.extend(
+        [
+            "data",
+            "data/pictures",
+            "data/staging",
+            "data/inputs",
+            "state",
+            "state/jobs",
+            "run",
+        ]
+        .map(|f| deep.join(f)),
+    );
     for folder in folders {
         let mode = std::fs::metadata(&folder).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode, 0o700, "{}", folder.display());
     }
-    for file in ["data/darkroom.db", "data/daemon.lock", "state/daemon.log", "run/darkroom.sock"] {
+    for file in [
+        "data/darkroom.db",
+        "data/daemon.lock",
+        "state/daemon.log",
+        "run/darkroom.sock",
+    ] {
         let mode = std::fs::metadata(deep.join(file)).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode & 0o077, 0, "{file}");
     }

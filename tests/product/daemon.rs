@@ -156,7 +156,10 @@ fn stop_ends_the_daemon_that_it_asked_and_no_successor() {
 fn a_worker_that_is_started_again_is_told_even_with_quiet() {
     let home = Home::new();
     let (_, worker) = home.warm();
-    let child = home.command("generate fox --steps 300 -W 64 -H 64 -q".split(' ')).spawn().unwrap();
+    let child = home
+        .command("generate fox --steps 300 -W 64 -H 64 -q".split(' '))
+        .spawn()
+        .unwrap();
     wait_until("it to run", || {
         home.status().is_some_and(|status| status["running"][0].is_string())
     });

@@ -84,7 +84,8 @@ fn models_that_are_no_files_are_refused_by_their_kind() {
         model.write(file, kept);
     }
     home.run("models").ok();
-    home.run_args(["generate", "x", "-m", model.path(), "--steps", "1", "-q"]).ok();
+    home.run_args(["generate", "x", "-m", model.path(), "--steps", "1", "-q"])
+        .ok();
 }
 
 #[test]
@@ -103,7 +104,8 @@ fn logs_and_pictures_that_are_no_files_are_refused_by_their_kind() {
     assert_eq!(shown.code, 1, "{shown:#?}");
     home.run("daemon stop").ok();
     pipe(&home.at("state/daemon.log"));
-    home.run("daemon start").told(3, &["did not start", "daemon.log", "a pipe is there"]);
+    home.run("daemon start")
+        .told(3, &["did not start", "daemon.log", "a pipe is there"]);
     std::fs::remove_file(home.at("state/daemon.log")).unwrap();
     std::fs::remove_file(&log).unwrap();
     let again = home.generate("fox --detach").ok().line().to_owned();

@@ -55,7 +55,9 @@ impl<'a> Person<'a> {
 
     fn prompts(&self) -> Vec<String> {
         let jobs = self.run("queue --all --json").ok().json();
-        jobs.iter().map(|job| job["request"]["prompt"].as_str().unwrap().to_owned()).collect()
+        jobs.iter()
+            .map(|job| job["request"]["prompt"].as_str().unwrap().to_owned())
+            .collect()
     }
 }
 
@@ -81,7 +83,10 @@ fn two_homes_with_one_runtime_folder_never_meet() {
     b.make("rocket");
     let (of_a, of_b) = (a.status().unwrap(), b.status().unwrap());
     assert_ne!(of_a["pid"], of_b["pid"]);
-    assert_eq!((a.prompts(), b.prompts()), (vec!["apple".to_owned()], vec!["rocket".to_owned()]));
+    assert_eq!(
+        (a.prompts(), b.prompts()),
+        (vec!["apple".to_owned()], vec!["rocket".to_owned()])
+    );
     assert!(b.home.join(".local/share/darkroom/pictures").is_dir());
     // The first one has the name that is documented; the other one tells its own.
     let plain = world.path().join("run/darkroom/darkroom.sock");
@@ -117,9 +122,18 @@ fn homes_that_share_their_state_or_are_copies_share_no_daemon() {
     b.make("rocket");
     let (of_a, of_b) = (a.status().unwrap(), b.status().unwrap());
     assert_ne!(of_a["pid"], of_b["pid"]);
-    assert!(!b.run("daemon logs").ok().stdout.contains(&format!("pid={} ", of_a["pid"])));
+    assert!(
+        !b.run("daemon logs")
+            .ok()
+            .stdout
+            .contains(&format!("pid={} ", of_a["pid"]))
+    );
     // A copy has the lock file of the daemon that the first one runs.
-    let copied = Command::new("cp").arg("-a").arg(&a.home).arg(world.path().join("c")).status();
+    let copied = Command::new("cp")
+        .arg("-a")
+        .arg(&a.home)
+        .arg(world.path().join("c"))
+        .status();
     assert!(copied.unwrap().success());
     let c = Person::new(world.path(), "c");
     c.run("status").refused(3, &["No daemon is running"]);
@@ -160,7 +174,11 @@ fn a_copy_of_a_darkroom_home_is_another_home() {
     home.generate("apple").ok();
     let copy = Home::empty();
     for folder in ["data", "config"] {
-        let copied = Command::new("cp").arg("-a").arg(home.at(folder)).arg(copy.path()).status();
+        let copied = Command::new("cp")
+            .arg("-a")
+            .arg(home.at(folder))
+            .arg(copy.path())
+            .status();
         assert!(copied.unwrap().success());
     }
     copy.run("status").refused(3, &["No daemon is running"]);

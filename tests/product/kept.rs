@@ -7,7 +7,8 @@ fn home() -> (Home, Vec<String>) {
     let home = Home::new();
     home.run("queue pause").ok();
     assert!(home.daemon_pid().is_none(), "pausing needs no daemon");
-    let jobs = ["apple", "fox", "pizza"].map(|prompt| home.generate(&format!("{prompt} --detach")).ok().line().to_owned());
+    let jobs =
+        ["apple", "fox", "pizza"].map(|prompt| home.generate(&format!("{prompt} --detach")).ok().line().to_owned());
     home.run("daemon stop").ok();
     (home, jobs.to_vec())
 }
@@ -28,7 +29,10 @@ fn pair(prompt: &str, state: &str) -> (String, String) {
 fn looking_starts_no_daemon_and_shows_what_is_kept() {
     let (home, jobs) = home();
     let listed = home.run("queue").ok();
-    assert!(listed.stdout.contains("apple") && listed.stdout.contains("pizza"), "{listed:#?}");
+    assert!(
+        listed.stdout.contains("apple") && listed.stdout.contains("pizza"),
+        "{listed:#?}"
+    );
     assert!(listed.stderr.contains("No daemon is running"), "{listed:#?}");
     assert_eq!(
         prompts(&home),
@@ -85,7 +89,11 @@ fn kept_jobs_are_changed_without_a_daemon() {
 #[test]
 fn what_a_killed_daemon_left_running_waits_and_can_be_cancelled() {
     let home = Home::new();
-    let job = home.generate("fox --detach --steps 1000 --batch 2").ok().line().to_owned();
+    let job = home
+        .generate("fox --detach --steps 1000 --batch 2")
+        .ok()
+        .line()
+        .to_owned();
     crate::support::wait_until("it to run", || {
         home.status().is_some_and(|status| status["running"][0] == job.as_str())
     });

@@ -149,7 +149,10 @@ impl Dispatcher {
             )))
         } else {
             if busy.cancelling.is_none() && self.stopping.is_none() {
-                self.warn(job, format!("The worker {death}. It is started again, and the job goes on."));
+                self.warn(
+                    job,
+                    format!("The worker {death}. It is started again, and the job goes on."),
+                );
             }
             Ending::Requeued
         };

@@ -12,13 +12,13 @@ mod socket;
 mod stop;
 mod systemd;
 
-pub use log::open as open_log;
-pub use options::{Limits, RunOptions};
-pub use run::run;
-pub use socket::Socket;
 pub(crate) use files::prepare;
 pub(crate) use lock::Lock;
+pub use log::open as open_log;
+pub use options::{Limits, RunOptions};
 pub(crate) use run::recover;
+pub use run::run;
+pub use socket::Socket;
 pub(crate) use stop::Stop;
 
 #[cfg(test)]

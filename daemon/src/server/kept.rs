@@ -35,7 +35,10 @@ enum Door {
     Shut,
     Read(Store),
     /// No daemon lives meanwhile.
-    Written(Store, #[allow(dead_code, reason = "it holds as long as it is here")] Lock),
+    Written(
+        Store,
+        #[allow(dead_code, reason = "it holds as long as it is here")] Lock,
+    ),
 }
 
 impl Kept {
@@ -278,7 +281,11 @@ mod tests {
         let before = std::fs::read(paths.database()).unwrap();
         let jobs = client.line(10).await.unwrap();
         let states: Vec<JobState> = jobs.iter().map(|job| job.state).collect();
-        assert_eq!(states, [JobState::Queued, JobState::Queued], "none runs where no daemon does");
+        assert_eq!(
+            states,
+            [JobState::Queued, JobState::Queued],
+            "none runs where no daemon does"
+        );
         assert_eq!(client.status().await.unwrap().queued, 2);
         assert_eq!(client.job(&jobs[0].id.to_string()).await.unwrap().id, jobs[0].id);
         assert_eq!(std::fs::read(paths.database()).unwrap(), before);
@@ -286,7 +293,14 @@ mod tests {
         let nothing = tempfile::tempdir().unwrap();
         let mut client = Client::here(Box::new(Kept::new(Paths::under(nothing.path()))));
         assert_eq!(client.line(10).await.unwrap(), []);
-        assert!(client.job("0199").await.unwrap_err().to_string().contains("There is no job"));
+        assert!(
+            client
+                .job("0199")
+                .await
+                .unwrap_err()
+                .to_string()
+                .contains("There is no job")
+        );
         assert_eq!(std::fs::read_dir(nothing.path()).unwrap().count(), 0);
     }
 
@@ -306,7 +320,10 @@ mod tests {
         let (job, place) = (first.clone(), Place::First);
         client.place(Request::Move { job, place }).await.unwrap();
         let line = client.line(10).await.unwrap();
-        assert_eq!(line.iter().map(|job| job.id.to_string()).collect::<Vec<_>>(), [first, second]);
+        assert_eq!(
+            line.iter().map(|job| job.id.to_string()).collect::<Vec<_>>(),
+            [first, second]
+        );
         assert!(client.status().await.unwrap().paused);
         assert_eq!(client.cancel_all().await.unwrap(), (2, 0));
         assert_eq!(client.clear(vec![], false).await.unwrap().0, 2);

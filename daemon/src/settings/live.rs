@@ -103,7 +103,11 @@ impl Live {
 
     /// What is wrong with the file as it was read last, for the person; `None` when it is in use. Never waits.
     pub fn complaint(&self) -> Option<String> {
-        let path = self.file.path.as_deref().filter(|_| self.file.hangs.load(Ordering::Relaxed));
+        let path = self
+            .file
+            .path
+            .as_deref()
+            .filter(|_| self.file.hangs.load(Ordering::Relaxed));
         match path {
             Some(path) => Some(format!(
                 "{} does not answer: is its disk there? The settings from before are used until then.",
@@ -226,7 +230,13 @@ mod tests {
         std::fs::write(&path, "threads = 3\n").unwrap();
         let live = Live::open(&path).await.unwrap();
         std::fs::remove_file(&path).unwrap();
-        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        assert!(
+            std::process::Command::new("mkfifo")
+                .arg(&path)
+                .status()
+                .unwrap()
+                .success()
+        );
         live.refresh().await;
         let told = live.complaint().unwrap();
         assert!(told.contains("a pipe is there"), "{told}");

@@ -32,7 +32,10 @@ pub fn lock_record(lock: &Path) -> Option<LockRecord> {
 pub fn candidates(paths: &Paths) -> Vec<PathBuf> {
     let uid = rustix::process::geteuid().as_raw();
     let shared = ["darkroom".to_owned(), format!("darkroom-{uid}")];
-    let mut all: Vec<PathBuf> = lock_record(&paths.lock()).map(|record| record.socket).into_iter().collect();
+    let mut all: Vec<PathBuf> = lock_record(&paths.lock())
+        .map(|record| record.socket)
+        .into_iter()
+        .collect();
     let mut add = |paths: &Paths| {
         all.push(paths.socket());
         // Where that is too long, no daemon listens there either.

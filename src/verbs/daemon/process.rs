@@ -112,7 +112,11 @@ fn started(pid: Pid) -> Option<String> {
 /// Whether it is a daemon of ours, as far as the system tells.
 fn is_daemon(pid: Pid) -> bool {
     match std::fs::read(format!("/proc/{}/cmdline", pid.as_raw_nonzero())) {
-        Ok(line) => line.split(|byte| *byte == 0).skip(1).take(2).eq([&b"daemon"[..], b"run"]),
+        Ok(line) => line
+            .split(|byte| *byte == 0)
+            .skip(1)
+            .take(2)
+            .eq([&b"daemon"[..], b"run"]),
         Err(_) => !std::path::Path::new("/proc/self").exists(),
     }
 }

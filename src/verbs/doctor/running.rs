@@ -60,10 +60,16 @@ mod tests {
              Max cpu time              unlimited            unlimited            seconds   \n\
              Max file size             409600               409600               bytes     \n\
              Max data size             unlimited            unlimited            bytes     \n";
-        assert_eq!(complaints(0, &limits.replace("409600", "unlimited")), Vec::<String>::new());
+        assert_eq!(
+            complaints(0, &limits.replace("409600", "unlimited")),
+            Vec::<String>::new()
+        );
         let told = complaints(10, limits);
         assert_eq!(told.len(), 2);
-        assert!(told[0].contains("niceness 10") && told[1].contains("409600 on its file size"), "{told:?}");
+        assert!(
+            told[0].contains("niceness 10") && told[1].contains("409600 on its file size"),
+            "{told:?}"
+        );
         assert_eq!(inherited(std::process::id()), Vec::<String>::new(), "it is no daemon");
     }
 }

@@ -1,5 +1,5 @@
-use darkroom_protocol::{Job, Reply};
 use darkroom_protocol::message::RemoteError;
+use darkroom_protocol::{Job, Reply};
 
 use super::outlook::outlook;
 use crate::Error;

@@ -5,8 +5,8 @@ use darkroom_protocol::message::RemoteError;
 use darkroom_protocol::message::client::Place;
 
 use super::{placed, wholly};
-use crate::server::{Context, kept};
 use crate::server::session::Answer;
+use crate::server::{Context, kept};
 
 /// Gives a waiting job another place.
 pub async fn move_to(context: &Arc<Context>, prefix: &str, place: Place) -> Result<Answer, RemoteError> {

@@ -36,7 +36,9 @@ pub async fn unload(context: &Arc<Context>, model: String, device: &str) -> Resu
     if models.is_empty() && is_named {
         return Err(not_there(&model));
     }
-    let left = context.dispatch.until(|board| have_left(&models, &device, &board.workers));
+    let left = context
+        .dispatch
+        .until(|board| have_left(&models, &device, &board.workers));
     if timeout(LEAVES, left).await.is_err() {
         tracing::warn!("a model has not left memory within {} s", LEAVES.as_secs());
     }

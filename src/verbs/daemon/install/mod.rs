@@ -93,8 +93,15 @@ pub fn installed() -> Vec<PathBuf> {
 pub fn is_started_by_connecting(paths: &Paths) -> bool {
     let socket = format!("{}.socket", site::unit(paths));
     let own = Site::here().map(|site| site.config.join("systemd/user"));
-    let system = ["/etc/systemd/user", "/usr/local/lib/systemd/user", "/usr/lib/systemd/user"].map(PathBuf::from);
-    own.into_iter().chain(system).any(|folder| folder.join(&socket).exists())
+    let system = [
+        "/etc/systemd/user",
+        "/usr/local/lib/systemd/user",
+        "/usr/lib/systemd/user",
+    ]
+    .map(PathBuf::from);
+    own.into_iter()
+        .chain(system)
+        .any(|folder| folder.join(&socket).exists())
 }
 
 fn here() -> Box<dyn Manager> {

@@ -31,7 +31,10 @@ impl Manager for Systemd {
         let name = |text: &str| text.replace("darkroom.socket\n", &format!("{unit}.socket\n"));
         vec![
             (folder.join(format!("{unit}.socket")), SOCKET.replace(LISTEN, &listen)),
-            (folder.join(format!("{unit}.service")), name(SERVICE).replace(EXEC, &exec)),
+            (
+                folder.join(format!("{unit}.service")),
+                name(SERVICE).replace(EXEC, &exec),
+            ),
         ]
     }
 
@@ -116,7 +119,11 @@ mod tests {
             config: "/home/ann/.config".into(),
         };
         let files = Systemd.files(&site);
-        assert!(files[0].1.contains("ListenStream=%t/darkroom/darkroom-0123456789ab.sock\n"));
+        assert!(
+            files[0]
+                .1
+                .contains("ListenStream=%t/darkroom/darkroom-0123456789ab.sock\n")
+        );
         let enabled = Systemd.enable(&site);
         assert_eq!(enabled[1].last().unwrap(), "darkroom-0123456789ab.socket");
         let plain = |text: &str| text.contains("darkroom.socket") || text.contains("darkroom.service");
