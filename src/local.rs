@@ -20,8 +20,9 @@ pub fn home() -> Option<PathBuf> {
     std::env::home_dir().filter(|home| !home.as_os_str().is_empty())
 }
 
-/// What `-m` names: an absolute path when it is written as a path, or is one that is there, else a name for the daemon to look
-/// up. A single word counts as a path only where a model lies: a folder of pictures called as a model does not hide it.
+/// What `-m` names: an absolute path when it is written as a path, or is one that is there, else a name for the daemon
+/// to look up. A single word counts as a path only where a model lies: a folder of pictures called as a model does not
+/// hide it.
 ///
 /// An id such as `owner/name` that is in this user's Hugging Face cache is its folder there.
 ///

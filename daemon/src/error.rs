@@ -50,6 +50,12 @@ pub enum Error {
         /// The job.
         job: JobId,
     },
+    /// A request's id came before, with another request.
+    #[error("That request_id is job {job}'s, which was asked for otherwise: give another request its own id.", job = .job.short())]
+    OtherRequest {
+        /// The job that the id made.
+        job: JobId,
+    },
     /// A job's row holds what this version cannot read.
     #[error("Job {job} was stored by another version of darkroom and cannot be read ({why}): submit it again.", job = .job.short())]
     UnreadableJob {
@@ -77,8 +83,14 @@ pub enum Error {
         /// How it differs.
         what: String,
     },
+    /// A picture that the worker reported was taken away before it could be kept.
+    #[error("The worker's picture {file} is not there: it was taken away before it was kept.", file = escape_line(.file))]
+    StagedGone {
+        /// The name that was reported.
+        file: String,
+    },
     /// Reading or writing a file failed.
-    #[error("Cannot {doing} {path}: {why}", path = shown(.path), why = io_words(.source))]
+    #[error("Cannot {doing} {path}: {why}", path = shown(.path), why = io_words(.path, .source))]
     Io {
         /// What was being done, as a verb.
         doing: &'static str,
@@ -120,15 +132,23 @@ impl Error {
 }
 
 impl Error {
-    /// Whether the same may succeed later, when the disk has room or can be written again.
+    /// Whether the same may succeed later, when the disk has room or can be written again, or a folder is put right. Whatever
+    /// the system says of the daemon's own files is such, but that a file is larger than a limit lets it be.
     pub fn may_pass(&self) -> bool {
-        use std::io::ErrorKind as Kind;
         match self {
             Self::Database { .. } => true,
-            Self::Io { source, .. } => matches!(
-                source.kind(),
-                Kind::StorageFull | Kind::QuotaExceeded | Kind::ReadOnlyFilesystem | Kind::PermissionDenied
-            ),
+            Self::Io { source, .. } => {
+                source.raw_os_error().is_some() && source.kind() != std::io::ErrorKind::FileTooLarge
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether the machine has too few of something (files, processes, memory) to start a program now.
+    pub fn is_want(&self) -> bool {
+        const WANTS: [i32; 5] = [libc::EMFILE, libc::ENFILE, libc::EAGAIN, libc::ENOMEM, libc::ETXTBSY];
+        match self {
+            Self::Io { source, .. } => source.raw_os_error().is_some_and(|code| WANTS.contains(&code)),
             _ => false,
         }
     }
@@ -137,9 +157,11 @@ impl Error {
 impl From<Error> for RemoteError {
     fn from(error: Error) -> Self {
         let kind = match &error {
-            Error::Database { .. } | Error::Io { .. } | Error::Staged { .. } => FailureKind::Disk,
+            Error::Database { .. } | Error::Io { .. } | Error::Staged { .. } | Error::StagedGone { .. } => {
+                FailureKind::Disk
+            }
             Error::NoSuchJob { .. } | Error::AmbiguousJob { .. } | Error::IllegalMove { .. } => FailureKind::Usage,
-            Error::BesideItself { .. } => FailureKind::Usage,
+            Error::BesideItself { .. } | Error::OtherRequest { .. } => FailureKind::Usage,
             Error::Settings { .. } => FailureKind::Usage,
             Error::AlreadyRunning { .. } | Error::NoWorker { .. } | Error::Wire(_) => FailureKind::Internal,
             Error::StoreEnded | Error::UnreadableJob { .. } | Error::Unstorable(_) => FailureKind::Internal,
@@ -154,10 +176,13 @@ pub(crate) fn shown(path: &Path) -> String {
 }
 
 /// What a failed file operation means, ending in what to do where that is known.
-fn io_words(error: &std::io::Error) -> String {
+fn io_words(path: &Path, error: &std::io::Error) -> String {
     use std::io::ErrorKind as Kind;
     match error.kind() {
-        Kind::StorageFull | Kind::QuotaExceeded => "the disk is full: free some space and try again.".to_owned(),
+        Kind::StorageFull | Kind::QuotaExceeded => full(path),
+        Kind::AlreadyExists | Kind::NotADirectory | Kind::IsADirectory => {
+            "something else is in its place: move that away.".to_owned()
+        }
         Kind::PermissionDenied => "permission denied: make it yours or set DARKROOM_HOME.".to_owned(),
         Kind::ReadOnlyFilesystem => "the file system is read-only: set DARKROOM_HOME to another folder.".to_owned(),
         _ => format!("{error}."),
@@ -196,4 +221,15 @@ fn ambiguous_job(name: &str, candidates: &[JobId]) -> String {
             escape_line(name)
         ),
     }
+}
+
+/// What a disk that takes nothing more is short of.
+pub(crate) fn full(path: &Path) -> String {
+    let folder = path.ancestors().find(|folder| folder.is_dir());
+    let found = folder.and_then(|folder| rustix::fs::statvfs(folder).ok());
+    // File systems that make inodes as they need them say that they have none at all.
+    if found.is_some_and(|disk| disk.f_files > 0 && disk.f_favail == 0) {
+        return "the disk takes no more files, it has no inodes left: remove some files and try again.".to_owned();
+    }
+    "the disk is full: free some space and try again.".to_owned()
 }

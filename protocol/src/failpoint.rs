@@ -1,8 +1,10 @@
-//! Numbered places at which a test can make a process die, and stages in which it can make memory run out.
+//! Numbered places at which a test can make a process die, stages in which it can make memory run out, and progress at which it
+//! can hold a worker until its job is cancelled.
 //!
 //! `DARKROOM_FAILPOINT=7` aborts the process at point 7, `7:3` the third time it is reached. Without the variable a point
 //! costs one relaxed load.
 
+use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -61,6 +63,24 @@ pub fn starves(stage: &str) -> bool {
         .is_ok()
 }
 
+static HELD: OnceLock<Option<PathBuf>> = OnceLock::new();
+
+/// Whether a worker is to stand still where it is `place`, such as `denoise:8:2` (phase, picture, step), until its job is
+/// cancelled: `DARKROOM_HOLD` names a file, and that a beginning of the place. So a test that cancels a job cannot come too late.
+pub fn holds(place: impl FnOnce() -> String) -> bool {
+    let file = HELD.get_or_init(|| std::env::var_os("DARKROOM_HOLD").map(PathBuf::from));
+    let Some(file) = file else { return false };
+    // A file that is not there, or not yet, holds nothing.
+    let text = std::fs::read_to_string(file).unwrap_or_default();
+    is_at(text.trim(), &place())
+}
+
+/// Whether `place` begins with the parts of `wanted`.
+fn is_at(wanted: &str, place: &str) -> bool {
+    let mut parts = place.split(':');
+    !wanted.is_empty() && wanted.split(':').all(|part| parts.next() == Some(part))
+}
+
 fn stages(text: &str) -> Vec<(String, AtomicU32)> {
     let one = |part: &str| {
         let (name, times) = part.split_once(':').unwrap_or((part, "1"));
@@ -89,6 +109,17 @@ mod tests {
         let found: Vec<_> = found.into_iter().map(|(name, n)| (name, n.into_inner())).collect();
         assert_eq!(found, [("decode".to_owned(), 2), ("load".to_owned(), 1)]);
         assert!(!starves("decode"));
+    }
+
+    #[test]
+    fn a_place_is_named_by_its_beginning() {
+        for wanted in ["denoise", "denoise:8", "denoise:8:2"] {
+            assert!(is_at(wanted, "denoise:8:2"), "{wanted}");
+        }
+        for wanted in ["", "load", "denoise:1", "denoise:8:2:1"] {
+            assert!(!is_at(wanted, "denoise:8:2"), "{wanted}");
+        }
+        assert!(!holds(|| unreachable!()));
     }
 
     #[test]

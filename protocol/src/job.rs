@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::text::bounded;
 use crate::{GenerateRequest, Picture, Progress, Task};
 
 /// A job's name: a UUIDv7, so that ids sort by time.
@@ -59,6 +60,8 @@ pub enum JobState {
     Queued,
     /// A worker has it.
     Running,
+    /// A worker has it and somebody has asked for its end.
+    Cancelling,
     /// Every picture is on disk.
     Done,
     /// It ended with a reason.
@@ -69,13 +72,21 @@ pub enum JobState {
 
 impl JobState {
     /// Every state, in the order of a life.
-    pub const ALL: [Self; 5] = [Self::Queued, Self::Running, Self::Done, Self::Failed, Self::Cancelled];
+    pub const ALL: [Self; 6] = [
+        Self::Queued,
+        Self::Running,
+        Self::Cancelling,
+        Self::Done,
+        Self::Failed,
+        Self::Cancelled,
+    ];
 
-    /// The name in the store, in JSON and on the terminal.
+    /// The name in JSON and on the terminal, and but for `cancelling` in the store.
     pub fn name(self) -> &'static str {
         match self {
             Self::Queued => "queued",
             Self::Running => "running",
+            Self::Cancelling => "cancelling",
             Self::Done => "done",
             Self::Failed => "failed",
             Self::Cancelled => "cancelled",
@@ -90,6 +101,11 @@ impl JobState {
     /// Whether it stays so.
     pub fn is_final(self) -> bool {
         matches!(self, Self::Done | Self::Failed | Self::Cancelled)
+    }
+
+    /// Whether a worker has it.
+    pub fn is_in_work(self) -> bool {
+        matches!(self, Self::Running | Self::Cancelling)
     }
 }
 
@@ -155,6 +171,19 @@ pub struct Failure {
     pub kind: FailureKind,
     /// What was wrong and what to do, for people.
     pub message: String,
+}
+
+/// The longest message of a failure, in bytes. A model's file may hold names of megabytes that an error quotes.
+pub const MAX_FAILURE: usize = 4096;
+
+impl Failure {
+    /// With a message of at most [`MAX_FAILURE`] bytes.
+    pub fn bounded(self) -> Self {
+        Self {
+            message: bounded(self.message, MAX_FAILURE),
+            ..self
+        }
+    }
 }
 
 /// A job as the store has it.

@@ -4,7 +4,7 @@ use darkroom_protocol::client::Client;
 use darkroom_protocol::{Event, EventKind, Picture};
 use darkroom_tui::graphics::{self, Found, Options};
 
-use super::{Report, Target, fetch, report, save};
+use super::{Origin, Report, Target, fetch, report, save};
 use crate::progress::Display;
 use crate::{Error, Result, say};
 
@@ -48,13 +48,13 @@ impl Delivery {
         client: &mut Client,
         event: &Event,
         picture: &Picture,
-        model: &str,
+        origin: &Origin,
         display: &mut Display,
     ) -> Result<()> {
         let path = match &self.target {
             Target::Gallery => PathBuf::from(&picture.path),
             Target::Stdout => {
-                let bytes = fetch::fetch(client, picture).await?;
+                let bytes = fetch(client, picture).await?;
                 display.clear();
                 return say::bytes(&bytes).map_err(|e| match e {
                     Error::Failed(why) => Error::Failed(format!("{why} {}", gallery(picture))),
@@ -63,13 +63,13 @@ impl Delivery {
             }
             Target::Files(pattern) => {
                 let path = pattern.path(picture);
-                let bytes = fetch::fetch(client, picture).await?;
+                let bytes = fetch(client, picture).await?;
                 save::write(&path, &bytes, pattern.is_replacing()).map_err(|e| kept(&path, picture, &e))?;
                 path
             }
         };
         display.aside(|| {
-            self.report.picture(picture, &path, model)?;
+            self.report.picture(picture, &path, origin)?;
             self.report.event(&relocated(event, picture, &path))
         })?;
         match &self.show {
@@ -87,7 +87,7 @@ impl Delivery {
     }
 
     async fn picture(&self, client: &mut Client, picture: &Picture, path: &Path) -> Result<image::DynamicImage> {
-        let bytes = fetch::fetch(client, picture).await?;
+        let bytes = fetch(client, picture).await?;
         Ok(graphics::decode(path, &bytes)?)
     }
 }

@@ -14,6 +14,7 @@ pub fn command() -> Command {
     let switch =
         |name: &'static str, help: &'static str| Arg::new(name).long(name).action(ArgAction::SetTrue).help(help);
     Command::new("cancel")
+        .aliases(["rm", "stop", "kill"])
         .about("End jobs; pictures so far stay, and the worker keeps its models in memory")
         .arg(jobs_argument().required_unless_present("all"))
         .arg(switch("all", "Every job that waits or runs").conflicts_with_all(["job", "after-picture"]))
@@ -69,10 +70,10 @@ fn words(job: JobId, state: JobState, after_picture: bool) -> String {
     let short = job.short();
     match state {
         JobState::Cancelled => format!("Job {short} is cancelled."),
-        JobState::Running | JobState::Queued if after_picture => {
+        JobState::Running | JobState::Cancelling | JobState::Queued if after_picture => {
             format!("Job {short} ends after the picture that it is making.")
         }
-        JobState::Running | JobState::Queued => format!("Job {short} is being cancelled."),
+        JobState::Running | JobState::Cancelling | JobState::Queued => format!("Job {short} is being cancelled."),
         JobState::Done | JobState::Failed => format!("Job {short} had ended already: {}.", state.name()),
     }
 }

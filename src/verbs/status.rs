@@ -7,7 +7,7 @@ use darkroom_protocol::client::Client;
 use darkroom_protocol::message::client::{Status, WorkerStatus};
 use darkroom_protocol::paths::Paths;
 use darkroom_protocol::text::escape_line;
-use darkroom_protocol::{Job, Phase};
+use darkroom_protocol::{Job, JobState, Phase};
 
 use super::queue::{batch, percent};
 use super::{json_flag, models};
@@ -74,8 +74,16 @@ fn table(status: &Status, running: &[Job], columns: Option<usize>) -> String {
             "the queue is paused: `darkroom queue resume` lets it go on".to_owned(),
         );
     }
+    if let Some(short) = &status.short {
+        row("", short.clone());
+    }
     for job in running {
-        let head = format!("{}  {}  ", job.id.short(), progress(job));
+        let ending = if job.state == JobState::Cancelling {
+            "cancelling  "
+        } else {
+            ""
+        };
+        let head = format!("{}  {}  {ending}", job.id.short(), progress(job));
         // Nine columns are before it, and the mark of what is cut takes one.
         let width = columns.map_or(PROMPT, |columns| columns.saturating_sub(head.len() + 10).max(LEAST));
         let prompt = say::brief(job.request.prompt.as_deref().unwrap_or_default(), width);
@@ -157,6 +165,8 @@ mod tests {
             queued: 3,
             running: vec![],
             progress: vec![],
+            cancelling: vec![],
+            short: None,
             workers: vec![WorkerStatus {
                 device: "cpu".into(),
                 pid: 43,
@@ -199,6 +209,12 @@ mod tests {
         let told = table(&status, &[], None);
         assert!(told.contains("0 running, 3 waiting, 1 of them held back"));
         assert!(told.contains("the queue is paused"));
+        status.short = Some("Cannot save pictures in /d: the disk is full.".into());
+        let told = table(&status, &[], None);
+        assert!(
+            told.contains("         Cannot save pictures in /d: the disk is full."),
+            "{told}"
+        );
         assert!(table(&status, &[], None).contains("none yet; it starts with the first job"));
     }
 }

@@ -8,7 +8,7 @@ use darkroom_protocol::{Event, EventKind, Failure, FailureKind, Job, JobId, JobS
 
 use super::reconnect::reconnect;
 use super::{Interrupts, OnInterrupt};
-use crate::output::{Delivery, Report};
+use crate::output::{Delivery, Origin, Report};
 use crate::progress::{Display, Wish};
 use crate::{Error, Result};
 
@@ -20,7 +20,7 @@ pub struct Watch<'a> {
     paths: &'a Paths,
     client: Client,
     job: JobId,
-    model: String,
+    origin: Origin,
     delivery: &'a Delivery,
     display: &'a mut Display,
     interrupts: Interrupts,
@@ -48,7 +48,7 @@ impl<'a> Watch<'a> {
             paths,
             client,
             job,
-            model,
+            origin: Origin { model, job: None },
             delivery,
             display,
             interrupts,
@@ -177,7 +177,11 @@ impl<'a> Watch<'a> {
             return Ok(());
         }
         let delivery = self.delivery;
-        let result = delivery.deliver(&mut self.client, event, picture, &self.model, self.display);
+        if delivery.report == Report::Json {
+            // As it is now: a shortage of memory may have changed the task on the way.
+            self.origin.job = Some(self.client.job(&self.job.to_string()).await?);
+        }
+        let result = delivery.deliver(&mut self.client, event, picture, &self.origin, self.display);
         match result.await {
             Err(e) if e.is_lost() || matches!(e, Error::BrokenPipe) => return Err(e),
             Err(e) if self.undelivered.is_none() => self.undelivered = Some(e),
@@ -246,7 +250,7 @@ impl<'a> Watch<'a> {
         }
         let job = self.client.job(&self.job.to_string()).await?;
         if let Task::Image(task) = &job.task {
-            self.model.clone_from(&task.model);
+            self.origin.model.clone_from(&task.model);
         }
         if job.state == JobState::Queued {
             self.display.waiting("Waiting in the queue.");

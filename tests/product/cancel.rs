@@ -13,16 +13,17 @@ fn last_phase(events: &[Value]) -> &str {
         .unwrap()
 }
 
-/// Cancels a job once it is in `phase`, over a connection that is open already.
+/// Cancels a job once it is in `phase`, where its worker stands still until then.
 #[track_caller]
 fn cancel_at(home: &Home, phase: &str, line: &str) {
     let mut rpc = home.rpc();
     // A connection that has said nothing is closed after a while, one that has lasts.
     rpc.call("status", &json!({}));
+    home.hold(phase);
     let mut watched = Watched::start(home.command(format!("generate {line} --events").split(' ')));
     let job = watched.until_phase(phase);
     let answer = rpc.call("cancel", &json!({ "job": job }));
-    assert_eq!(answer["result"]["state"], "running", "{answer}");
+    assert_eq!(answer["result"]["state"], "cancelling", "{answer}");
     let (ran, events) = watched.finish();
     ran.refused(130, &["was cancelled"]);
     assert_eq!(
@@ -32,6 +33,7 @@ fn cancel_at(home: &Home, phase: &str, line: &str) {
     );
     assert_eq!(last_phase(&events), phase);
     assert_eq!(home.jobs()[0]["state"], "cancelled");
+    home.hold("");
 }
 
 #[test]
@@ -58,10 +60,12 @@ fn in_every_phase_the_job_ends_and_the_worker_stays() {
 fn another_command_cancels_at_a_step_and_pictures_so_far_stay() {
     let home = Home::new();
     let (_, worker) = home.warm();
+    // The second eight are not made before the cancel is there.
+    home.hold("denoise:8:2");
     let args = "generate fox --steps 40 -W 32 -H 32 --batch 24 --events".split(' ');
     let mut watched = Watched::start(home.command(args));
     let job = watched.until(|kind| kind["picture"]["index"] == 7);
-    watched.until(|kind| kind["progress"]["phase"] == "denoise" && kind["progress"]["step"] == 2);
+    watched.until(|kind| kind["progress"]["image"] == 8 && kind["progress"]["step"] == 2);
     let told = home.run(&format!("cancel {}", short(&job))).ok();
     assert!(
         told.stdout.is_empty() || told.stdout.contains(&short(&job)),
@@ -107,8 +111,8 @@ fn ctrl_c_cancels_and_a_second_one_stops_waiting() {
     kill(worker, "STOP");
     watched.signal("INT");
     wait_until("the cancel to be stored", || {
-        home.jobs()[0]["state"] == "running"
-            && home.rpc().call("cancel", &json!({"job": job}))["result"]["state"] == "running"
+        home.jobs()[0]["state"] == "cancelling"
+            && home.rpc().call("cancel", &json!({"job": job}))["result"]["state"] == "cancelling"
     });
     watched.signal("INT");
     let (ran, _) = watched.finish();

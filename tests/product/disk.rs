@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::support::{Home, Ran, Watched, is_alive, wait_until};
+use crate::support::{Home, Mount, Ran, Watched, is_alive, wait_until};
 
 /// A file size limit of the daemon and its workers stands in for a full disk: any user can set one.
 #[test]
@@ -212,21 +212,4 @@ fn chmod(folder: &Path, mode: &str) {
         );
     }
     assert!(Command::new("chmod").arg(mode).arg(folder).status().unwrap().success());
-}
-
-/// A mount that goes with this value.
-struct Mount(PathBuf);
-
-impl Mount {
-    fn new(at: &Path, args: &[&str]) -> Option<Self> {
-        let done = Command::new("mount").args(args).arg(at).output();
-        done.is_ok_and(|output| output.status.success())
-            .then(|| Self(at.to_owned()))
-    }
-}
-
-impl Drop for Mount {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
-    }
 }

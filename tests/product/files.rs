@@ -33,7 +33,7 @@ fn settings_that_are_no_file_are_told_and_keep_nobody_waiting() {
         ("a pipe is there", &pipe),
         ("a device is there", &device),
         ("a folder is there", &with_folder),
-        ("has more than 1048576 bytes", &with_too_much),
+        ("at most 1048576", &with_too_much),
     ];
     for (words, put) in kinds {
         put(&config);

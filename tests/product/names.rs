@@ -1,5 +1,5 @@
-//! Which model a name means, which of its weights are read, and what its configuration may say: as a person's folders, download
-//! caches and other tools leave them.
+//! Which model a name means, which of its weights are read, and what its configuration may say: as a person's folders,
+//! download caches and other tools leave them.
 
 use std::path::Path;
 
@@ -356,6 +356,6 @@ fn a_path_may_be_the_index_or_seen_from_here() {
     same(&home, "emoji");
     home.generate("x -m models/m/unet")
         .refused(4, &["part of the model in", "models/m"]);
-    home.generate("x -m models")
+    home.generate("x -m ./models")
         .refused(4, &["folder of models", "models/m"]);
 }

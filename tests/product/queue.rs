@@ -109,11 +109,13 @@ fn pauses_holds_and_places_outlast_the_daemon() {
 #[test]
 fn retry_makes_only_what_is_missing() {
     let home = Home::new();
+    home.hold("denoise:8:2");
     let mut watched =
         Watched::start(home.command("generate fox --steps 40 -W 32 -H 32 --batch 10 --events".split(' ')));
     let job = watched.until(|kind| kind["picture"]["index"] == 7);
     home.run(&format!("cancel {job}")).ok();
     watched.finish().0.refused(130, &["was cancelled"]);
+    home.hold("");
     let made = home.jobs()[0]["pictures"].clone();
     let files: Vec<_> = home
         .pictures()

@@ -35,6 +35,11 @@ impl Cancel {
         self.0.load(Ordering::Acquire) == NOW
     }
 
+    /// Whether the work is to end, at once or after the picture in the making.
+    pub fn is_wanted(&self) -> bool {
+        self.0.load(Ordering::Acquire) != GOES_ON
+    }
+
     /// `Err(Error::Cancelled)` once the work is to end at once.
     pub fn check(&self) -> Result<()> {
         if self.is_raised() {

@@ -1,6 +1,7 @@
 //! The download caches of Hugging Face: where they are, and which folder of one a repository's id means.
 //!
-//! A cache holds `models--OWNER--NAME/snapshots/COMMIT/…` and `refs/main`, which names the commit. Nothing is downloaded here.
+//! A cache holds `models--OWNER--NAME/snapshots/COMMIT/…` and `refs/main`, which names the commit. Nothing is
+//! downloaded here.
 
 use std::env;
 use std::fs;
@@ -12,8 +13,8 @@ const SNAPSHOTS: usize = 1_000;
 /// The longest `refs/main`; a commit has 40 characters.
 const MAX_REF: u64 = 256;
 
-/// The caches of this user, as `huggingface_hub` finds them: what `HF_HUB_CACHE` or `HUGGINGFACE_HUB_CACHE` says, else `hub` in
-/// `HF_HOME`, else in `~/.cache/huggingface`. Those that are not there are left out.
+/// The caches of this user, as `huggingface_hub` finds them: what `HF_HUB_CACHE` or `HUGGINGFACE_HUB_CACHE` says, else
+/// `hub` in `HF_HOME`, else in `~/.cache/huggingface`. Those that are not there are left out.
 pub fn caches() -> Vec<PathBuf> {
     let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let home = env::home_dir().filter(|home| !home.as_os_str().is_empty());
@@ -71,8 +72,8 @@ pub(super) fn id_of_snapshot(path: &Path) -> Option<String> {
     id_of(snapshots.parent()?.file_name()?.to_str()?)
 }
 
-/// The snapshot that a repository's folder means: that of its main branch, else the newest; one with a model in diffusers'
-/// layout before one without.
+/// The snapshot that a repository's folder means: that of its main branch, else the newest; one with a model in
+/// diffusers' layout before one without.
 pub(super) fn snapshot(repository: &Path) -> Option<PathBuf> {
     let snapshots = repository.join("snapshots");
     let main = commit(&repository.join("refs/main")).map(|commit| snapshots.join(commit));

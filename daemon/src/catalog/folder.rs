@@ -10,8 +10,8 @@ use darkroom_protocol::{FailureKind, ModelCard, ModelSource};
 use super::not_found;
 use super::seen::{Stamp, Watched};
 
-/// The card of the diffusers folder at `path`, and the stamp of what it came from. The header of every weight file is checked,
-/// so that a damaged model is refused before a worker meets it.
+/// The card of the diffusers folder at `path`, and the stamp of what it came from. The header of every weight file is
+/// checked, so that a damaged model is refused before a worker meets it.
 pub(super) fn read(name: &str, path: &Path) -> Result<(Stamp, ModelCard), RemoteError> {
     let watched = Watched::new(Directory::open(path).map_err(refused)?);
     let folder = Folder::read(&watched).map_err(refused)?;

@@ -9,8 +9,9 @@ use super::lookup::{called, embedded_called};
 use super::{Catalog, builtin, scan};
 
 impl Catalog {
-    /// Every model that a request can name: those in the folders of the settings and in the download caches, and the embedded
-    /// one, each by a name that reaches it. One that cannot be used says why, and so does a folder that is not there.
+    /// Every model that a request can name: those in the folders of the settings and in the download caches, and the
+    /// embedded one, each by a name that reaches it. One that cannot be used says why, and so does a folder that is not
+    /// there.
     pub fn list(&self) -> Vec<FoundModel> {
         let settings = self.settings.current();
         let all = scan::models(&settings.models, &self.caches);

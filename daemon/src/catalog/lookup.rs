@@ -1,9 +1,9 @@
-//! What a model's name means: a path, a name in the folders of the settings, a repository in a Hugging Face cache, or the model
-//! inside the worker.
+//! What a model's name means: a path, a name in the folders of the settings, a repository in a Hugging Face cache, or
+//! the model inside the worker.
 //!
-//! A name is taken whole first (as it lies in a folder), then without its ending, then as the end of exactly one model's path,
-//! then the same without regard to case, spaces, `_` and `-`. Own files come before the embedded model of that name, which is
-//! then called `embedded/emoji`. What fits several models is refused with all of their names.
+//! A name is taken whole first (as it lies in a folder), then without its ending, then as the end of exactly one
+//! model's path, then the same without regard to case, spaces, `_` and `-`. Own files come before the embedded model of
+//! that name, which is then called `embedded/emoji`. What fits several models is refused with all of their names.
 
 use std::path::{Component, Path, PathBuf};
 
@@ -203,9 +203,9 @@ impl Places<'_> {
         }
     }
 
-    /// What to call the model at `path`: as it lies in a folder of the settings or in a cache, without a file's ending unless
-    /// something else has that name; elsewhere its folder's or file's own name. In a Hugging Face cache, where that is a commit
-    /// (`models--owner--name/snapshots/<commit>`), the repository's name.
+    /// What to call the model at `path`: as it lies in a folder of the settings or in a cache, without a file's ending
+    /// unless something else has that name; elsewhere its folder's or file's own name. In a Hugging Face cache, where
+    /// that is a commit (`models--owner--name/snapshots/<commit>`), the repository's name.
     pub fn name_of(self, path: &Path) -> String {
         let roots = self.folders.iter().chain(self.caches);
         let name = roots

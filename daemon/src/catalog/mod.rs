@@ -1,13 +1,14 @@
 //! Which model a request means, and what is known of it: configurations and headers only, never weights.
 //!
-//! A model is an absolute folder or single file, the name of one in the folders of the settings, the id of a repository in a
-//! Hugging Face cache, or `emoji`, which every worker carries. What was read is kept for as long as size and time of every file
-//! it came from stay the same.
+//! A model is an absolute folder or single file, the name of one in the folders of the settings, the id of a repository
+//! in a Hugging Face cache, or `emoji`, which every worker carries. What was read is kept for as long as size and time
+//! of every file it came from stay the same.
 
 mod builtin;
 mod cache;
 mod file;
 mod folder;
+mod gate;
 mod list;
 mod lookup;
 mod remedy;
@@ -23,6 +24,7 @@ use darkroom_protocol::{FailureKind, ModelCard};
 
 use crate::settings::Live;
 pub use cache::{cached, caches};
+use gate::Gate;
 pub use list::problem;
 use lookup::{EMBEDDED, Meant, Places};
 use seen::Stamp;
@@ -30,7 +32,7 @@ use seen::Stamp;
 /// The name of the model that every worker carries.
 pub const EMOJI: &str = "emoji";
 /// Said when nobody chose a model.
-const NO_MODEL: &str = "No model is configured: using the embedded `emoji`, which knows words like apple, fox face, rocket, pizza, penguin.";
+pub const NO_MODEL: &str = "No model is configured: using the embedded `emoji`, which knows words like apple, fox face, rocket, pizza, penguin.";
 /// The most cards that are kept.
 const KEPT: usize = 256;
 
@@ -42,6 +44,7 @@ pub struct Catalog {
     /// Hugging Face's download caches.
     caches: Vec<PathBuf>,
     cards: Mutex<HashMap<PathBuf, (Stamp, ModelCard)>>,
+    reading: Gate,
 }
 
 impl Catalog {
@@ -51,6 +54,7 @@ impl Catalog {
             settings,
             caches: Vec::new(),
             cards: Mutex::default(),
+            reading: Gate::default(),
         }
     }
 
@@ -74,8 +78,8 @@ impl Catalog {
         at_hand.then(|| self.card(model))
     }
 
-    /// The card of the model that `model` names; of the configured one when that is `None` or empty, else of `emoji`, with a
-    /// notice that says so.
+    /// The card of the model that `model` names; of the configured one when that is `None` or empty, else of `emoji`,
+    /// with a notice that says so.
     ///
     /// # Errors
     /// `ModelNotFound` with what it may have been, `BadModel` for a model that is damaged or of an unknown family, `Usage` for
@@ -104,7 +108,8 @@ impl Catalog {
         }
     }
 
-    /// The one model of that name that was used before, wherever it lies: what lists of models in memory print is a name.
+    /// The one model of that name that was used before, wherever it lies: what lists of models in memory print is a
+    /// name.
     fn met(&self, name: &str) -> Option<Meant> {
         let kept = self.kept();
         let mut called = kept
@@ -127,7 +132,9 @@ impl Catalog {
         {
             return Ok(card.clone());
         }
+        let inside = self.reading.enter();
         let (stamp, card) = read(&path)?;
+        drop(inside);
         let mut kept = self.kept();
         if kept.len() >= KEPT {
             kept.clear();

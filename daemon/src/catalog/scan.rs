@@ -1,7 +1,7 @@
 //! The models in and under a folder, found by names alone.
 //!
-//! The walk is bounded in depth, entries and models, and enters no folder twice, so that links in circles and hostile trees end.
-//! A model's folder is not entered; a Hugging Face repository is its snapshot.
+//! The walk is bounded in depth, entries and models, and enters no folder twice, so that links in circles and hostile
+//! trees end. A model's folder is not entered; a Hugging Face repository is its snapshot.
 
 use std::collections::{BTreeSet, HashSet};
 use std::fs::{self, DirEntry};
@@ -24,8 +24,8 @@ pub(super) const SINGLE: [&str; 3] = ["safetensors", "ckpt", "gguf"];
 pub(super) struct Found {
     /// Its folder or file.
     pub path: PathBuf,
-    /// Its whole names, `/` between folders: as it lies in the folder of the settings, and a repository's id. A file's come
-    /// with the ending.
+    /// Its whole names, `/` between folders: as it lies in the folder of the settings, and a repository's id. A file's
+    /// come with the ending.
     pub names: Vec<String>,
 }
 

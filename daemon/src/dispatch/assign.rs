@@ -1,8 +1,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use darkroom_protocol::event::StateChange;
-use darkroom_protocol::{EventKind, Failure, FailureKind, Format, Job, JobId, JobState, Order, Task, failpoint};
+use darkroom_protocol::{Failure, FailureKind, Format, Job, JobId, Order, Task, failpoint};
 use tokio::time::Instant;
 
 use super::choose::{REACH, choose};
@@ -10,7 +9,7 @@ use super::dispatcher::Dispatcher;
 use super::ending::Ending;
 use super::route::{Face, Route, route, runs_on};
 use super::slot::{Busy, Phase, Slot};
-use crate::store::{Start, Waiting};
+use crate::store::{Committed, Start, Waiting};
 
 /// What a file has beside its pixels, in bytes, at most: its prompt, thrice, and its frame.
 const BESIDE_PIXELS: u64 = 256 * 1024;
@@ -29,7 +28,7 @@ impl Dispatcher {
                     break;
                 }
                 if chosen != first {
-                    self.line.overtake(first);
+                    self.floor.line.overtake(first);
                 }
                 self.begin(at, chosen).await;
             }
@@ -37,7 +36,7 @@ impl Dispatcher {
     }
 
     fn may_start(&self) -> bool {
-        self.stopping.is_none() && self.shortage.until.is_none() && !self.queue_paused
+        self.stopping.is_none() && self.shortage.until.is_none() && !self.floor.paused
     }
 
     /// The job for a slot, and the one that is first in line for it.
@@ -45,7 +44,7 @@ impl Dispatcher {
         let devices = self.devices();
         let faces: Vec<Face<'_>> = self.slots.iter().map(Slot::face).collect();
         let may_run = |device: &str| runs_on(device, at, &faces, devices.as_deref());
-        let line = self.line.front(may_run, REACH);
+        let line = self.floor.line.front(may_run, REACH);
         let first = line.first()?.waiting.job;
         let chosen = choose(line.into_iter(), &self.slots[at].resident.complete())?;
         Some((chosen.waiting.job, first))
@@ -53,19 +52,28 @@ impl Dispatcher {
 
     /// Starts a job: the row first, then the worker.
     async fn begin(&mut self, at: usize, job: JobId) {
-        let Some(entry) = self.line.remove(job) else { return };
+        if !self.has_tray(at, job) {
+            return;
+        }
+        let Some(entry) = self.floor.line.remove(job) else {
+            return;
+        };
         match self.tools.store.start(job).await {
-            Ok(Start::Begun) => {}
+            Ok(Start::Begun) => {
+                self.learn_until(|news| matches!(news, Committed::Began(begun) if *begun == job))
+                    .await;
+            }
             Ok(Start::Gone) => return,
             Ok(Start::Paused) => {
-                self.line.put_back(entry);
-                self.queue_paused = true;
+                // That it was paused is on its way here.
+                self.floor.line.put_back(entry);
+                self.learn_all().await;
                 return;
             }
             Err(error) => {
                 tracing::error!("job {job} cannot be started: {error}");
-                self.run_short(job, 0, &error.to_string());
-                self.line.put_back(entry);
+                self.run_short(Some(job), 0, &error);
+                self.floor.line.put_back(entry);
                 return;
             }
         }
@@ -86,7 +94,7 @@ impl Dispatcher {
         }
     }
 
-    /// Tells the worker, then everybody.
+    /// Tells the worker.
     fn order(&mut self, at: usize, waiting: Waiting, row: Job) {
         let log = self.log_path(row.id);
         let kept: HashSet<u32> = row.pictures.iter().map(|picture| picture.index).collect();
@@ -103,6 +111,7 @@ impl Dispatcher {
             reached: None,
             last_step: Duration::ZERO,
             cancelling: None,
+            unwanted: false,
             after_picture: false,
             failure: None,
             shelved: false,
@@ -130,28 +139,25 @@ impl Dispatcher {
                 keep_alive,
             });
         }
-        let change = StateChange {
-            state: JobState::Running,
-            failure: None,
-        };
-        self.tools.bus.publish(row.id, EventKind::State(change));
     }
 
     /// Looks at every device that waiting jobs ask for, as [`Self::sort`] does.
     pub async fn sort_all(&mut self) {
-        let devices: Vec<String> = self.line.devices().map(str::to_owned).collect();
+        let devices: Vec<String> = self.floor.line.devices().map(str::to_owned).collect();
         for device in devices {
             self.sort_device(&device).await;
         }
     }
 
-    /// Opens a worker for a waiting job's device when it has none yet; fails the job when the machine has no such device.
-    pub async fn sort(&mut self, job: JobId) {
-        if let Some(device) = self.line.get(job).map(|entry| entry.waiting.device.clone()) {
+    /// The same for devices of jobs that have come since.
+    pub async fn sort_new(&mut self) {
+        while let Some(device) = self.unsorted.pop() {
             self.sort_device(&device).await;
         }
     }
 
+    /// Opens a worker for a device that waiting jobs ask for when it has none yet; fails them when the machine has no such
+    /// device.
     async fn sort_device(&mut self, device: &str) {
         let faces: Vec<Face<'_>> = self.slots.iter().map(Slot::face).collect();
         match route(device, &faces, self.devices().as_deref()) {
@@ -174,7 +180,7 @@ impl Dispatcher {
 
     /// Fails every waiting job for a device.
     pub async fn fail_lane(&mut self, device: &str, failure: &Failure) {
-        let jobs: Vec<JobId> = self.line.lane(device).map(|entry| entry.waiting.job).collect();
+        let jobs: Vec<JobId> = self.floor.line.lane(device).map(|entry| entry.waiting.job).collect();
         for job in jobs {
             self.fail_in_line(job, failure.clone()).await;
         }

@@ -12,6 +12,10 @@ pub struct Board {
     pub paused: bool,
     /// Jobs in progress.
     pub running: Vec<JobId>,
+    /// Of these, those whose end was asked for.
+    pub cancelling: Vec<JobId>,
+    /// Why nothing is started for now.
+    pub short: Option<String>,
     /// The workers.
     pub workers: Vec<WorkerStatus>,
     /// Task kinds that some worker runs.

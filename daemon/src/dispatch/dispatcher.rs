@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use darkroom_protocol::message::RemoteError;
@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::Board;
 use super::ending::Owed;
-use super::line::Line;
+use super::floor::Floor;
 use super::loads::Ask;
 use super::message::Message;
 use super::named::Named;
@@ -20,7 +20,7 @@ use crate::events::Bus;
 use crate::gallery::Gallery;
 use crate::lifecycle::Limits;
 use crate::settings::Live;
-use crate::store::{Store, Waiting};
+use crate::store::{Committed, Following, Store};
 use crate::workers::{Program, Word};
 
 /// Messages that may wait; a worker that talks faster waits itself.
@@ -60,16 +60,14 @@ impl Dispatch {
     /// # Errors
     /// When the store cannot be read.
     pub async fn start(tools: Tools) -> Result<Self> {
-        let mut line = Line::default();
-        for waiting in tools.store.waiting().await? {
-            line.insert(waiting);
-        }
+        let Following { waiting, paused, news } = tools.store.follow().await?;
+        let kept = waiting.iter().map(|waiting| waiting.job).collect();
+        let floor = Floor::new(waiting, paused);
         let (messages, inbox) = mpsc::channel(BACKLOG);
-        let queue_paused = tools.store.paused().await?;
         let (show, board) = watch::channel(Board {
-            queued: line.len() as u64,
-            held: line.held() as u64,
-            paused: queue_paused,
+            queued: floor.line.len() as u64,
+            held: floor.line.held() as u64,
+            paused,
             ..Board::default()
         });
         let slots = match tools.devices.as_slice() {
@@ -77,13 +75,16 @@ impl Dispatch {
             devices => devices.iter().map(|device| Slot::new(device, true)).collect(),
         };
         let dispatcher = Dispatcher {
-            line,
+            floor,
+            news,
+            unsorted: Vec::new(),
             slots,
             owed: Vec::new(),
             stopping: None,
             shortage: Shortage::default(),
+            broken: None,
+            kept,
             strange: HashMap::new(),
-            queue_paused,
             known: Vec::new(),
             tools,
             messages: messages.clone(),
@@ -93,39 +94,11 @@ impl Dispatch {
         Ok(Self { messages, board })
     }
 
-    /// A job was stored and waits.
-    pub async fn accepted(&self, waiting: Waiting) {
-        // The dispatcher ends only with the daemon; what is stored then runs after the next start.
-        let _ = self.messages.send(Message::Accepted(waiting)).await;
-    }
-
-    /// A cancel was stored.
-    pub async fn cancelled(&self, job: JobId, after_picture: bool) {
-        let _ = self.messages.send(Message::Cancelled { job, after_picture }).await;
-    }
-
-    /// The cancel of all these was stored.
-    pub async fn cancelled_all(&self, jobs: Vec<JobId>) {
-        let _ = self.messages.send(Message::CancelledAll(jobs)).await;
-    }
-
-    /// A job was put somewhere else in the line, held back, let go, or put into it again. Once this is done it holds.
-    pub async fn placed(&self, job: JobId) {
+    /// Once this is done, the line, the events and the board show everything that was committed before.
+    pub async fn settled(&self) {
         let (done, known) = oneshot::channel();
-        if self.messages.send(Message::Placed(job, done)).await.is_ok() {
-            let _ = known.await;
-        }
-    }
-
-    /// Every waiting job has another place, in the same order.
-    pub async fn redrawn(&self) {
-        let _ = self.messages.send(Message::Redrawn).await;
-    }
-
-    /// The queue was paused or goes on. Once this is done it holds.
-    pub async fn paused(&self, paused: bool) {
-        let (done, known) = oneshot::channel();
-        if self.messages.send(Message::Paused(paused, done)).await.is_ok() {
+        // The dispatcher ends only with the daemon; what is stored then holds after the next start.
+        if self.messages.send(Message::Settle(done)).await.is_ok() {
             let _ = known.await;
         }
     }
@@ -178,17 +151,24 @@ impl Dispatch {
 /// The task behind [`Dispatch`].
 pub(super) struct Dispatcher {
     pub tools: Tools,
-    pub line: Line,
+    /// The jobs that wait.
+    pub floor: Floor,
+    /// What was committed and has yet to be followed, in that order.
+    pub news: mpsc::UnboundedReceiver<Committed>,
+    /// Devices that jobs ask for which have come since it was last looked whether these have workers.
+    pub unsorted: Vec<String>,
     pub slots: Vec<Slot>,
     /// Ends of jobs that the store would not take yet.
     pub owed: Vec<Owed>,
     pub stopping: Option<Stopping>,
     /// Whether anything can be written.
     pub shortage: Shortage,
+    /// Why no worker can be started that jobs wait for.
+    pub broken: Option<String>,
+    /// Jobs that waited when this daemon began.
+    pub kept: HashSet<JobId>,
     /// How often jobs lost their workers for no reason that is known.
     pub strange: HashMap<JobId, u32>,
-    /// Whether somebody has paused the queue.
-    pub queue_paused: bool,
     /// Who waits for what has been dealt with to show on the board.
     pub known: Vec<oneshot::Sender<()>>,
     pub messages: mpsc::Sender<Message>,
@@ -214,6 +194,10 @@ impl Dispatcher {
             let due = self.next_due();
             let stirred = tokio::select! {
                 Some(message) = inbox.recv() => self.take(message).await,
+                Some(news) = self.news.recv() => {
+                    self.learn(news).await;
+                    true
+                }
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
                     self.tick().await;
                     true
@@ -225,6 +209,7 @@ impl Dispatcher {
                 }
             };
             if stirred {
+                self.sort_new().await;
                 self.assign().await;
                 self.post();
                 // Who asked may have given up.
@@ -242,16 +227,8 @@ impl Dispatcher {
     /// Deals with a message. `false` when it changed neither the line nor a worker's phase.
     async fn take(&mut self, message: Message) -> bool {
         match message {
-            Message::Accepted(waiting) => self.welcome(waiting).await,
-            Message::Cancelled { job, after_picture } => self.cancel(job, after_picture),
-            Message::CancelledAll(jobs) => jobs.into_iter().for_each(|job| self.cancel(job, false)),
-            Message::Placed(job, done) => {
-                self.place(job).await;
-                self.known.push(done);
-            }
-            Message::Redrawn => self.redraw().await,
-            Message::Paused(paused, done) => {
-                self.queue_paused = paused;
+            Message::Settle(done) => {
+                self.learn_all().await;
                 self.known.push(done);
             }
             Message::Load(ask) => self.want(ask).await,
@@ -274,24 +251,6 @@ impl Dispatcher {
             },
         }
         true
-    }
-
-    /// A waiting job leaves the line: the store has cancelled it. A running one's worker is told.
-    fn cancel(&mut self, job: JobId, after_picture: bool) {
-        self.line.remove(job);
-        let Some(slot) = self.slots.iter_mut().find(|slot| slot.job() == Some(job)) else {
-            return;
-        };
-        if let Some(worker) = &slot.worker {
-            worker.send(Order::Cancel { job, after_picture });
-        }
-        if let Some(busy) = slot.busy() {
-            if after_picture {
-                busy.after_picture = true;
-            } else {
-                busy.cancelling.get_or_insert_with(Instant::now);
-            }
-        }
     }
 
     fn stop(&mut self, done: oneshot::Sender<()>) {
@@ -392,10 +351,17 @@ impl Dispatcher {
             }
         }
         self.show.send_replace(Board {
-            queued: self.line.len() as u64,
-            held: self.line.held() as u64,
-            paused: self.queue_paused,
+            queued: self.floor.line.len() as u64,
+            held: self.floor.line.held() as u64,
+            paused: self.floor.paused,
             running: self.slots.iter().filter_map(Slot::job).collect(),
+            cancelling: self
+                .slots
+                .iter()
+                .filter(|slot| slot.is_unwanted())
+                .filter_map(Slot::job)
+                .collect(),
+            short: self.short(),
             workers: self.slots.iter().map(Slot::status).collect(),
             capabilities,
             default_device: self.default_device(),

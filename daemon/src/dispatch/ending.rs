@@ -1,7 +1,6 @@
 use std::time::Duration;
 
-use darkroom_protocol::event::StateChange;
-use darkroom_protocol::{EventKind, Failure, JobState, failpoint};
+use darkroom_protocol::{Failure, JobState, failpoint};
 use tokio::time::Instant;
 
 use super::dispatcher::Dispatcher;
@@ -36,31 +35,23 @@ pub struct Owed {
 }
 
 impl Dispatcher {
-    /// Writes how a job ends, then tells everybody. When the store fails (a full disk), it is tried again until it does not.
+    /// Writes how a job ends; everybody hears of it when it is followed. When the store fails (a full disk), it is tried again until it does not.
     pub async fn end(&mut self, waiting: Waiting, ending: Ending) {
         let job = waiting.job;
         match self.write(&waiting, &ending).await {
             Ok(state) => {
-                let failure = match ending {
-                    Ending::Failed(failure) | Ending::Crashed(failure) if state == JobState::Failed => Some(failure),
-                    _ => None,
-                };
                 tracing::info!(%job, state = state.name(), "a job's turn ends");
-                if state == JobState::Queued {
-                    self.back_in_line(waiting).await;
-                } else {
+                if state.is_final() {
                     self.strange.remove(&job);
                 }
                 if state == JobState::Done {
                     self.shortage.end();
                 }
-                self.tools
-                    .bus
-                    .publish(job, EventKind::State(StateChange { state, failure }));
+                self.learn_end(job).await;
             }
             Err(error @ Error::Database { .. }) => {
                 tracing::error!("the end of job {job} cannot be written: {error}");
-                self.run_short(job, 0, &error.to_string());
+                self.run_short(Some(job), 0, &error);
                 let due = Instant::now() + AGAIN;
                 self.owed.push(Owed { waiting, ending, due });
             }

@@ -10,7 +10,7 @@ use crate::store::Waiting;
 /// The jobs that wait, in the order in which they run: by priority, then place. The store holds the truth; this saves asking.
 ///
 /// Jobs for one device stand in a lane of their own, so that a long line for a busy device costs an idle one nothing.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Line {
     lanes: BTreeMap<String, BTreeMap<Key, Entry>>,
     /// Lane and key of every job in a lane.
@@ -64,6 +64,16 @@ impl Line {
         }
     }
 
+    /// Gives a waiting job another place; what it has waited counts.
+    pub fn redraw(&mut self, job: JobId, place: i64) {
+        if let Some(waiting) = self.held.get_mut(&job) {
+            waiting.place = place;
+        } else if let Some(mut entry) = self.remove(job) {
+            entry.waiting.place = place;
+            self.put_back(entry);
+        }
+    }
+
     /// Takes a job out; what is known of it unless it was held back.
     pub fn remove(&mut self, job: JobId) -> Option<Entry> {
         self.held.remove(&job);
@@ -77,14 +87,26 @@ impl Line {
     }
 
     /// Whether a job waits, held back or not.
+    #[cfg(test)]
     pub fn contains(&self, job: JobId) -> bool {
         self.keys.contains_key(&job) || self.held.contains_key(&job)
     }
 
     /// The entry of a job that is not held back.
+    #[cfg(test)]
     pub fn get(&self, job: JobId) -> Option<&Entry> {
         let (device, key) = self.keys.get(&job)?;
         self.lanes.get(device)?.get(key)
+    }
+
+    /// Every job that waits: those that are not held back in their order, then the others.
+    #[cfg(test)]
+    pub fn all(&self) -> (Vec<&Waiting>, Vec<&Waiting>) {
+        let front = self.front(|_| true, usize::MAX);
+        (
+            front.into_iter().map(|entry| &entry.waiting).collect(),
+            self.held.values().collect(),
+        )
     }
 
     /// Notes that a job behind it goes first.

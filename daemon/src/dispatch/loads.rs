@@ -226,6 +226,7 @@ impl Dispatcher {
 
     /// How a load stands now.
     pub fn tell_load(&self, load: JobId, state: JobState, failure: Option<Failure>) {
+        let failure = failure.map(Failure::bounded);
         self.tools
             .bus
             .publish(load, EventKind::State(StateChange { state, failure }));

@@ -1,10 +1,8 @@
-use darkroom_protocol::JobId;
 use darkroom_protocol::message::RemoteError;
 use tokio::sync::oneshot;
 
 use super::loads::Ask;
 use super::named::Named;
-use crate::store::Waiting;
 use crate::workers::Word;
 
 /// Where the names of the models that are concerned are told, or that it is not clear which one is.
@@ -13,23 +11,8 @@ pub type Answer = oneshot::Sender<Result<Vec<String>, RemoteError>>;
 /// What the dispatcher is told.
 #[derive(Debug)]
 pub enum Message {
-    /// A job was stored and waits.
-    Accepted(Waiting),
-    /// A cancel was stored.
-    Cancelled {
-        /// The job.
-        job: JobId,
-        /// Whether it may finish the picture in the making.
-        after_picture: bool,
-    },
-    /// The cancel of all these was stored.
-    CancelledAll(Vec<JobId>),
-    /// A job was put somewhere else in the line, held back, let go, or put into it again. Answered once that holds.
-    Placed(JobId, oneshot::Sender<()>),
-    /// Every waiting job has another place, in the same order.
-    Redrawn,
-    /// The queue was paused or goes on. Answered once no waiting job is started any more.
-    Paused(bool, oneshot::Sender<()>),
+    /// Answered once the line and the board show everything that was committed before this.
+    Settle(oneshot::Sender<()>),
     /// A worker said something.
     Heard {
         /// Its place.

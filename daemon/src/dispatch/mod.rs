@@ -2,18 +2,20 @@
 //!
 //! One task, the dispatcher, holds the workers and the line of waiting jobs; everybody else sends it messages. It writes a
 //! row before the effect: a job is marked running before its worker is told, a picture is recorded before clients hear of it,
-//! a job is done only when all its pictures are.
+//! a job is done only when all its pictures are. What rows say reaches its line and everybody's events in the order of commits,
+//! from the store (`follow`); no verb publishes anything.
 
 mod assign;
 mod board;
 mod choose;
 mod dispatcher;
 mod ending;
+mod floor;
+mod follow;
 mod line;
 mod loads;
 mod message;
 mod named;
-mod placing;
 mod previews;
 mod process;
 mod report;
@@ -33,6 +35,8 @@ mod deaths_tests;
 mod devices_tests;
 #[cfg(test)]
 mod models_tests;
+#[cfg(test)]
+mod order_tests;
 #[cfg(test)]
 mod queue_tests;
 #[cfg(test)]

@@ -15,14 +15,26 @@ use crate::workers::{Ask, Death, Program, Worker, WorkerLog};
 
 /// Processes in a row that were never ready, after which none is started until a job asks for it.
 const MAX_STILLBORN: u32 = 3;
+/// So many pauses lie between two attempts to start a worker that cannot be started while jobs wait for it.
+const RARELY: u32 = 40;
 /// Deaths in a row that still double the pause.
 const MAX_DOUBLINGS: u32 = 6;
+/// Reports a second that no worker in its right mind sends.
+const TALKATIVE: f32 = 20_000.0;
 /// The longest line for people, in characters.
 const MAX_LINE: usize = 1000;
 /// A job that lost so many workers for no known reason is failed.
 const MAX_STRANGE: u32 = 5;
 /// A worker that could not be started, because the disk is full or cannot be written, is tried again after so long.
 const AGAIN: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// Why a worker was not started.
+enum Unable {
+    /// The machine is short of something: its line waits.
+    Now(crate::Error),
+    /// Its program is not there or cannot be run: who waits for it waits in vain.
+    Ever(crate::Error),
+}
 
 impl Dispatcher {
     /// Starts the process of a slot. When that fails, its jobs fail with the reason.
@@ -38,25 +50,24 @@ impl Dispatcher {
                 slot.shown = Demand::default();
                 slot.phase = Phase::Starting;
             }
-            Err(error) if error.may_pass() => {
-                tracing::warn!("a worker is started later: {error}");
+            Err(Unable::Now(error)) => {
+                self.run_short(None, 0, &error);
                 self.slots[at].phase = Phase::Pausing(Instant::now() + AGAIN);
             }
-            Err(error) => {
+            Err(Unable::Ever(error)) => {
                 tracing::error!("{error}");
-                self.slots[at].phase = Phase::Down;
-                self.fail_waiting(at, &error.to_string()).await;
+                self.give_up(at, error.to_string()).await;
             }
         }
     }
 
-    fn spawn(&self, at: usize) -> crate::Result<(Worker, Tray)> {
+    fn spawn(&self, at: usize) -> Result<(Worker, Tray), Unable> {
         let Self { tools, messages, .. } = self;
         let program = match &tools.program {
             Some(program) => program.clone(),
-            None => Program::locate()?,
+            None => Program::locate().map_err(Unable::Ever)?,
         };
-        let tray = tools.gallery.tray()?;
+        let tray = tools.gallery.tray().map_err(Unable::Now)?;
         let ask = Ask {
             program,
             device: self.slots[at].asked.clone(),
@@ -65,12 +76,18 @@ impl Dispatcher {
             staging: tray.path().to_owned(),
             start: tools.limits.worker_start,
             silence: tools.limits.worker_silence,
+            beat: tools.limits.worker_silence / 6,
+            talkative: TALKATIVE,
         };
         let log = WorkerLog::new(&tools.paths.worker_log());
         let messages = messages.clone();
         let worker = Worker::start(ask, log, move |word| {
             let messages = messages.clone();
             async move { messages.send(Message::Heard { slot: at, word }).await.is_ok() }
+        });
+        let worker = worker.map_err(|error| match error.is_want() {
+            true => Unable::Now(error),
+            false => Unable::Ever(error),
         })?;
         Ok((worker, tray))
     }
@@ -87,6 +104,7 @@ impl Dispatcher {
         slot.stillborn = 0;
         slot.ready = Some(ready);
         slot.phase = Phase::Idle;
+        self.broken = None;
         self.sort_all().await;
     }
 
@@ -118,7 +136,7 @@ impl Dispatcher {
         }
         if slot.stillborn >= MAX_STILLBORN {
             let reason = format!("The worker cannot be started: it {death}. `darkroom doctor` says more.");
-            self.fail_waiting(at, &reason).await;
+            self.give_up(at, reason).await;
             return;
         }
         let pause = self.tools.limits.restart * (1 << (slot.deaths - 1).min(MAX_DOUBLINGS));
@@ -160,15 +178,44 @@ impl Dispatcher {
     }
 
     /// Counts one more worker that a job lost for no known reason. `true` when they are too many.
-    fn is_strange(&mut self, job: JobId) -> bool {
+    pub fn is_strange(&mut self, job: JobId) -> bool {
         let count = self.strange.entry(job).or_default();
         *count += 1;
         *count >= MAX_STRANGE
     }
 
-    /// Fails every waiting job that only slot `at` could run, or others that are down as well.
-    async fn fail_waiting(&mut self, at: usize, reason: &str) {
-        self.fail_loads(at, reason);
+    /// The worker of slot `at` cannot be started. Where none was ever ready, jobs that came since the daemon began fail with the
+    /// reason: their people are there to see to it. All others wait, for what has worked will work again: an upgrade is half
+    /// done, a disk is not mounted yet.
+    async fn give_up(&mut self, at: usize, reason: String) {
+        self.slots[at].phase = Phase::Down;
+        self.fail_loads(at, &reason);
+        let has_worked = self.slots[at].ready.is_some();
+        let mut wait = false;
+        for device in self.stranded(at) {
+            let jobs: Vec<JobId> = self.floor.line.lane(&device).map(|entry| entry.waiting.job).collect();
+            for job in jobs {
+                if has_worked || self.kept.contains(&job) {
+                    wait = true;
+                    continue;
+                }
+                let failure = Failure {
+                    kind: FailureKind::Crash,
+                    message: reason.clone(),
+                };
+                self.fail_in_line(job, failure).await;
+            }
+        }
+        if wait {
+            self.slots[at].phase = Phase::Pausing(Instant::now() + self.tools.limits.restart * RARELY);
+            self.note_broken(reason);
+        } else {
+            self.broken = None;
+        }
+    }
+
+    /// The devices whose waiting jobs only slot `at` could run, or others that are down as well.
+    fn stranded(&self, at: usize) -> Vec<String> {
         let devices = self.devices();
         let faces: Vec<_> = self.slots.iter().map(Slot::face).collect();
         let is_lost = |device: &&str| {
@@ -176,19 +223,12 @@ impl Dispatcher {
             let hopeless = able.clone().all(|other| matches!(self.slots[other].phase, Phase::Down));
             hopeless && able.any(|other| other == at)
         };
-        let stranded: Vec<String> = self.line.devices().filter(is_lost).map(str::to_owned).collect();
-        let failure = Failure {
-            kind: FailureKind::Crash,
-            message: reason.to_owned(),
-        };
-        for device in stranded {
-            self.fail_lane(&device, &failure).await;
-        }
+        self.floor.line.devices().filter(is_lost).map(str::to_owned).collect()
     }
 
     /// Fails a job that waits.
     pub async fn fail_in_line(&mut self, job: JobId, failure: Failure) {
-        if let Some(entry) = self.line.remove(job) {
+        if let Some(entry) = self.floor.line.remove(job) {
             self.end(entry.waiting, Ending::Failed(failure)).await;
         }
     }

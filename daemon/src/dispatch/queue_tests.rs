@@ -99,7 +99,7 @@ async fn a_job_ends_after_the_picture_in_the_making() {
         .await;
     client.progress(job).await;
     let pid = client.status().await.workers[0].pid;
-    assert_eq!(client.cancel_as(job, true).await, JobState::Running);
+    assert_eq!(client.cancel_as(job, true).await, JobState::Cancelling);
     assert_eq!(client.end(job).await.1.state, JobState::Cancelled);
     let row = client.job(job).await;
     assert_eq!((row.pictures.len(), row.failure), (1, None));

@@ -1,9 +1,7 @@
 use std::time::Duration;
 
 use darkroom_protocol::message::worker::Staged;
-use darkroom_protocol::{
-    EventKind, Failure, FailureKind, Format, JobId, Order, Outcome, Picture, Report, Task, failpoint,
-};
+use darkroom_protocol::{EventKind, Failure, FailureKind, Format, JobId, Order, Outcome, Report, Task, failpoint};
 use tokio::time::Instant;
 
 use super::dispatcher::Dispatcher;
@@ -11,6 +9,7 @@ use super::ending::Ending;
 use super::resident::Resident;
 use super::shortage::room;
 use super::slot::{Busy, Phase};
+use crate::store::Committed;
 use crate::{Error, Result};
 
 impl Dispatcher {
@@ -92,31 +91,41 @@ impl Dispatcher {
         let kept = self.adopt(at, staged, format).await;
         let slot = &mut self.slots[at];
         match (kept, slot.busy()) {
-            (Ok(picture), Some(busy)) => {
+            (Ok(()), Some(busy)) => {
                 busy.kept.insert(index);
-                self.tools.bus.publish(job, EventKind::Picture(picture));
+                self.learn_until(|news| matches!(news, Committed::Kept(p) if (p.job, p.index) == (job, index)))
+                    .await;
             }
             (Err(error), Some(busy)) if busy.failure.is_none() && !busy.shelved => {
                 tracing::error!("picture {index} of job {job} is lost: {error}");
-                busy.cancelling.get_or_insert_with(Instant::now);
-                busy.shelved = error.may_pass();
-                let why = error.to_string();
-                if !busy.shelved {
-                    busy.failure = Some(darkroom_protocol::message::RemoteError::from(error).into());
-                }
-                if let Some(worker) = &slot.worker {
-                    let after_picture = false;
-                    worker.send(Order::Cancel { job, after_picture });
-                }
-                if slot.busy().is_some_and(|busy| busy.shelved) {
-                    self.run_short(job, bytes, &why);
-                }
+                self.lose(at, job, bytes, error);
             }
             _ => {}
         }
     }
 
-    async fn adopt(&self, at: usize, staged: Staged, format: Format) -> Result<Picture> {
+    /// A picture could not be kept. Where that is the environment's fault the job returns to the line, else it has failed; its
+    /// worker is told to stop in either case.
+    fn lose(&mut self, at: usize, job: JobId, bytes: u64, error: Error) {
+        let taken = matches!(error, Error::StagedGone { .. }) && !self.is_strange(job);
+        let slot = &mut self.slots[at];
+        if let Some(worker) = &slot.worker {
+            let after_picture = false;
+            worker.send(Order::Cancel { job, after_picture });
+        }
+        let Some(busy) = slot.busy() else { return };
+        busy.cancelling.get_or_insert_with(Instant::now);
+        busy.shelved = taken || error.may_pass();
+        if taken {
+            self.tell(job, format!("{error} The job begins again."));
+        } else if busy.shelved {
+            self.run_short(Some(job), bytes, &error);
+        } else {
+            busy.failure = Some(darkroom_protocol::message::RemoteError::from(error).into());
+        }
+    }
+
+    async fn adopt(&self, at: usize, staged: Staged, format: Format) -> Result<()> {
         let tray = self.slots[at]
             .tray
             .as_ref()
@@ -131,7 +140,7 @@ impl Dispatcher {
             return Err(error);
         }
         failpoint::hit(10);
-        Ok(picture)
+        Ok(())
     }
 
     /// The worker is free; its job ends.
@@ -148,13 +157,34 @@ impl Dispatcher {
         let mut ending = ending(&busy, outcome, self.stopping.is_some());
         if let Ending::Failed(failure) = &ending
             && failure.kind == FailureKind::Disk
-            && let Err(error) = room(&self.tools.gallery, busy.bytes).await
-            && error.may_pass()
+            && self.is_the_disks(at, job, busy.bytes, &failure.message).await
         {
-            self.run_short(job, busy.bytes, &error.to_string());
             ending = Ending::Requeued;
         }
         self.end(busy.waiting, ending).await;
+    }
+
+    /// Whether it is the environment's fault, not the job's, that a worker could not write: its tray was taken away, or nothing
+    /// can be written now. The first is mended, the second waited for.
+    async fn is_the_disks(&mut self, at: usize, job: JobId, bytes: u64, said: &str) -> bool {
+        let mended = match &self.slots[at].tray {
+            Some(tray) => tray.mend(),
+            None => Ok(false),
+        };
+        match (mended, room(&self.tools.gallery, bytes, None).await) {
+            (Err(error), _) | (_, Err(error)) if error.may_pass() => {
+                self.run_short(Some(job), bytes, &error);
+                true
+            }
+            (Ok(true), _) if !self.is_strange(job) => {
+                self.tell(
+                    job,
+                    format!("{said} The worker's folder was taken away: it is made again, and the job begins again."),
+                );
+                true
+            }
+            _ => false,
+        }
     }
 }
 

@@ -82,6 +82,8 @@ pub struct Busy {
     pub last_step: Duration,
     /// When its worker was told to end it.
     pub cancelling: Option<Instant>,
+    /// Whether somebody has asked for its end.
+    pub unwanted: bool,
     /// Whether its worker was told to end it after the picture in the making. It goes on meanwhile, and is not hurried.
     pub after_picture: bool,
     /// Why it has failed already, though its worker goes on.
@@ -137,6 +139,11 @@ impl Slot {
             Phase::Busy(busy) => Some(busy.waiting.job),
             _ => None,
         }
+    }
+
+    /// Whether the end of the job in progress was asked for.
+    pub fn is_unwanted(&self) -> bool {
+        matches!(&self.phase, Phase::Busy(busy) if busy.unwanted)
     }
 
     /// The models that are in memory, or on their way there.
@@ -209,6 +216,7 @@ mod tests {
             reached: None,
             last_step: seconds(1),
             cancelling: None,
+            unwanted: false,
             after_picture: false,
             failure: None,
             shelved: false,

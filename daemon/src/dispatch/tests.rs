@@ -74,6 +74,20 @@ async fn what_fails_says_why() {
 }
 
 #[tokio::test]
+async fn a_failure_of_megabytes_is_cut() {
+    let rig = Rig::start().await;
+    let mut client = rig.client().await;
+    let job = client.submit("fail 2000000").await;
+    let message = client.end(job).await.1.failure.unwrap().message;
+    assert!(
+        message.len() <= darkroom_protocol::MAX_FAILURE && message.ends_with("xxx…"),
+        "{message}"
+    );
+    assert_eq!(client.job(job).await.failure.unwrap().message, message);
+    rig.stop().await;
+}
+
+#[tokio::test]
 async fn a_crash_is_tried_once_more() {
     let rig = Rig::start().await;
     let mut client = rig.client().await;
@@ -85,7 +99,7 @@ async fn a_crash_is_tried_once_more() {
     assert!(
         kinds
             .iter()
-            .any(|k| matches!(k, EventKind::Notice(line) if line.contains("SIGABRT")))
+            .any(|k| matches!(k, EventKind::Warning(line) if line.contains("SIGABRT")))
     );
     assert_eq!(client.job(job).await.attempts, 2);
     rig.stop().await;
@@ -156,7 +170,7 @@ async fn a_cancel_ends_the_job_and_keeps_the_worker_warm(#[case] phase: &str) {
     let job = client.submit(&format!("hold {phase}")).await;
     client.progress(job).await;
     let pid = client.status().await.workers[0].pid;
-    assert_eq!(client.cancel(job).await, JobState::Running);
+    assert_eq!(client.cancel(job).await, JobState::Cancelling);
     assert_eq!(client.end(job).await.1.state, JobState::Cancelled);
     assert_eq!(client.cancel(job).await, JobState::Cancelled);
     let worker = client.status().await.workers.remove(0);
@@ -188,7 +202,7 @@ async fn a_worker_that_does_not_obey_a_cancel_is_ended() {
     client
         .until(job, |kind| states(std::slice::from_ref(kind)) == [JobState::Running])
         .await;
-    assert_eq!(client.cancel(job).await, JobState::Running);
+    assert_eq!(client.cancel(job).await, JobState::Cancelling);
     assert_eq!(client.end(job).await.1.state, JobState::Cancelled);
     let next = client.submit("fine").await;
     assert_eq!(client.end(next).await.1.state, JobState::Done);
@@ -343,9 +357,12 @@ async fn what_a_worker_prints_is_in_the_log_of_its_job() {
 async fn a_warm_worker_begins_at_once() {
     let rig = Rig::start().await;
     let mut client = rig.client().await;
-    let mut best = u128::MAX;
-    // The best of many: what the machine does beside this is not the daemon's.
+    let (mut best, mut ping) = (u128::MAX, u128::MAX);
+    // The best of many, beside the best answer that this machine gives: what it does beside this is not the daemon's.
     for _ in 0..30 {
+        let asked = fake::micros();
+        client.status().await;
+        ping = ping.min(fake::micros() - asked);
         let submitted = fake::micros();
         let job = client.submit("clock").await;
         let (kinds, _) = client.end(job).await;
@@ -355,6 +372,9 @@ async fn a_warm_worker_begins_at_once() {
         });
         best = best.min(began.unwrap() - submitted);
     }
-    assert!(best < 5000, "{best} µs from submit to the worker");
+    assert!(
+        best < 5000 + 50 * ping,
+        "{best} µs from submit to the worker, {ping} µs for an answer"
+    );
     rig.stop().await;
 }

@@ -1,7 +1,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use darkroom_protocol::{Event, EventKind, JobId, JobState, Progress};
+use darkroom_protocol::{Event, EventKind, JobId, Progress};
 use tokio::sync::watch;
 
 use super::mailbox::is_transient;
@@ -88,6 +88,15 @@ impl Bus {
         })
     }
 
+    /// The jobs that somebody follows by name.
+    pub fn followed(&self) -> Vec<JobId> {
+        let inner = self.lock();
+        let mut jobs: Vec<JobId> = inner.readers.values().flat_map(Reader::jobs).collect();
+        jobs.sort_unstable();
+        jobs.dedup();
+        jobs
+    }
+
     /// The last number that was given.
     pub fn seq(&self) -> u64 {
         self.lock().seq
@@ -169,7 +178,7 @@ impl Inner {
         let event = &packet.event;
         match &event.kind {
             EventKind::Progress(_) => drop(self.progress.insert(event.job, packet.clone())),
-            EventKind::State(change) if change.state != JobState::Running => drop(self.progress.remove(&event.job)),
+            EventKind::State(change) if !change.state.is_in_work() => drop(self.progress.remove(&event.job)),
             _ => {}
         }
         if is_transient(&event.kind) {

@@ -61,6 +61,11 @@ impl Reader {
         self.follows.send_replace(true);
     }
 
+    /// The jobs that it follows by name.
+    pub fn jobs(&self) -> impl Iterator<Item = JobId> {
+        self.jobs.keys().copied()
+    }
+
     /// Whether it waits for anything.
     pub fn is_following(&self) -> bool {
         *self.follows.borrow()

@@ -92,6 +92,14 @@ impl Subscription {
         });
     }
 
+    /// Tells it alone something of a job that it follows.
+    pub fn tell(&self, job: JobId, kind: EventKind) {
+        self.bus.with_reader(self.id, |reader, inner| {
+            let seq = inner.seq;
+            reader.deliver(&Packet::new(Event { seq, job, kind }));
+        });
+    }
+
     /// Waits until it follows nothing: every job that it followed has ended.
     pub async fn over(&self) {
         let mut follows = self.follows.clone();

@@ -18,7 +18,8 @@ impl Gallery {
     /// no row yet).
     ///
     /// # Errors
-    /// [`Error::Staged`] when the file is not what was reported: it is removed then. [`Error::Io`] when the disk is full or
+    /// [`Error::Staged`] when the file is not what was reported: it is removed then. [`Error::StagedGone`] when it is not there.
+    /// [`Error::Io`] when the disk is full or
     /// fails: the file stays in its tray then.
     pub fn adopt(&self, tray: &Path, staged: &Staged, format: Format) -> Result<Picture> {
         failpoint::hit(8);
@@ -99,7 +100,11 @@ fn verify(path: &Path, staged: &Staged) -> Result<()> {
         .open(path)
     {
         Ok(file) => file,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Err(say("is not there".to_owned())),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+            return Err(Error::StagedGone {
+                file: staged.file.chars().take(100).collect(),
+            });
+        }
         Err(e) if e.raw_os_error() == Some(libc::ELOOP) => return Err(say("is a link".to_owned())),
         Err(e) => return Err(Error::io("read", path, e)),
     };

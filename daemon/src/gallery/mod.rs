@@ -7,6 +7,7 @@
 
 mod adopt;
 mod day;
+mod mend;
 mod room;
 mod sweep;
 mod tray;

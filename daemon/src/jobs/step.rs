@@ -7,6 +7,8 @@ pub enum Move {
     Start,
     /// It goes back to wait: its worker or the daemon ended.
     Requeue,
+    /// Somebody asks for its end while it runs.
+    AskEnd,
     /// Every picture is on disk.
     Complete,
     /// It cannot be done.
@@ -21,9 +23,10 @@ pub enum Move {
 
 impl Move {
     /// Every move.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Start,
         Self::Requeue,
+        Self::AskEnd,
         Self::Complete,
         Self::Fail,
         Self::Cancel,
@@ -37,7 +40,7 @@ impl Move {
             JobState::Done => Some(Self::Complete),
             JobState::Failed => Some(Self::Fail),
             JobState::Cancelled => Some(Self::Cancel),
-            JobState::Queued | JobState::Running => None,
+            JobState::Queued | JobState::Running | JobState::Cancelling => None,
         }
     }
 
@@ -46,6 +49,7 @@ impl Move {
         match self {
             Self::Start => "start",
             Self::Requeue => "return to the queue",
+            Self::AskEnd => "be told to end",
             Self::Complete => "be completed",
             Self::Fail => "fail",
             Self::Cancel => "be cancelled",
@@ -56,10 +60,10 @@ impl Move {
 
     /// What to do where this move is refused in `state`, as the end of a sentence; empty when nothing is to be done.
     pub fn remedy(self, state: JobState) -> &'static str {
-        use JobState::{Cancelled, Done, Failed, Queued, Running};
+        use JobState::{Cancelled, Cancelling, Done, Failed, Queued, Running};
         match (self, state) {
             (Self::Retry, Done) => ": `darkroom generate` makes new pictures",
-            (Self::Retry, Queued | Running) => " before it has ended: `darkroom wait` watches it",
+            (Self::Retry, Queued | Running | Cancelling) => " before it has ended: `darkroom wait` watches it",
             (Self::Place, Running) => ": `darkroom cancel --after-picture` ends it with the pictures that it has",
             (Self::Place, Failed | Cancelled) => ": `darkroom queue retry` puts it into the queue again",
             _ => "",
@@ -69,19 +73,23 @@ impl Move {
 
 /// The state after a move; `None` when a job in that state cannot make it.
 pub fn step(state: JobState, wanted: Move) -> Option<JobState> {
-    use JobState::{Cancelled, Done, Failed, Queued, Running};
+    use JobState::{Cancelled, Cancelling, Done, Failed, Queued, Running};
     match (state, wanted) {
         (Queued, Move::Start) => Some(Running),
-        (Queued, Move::Fail) | (Running, Move::Fail) => Some(Failed),
-        (Queued, Move::Cancel) | (Running, Move::Cancel) => Some(Cancelled),
+        (Running, Move::AskEnd) => Some(Cancelling),
+        (Queued | Running | Cancelling, Move::Fail) => Some(Failed),
+        (Queued | Running | Cancelling, Move::Cancel) => Some(Cancelled),
         (Queued, Move::Requeue | Move::Complete) => None,
         (Running, Move::Requeue) => Some(Queued),
-        (Running, Move::Complete) => Some(Done),
-        (Running, Move::Start) => None,
+        // Whoever asked for its end does not want it made again.
+        (Cancelling, Move::Requeue) => Some(Cancelled),
+        (Running | Cancelling, Move::Complete) => Some(Done),
+        (Running | Cancelling, Move::Start) => None,
         (Queued, Move::Place) => Some(Queued),
         (Failed | Cancelled, Move::Retry) => Some(Queued),
-        (Queued | Running | Done, Move::Retry) => None,
-        (Running | Done | Failed | Cancelled, Move::Place) => None,
+        (Queued | Running | Cancelling | Done, Move::Retry) => None,
+        (Running | Cancelling | Done | Failed | Cancelled, Move::Place) => None,
+        (Queued | Cancelling | Done | Failed | Cancelled, Move::AskEnd) => None,
         (Done | Failed | Cancelled, Move::Start | Move::Requeue | Move::Complete | Move::Fail | Move::Cancel) => None,
     }
 }
@@ -89,7 +97,7 @@ pub fn step(state: JobState, wanted: Move) -> Option<JobState> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use JobState::{Cancelled, Done, Failed, Queued, Running};
+    use JobState::{Cancelled, Cancelling, Done, Failed, Queued, Running};
 
     #[test]
     fn the_whole_table() {
@@ -98,6 +106,11 @@ mod tests {
             (Queued, Move::Fail, Failed),
             (Queued, Move::Cancel, Cancelled),
             (Running, Move::Requeue, Queued),
+            (Running, Move::AskEnd, Cancelling),
+            (Cancelling, Move::Requeue, Cancelled),
+            (Cancelling, Move::Complete, Done),
+            (Cancelling, Move::Fail, Failed),
+            (Cancelling, Move::Cancel, Cancelled),
             (Running, Move::Complete, Done),
             (Running, Move::Fail, Failed),
             (Running, Move::Cancel, Cancelled),

@@ -1,15 +1,9 @@
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::time::SystemTime;
-
 use darkroom_protocol::data_folder;
 use darkroom_protocol::paths::{Paths, check_socket_path, kept_folder, private_folder};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::Result;
 
-/// Logs of jobs that are kept.
-const JOB_LOGS: usize = 500;
 /// File descriptors for anything but connections.
 const RESERVED: u64 = 64;
 
@@ -49,35 +43,11 @@ pub fn raise_limit() -> usize {
     usize::try_from(room).unwrap_or(usize::MAX)
 }
 
-/// Removes all but the newest logs of jobs.
-pub fn prune_logs(folder: &Path) {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    let dated = |entry: fs::DirEntry| Some((entry.metadata().ok()?.modified().ok()?, entry.path()));
-    let mut logs: Vec<(SystemTime, PathBuf)> = entries.filter_map(dated).collect();
-    logs.sort_unstable_by(|a, b| b.cmp(a));
-    for (_, path) in logs.iter().skip(JOB_LOGS) {
-        if let Err(error) = fs::remove_file(path) {
-            tracing::warn!("an old log cannot be removed: {error}");
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::fs;
 
-    #[test]
-    fn the_newest_logs_stay() {
-        let dir = tempfile::tempdir().unwrap();
-        for n in 0..JOB_LOGS + 3 {
-            let file = fs::File::create(dir.path().join(n.to_string())).unwrap();
-            file.set_modified(SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(n as u64))
-                .unwrap();
-        }
-        prune_logs(dir.path());
-        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), JOB_LOGS);
-        assert!(!dir.path().join("2").exists() && dir.path().join("3").exists());
-    }
+    use super::*;
 
     #[test]
     fn there_is_room_for_connections() {
@@ -92,7 +62,7 @@ mod tests {
         std::os::unix::fs::symlink(dir.path().join("elsewhere"), &paths.run).unwrap();
         std::os::unix::fs::symlink(dir.path().join("elsewhere"), &paths.data).unwrap();
         let error = prepare(paths, true).unwrap_err().to_string();
-        assert!(error.contains("run is not a directory"), "{error}");
+        assert!(error.contains("run: is not a directory"), "{error}");
         assert!(dir.path().join("elsewhere/pictures").is_dir());
     }
 

@@ -1,6 +1,7 @@
 //! The daemon's life: one at a time, from its lock to its farewell.
 
 mod alive;
+mod collect;
 mod files;
 mod lock;
 pub mod log;

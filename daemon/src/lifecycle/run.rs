@@ -11,15 +11,18 @@ use tokio_util::sync::CancellationToken;
 
 use super::alive::is_listening;
 use super::lock::Lock;
-use super::{RunOptions, Socket, Stop, files, log, shed, signals, socket, systemd};
+use super::{RunOptions, Socket, Stop, collect, files, log, shed, signals, socket, systemd};
 use crate::catalog::{Catalog, caches};
 use crate::dispatch::{Dispatch, Tools};
 use crate::events::Bus;
 use crate::gallery::Gallery;
 use crate::server::{Context, Uploads, accept};
 use crate::settings::Live;
-use crate::store::{Page, Store};
+use crate::store::{Part, Store};
 use crate::{Error, Result};
+
+/// How often inputs that nobody uses are looked for.
+const TIDY: Duration = Duration::from_secs(3600);
 
 /// What still blocks after the farewell (a disk that hangs) is given so long.
 const LAST: Duration = Duration::from_millis(300);
@@ -96,7 +99,6 @@ impl Daemon {
         let settings = Arc::new(Live::open(&paths.config_file()).await?);
         let gallery = Gallery::open(&paths)?;
         let swept = gallery.sweep_staging()?;
-        files::prune_logs(&paths.job_logs());
         let uploads = Uploads::open(&paths.inputs())?;
         let store = Store::open(&paths.database())?;
         let recovered = recover(&store, &gallery).await?;
@@ -172,11 +174,12 @@ fn micros_since_1970() -> u64 {
 
 /// Puts interrupted jobs back into the line, without files that have no row. Returns how many wait again.
 pub(crate) async fn recover(store: &Store, gallery: &Gallery) -> Result<usize> {
-    let all = Page {
+    let all = Part {
         after: None,
         limit: u32::MAX,
+        bytes: u64::MAX,
     };
-    for job in store.line(&[JobState::Running], all).await? {
+    for job in store.line(&[JobState::Running, JobState::Cancelling], all).await?.jobs {
         if let Err(error) = gallery.sweep_unrecorded(job.id, &job.task, &job.pictures) {
             tracing::warn!("{error}");
         }
@@ -199,7 +202,9 @@ pub(crate) async fn live(daemon: Daemon, reloads: mpsc::Receiver<()>) {
         () = context.stop.cancelled() => {}
         () = watch(&lock, &context) => context.stop.cancel(),
         () = reload(&context, reloads) => {}
+        () = collect::keep_collecting(&context) => {}
         () = systemd::keep_told(|| context.dispatch.board()) => {}
+        () = tidy_inputs(&context) => {}
     }
     tracing::info!("the daemon ends");
     systemd::stopping();
@@ -231,6 +236,35 @@ async fn reload(context: &Arc<Context>, mut reloads: mpsc::Receiver<()>) {
         systemd::ready();
     }
     std::future::pending::<()>().await;
+}
+
+/// Removes inputs that rest and that no job refers to, at the start and then every hour. Never returns.
+async fn tidy_inputs(context: &Arc<Context>) {
+    let mut due = tokio::time::interval(TIDY);
+    loop {
+        due.tick().await;
+        let found = beside(context, |context| {
+            context.uploads.give_up_unfinished();
+            context.uploads.unused()
+        });
+        for input in found.await {
+            match context.store.refers_to(&input).await {
+                Ok(false) => beside(context, move |context| context.uploads.remove(&input)).await,
+                Ok(true) => {}
+                Err(error) => tracing::warn!("{error}"),
+            }
+        }
+    }
+}
+
+/// Does what may block, beside the tasks that must not.
+async fn beside<T: Default + Send + 'static>(
+    context: &Arc<Context>,
+    work: impl FnOnce(&Context) -> T + Send + 'static,
+) -> T {
+    let context = context.clone();
+    let done = tokio::task::spawn_blocking(move || work(&context)).await;
+    done.unwrap_or_default()
 }
 
 /// Returns when the lock, the database or the folder of the logs was taken away: what is acknowledged now would be lost or could

@@ -12,7 +12,7 @@ use super::course::Course;
 use super::registry::Shelf;
 use crate::workers::Death;
 
-const STATES: [&str; 5] = ["queued", "running", "done", "failed", "cancelled"];
+const STATES: [&str; 6] = ["queued", "running", "cancelling", "done", "failed", "cancelled"];
 const DEATHS: [&str; 4] = ["crash", "out_of_memory", "daemon", "other"];
 
 /// Everything that is counted since the daemon started.

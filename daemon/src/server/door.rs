@@ -1,4 +1,5 @@
 use darkroom_protocol::codec::preface::{HEAD, Head, Hello};
+use darkroom_protocol::codec::rpc;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 
 use super::input::{Fault, Input};
@@ -24,11 +25,20 @@ where
     match input.peek().await {
         Ok(Some(0)) => greet(input, output, ours).await.map(|()| Wire::Frames),
         Ok(Some(b'{' | b' ' | b'\t' | b'\r' | b'\n')) => Ok(Wire::Lines),
+        Ok(Some(b'[')) => Err(Refusal::Line(batch())),
         Ok(Some(_)) => Err(Refusal::Line(
             "This is Darkroom's socket: send JSON-RPC 2.0, one object a line, or frames after \\0DKR.".to_owned(),
         )),
         Ok(None) | Err(_) => Err(Refusal::Gone),
     }
+}
+
+/// What a peer is told that sends a batch: it reads JSON.
+fn batch() -> String {
+    let refusal = rpc::Refusal::unread(
+        "This is Darkroom's socket: it takes JSON-RPC 2.0, one object a line. Batches are not taken: send their objects one by one.",
+    );
+    rpc::refusal(&refusal).trim_end().to_owned()
 }
 
 /// Both ends say who they are. A peer of another version, or one that looks for another home's daemon, reads this one's, and

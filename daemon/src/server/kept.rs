@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use darkroom_protocol::client::{Answer, Here};
 use darkroom_protocol::message::RemoteError;
-use darkroom_protocol::message::client::{Place, Status};
+use darkroom_protocol::message::client::{Page, Place, Status};
 use darkroom_protocol::paths::Paths;
 use darkroom_protocol::{FailureKind, Job, JobState, Reply, Request};
 
@@ -115,7 +115,7 @@ impl Kept {
     async fn look(&mut self, request: Request) -> Answer {
         let Some(store) = self.read().await? else {
             return match request {
-                Request::Queue { .. } => Ok(Reply::Queue(vec![])),
+                Request::Queue { .. } => Ok(Reply::Queue(Page::default())),
                 Request::Status {} => Ok(Reply::Status(self.status(None).await?)),
                 Request::Job { job } | Request::Log { job, .. } => Err(Error::NoSuchJob { id: job }.into()),
                 _ => Err(needs_daemon()),
@@ -137,8 +137,9 @@ impl Kept {
                 ended,
             } => {
                 let order = verbs::Order::asked(in_line, ended)?;
-                let jobs = verbs::kept_jobs(&store, &states, limit, before.as_deref(), order).await?;
-                Ok(Reply::Queue(jobs.into_iter().map(at_rest).collect()))
+                let mut page = verbs::kept_jobs(&store, &states, limit, before.as_deref(), order).await?;
+                page.jobs = page.jobs.into_iter().map(at_rest).collect();
+                Ok(Reply::Queue(page))
             }
             _ => Err(needs_daemon()),
         }
@@ -163,6 +164,8 @@ impl Kept {
             queued,
             running: vec![],
             progress: vec![],
+            cancelling: vec![],
+            short: None,
             workers: vec![],
             capabilities: vec![],
             paused,
@@ -235,11 +238,12 @@ pub async fn spot(store: &Store, place: Place) -> Result<Spot> {
     })
 }
 
-/// A job that a dead daemon left running waits in truth.
+/// A job that a dead daemon left running waits in truth, and one that it was ending has ended.
 fn at_rest(mut job: Job) -> Job {
-    if job.state == JobState::Running {
-        job.state = JobState::Queued;
-        job.started_ms = None;
+    match job.state {
+        JobState::Running => (job.state, job.started_ms) = (JobState::Queued, None),
+        JobState::Cancelling => job.state = JobState::Cancelled,
+        JobState::Queued | JobState::Done | JobState::Failed | JobState::Cancelled => {}
     }
     job
 }
@@ -271,6 +275,7 @@ mod tests {
         }
         let line = store.waiting().await.unwrap();
         store.start(line[0].job).await.unwrap();
+        store.close().await.unwrap();
         let client = Client::here(Box::new(Kept::new(paths.clone())));
         (dir, paths, client)
     }

@@ -36,7 +36,7 @@ impl Keeping {
         };
         let mut kept = Kept::default();
         for (model, value) in table {
-            let time = time(&value)?;
+            let time = time("keep_alive", &value)?;
             if model == "default" {
                 kept.default = time;
             } else {
@@ -47,13 +47,17 @@ impl Keeping {
     }
 }
 
-fn time(value: &toml::Value) -> Result<KeepAlive, String> {
+/// The time that `value` of the setting `name` spells.
+///
+/// # Errors
+/// What is no time, and what one looks like.
+pub fn time(name: &str, value: &toml::Value) -> Result<KeepAlive, String> {
     let text = match value {
         toml::Value::String(text) => text.clone(),
         other => other.to_string(),
     };
     text.parse().map_err(|()| {
         let shown = escape_line(&text);
-        format!("keep_alive is a time such as \"10m\", \"90s\" or 0, or \"forever\", not {shown}.")
+        format!("{name} is a time such as \"10m\", \"90s\" or 0, or \"forever\", not {shown}.")
     })
 }

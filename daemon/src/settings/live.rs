@@ -214,7 +214,7 @@ mod tests {
         live.refresh().await;
         assert_eq!(live.current().threads, Some(3));
         let complaint = live.complaint().unwrap();
-        assert!(complaint.contains("config.toml: line 1: "), "{complaint}");
+        assert!(complaint.contains("config.toml: line 1, column 11: "), "{complaint}");
         std::fs::write(&path, "threads = 40\n").unwrap();
         live.refresh().await;
         assert_eq!((live.current().threads, live.complaint()), (Some(40), None));

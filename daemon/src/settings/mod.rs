@@ -10,6 +10,9 @@
 //! threads = 8
 //! keep_alive = "10m"       # how long models stay in memory; or a table: { default = "10m", sd15 = "forever" }
 //! memory_budget = "6GB"     # what models may take on one device
+//! keep_logs = "30d"         # logs of jobs go after that, or "forever"
+//! keep_logs_bytes = "1GB"   # and the oldest of them beyond that
+//! keep_cleared = "30d"      # jobs that were taken off the list are forgotten after that; pictures stay
 //! ```
 
 mod bytes;
@@ -29,6 +32,81 @@ use darkroom_protocol::{Dtype, KeepAlive};
 
 use crate::expand::canonical_device;
 use crate::{Error, Result};
+
+/// A key of the file, for the documentation.
+#[derive(Clone, Copy, Debug)]
+pub struct Key {
+    /// As it is written.
+    pub name: &'static str,
+    /// What it takes.
+    pub takes: &'static str,
+    /// What counts where it is absent.
+    pub default: &'static str,
+    /// What it means.
+    pub help: &'static str,
+    /// A line to begin with.
+    pub example: &'static str,
+}
+
+/// Every key, in the order in which errors name them.
+pub const KEYS: &[Key] = &[
+    Key {
+        name: "model",
+        takes: "a name, or a path that begins with / or ~/",
+        default: "the embedded `emoji`",
+        help: "The model of requests that name none.",
+        example: "model = \"~/models/sd15\"",
+    },
+    Key {
+        name: "models",
+        takes: "a list of folders",
+        default: "none",
+        help: "Folders whose subfolders and .safetensors files are models, known by their names.",
+        example: "models = [\"~/models\"]",
+    },
+    Key {
+        name: "device",
+        takes: "cpu, cuda:0, xpu:0, mps, …",
+        default: "the best that the machine has",
+        help: "Where jobs run that name no device.",
+        example: "device = \"cuda:0\"",
+    },
+    Key {
+        name: "devices",
+        takes: "a list of devices",
+        default: "the one device",
+        help: "Instead of `device`: jobs that name none run on all of these at once.",
+        example: "devices = [\"cuda:0\", \"cuda:1\"]",
+    },
+    Key {
+        name: "dtype",
+        takes: "auto, f32, bf16 or f16",
+        default: "auto",
+        help: "The number format to compute in.",
+        example: "dtype = \"bf16\"",
+    },
+    Key {
+        name: "threads",
+        takes: "a whole number from 1 to 1024",
+        default: "one a physical core",
+        help: "Threads of the CPU device.",
+        example: "threads = 8",
+    },
+    Key {
+        name: "keep_alive",
+        takes: "a time such as \"10m\", \"90s\" or 0, \"forever\", or a table of times by model, with `default`",
+        default: "10m",
+        help: "How long models stay in memory after their last use.",
+        example: "keep_alive = { default = \"10m\", sd15 = \"forever\" }",
+    },
+    Key {
+        name: "memory_budget",
+        takes: "a size such as \"6GB\" or \"800MB\"",
+        default: "half of main memory, or most of a GPU's",
+        help: "What models may take of one device's memory.",
+        example: "memory_budget = \"6GB\"",
+    },
+];
 
 /// The longest settings file, in bytes.
 const MAX_BYTES: u64 = 1 << 20;
@@ -54,6 +132,30 @@ pub struct Settings {
     pub keep_alive_of: BTreeMap<String, KeepAlive>,
     /// Bytes that models may take in the memory of one device.
     pub memory_budget: Option<u64>,
+    /// How long what has been done with is kept.
+    pub keep: Keep,
+}
+
+/// How long what has been done with is kept. Pictures stay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Keep {
+    /// Logs of jobs, since they were last written.
+    pub logs: KeepAlive,
+    /// Bytes of these logs together, beyond which the oldest go.
+    pub logs_bytes: u64,
+    /// Rows of jobs that were taken off the list, since then.
+    pub cleared: KeepAlive,
+}
+
+impl Default for Keep {
+    fn default() -> Self {
+        let days = |days: u64| KeepAlive::Seconds(days * 86_400);
+        Self {
+            logs: days(30),
+            logs_bytes: 1_000_000_000,
+            cleared: days(30),
+        }
+    }
 }
 
 impl Settings {
@@ -90,7 +192,7 @@ impl Settings {
                     ErrorKind::InvalidInput => wrong(format!("{e}: put a file there, or remove it.")),
                     ErrorKind::InvalidData => wrong("is not UTF-8: save it as UTF-8 text.".to_owned()),
                     ErrorKind::FileTooLarge => wrong(format!(
-                        "has more than {MAX_BYTES} bytes, which is the most that settings have: shorten it."
+                        "has more bytes than settings have, which are at most {MAX_BYTES}: shorten it."
                     )),
                     _ => Error::io("read", path, e),
                 });

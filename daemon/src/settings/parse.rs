@@ -8,9 +8,9 @@ use darkroom_protocol::text::escape_line;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::Settings;
 use super::bytes::bytes;
-use super::keeping::Keeping;
+use super::keeping::{Keeping, time};
+use super::{Keep, Settings};
 use crate::expand::canonical_device;
 
 /// The file as it is written.
@@ -25,6 +25,9 @@ struct Written {
     threads: Option<Spanned<i64>>,
     keep_alive: Option<Spanned<Keeping>>,
     memory_budget: Option<Spanned<toml::Value>>,
+    keep_logs: Option<Spanned<toml::Value>>,
+    keep_logs_bytes: Option<Spanned<toml::Value>>,
+    keep_cleared: Option<Spanned<toml::Value>>,
 }
 
 impl Settings {
@@ -33,7 +36,7 @@ impl Settings {
     /// # Errors
     /// What is wrong, on which line and what to do, as one sentence.
     pub fn parse(text: &str, home: Option<&Path>) -> Result<Self, String> {
-        let at = |span: Range<usize>, what: String| format!("line {}: {what}", line(text, span.start));
+        let at = |span: Range<usize>, what: String| format!("{}: {what}", place(text, span.start));
         let written: Written = toml::from_str(text).map_err(|error| {
             let what = format!("{}. Correct it or remove the line.", escape_line(error.message()));
             match error.span() {
@@ -73,6 +76,19 @@ impl Settings {
         let budget = written
             .memory_budget
             .map(|w| bytes(w.get_ref()).map_err(|what| at(w.span(), format!("memory_budget {what}"))));
+        let mut keep = Keep::default();
+        for (name, written, kept) in [
+            ("keep_logs", written.keep_logs, &mut keep.logs),
+            ("keep_cleared", written.keep_cleared, &mut keep.cleared),
+        ] {
+            if let Some(written) = written {
+                *kept = time(name, written.get_ref()).map_err(|what| at(written.span(), what))?;
+            }
+        }
+        if let Some(written) = written.keep_logs_bytes {
+            keep.logs_bytes =
+                bytes(written.get_ref()).map_err(|what| at(written.span(), format!("keep_logs_bytes {what}")))?;
+        }
         Ok(Self {
             model,
             models,
@@ -81,6 +97,7 @@ impl Settings {
             keep_alive: keeping.default,
             keep_alive_of: keeping.models,
             memory_budget: budget.transpose()?,
+            keep,
             dtype: word("dtype", written.dtype)?.and_then(|value| Dtype::from_name(&value.to_string())),
             threads: match threads.transpose()? {
                 Some(Value::Integer(n)) => u32::try_from(n).ok(),
@@ -132,7 +149,11 @@ fn absolute(folder: &str, home: Option<&Path>) -> Result<PathBuf, String> {
     }
 }
 
-/// The line, counted from 1, that byte `at` is on.
-fn line(text: &str, at: usize) -> usize {
-    1 + text.bytes().take(at).filter(|b| *b == b'\n').count()
+/// The line and the column, counted from 1, of byte `at`.
+fn place(text: &str, at: usize) -> String {
+    let before = text.get(..at).unwrap_or(text);
+    let line = 1 + before.bytes().filter(|b| *b == b'\n').count();
+    let start = before.rfind('\n').map_or(0, |end| end + 1);
+    let column = 1 + before[start..].chars().count();
+    format!("line {line}, column {column}")
 }

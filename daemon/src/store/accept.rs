@@ -1,10 +1,12 @@
 use darkroom_protocol::{GenerateRequest, JobId, Task};
-use rusqlite::{Connection, OptionalExtension, Transaction, named_params};
+use rusqlite::{Connection, OptionalExtension, named_params};
 use uuid::Uuid;
 
 use super::fault::Fault;
+use super::news::{Coming, Committed, Write};
 use super::thread::Durability;
-use super::{Store, id, now_ms, place, position};
+use super::{Store, Waiting, id, now_ms, place, position};
+use crate::forecast::work;
 use crate::{Error, Result};
 
 /// A job that the store has promised to keep.
@@ -26,7 +28,8 @@ impl Store {
     /// awaited.
     ///
     /// # Errors
-    /// When the disk is full or fails; nothing is stored then.
+    /// [`Error::OtherRequest`] when that id came with another request before; when the disk is full or fails. Nothing is stored
+    /// then.
     pub fn accept(
         &self,
         request_id: Uuid,
@@ -40,70 +43,96 @@ impl Store {
 }
 
 /// A row to be.
-struct NewJob {
+pub(super) struct NewJob {
     request_id: String,
     kind: &'static str,
     model: String,
+    device: String,
     priority: i32,
     request: String,
     task: String,
+    work: f64,
 }
 
 impl NewJob {
-    fn of(request_id: Uuid, request: &GenerateRequest, task: &Task) -> Result<Self> {
+    pub(super) fn of(request_id: Uuid, request: &GenerateRequest, task: &Task) -> Result<Self> {
         let kind = task.kind();
-        let model = match task {
-            Task::Image(image) => image.model.clone(),
-            Task::Upscale(_) | Task::Caption(_) | Task::Train(_) => String::new(),
+        let (model, device) = match task {
+            Task::Image(image) => (image.model.clone(), image.device.clone()),
+            Task::Upscale(_) | Task::Caption(_) | Task::Train(_) => Default::default(),
         };
         Ok(Self {
             request_id: request_id.simple().to_string(),
             kind,
             model,
+            device,
             priority: request.priority.unwrap_or(0),
             request: json(request)?,
             task: json(task)?,
+            work: work(task),
         })
     }
 
-    fn accept(&self, tx: &Transaction<'_>) -> Result<Accepted, Fault> {
-        if let Some(known) = known(tx, &self.request_id)? {
+    pub(super) fn accept(self, tx: &Write<'_>) -> Result<Accepted, Fault> {
+        if let Some(known) = self.known(tx)? {
             return Ok(known);
         }
         let now = now_ms();
         let job = id::next(tx, now)?;
         let place = place::last(tx)?;
         tx.prepare_cached(
-            "INSERT INTO jobs (id, request_id, state, kind, model, priority, place, request, task, created_ms)
-             VALUES (:id, :request_id, 'queued', :kind, :model, :priority, :place, :request, :task, :now)",
+            "INSERT INTO jobs (id, request_id, state, kind, model, priority, place, request, task, created_ms, device, work)
+             VALUES (:id, :request_id, 'queued', :kind, :model, :priority, :place, :request, :task, :now, :device, :work)",
         )?
         .execute(named_params! {
             ":id": id::text(job), ":request_id": self.request_id, ":kind": self.kind, ":model": self.model,
             ":request": self.request, ":task": self.task, ":now": now, ":priority": self.priority, ":place": place,
+            ":device": self.device, ":work": self.work,
         })?;
-        Ok(Accepted {
+        let accepted = Accepted {
             job,
             fresh: true,
             place,
             position: position::newest(tx, self.priority)?,
-        })
+        };
+        let waiting = Waiting {
+            job,
+            priority: self.priority,
+            place,
+            held: false,
+            model: self.model,
+            device: self.device,
+        };
+        tx.tell(Committed::Waits(waiting, Coming::Accepted));
+        Ok(accepted)
+    }
+
+    /// The job that this request made before.
+    fn known(&self, connection: &Connection) -> Result<Option<Accepted>, Fault> {
+        let found: Option<(String, i64, String)> = connection
+            .prepare_cached("SELECT id, place, request FROM jobs WHERE request_id = ?")?
+            .query_row([&self.request_id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+            .optional()?;
+        let Some((id, place, request)) = found else {
+            return Ok(None);
+        };
+        let job = id::parse(&id)?;
+        if !is_same(&request, &self.request) {
+            return Err(Error::OtherRequest { job }.into());
+        }
+        Ok(Some(Accepted {
+            job,
+            fresh: false,
+            place,
+            position: position::of(connection, job)?.unwrap_or(0),
+        }))
     }
 }
 
-/// The job that this request made before.
-fn known(connection: &Connection, request_id: &str) -> Result<Option<Accepted>, Fault> {
-    let found: Option<(String, i64)> = connection
-        .prepare_cached("SELECT id, place FROM jobs WHERE request_id = ?")?
-        .query_row([request_id], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()?;
-    let Some((id, place)) = found else { return Ok(None) };
-    let job = id::parse(&id)?;
-    Ok(Some(Accepted {
-        job,
-        fresh: false,
-        place,
-        position: position::of(connection, job)?.unwrap_or(0),
-    }))
+/// Whether two requests as the store has them ask for the same. A row of an earlier version may spell it otherwise.
+fn is_same(stored: &str, given: &str) -> bool {
+    let read = |text| serde_json::from_str::<GenerateRequest>(text).ok();
+    stored == given || read(stored).is_some_and(|stored| read(given) == Some(stored))
 }
 
 fn json<T: serde::Serialize>(value: &T) -> Result<String> {

@@ -1,4 +1,4 @@
-use darkroom_protocol::{JobId, JobState, Task};
+use darkroom_protocol::{JobId, Task};
 
 use super::row::standing;
 use super::thread::Durability;
@@ -14,7 +14,7 @@ impl Store {
     pub async fn adjust(&self, job: JobId, task: &Task) -> Result<bool> {
         let json = serde_json::to_string(task).map_err(|e| Error::Unstorable(e.to_string()))?;
         self.change(Durability::Relaxed, move |tx| {
-            if standing(tx, job)?.state != JobState::Running {
+            if !standing(tx, job)?.state.is_in_work() {
                 return Ok(false);
             }
             let sql = "UPDATE jobs SET task = ? WHERE id = ?";

@@ -1,7 +1,7 @@
 use darkroom_protocol::{JobId, JobState};
-use rusqlite::Transaction;
 
 use super::fault::Fault;
+use super::news::{Committed, Write};
 use super::row::standing;
 use super::transition::end;
 use super::{Store, id};
@@ -13,17 +13,18 @@ use crate::jobs::Move;
 pub struct Cancelled {
     /// The state it found.
     pub before: JobState,
-    /// The state now: final, or `running` until the worker has stopped.
+    /// The state now: final, or `cancelling` until the worker has stopped.
     pub now: JobState,
 }
 
 impl Store {
-    /// Cancels a waiting job at once and marks a running one; one that has ended stays as it is. Durable when this returns.
+    /// Cancels a waiting job at once and marks a running one, which may finish the picture in the making where that is
+    /// `after_picture`; one that has ended stays as it is. Durable when this returns.
     ///
     /// # Errors
     /// [`crate::Error::NoSuchJob`], or when the database fails.
-    pub async fn cancel(&self, job: JobId) -> Result<Cancelled> {
-        self.end(move |tx| cancel(tx, job)).await
+    pub async fn cancel(&self, job: JobId, after_picture: bool) -> Result<Cancelled> {
+        self.end(move |tx| cancel(tx, job, after_picture)).await
     }
 
     /// As [`Self::cancel`], every job that waits or runs: those that it found, oldest first.
@@ -31,24 +32,30 @@ impl Store {
     /// # Errors
     /// When the database fails; then no job is cancelled.
     pub async fn cancel_all(&self) -> Result<Vec<(JobId, Cancelled)>> {
-        self.end(|tx| {
-            let mut statement = tx.prepare("SELECT id FROM jobs WHERE state IN ('queued', 'running') ORDER BY seq")?;
-            let rows = statement.query_map([], |row| id::parse(&row.get::<_, String>(0)?))?;
-            let jobs: Vec<JobId> = rows.collect::<rusqlite::Result<_>>()?;
-            jobs.into_iter().map(|job| Ok((job, cancel(tx, job)?))).collect()
-        })
-        .await
+        self.end(cancel_all).await
     }
 }
 
-fn cancel(tx: &Transaction<'_>, job: JobId) -> Result<Cancelled, Fault> {
+pub(super) fn cancel_all(tx: &Write<'_>) -> Result<Vec<(JobId, Cancelled)>, Fault> {
+    let mut statement = tx.prepare("SELECT id FROM jobs WHERE state IN ('queued', 'running') ORDER BY seq")?;
+    let rows = statement.query_map([], |row| id::parse(&row.get::<_, String>(0)?))?;
+    let jobs: Vec<JobId> = rows.collect::<rusqlite::Result<_>>()?;
+    jobs.into_iter().map(|job| Ok((job, cancel(tx, job, false)?))).collect()
+}
+
+pub(super) fn cancel(tx: &Write<'_>, job: JobId, after_picture: bool) -> Result<Cancelled, Fault> {
     let before = standing(tx, job)?.state;
     let now = match before {
         JobState::Queued => end(tx, job, before, Move::Cancel, None)?,
-        JobState::Running => {
+        JobState::Running | JobState::Cancelling => {
             let sql = "UPDATE jobs SET cancel_requested = 1 WHERE id = ?";
             tx.prepare_cached(sql)?.execute([id::text(job)])?;
-            before
+            tx.tell(Committed::Cancelling {
+                job,
+                after_picture,
+                first: before == JobState::Running,
+            });
+            JobState::Cancelling
         }
         JobState::Done | JobState::Failed | JobState::Cancelled => before,
     };

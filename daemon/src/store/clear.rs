@@ -1,13 +1,13 @@
 use darkroom_protocol::JobState;
 use rusqlite::Connection;
 
-use super::Store;
 use super::thread::Durability;
+use super::{Store, now_ms};
 use crate::Result;
 
 impl Store {
-    /// Takes the jobs in these states, which are ends, off the list: how many, and how many stay on it. Their rows and pictures
-    /// stay. Durable when this is done.
+    /// Takes the jobs in these states, which are ends, off the list: how many, and how many stay on it. Their pictures stay, their
+    /// rows for as long as the settings say. Durable when this is done.
     ///
     /// # Errors
     /// When the database fails.
@@ -16,8 +16,8 @@ impl Store {
         self.change(Durability::Durable, move |tx| {
             let mut cleared = 0;
             for state in &ends {
-                let sql = "UPDATE jobs SET cleared = 1 WHERE state = ? AND cleared = 0";
-                cleared += tx.prepare_cached(sql)?.execute([state.name()])?;
+                let sql = "UPDATE jobs SET cleared = 1, cleared_ms = ? WHERE state = ? AND cleared = 0";
+                cleared += tx.prepare_cached(sql)?.execute((now_ms(), state.name()))?;
             }
             Ok((cleared as u64, listed(tx, &JobState::ALL)?))
         })

@@ -3,6 +3,7 @@ use std::path::Path;
 use rusqlite::ErrorCode;
 
 use crate::Error;
+use crate::error::full;
 
 /// What can go wrong on the store's thread: SQLite's errors, which do not know their file, and the daemon's own.
 #[derive(Debug)]
@@ -41,7 +42,7 @@ pub(super) fn in_words(path: &Path, error: &rusqlite::Error) -> Error {
         Some(ErrorCode::NotADatabase) => {
             "is not a database: move it away, and a new one is made. Pictures stay where they are.".to_owned()
         }
-        Some(ErrorCode::DiskFull) => "the disk is full: free some space and try again.".to_owned(),
+        Some(ErrorCode::DiskFull) => full(path),
         Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen) => format!(
             "cannot be written ({error}): make the file and its folder yours and writable, or set DARKROOM_HOME to another folder."
         ),

@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 
 use super::counts;
 use super::fault::{Fault, in_words};
+use super::news::{Committed, Listener, Write};
 use super::thread::{Durability, begin};
 use crate::{Error, Result};
 
@@ -20,6 +21,8 @@ pub(super) trait Change: Send {
     fn run(&mut self, tx: &Transaction<'_>) -> bool;
     /// SQLite's own error, when it failed of one.
     fn sqlite_error(&self) -> Option<ffi::Error>;
+    /// What it has done, for those who follow; nothing when it failed. Once.
+    fn told(&mut self) -> Vec<Committed>;
     /// Tells the caller what came of it, or that the commit failed.
     fn answer(self: Box<Self>, failed: Option<Error>, path: &Path);
 }
@@ -29,6 +32,7 @@ pub(super) struct Pending<T, W> {
     durability: Durability,
     work: Option<W>,
     result: Option<Result<T, Fault>>,
+    told: Vec<Committed>,
     reply: oneshot::Sender<Result<T>>,
 }
 
@@ -38,6 +42,7 @@ impl<T, W> Pending<T, W> {
             durability,
             work: Some(work),
             result: None,
+            told: Vec::new(),
             reply,
         }
     }
@@ -46,15 +51,24 @@ impl<T, W> Pending<T, W> {
 impl<T, W> Change for Pending<T, W>
 where
     T: Send,
-    W: FnOnce(&Transaction<'_>) -> Result<T, Fault> + Send,
+    W: FnOnce(&Write<'_>) -> Result<T, Fault> + Send,
 {
     fn durability(&self) -> Durability {
         self.durability
     }
 
     fn run(&mut self, tx: &Transaction<'_>) -> bool {
-        self.result = self.work.take().map(|work| work(tx));
-        matches!(self.result, Some(Ok(_)))
+        let write = Write::new(tx);
+        self.result = self.work.take().map(|work| work(&write));
+        let made = matches!(self.result, Some(Ok(_)));
+        if made {
+            self.told = write.told();
+        }
+        made
+    }
+
+    fn told(&mut self) -> Vec<Committed> {
+        std::mem::take(&mut self.told)
     }
 
     fn sqlite_error(&self) -> Option<ffi::Error> {
@@ -77,8 +91,8 @@ where
     }
 }
 
-/// Makes every change and answers every caller.
-pub(super) fn commit(connection: &mut Connection, path: &Path, changes: Vec<Box<dyn Change>>) {
+/// Makes every change, tells what was committed in that order, and answers every caller.
+pub(super) fn commit(connection: &mut Connection, path: &Path, listener: &Listener, changes: Vec<Box<dyn Change>>) {
     let mut waiting = VecDeque::from(changes);
     while !waiting.is_empty() {
         let mut made = Vec::new();
@@ -87,7 +101,11 @@ pub(super) fn commit(connection: &mut Connection, path: &Path, changes: Vec<Box<
             // Not even a transaction could be had: nobody's change was tried.
             made.extend(waiting.drain(..));
         }
-        for change in made {
+        for mut change in made {
+            if written.is_ok() {
+                // Before its answer: whoever has that may count on it that the others will hear of this first.
+                listener.tell(change.told());
+            }
             let failed = written.as_ref().err().map(|error| in_words(path, error));
             change.answer(failed, path);
         }

@@ -1,7 +1,7 @@
 use darkroom_protocol::{Failure, FailureKind, Job, JobId, JobName, JobState, Picture};
 use rusqlite::{Connection, OptionalExtension};
 
-use super::row::{COLUMNS, PICTURE_COLUMNS, RawJob, picture};
+use super::row::{COLUMNS, PICTURE_COLUMNS, RawJob, picture, stored};
 use super::{Store, id, position};
 use crate::{Error, Result};
 
@@ -69,8 +69,21 @@ impl Store {
     /// When the database fails.
     pub async fn count(&self, state: JobState) -> Result<u64> {
         self.ask(move |c| {
-            let mut statement = c.prepare_cached("SELECT count(*) FROM jobs WHERE state = ?")?;
-            Ok(statement.query_row([state.name()], |row| row.get(0))?)
+            let sql = "SELECT count(*) FROM jobs WHERE state = ?1 AND (?2 IS NULL OR cancel_requested = ?2)";
+            Ok(c.prepare_cached(sql)?.query_row(stored(state), |row| row.get(0))?)
+        })
+        .await
+    }
+
+    /// Whether some job's task names the input of that hash.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn refers_to(&self, input: &str) -> Result<bool> {
+        let input = input.to_owned();
+        self.ask(move |c| {
+            let mut statement = c.prepare_cached("SELECT EXISTS (SELECT 1 FROM jobs WHERE instr(task, ?))")?;
+            Ok(statement.query_row([input], |row| row.get(0))?)
         })
         .await
     }

@@ -10,6 +10,8 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0001_jobs.sql"),
     include_str!("../../migrations/0002_queue.sql"),
     include_str!("../../migrations/0003_looking.sql"),
+    include_str!("../../migrations/0004_cleared.sql"),
+    include_str!("../../migrations/0005_ahead.sql"),
 ];
 
 /// Whether the database has them all.

@@ -2,7 +2,8 @@
 //!
 //! One thread owns the connection; a [`Store`] is a handle to it. Every transition is one function and one change, written
 //! before its effect. Changes that wait at one time are committed together, each in a savepoint (`group`), and nobody has an
-//! answer before the commit.
+//! answer before the commit. What was committed is told in that order to one follower, the dispatcher (`news`): nobody else
+//! publishes what rows say.
 //!
 //! What a client was promised is durable before it is told: [`Store::accept`], [`Store::cancel`], [`Store::finish`],
 //! [`Store::crash`], and whatever a person does to the queue cost one fsync, or share one. [`Store::start`],
@@ -16,12 +17,14 @@ mod clear;
 mod counts;
 mod fault;
 mod file;
+mod forget;
 mod group;
 mod id;
 mod list;
 mod log;
 mod lookup;
 mod migrate;
+mod news;
 mod pace;
 mod pause;
 mod place;
@@ -34,7 +37,8 @@ mod waiting;
 
 pub use accept::Accepted;
 pub use cancel::Cancelled;
-pub use list::Page;
+pub use list::{Cursor, Listed, Part};
+pub use news::{Coming, Committed, Following};
 pub use place::{Moved, Spot};
 pub use thread::Store;
 pub use transition::Start;
@@ -42,6 +46,8 @@ pub use waiting::Waiting;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(crate) mod trial;
 
 /// Milliseconds since 1970.
 fn now_ms() -> i64 {

@@ -1,6 +1,8 @@
 use rusqlite::Connection;
 
 use super::Store;
+use super::fault::Fault;
+use super::news::{Committed, Write};
 use super::thread::Durability;
 use crate::Result;
 
@@ -10,11 +12,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn pause(&self, pause: bool) -> Result<()> {
-        self.change(Durability::Durable, move |tx| {
-            tx.prepare_cached("UPDATE line SET paused = ?")?.execute([pause])?;
-            Ok(())
-        })
-        .await
+        self.change(Durability::Durable, move |tx| self::pause(tx, pause)).await
     }
 
     /// Whether the queue is paused.
@@ -24,6 +22,12 @@ impl Store {
     pub async fn paused(&self) -> Result<bool> {
         self.ask(|c| Ok(paused(c)?)).await
     }
+}
+
+pub(super) fn pause(tx: &Write<'_>, pause: bool) -> Result<(), Fault> {
+    tx.prepare_cached("UPDATE line SET paused = ?")?.execute([pause])?;
+    tx.tell(Committed::Paused(pause));
+    Ok(())
 }
 
 pub(super) fn paused(connection: &Connection) -> rusqlite::Result<bool> {

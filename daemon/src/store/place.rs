@@ -5,13 +5,14 @@
 
 use darkroom_protocol::JobId;
 use darkroom_protocol::event::QueueChange;
-use rusqlite::{Connection, OptionalExtension, Transaction};
+use rusqlite::{Connection, OptionalExtension};
 
 use super::fault::Fault;
+use super::news::{Coming, Committed, Write};
 use super::row::standing;
 use super::thread::Durability;
 use super::transition::legal;
-use super::{Store, id, position};
+use super::{Store, id, position, waiting};
 use crate::jobs::Move;
 use crate::{Error, Result};
 
@@ -46,13 +47,8 @@ impl Store {
     /// # Errors
     /// [`Error::IllegalMove`] when it does not wait, [`Error::NoSuchJob`], or when the database fails.
     pub async fn prioritise(&self, job: JobId, priority: i32) -> Result<QueueChange> {
-        self.change(Durability::Durable, move |tx| {
-            waits(tx, job)?;
-            tx.prepare_cached("UPDATE jobs SET priority = ? WHERE id = ?")?
-                .execute((priority, id::text(job)))?;
-            Ok(change(tx, job)?)
-        })
-        .await
+        self.change(Durability::Durable, move |tx| prioritise(tx, job, priority))
+            .await
     }
 
     /// Gives a waiting job another place. It takes the priority of those beside it where its own would put it elsewhere.
@@ -62,23 +58,7 @@ impl Store {
     /// [`Error::IllegalMove`] when it or the one beside it does not wait, [`Error::NoSuchJob`], [`Error::BesideItself`], or when
     /// the database fails.
     pub async fn move_to(&self, job: JobId, spot: Spot) -> Result<Moved> {
-        self.change(Durability::Durable, move |tx| {
-            waits(tx, job)?;
-            let (priority, place, redrawn) = match spot {
-                Spot::First => (utmost(tx, job, "max")?, first(tx)?, false),
-                Spot::Last => (utmost(tx, job, "min")?, last(tx)?, false),
-                Spot::Before(other) | Spot::After(other) if other == job => {
-                    return Err(Error::BesideItself { job }.into());
-                }
-                Spot::Before(other) => beside(tx, job, other, Side::Before)?,
-                Spot::After(other) => beside(tx, job, other, Side::After)?,
-            };
-            tx.prepare_cached("UPDATE jobs SET priority = ?, place = ? WHERE id = ?")?
-                .execute((priority, place, id::text(job)))?;
-            let change = change(tx, job)?;
-            Ok(Moved { change, redrawn })
-        })
-        .await
+        self.change(Durability::Durable, move |tx| move_to(tx, job, spot)).await
     }
 
     /// Holds a waiting job back, or lets it go. Durable when this is done.
@@ -86,18 +66,50 @@ impl Store {
     /// # Errors
     /// [`Error::IllegalMove`] when it does not wait, [`Error::NoSuchJob`], or when the database fails.
     pub async fn hold(&self, job: JobId, held: bool) -> Result<QueueChange> {
-        self.change(Durability::Durable, move |tx| {
-            waits(tx, job)?;
-            tx.prepare_cached("UPDATE jobs SET held = ? WHERE id = ?")?
-                .execute((held, id::text(job)))?;
-            Ok(change(tx, job)?)
-        })
-        .await
+        self.change(Durability::Durable, move |tx| hold(tx, job, held)).await
     }
 }
 
+pub(super) fn prioritise(tx: &Write<'_>, job: JobId, priority: i32) -> Result<QueueChange, Fault> {
+    waits(tx, job)?;
+    tx.prepare_cached("UPDATE jobs SET priority = ? WHERE id = ?")?
+        .execute((priority, id::text(job)))?;
+    placed(tx, job)
+}
+
+pub(super) fn move_to(tx: &Write<'_>, job: JobId, spot: Spot) -> Result<Moved, Fault> {
+    waits(tx, job)?;
+    let (priority, place, redrawn) = match spot {
+        Spot::First => (utmost(tx, job, "max")?, first(tx)?, false),
+        Spot::Last => (utmost(tx, job, "min")?, last(tx)?, false),
+        Spot::Before(other) | Spot::After(other) if other == job => {
+            return Err(Error::BesideItself { job }.into());
+        }
+        Spot::Before(other) => beside(tx, job, other, Side::Before)?,
+        Spot::After(other) => beside(tx, job, other, Side::After)?,
+    };
+    tx.prepare_cached("UPDATE jobs SET priority = ?, place = ? WHERE id = ?")?
+        .execute((priority, place, id::text(job)))?;
+    let change = placed(tx, job)?;
+    Ok(Moved { change, redrawn })
+}
+
+pub(super) fn hold(tx: &Write<'_>, job: JobId, held: bool) -> Result<QueueChange, Fault> {
+    waits(tx, job)?;
+    tx.prepare_cached("UPDATE jobs SET held = ? WHERE id = ?")?
+        .execute((held, id::text(job)))?;
+    placed(tx, job)
+}
+
+/// How `job`, which a person has placed, stands now; told to those who follow.
+fn placed(tx: &Write<'_>, job: JobId) -> Result<QueueChange, Fault> {
+    let change = change(tx, job)?;
+    tx.tell(Committed::Waits(waiting::one(tx, job)?, Coming::Placed(change)));
+    Ok(change)
+}
+
 /// Draws the next place at the back.
-pub(super) fn last(tx: &Transaction<'_>) -> rusqlite::Result<i64> {
+pub(super) fn last(tx: &Write<'_>) -> rusqlite::Result<i64> {
     tx.prepare_cached("UPDATE line SET last_place = last_place + ? RETURNING last_place")?
         .query_row([STEP], |row| row.get(0))
 }
@@ -116,18 +128,18 @@ pub(super) fn change(connection: &Connection, job: JobId) -> rusqlite::Result<Qu
         })
 }
 
-fn first(tx: &Transaction<'_>) -> rusqlite::Result<i64> {
+fn first(tx: &Write<'_>) -> rusqlite::Result<i64> {
     tx.prepare_cached("UPDATE line SET first_place = first_place - ? RETURNING first_place")?
         .query_row([STEP], |row| row.get(0))
 }
 
-fn waits(tx: &Transaction<'_>, job: JobId) -> Result<(), Fault> {
+fn waits(tx: &Write<'_>, job: JobId) -> Result<(), Fault> {
     legal(job, standing(tx, job)?.state, Move::Place)?;
     Ok(())
 }
 
 /// The highest (`max`) or lowest (`min`) priority among the waiting jobs, `job` included.
-fn utmost(tx: &Transaction<'_>, job: JobId, which: &str) -> rusqlite::Result<i32> {
+fn utmost(tx: &Write<'_>, job: JobId, which: &str) -> rusqlite::Result<i32> {
     tx.prepare_cached(&format!(
         "SELECT {which}(priority) FROM jobs WHERE state = 'queued' OR id = ?"
     ))?
@@ -141,7 +153,7 @@ enum Side {
 }
 
 /// Priority and place right before or after `other`, and whether all places were drawn anew to make room.
-fn beside(tx: &Transaction<'_>, job: JobId, other: JobId, side: Side) -> Result<(i32, i64, bool), Fault> {
+fn beside(tx: &Write<'_>, job: JobId, other: JobId, side: Side) -> Result<(i32, i64, bool), Fault> {
     waits(tx, other)?;
     let mut found = gap(tx, job, other, side)?;
     let redrawn = found.is_none();
@@ -154,7 +166,7 @@ fn beside(tx: &Transaction<'_>, job: JobId, other: JobId, side: Side) -> Result<
 }
 
 /// As [`beside`]; `None` when no place is left there.
-fn gap(tx: &Transaction<'_>, job: JobId, other: JobId, side: Side) -> rusqlite::Result<Option<(i32, i64)>> {
+fn gap(tx: &Write<'_>, job: JobId, other: JobId, side: Side) -> rusqlite::Result<Option<(i32, i64)>> {
     let (priority, place, seq): (i32, i64, i64) = tx
         .prepare_cached("SELECT priority, place, seq FROM jobs WHERE id = ?")?
         .query_row([id::text(other)], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
@@ -188,16 +200,19 @@ fn gap(tx: &Transaction<'_>, job: JobId, other: JobId, side: Side) -> rusqlite::
 }
 
 /// Draws the places of all jobs that wait or run anew, in the order that they have.
-fn redraw(tx: &Transaction<'_>) -> rusqlite::Result<()> {
-    let mut statement = tx.prepare("SELECT seq FROM jobs WHERE state IN ('queued', 'running') ORDER BY place, seq")?;
-    let order: Vec<i64> = statement
-        .query_map([], |row| row.get(0))?
+fn redraw(tx: &Write<'_>) -> rusqlite::Result<()> {
+    let mut statement = tx.prepare("SELECT id FROM jobs WHERE state IN ('queued', 'running') ORDER BY place, seq")?;
+    let order: Vec<JobId> = statement
+        .query_map([], |row| id::parse(&row.get::<_, String>(0)?))?
         .collect::<rusqlite::Result<_>>()?;
     tx.execute("UPDATE line SET first_place = 0, last_place = 0", [])?;
-    for seq in order {
+    let mut places = Vec::with_capacity(order.len());
+    for job in order {
         let place = last(tx)?;
-        tx.prepare_cached("UPDATE jobs SET place = ? WHERE seq = ?")?
-            .execute((place, seq))?;
+        tx.prepare_cached("UPDATE jobs SET place = ? WHERE id = ?")?
+            .execute((place, id::text(job)))?;
+        places.push((job, place));
     }
+    tx.tell(Committed::Redrawn(places));
     Ok(())
 }

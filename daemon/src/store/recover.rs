@@ -1,7 +1,7 @@
 use darkroom_protocol::{JobId, JobState};
-use rusqlite::Transaction;
 
 use super::fault::Fault;
+use super::news::Write;
 use super::row::standing;
 use super::thread::Durability;
 use super::transition::requeue;
@@ -19,7 +19,7 @@ impl Store {
     }
 }
 
-fn recover(tx: &Transaction<'_>) -> Result<Vec<JobId>, Fault> {
+fn recover(tx: &Write<'_>) -> Result<Vec<JobId>, Fault> {
     let mut statement = tx.prepare("SELECT id FROM jobs WHERE state = 'running' ORDER BY seq")?;
     let running = statement.query_map([], |row| id::parse(&row.get::<_, String>(0)?))?;
     let running: Vec<JobId> = running.collect::<rusqlite::Result<_>>()?;

@@ -6,7 +6,7 @@ use crate::{Error, Result};
 
 /// The columns that [`RawJob::read`] reads, in its order.
 pub(super) const COLUMNS: &str = "id, state, request, task, created_ms, started_ms, finished_ms, attempts, failure_kind, failure_message, \
-     priority, held, seq";
+     priority, held, seq, cancel_requested";
 /// The columns that [`picture`] reads, in its order.
 pub(super) const PICTURE_COLUMNS: &str = "job_id, place, path, sha256, bytes, width, height, seed, elapsed_ms";
 
@@ -35,7 +35,7 @@ impl RawJob {
         let message: Option<String> = row.get(9)?;
         Ok(Self {
             id: id::parse(&row.get::<_, String>(0)?)?,
-            state: row.get(1)?,
+            state: known(row.get(1)?, row.get(13)?),
             request: row.get(2)?,
             task: row.get(3)?,
             created_ms: row.get(4)?,
@@ -57,6 +57,12 @@ impl RawJob {
         let rows = statement.query_map([id::text(self.id)], picture)?;
         self.pictures = rows.collect::<rusqlite::Result<_>>()?;
         Ok(self)
+    }
+
+    /// With the pictures that were read for it.
+    pub(super) fn with(mut self, pictures: Vec<Picture>) -> Self {
+        self.pictures = pictures;
+        self
     }
 
     pub(super) fn id(&self) -> JobId {
@@ -93,6 +99,7 @@ impl RawJob {
             kind: FailureKind::from_name(&kind).unwrap_or(FailureKind::Internal),
             message,
         });
+        let failure = failure.map(Failure::bounded);
         Ok(Job {
             id: self.id,
             state,
@@ -110,6 +117,24 @@ impl RawJob {
             progress: None,
             begins_s: None,
         })
+    }
+}
+
+/// The name of a job's state. A running job whose end was asked for is `cancelling`; that is no state of the table's own, so
+/// that an older release reads it too.
+fn known(stored: String, cancel_requested: bool) -> String {
+    if cancel_requested && stored == JobState::Running.name() {
+        return JobState::Cancelling.name().to_owned();
+    }
+    stored
+}
+
+/// The name under which jobs in `state` are stored, and whether their end was asked for where that tells them apart.
+pub(super) fn stored(state: JobState) -> (&'static str, Option<bool>) {
+    match state {
+        JobState::Running => (state.name(), Some(false)),
+        JobState::Cancelling => (JobState::Running.name(), Some(true)),
+        other => (other.name(), None),
     }
 }
 
@@ -131,7 +156,6 @@ pub(super) fn picture(row: &Row<'_>) -> rusqlite::Result<Picture> {
 /// What a transition needs to know of a job.
 pub(super) struct Standing {
     pub(super) state: JobState,
-    pub(super) cancel_requested: bool,
     pub(super) crashes: u32,
     pub(super) held: bool,
 }
@@ -148,14 +172,10 @@ pub(super) fn standing(connection: &Connection, job: JobId) -> Result<Standing, 
         })
         .optional()?;
     let (state, cancel_requested, crashes, held) = row.ok_or_else(|| Error::NoSuchJob { id: job.to_string() })?;
+    let state = known(state, cancel_requested);
     let state = JobState::from_name(&state).ok_or_else(|| Error::UnreadableJob {
         job,
         why: format!("a state named {state}"),
     })?;
-    Ok(Standing {
-        state,
-        cancel_requested,
-        crashes,
-        held,
-    })
+    Ok(Standing { state, crashes, held })
 }

@@ -7,6 +7,7 @@ use tokio::sync::oneshot;
 
 use super::fault::{Fault, in_words};
 use super::group::{self, Change, Pending};
+use super::news::{Listener, Write};
 use super::{counts, file, log};
 use crate::{Error, Result};
 
@@ -18,6 +19,7 @@ const AT_ONCE: usize = 256;
 pub struct Store {
     orders: Sender<Order>,
     path: Arc<PathBuf>,
+    listener: Listener,
 }
 
 /// Work for the thread.
@@ -62,13 +64,15 @@ impl Store {
     fn on(connection: Connection, path: &Path) -> Result<Self> {
         let (orders, inbox) = channel();
         let path = Arc::new(path.to_owned());
+        let listener = Listener::default();
         let store = Self {
             orders,
             path: path.clone(),
+            listener: listener.clone(),
         };
         std::thread::Builder::new()
             .name("store".to_owned())
-            .spawn(move || obey(connection, &inbox, &path))
+            .spawn(move || obey(connection, &inbox, &path, &listener))
             .map_err(|e| Error::io("start a thread for", &store.path, e))?;
         Ok(store)
     }
@@ -88,12 +92,29 @@ impl Store {
         counts::commits()
     }
 
+    /// Whether changes can be written now: one is, that changes nothing.
+    ///
+    /// # Errors
+    /// Why not.
+    pub async fn try_write(&self) -> Result<()> {
+        self.change(Durability::Durable, |tx| {
+            tx.execute("UPDATE log_restarts SET count = count", [])?;
+            Ok(())
+        })
+        .await
+    }
+
     /// Moves the whole log into the database: for an orderly end of the daemon.
     ///
     /// # Errors
     /// When the disk refuses; the log then stays and nothing is lost.
     pub async fn close(&self) -> Result<()> {
         self.ask(|connection| Ok(log::empty(connection)?)).await
+    }
+
+    /// Who is told what was committed.
+    pub(super) fn listener(&self) -> &Listener {
+        &self.listener
     }
 
     /// Runs `work` on the thread, outside any transaction.
@@ -119,7 +140,7 @@ impl Store {
     ) -> impl Future<Output = Result<T>> + Send + use<T, W>
     where
         T: Send + 'static,
-        W: FnOnce(&Transaction<'_>) -> Result<T, Fault> + Send + 'static,
+        W: FnOnce(&Write<'_>) -> Result<T, Fault> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
         let change = Pending::new(durability, change, reply);
@@ -137,7 +158,7 @@ impl Store {
     pub(super) async fn end<T, W>(&self, change: W) -> Result<T>
     where
         T: Send + 'static,
-        W: FnOnce(&Transaction<'_>) -> Result<T, Fault> + Send + 'static,
+        W: FnOnce(&Write<'_>) -> Result<T, Fault> + Send + 'static,
     {
         let result = self.change(Durability::Durable, change).await;
         let tidy: Ask = Box::new(|connection| shorten(connection, log::LONG));
@@ -148,7 +169,7 @@ impl Store {
 
 /// The thread: everything that waits at once, until nobody can send any more. Changes are committed together, at the price
 /// of one fsync for all; what is asked meanwhile is answered from what is committed.
-fn obey(mut connection: Connection, inbox: &Receiver<Order>, path: &Path) {
+fn obey(mut connection: Connection, inbox: &Receiver<Order>, path: &Path, listener: &Listener) {
     while let Ok(first) = inbox.recv() {
         let mut asks = Vec::new();
         let mut changes = Vec::new();
@@ -159,7 +180,7 @@ fn obey(mut connection: Connection, inbox: &Receiver<Order>, path: &Path) {
             }
         }
         if !changes.is_empty() {
-            group::commit(&mut connection, path, changes);
+            group::commit(&mut connection, path, listener, changes);
             shorten(&mut connection, log::FLOODED);
         }
         for ask in asks {

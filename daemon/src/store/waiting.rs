@@ -1,5 +1,5 @@
 use darkroom_protocol::JobId;
-use rusqlite::{OptionalExtension, Row};
+use rusqlite::{Connection, Row};
 
 use super::{Store, id};
 use crate::Result;
@@ -27,29 +27,24 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn waiting(&self) -> Result<Vec<Waiting>> {
-        self.ask(|c| {
-            let mut statement = c.prepare(&format!("{SELECT} ORDER BY priority DESC, place, seq"))?;
-            let rows = statement.query_map([], waiting)?;
-            Ok(rows.collect::<rusqlite::Result<_>>()?)
-        })
-        .await
-    }
-
-    /// That job, if it waits.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn waiting_job(&self, job: JobId) -> Result<Option<Waiting>> {
-        self.ask(move |c| {
-            let mut statement = c.prepare_cached(&format!("{SELECT} AND id = ?"))?;
-            Ok(statement.query_row([id::text(job)], waiting).optional()?)
-        })
-        .await
+        self.ask(|c| Ok(all(c)?)).await
     }
 }
 
-const SELECT: &str = "SELECT id, priority, place, held, model, coalesce(json_extract(task, '$.image.device'), '')
-     FROM jobs WHERE state = 'queued'";
+/// Every job that waits, in the order in which they run.
+pub(super) fn all(connection: &Connection) -> rusqlite::Result<Vec<Waiting>> {
+    let mut statement = connection.prepare(&format!("{SELECT} ORDER BY priority DESC, place, seq"))?;
+    let rows = statement.query_map([], waiting)?;
+    rows.collect()
+}
+
+/// That job, which waits.
+pub(super) fn one(connection: &Connection, job: JobId) -> rusqlite::Result<Waiting> {
+    let mut statement = connection.prepare_cached(&format!("{SELECT} AND id = ?"))?;
+    statement.query_row([id::text(job)], waiting)
+}
+
+const SELECT: &str = "SELECT id, priority, place, held, model, device FROM jobs WHERE state = 'queued'";
 
 fn waiting(row: &Row<'_>) -> rusqlite::Result<Waiting> {
     Ok(Waiting {

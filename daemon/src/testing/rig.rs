@@ -14,7 +14,7 @@ use crate::server::Context;
 use crate::workers::fake;
 
 /// Longer than anything that a test waits for takes.
-pub const SOON: Duration = Duration::from_secs(60);
+pub const SOON: Duration = Duration::from_secs(300);
 
 /// A daemon in this process, with a home and workers of its own.
 pub struct Rig {
@@ -41,6 +41,9 @@ impl Rig {
         let mut options = RunOptions::new(paths.clone());
         options.worker = Some(fake::program(mode));
         options.limits.restart = Duration::from_millis(1);
+        // A busy machine takes its time: what a test does not ask for is not cut short.
+        options.limits.first_message = SOON;
+        options.limits.farewell = Duration::from_secs(30);
         change(&mut options);
         let daemon = Daemon::prepare(options, Stop::default(), None).await.unwrap();
         let context = daemon.context.clone();

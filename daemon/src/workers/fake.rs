@@ -223,7 +223,7 @@ impl Fake {
                 return Outcome::Cancelled;
             }
             "fail" => {
-                let message = "No memory: make it smaller.".to_owned();
+                let message = format!("No memory: make it smaller.{}", "x".repeat(rest.parse().unwrap_or(0)));
                 let kind = FailureKind::OutOfMemory;
                 return Outcome::Failed(Failure { kind, message });
             }

@@ -19,12 +19,12 @@ use super::{Death, Word, WorkerLog, oom};
 
 /// A process that closed its channel has so long to end.
 const LAST_BREATH: Duration = Duration::from_secs(2);
-/// A process that reports more than so often a second, from one ping to the next, is out of its mind.
-const TALKATIVE: f32 = 20_000.0;
 /// What a process said before it ended is waited for so long.
 const LAST_WORDS: Duration = Duration::from_millis(500);
-/// The CPU worker gives way to what the person does on the machine.
+/// The CPU worker gives way to what the person does on the machine: so much is added to the daemon's own niceness.
 const CPU_NICENESS: i32 = 5;
+/// Beyond it there is nothing.
+const MAX_NICENESS: i32 = 19;
 
 type Reports = FramedRead<OwnedReadHalf, LengthDelimitedCodec>;
 
@@ -37,6 +37,8 @@ pub(super) struct Keeper {
     pub pump: JoinHandle<()>,
     pub start: Duration,
     pub silence: Duration,
+    pub beat: Duration,
+    pub talkative: f32,
     pub oom_before: Option<u64>,
     /// For pings; weak, so that the channel closes with its owner.
     pub orders: mpsc::WeakUnboundedSender<Order>,
@@ -101,7 +103,7 @@ impl Keeper {
         H: FnMut(Word) -> F + Send,
         F: Future<Output = bool> + Send,
     {
-        let mut beat = tokio::time::interval((self.silence / 6).max(Duration::from_millis(1)));
+        let mut beat = tokio::time::interval(self.beat.max(Duration::from_millis(1)));
         let mut heard = Instant::now();
         let (mut ping, mut said) = (0, 0_f32);
         loop {
@@ -120,7 +122,7 @@ impl Keeper {
                     if heard.elapsed() > self.silence {
                         return End::Ours(format!("was silent for {} s and was ended", self.silence.as_secs_f32()));
                     }
-                    if said > TALKATIVE * beat.period().as_secs_f32() {
+                    if said > self.talkative * beat.period().as_secs_f32() {
                         return End::Ours(format!("sent {said} reports at once and was ended"));
                     }
                     said = 0.0;
@@ -185,9 +187,15 @@ impl Keeper {
             .child
             .id()
             .and_then(|id| rustix::process::Pid::from_raw(id.cast_signed()));
-        if ready.device == "cpu"
-            && let Err(error) = rustix::process::setpriority_pgrp(group, CPU_NICENESS)
-        {
+        if ready.device != "cpu" {
+            return;
+        }
+        let own = rustix::process::getpriority_process(None);
+        let set = own.and_then(|own| {
+            let niceness = (own + CPU_NICENESS).min(MAX_NICENESS);
+            rustix::process::setpriority_pgrp(group, niceness)
+        });
+        if let Err(error) = set {
             tracing::debug!("the worker's niceness stays as it is: {error}");
         }
     }

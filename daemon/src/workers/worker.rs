@@ -32,6 +32,10 @@ pub struct Ask {
     pub start: Duration,
     /// Silent for so long, it is ended.
     pub silence: Duration,
+    /// It is pinged, and looked at, so often.
+    pub beat: Duration,
+    /// With more reports a second than this from one ping to the next it is out of its mind, and ended.
+    pub talkative: f32,
 }
 
 /// What is heard from a worker, in order; [`Word::Gone`] is the last.
@@ -78,6 +82,8 @@ impl Worker {
             log: log.clone(),
             pump,
             silence: ask.silence,
+            beat: ask.beat,
+            talkative: ask.talkative,
             start: ask.start,
             oom_before,
             orders: orders.downgrade(),

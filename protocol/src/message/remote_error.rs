@@ -14,12 +14,14 @@ pub struct RemoteError {
 }
 
 impl RemoteError {
-    /// An error of that kind.
+    /// An error of that kind; a message that is too long is cut.
     pub fn new(kind: FailureKind, message: impl Into<String>) -> Self {
-        Self {
+        Failure {
             kind,
             message: message.into(),
         }
+        .bounded()
+        .into()
     }
 
     /// The request cannot be met as it is.
@@ -31,6 +33,15 @@ impl RemoteError {
 impl fmt::Display for RemoteError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)
+    }
+}
+
+impl From<Failure> for RemoteError {
+    fn from(failure: Failure) -> Self {
+        Self {
+            kind: failure.kind,
+            message: failure.message,
+        }
     }
 }
 

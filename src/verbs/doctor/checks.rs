@@ -8,10 +8,20 @@ use crate::say;
 
 /// What is wrong with the folders, each with its remedy.
 pub(super) fn folders(paths: &Paths) -> Vec<String> {
-    let mut problems: Vec<String> = [&paths.data, &paths.state, &paths.run]
-        .into_iter()
-        .filter_map(|folder| writable(folder).err())
-        .collect();
+    let (pictures, staging, inputs, logs) = (paths.pictures(), paths.staging(), paths.inputs(), paths.job_logs());
+    let folders = [
+        &paths.data,
+        &pictures,
+        &staging,
+        &inputs,
+        &paths.state,
+        &logs,
+        &paths.run,
+    ]
+    .into_iter();
+    let mut problems: Vec<String> = folders.filter_map(|folder| writable(folder).err()).collect();
+    // What is wrong with a folder is wrong with those below it.
+    problems.dedup();
     problems.extend(check_socket_path(&paths.socket()).err().map(|e| e.to_string()));
     match darkroom_daemon::settings::Settings::load(&paths.config_file()) {
         Ok(settings) => problems.extend(settings.models.iter().filter_map(|folder| problem(folder))),

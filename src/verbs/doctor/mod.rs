@@ -89,8 +89,10 @@ async fn examine(paths: Paths, terminal: Found) -> Result<Findings> {
 async fn daemon(paths: &Paths, problems: &mut Vec<String>) -> (String, PathBuf) {
     let socket = paths.socket();
     match start::find(paths).await {
-        Ok(Some(client)) => {
+        Ok(Some(mut client)) => {
             problems.extend(running::inherited(client.daemon().pid));
+            // A daemon that does not tell is told of by what else is wrong.
+            problems.extend(client.status().await.ok().and_then(|status| status.short));
             (in_words(&client), client.socket().to_owned())
         }
         Ok(None) => ("not running; it starts with the first job".to_owned(), socket),

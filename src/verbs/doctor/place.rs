@@ -6,6 +6,8 @@ use crate::{say, verbs};
 
 /// Less than this is soon too little for pictures and the job store.
 const LOW: u64 = 1 << 30;
+/// Fewer files than this are soon too few: each picture, job log and copy is one.
+const FEW: u64 = 1000;
 /// More of them than this is worth a look.
 const LONG_LOGS: u64 = 1 << 30;
 
@@ -16,6 +18,8 @@ pub(super) struct Place {
     pub service: Vec<PathBuf>,
     /// Bytes of all logs.
     pub logs: u64,
+    /// Files that can still be made there, and in all; `None` where the file system does not count them.
+    pub inodes: Option<(u64, u64)>,
     /// Bytes free for jobs and pictures, and bytes in all; `None` when the system does not tell.
     pub disk: Option<(u64, u64)>,
 }
@@ -26,6 +30,7 @@ pub(super) fn look(paths: &Paths, problems: &mut Vec<String>) -> Place {
         service: verbs::daemon::installed(),
         logs: bytes_under(&paths.state),
         disk: disk(&paths.data),
+        inodes: inodes(&paths.data),
     };
     problems.extend(complaints(&place, paths));
     problems.extend(place.service.iter().filter_map(|unit| stale(unit)));
@@ -48,6 +53,13 @@ fn complaints(place: &Place, paths: &Paths) -> Vec<String> {
         all.push(format!(
             "Only {} are free for {}: make room, or set DARKROOM_HOME to another disk.",
             say::size(free),
+            say::shown(&paths.data)
+        ));
+    }
+    if let Some((free, _)) = place.inodes.filter(|(free, _)| *free < FEW) {
+        all.push(format!(
+            "Only {free} more files can be made on the disk of {} (its inodes are used up): remove some, or set DARKROOM_HOME to \
+             another disk.",
             say::shown(&paths.data)
         ));
     }
@@ -76,9 +88,19 @@ fn stale(unit: &Path) -> Option<String> {
     })
 }
 
-fn disk(folder: &Path) -> Option<(u64, u64)> {
+fn inodes(folder: &Path) -> Option<(u64, u64)> {
+    let found = file_system(folder)?;
+    // File systems that make them as they need them say that they have none at all.
+    (found.f_files > 0).then_some((found.f_favail, found.f_files))
+}
+
+fn file_system(folder: &Path) -> Option<rustix::fs::StatVfs> {
     let existing = folder.ancestors().find(|path| path.exists())?;
-    let found = rustix::fs::statvfs(existing).ok()?;
+    rustix::fs::statvfs(existing).ok()
+}
+
+fn disk(folder: &Path) -> Option<(u64, u64)> {
+    let found = file_system(folder)?;
     let bytes = |blocks: u64| blocks.saturating_mul(found.f_frsize);
     Some((bytes(found.f_bavail), bytes(found.f_blocks)))
 }
@@ -107,9 +129,12 @@ mod tests {
         assert_eq!(complaints(&place, &paths), Vec::<String>::new());
         place.disk = Some((3 << 20, 10 * LOW));
         place.logs = LONG_LOGS + 1;
+        place.inodes = Some((3, 100_000));
         let said = complaints(&place, &paths).join(" ");
         assert!(
-            said.contains("Only 3.0 MiB are free for /h/data") && said.contains("1.0 GiB"),
+            said.contains("Only 3.0 MiB are free for /h/data")
+                && said.contains("Only 3 more files")
+                && said.contains("1.0 GiB"),
             "{said}"
         );
     }

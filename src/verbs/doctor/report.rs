@@ -139,11 +139,7 @@ mod tests {
             }),
             daemon: "not running; it starts with the first job".into(),
             socket: "/h/run/darkroom.sock".into(),
-            terminal: Found {
-                protocol: Protocol::Kitty,
-                reason: "the terminal answered the kitty query".into(),
-                cell: None,
-            },
+            terminal: Found::new(Protocol::Kitty, "the terminal answered the kitty query"),
             place: Place {
                 logs: 3 << 20,
                 disk: Some((5 << 30, 10 << 30)),

@@ -5,7 +5,7 @@ use darkroom_protocol::paths::Paths;
 use uuid::Uuid;
 
 use crate::progress::{Display, Wish};
-use crate::{Error, Result, start};
+use crate::{Error, Result, settings, start};
 
 /// A daemon that dies while it takes the job is replaced so often.
 const TRIES: u32 = 3;
@@ -33,6 +33,10 @@ pub(super) async fn submit(
             Ok(submitted) => {
                 if let Some(notice) = &submitted.notice {
                     display.notice(notice);
+                }
+                // Its own settings file a daemon elsewhere alone can tell of; ours was told before.
+                if let Some(complaint) = submitted.complaint.as_ref().filter(|_| !settings::is_wrong(paths)) {
+                    display.warn(complaint);
                 }
                 return Ok((client, submitted));
             }

@@ -21,6 +21,7 @@ const ENDED: u32 = 5;
 /// `darkroom queue list`.
 pub fn command() -> Command {
     Command::new("list")
+        .alias("ls")
         .about("The same as `darkroom queue`")
         .args(arguments())
 }
@@ -34,7 +35,9 @@ pub fn arguments() -> [Arg; 4] {
             .action(ArgAction::SetTrue)
             .help("All ended jobs, not only the last"),
         Arg::new("limit")
-            .short('n')
+            .short('l')
+            // As in `tail -n`; with `generate` it is the negative prompt, so it is not shown.
+            .short_alias('n')
             .long("limit")
             .value_name("N")
             .default_value("50")
@@ -152,7 +155,7 @@ pub fn notes(jobs: &[Job], status: &Status) -> Vec<String> {
     let mut notes = Vec::new();
     let listed = jobs.iter().filter(|job| job.state == JobState::Queued).count() as u64;
     if status.queued > listed {
-        notes.push(format!("{} more wait: -n lists more.", status.queued - listed));
+        notes.push(format!("{} more wait: --limit lists more.", status.queued - listed));
     }
     if jobs.is_empty() {
         notes.push("The queue is empty: `darkroom generate` fills it.".to_owned());

@@ -188,7 +188,7 @@ fn row(job: &Job, number: &mut u32, view: &View<'_>) -> Row {
         },
         failure: job.failure.as_ref().map(|failure| failure.message.clone()),
         tone: match job.state {
-            JobState::Running => Tone::Accent,
+            JobState::Running | JobState::Cancelling => Tone::Accent,
             JobState::Queued | JobState::Cancelled => Tone::Dim,
             _ => Tone::Plain,
         },
@@ -315,6 +315,7 @@ mod tests {
             cfg_scale: 5.0,
             sampler: Sampler::Ddim,
             schedule: Schedule::Auto,
+            prediction: None,
             seed: 1,
             batch: 4,
             micro_batch: 4,

@@ -60,7 +60,8 @@ impl Home {
         command
             .args(args)
             .current_dir(self.path())
-            .env("DARKROOM_HOME", self.path());
+            .env("DARKROOM_HOME", self.path())
+            .env("DARKROOM_HOLD", self.at("hold"));
         for variable in [
             "DARKROOM_FAILPOINT",
             "DARKROOM_STARVE",
@@ -97,6 +98,12 @@ impl Home {
             }
         }
         self.run_args(words)
+    }
+
+    /// Lets no worker of a daemon that is started from this home go beyond `place`, such as `denoise:8:2` (phase, picture, step;
+    /// its beginning will do), until its job is cancelled or another place is named.
+    pub fn hold(&self, place: &str) {
+        std::fs::write(self.at("hold"), place).unwrap();
     }
 
     /// Starts the daemon with a failpoint armed, in it and in its workers.

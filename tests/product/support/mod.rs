@@ -4,6 +4,7 @@
 mod census;
 mod home;
 mod model;
+mod mount;
 mod process;
 mod ran;
 mod rpc;
@@ -11,17 +12,22 @@ mod rpc;
 mod storm;
 #[cfg(target_os = "linux")]
 mod submitted;
+#[cfg(target_os = "linux")]
+mod terminal;
 mod watched;
 
 #[cfg(target_os = "linux")]
 pub use census::{Process, Role};
 pub use home::Home;
 pub use model::{Model, header};
+pub use mount::Mount;
 pub use process::{is_alive, kill, memory, peak_memory, processor_time, wait_until};
-pub use ran::Ran;
+pub use ran::{Ran, nested};
 pub use rpc::Rpc;
 #[cfg(target_os = "linux")]
 pub use storm::{Moment, Storm};
+#[cfg(target_os = "linux")]
+pub use terminal::Terminal;
 pub use watched::Watched;
 
 use std::path::Path;

@@ -65,6 +65,12 @@ impl Ran {
         self.stdout.trim_end_matches('\n')
     }
 
+    /// Its lines of standard output, which are events, as [`nested`] has them.
+    #[track_caller]
+    pub fn events(&self) -> Vec<serde_json::Value> {
+        self.json().into_iter().map(nested).collect()
+    }
+
     /// Its lines of standard output as JSON.
     #[track_caller]
     pub fn json(&self) -> Vec<serde_json::Value> {
@@ -73,4 +79,13 @@ impl Ran {
             .map(|line| serde_json::from_str(line).unwrap())
             .collect()
     }
+}
+
+/// A line of `--events` as the socket tells it: `{"seq", "job", "kind": {NAME: fields}}`.
+#[track_caller]
+pub fn nested(line: serde_json::Value) -> serde_json::Value {
+    let name = line["event"].as_str().unwrap().to_owned();
+    let (seq, job) = (line["seq"].clone(), line["job"].clone());
+    let fields = if name == "notice" { line["text"].clone() } else { line };
+    serde_json::json!({ "seq": seq, "job": job, "kind": { name: fields } })
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-/// A connection to the daemon's socket, raw or with JSON-RPC lines. Nothing is waited for longer than a minute.
+/// A connection to the daemon's socket, raw or with JSON-RPC lines. Nothing is waited for longer than five minutes.
 pub struct Rpc {
     stream: BufReader<UnixStream>,
     calls: u64,
@@ -15,7 +15,7 @@ impl Rpc {
     /// Connects.
     pub fn connect(socket: &Path) -> Self {
         let stream = UnixStream::connect(socket).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(300))).unwrap();
         Self {
             stream: BufReader::new(stream),
             calls: 0,

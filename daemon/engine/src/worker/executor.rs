@@ -152,8 +152,10 @@ impl Executor {
         cancel: &Cancel,
     ) -> Result<()> {
         let _inference = torch::inference_mode();
-        torch::set_threads(threads_for(task));
-        let mut reporter = Reporter::new(job, self.outbox.clone(), self.previews.clone());
+        let threads = threads_for(task);
+        torch::set_threads(threads);
+        let _following = torch::follow_load(threads);
+        let mut reporter = Reporter::new(job, self.outbox.clone(), self.previews.clone(), cancel);
         let device = self.models.device();
         let kind = kind_for(device, task.dtype, &mut reporter);
         let key = Key {
@@ -181,7 +183,7 @@ impl Executor {
         cancel: &Cancel,
     ) -> Result<()> {
         let _inference = torch::inference_mode();
-        let mut reporter = Reporter::new(job, self.outbox.clone(), self.previews.clone());
+        let mut reporter = Reporter::new(job, self.outbox.clone(), self.previews.clone(), cancel);
         let device = self.models.device();
         let kind = kind_for(device, wanted.dtype, &mut reporter);
         let key = Key {

@@ -11,12 +11,13 @@ pub fn outcome(result: Result<(), Error>) -> Outcome {
     }
 }
 
-/// A failure in words that travel.
+/// A failure in words that travel, cut where they are too many: a model may hold names of megabytes.
 pub fn failure(error: &Error) -> Failure {
     Failure {
         kind: kind(error),
         message: error.to_string(),
     }
+    .bounded()
 }
 
 fn kind(error: &Error) -> FailureKind {

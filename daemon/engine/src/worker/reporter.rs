@@ -1,23 +1,43 @@
+use std::time::Duration;
+
 use darkroom_protocol::message::worker::Staged;
 use darkroom_protocol::{ImageTask, JobId, Progress, Report, Residency, Task, failpoint};
 
 use super::outbox::Outbox;
 use super::previews::Previews;
+use crate::Cancel;
 use crate::pipeline::preview::{Estimate, Painted};
 use crate::pipeline::{Observer, Saved};
+
+/// A test that holds a worker is asked again after so long.
+const HOLD: Duration = Duration::from_millis(5);
 
 /// Turns what a pipeline tells into reports about one job.
 pub struct Reporter {
     job: JobId,
     outbox: Outbox,
     previews: Previews,
+    cancel: Cancel,
 }
 
 impl Reporter {
-    /// Reports about `job`, which begins.
-    pub fn new(job: JobId, outbox: Outbox, previews: Previews) -> Self {
+    /// Reports about `job`, which begins and ends when `cancel` says so.
+    pub fn new(job: JobId, outbox: Outbox, previews: Previews, cancel: &Cancel) -> Self {
         previews.begin();
-        Self { job, outbox, previews }
+        Self {
+            job,
+            outbox,
+            previews,
+            cancel: cancel.clone(),
+        }
+    }
+
+    /// Stands still where a test asks for that.
+    fn hold(&self, progress: &Progress) {
+        let place = || format!("{}:{}:{}", progress.phase.name(), progress.image, progress.step);
+        while failpoint::holds(place) && !self.cancel.is_wanted() {
+            std::thread::park_timeout(HOLD);
+        }
     }
 
     /// Tells what is in memory now.
@@ -28,10 +48,9 @@ impl Reporter {
 
 impl Observer for Reporter {
     fn progress(&mut self, progress: Progress) {
-        self.outbox.send(Report::Progress {
-            job: self.job,
-            progress,
-        });
+        let (job, report) = (self.job, progress.clone());
+        self.outbox.send(Report::Progress { job, progress: report });
+        self.hold(&progress);
     }
 
     fn notice(&mut self, line: &str) {

@@ -1,4 +1,5 @@
-//! What each request does, one file a verb. A reply follows the commit it tells of.
+//! What each request does, one file a verb. A reply follows the commit it tells of, and the dispatcher's knowing of it; no verb
+//! publishes an event or tells the dispatcher what it did, for another's commit may have come between.
 
 mod cancel;
 mod cancel_all;
@@ -54,7 +55,7 @@ use std::time::Duration;
 
 use darkroom_protocol::event::QueueChange;
 use darkroom_protocol::message::RemoteError;
-use darkroom_protocol::{EventKind, FailureKind, JobId, Reply};
+use darkroom_protocol::{FailureKind, JobId, Reply};
 
 use super::Context;
 use super::session::Answer;
@@ -86,10 +87,9 @@ async fn wholly<T: Send + 'static>(
     done.unwrap_or_else(|e| Err(lost(&e)))
 }
 
-/// Tells everybody how a job stands in the queue now.
+/// How a job stands in the queue now, once that holds.
 async fn placed(context: &Context, job: JobId, change: QueueChange) -> Result<Answer, RemoteError> {
-    context.bus.publish(job, EventKind::Queue(change));
-    context.dispatch.placed(job).await;
+    context.dispatch.settled().await;
     Ok(Reply::Placed { job, change }.into())
 }
 

@@ -16,9 +16,6 @@ pub async fn move_to(context: &Arc<Context>, prefix: &str, place: Place) -> Resu
     wholly(async move {
         let moved = context.store.move_to(job, spot).await?;
         failpoint::hit(13);
-        if moved.redrawn {
-            context.dispatch.redrawn().await;
-        }
         placed(&context, job, moved.change).await
     })
     .await

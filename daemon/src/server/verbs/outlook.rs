@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use darkroom_protocol::{Job, JobState, Task};
+use darkroom_protocol::{Job, Task};
 
 use crate::Result;
 use crate::dispatch::Board;
@@ -17,7 +17,7 @@ const FARTHEST: u32 = 1000;
 /// # Errors
 /// When the database fails.
 pub async fn outlook(context: &Context, jobs: &mut [Job]) -> Result<()> {
-    for job in jobs.iter_mut().filter(|job| job.state == JobState::Running) {
+    for job in jobs.iter_mut().filter(|job| job.state.is_in_work()) {
         job.progress = context.bus.progress(job.id);
     }
     let board = context.dispatch.board();

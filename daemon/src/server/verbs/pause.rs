@@ -18,7 +18,7 @@ pub async fn pause(context: &Arc<Context>, prefix: Option<&str>, pause: bool) ->
         let Some(job) = job else {
             context.store.pause(pause).await?;
             failpoint::hit(14);
-            context.dispatch.paused(pause).await;
+            context.dispatch.settled().await;
             return Ok(Reply::Paused { paused: pause }.into());
         };
         let change = context.store.hold(job, pause).await?;

@@ -1,8 +1,7 @@
 use std::sync::Arc;
 
-use darkroom_protocol::event::StateChange;
+use darkroom_protocol::failpoint;
 use darkroom_protocol::message::RemoteError;
-use darkroom_protocol::{EventKind, JobState, failpoint};
 
 use super::{placed, wholly};
 use crate::server::Context;
@@ -15,11 +14,6 @@ pub async fn retry(context: &Arc<Context>, prefix: &str) -> Result<Answer, Remot
     wholly(async move {
         let change = context.store.retry(job).await?;
         failpoint::hit(15);
-        let state = StateChange {
-            state: JobState::Queued,
-            failure: None,
-        };
-        context.bus.publish(job, EventKind::State(state));
         placed(&context, job, change).await
     })
     .await

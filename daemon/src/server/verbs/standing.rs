@@ -5,10 +5,12 @@ use crate::Error;
 use crate::events::{Filter, Known, Subscription};
 use crate::server::Context;
 
-/// Tells how a job stands, its pictures first and its state last, then what happens from there on.
+/// Tells how a job stands, its pictures first, then its state and what keeps everything waiting, then what happens from there on.
 pub async fn tell_standing(context: &Context, subscription: &Subscription, job: JobId, filter: &Filter) {
     subscription.hold(job, filter);
     let found = context.store.job(job).await;
+    // What was committed before the row was read is told or held back by now: it is not told after it.
+    context.dispatch.settled().await;
     let found = found.and_then(|row| row.ok_or_else(|| Error::NoSuchJob { id: job.to_string() }));
     match found {
         Ok(row) => {
@@ -16,7 +18,8 @@ pub async fn tell_standing(context: &Context, subscription: &Subscription, job: 
                 state: row.state,
                 pictures: row.pictures.iter().map(|picture| picture.index).collect(),
             };
-            subscription.release(job, standing(row), &known);
+            let short = context.dispatch.board().short.filter(|_| !row.state.is_final());
+            subscription.release(job, standing(row, short), &known);
         }
         Err(error) => {
             let known = Known {
@@ -28,7 +31,7 @@ pub async fn tell_standing(context: &Context, subscription: &Subscription, job: 
     }
 }
 
-fn standing(row: Job) -> Vec<EventKind> {
+fn standing(row: Job, short: Option<String>) -> Vec<EventKind> {
     let state = EventKind::State(StateChange {
         state: row.state,
         failure: row.failure,
@@ -37,5 +40,6 @@ fn standing(row: Job) -> Vec<EventKind> {
         .into_iter()
         .map(EventKind::Picture)
         .chain([state])
+        .chain(short.map(EventKind::Notice))
         .collect()
 }

@@ -1,11 +1,18 @@
+use std::time::Duration;
+
 use darkroom_protocol::Reply;
 use darkroom_protocol::message::client::{JobProgress, Status};
+use tokio::time::timeout;
 
 use crate::server::Context;
 use crate::server::session::Answer;
 
-/// What the daemon is doing; from memory.
-pub fn status(context: &Context) -> Answer {
+/// A dispatcher that waits for a disk is not waited for longer than so: what it knew last is told.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// What the daemon is doing, everything that was committed before included; from memory.
+pub async fn status(context: &Context) -> Answer {
+    let _ = timeout(PATIENCE, context.dispatch.settled()).await;
     let board = context.dispatch.board();
     let progress = board.running.iter().filter_map(|job| {
         let progress = context.bus.progress(*job)?;
@@ -22,6 +29,8 @@ pub fn status(context: &Context) -> Answer {
         queued: board.queued,
         running: board.running,
         progress,
+        cancelling: board.cancelling,
+        short: board.short,
         workers: board.workers,
         capabilities: board.capabilities,
         paused: board.paused,

@@ -1,18 +1,19 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
-use darkroom_protocol::event::StateChange;
 use darkroom_protocol::message::RemoteError;
 use darkroom_protocol::message::client::{Submit, Submitted};
-use darkroom_protocol::{EventKind, GenerateRequest, ImageTask, JobState, ModelCard, Reply, Task, failpoint};
+use darkroom_protocol::{EventKind, GenerateRequest, ImageTask, ModelCard, Reply, Task, failpoint};
 
 use super::blocking;
 use super::standing::tell_standing;
+use crate::catalog::NO_MODEL;
+use crate::dispatch::Board;
 use crate::events::{Filter, Subscription};
-use crate::expand::{random_seed, resolve};
+use crate::expand::{notices, random_seed, resolve};
 use crate::server::Context;
 use crate::server::session::{Answer, Session, Then};
-use crate::store::{Accepted, Waiting};
+use crate::store::Accepted;
 
 /// Told to whoever submits to a paused queue.
 const PAUSED: &str = "The queue is paused: `darkroom queue resume` lets it go on.";
@@ -22,8 +23,6 @@ pub type Accepting = Pin<Box<dyn Future<Output = Result<Answer, RemoteError>> + 
 
 /// Works a request out and hands it to the store. Once this returns the job has its place before whatever is submitted later;
 /// the answer says that it is durable. Events follow it, from the job's first, when they are wanted.
-///
-/// What comes back must be driven to its end even when the peer has gone: it tells the dispatcher.
 pub async fn submit(session: &Session, submit: Submit) -> Result<Accepting, RemoteError> {
     failpoint::hit(1);
     let Submit {
@@ -33,31 +32,21 @@ pub async fn submit(session: &Session, submit: Submit) -> Result<Accepting, Remo
         max_fps,
         max_px,
     } = submit;
-    let (task, notice) = work_out(&session.context, &request).await?;
-    let (model, device) = (task.model.clone(), task.device.clone());
+    let WorkedOut { task, told, short } = work_out(&session.context, &request).await?;
+    let model = task.model.clone();
     let (context, subscription) = (session.context.clone(), session.subscription.clone());
     let seq = context.bus.seq();
     let accepting = context.store.accept(request_id, &request, &Task::Image(task));
-    let priority = request.priority.unwrap_or(0);
     Ok(Box::pin(async move {
         let accepted = accepting.await?;
-        if accepted.fresh {
-            let waiting = Waiting {
-                job: accepted.job,
-                priority,
-                place: accepted.place,
-                held: false,
-                model: model.clone(),
-                device,
-            };
-            announce(&context, waiting).await;
-        }
         failpoint::hit(2);
         let reply = Reply::Submitted(Submitted {
             job: accepted.job,
             position: accepted.position,
             model,
-            notice,
+            notice: told.notice,
+            hint: told.hint,
+            complaint: told.complaint,
         });
         let filter = Filter {
             job: Some(accepted.job),
@@ -65,17 +54,23 @@ pub async fn submit(session: &Session, submit: Submit) -> Result<Accepting, Remo
             max_px,
             kinds: vec![],
         };
-        let then = watch.then(|| follow(context, subscription, accepted, filter, seq));
+        let then = watch.then(|| follow(context, subscription, accepted, filter, (seq, short)));
         Ok(Answer { reply, then })
     }))
 }
 
+/// What a request comes to.
+struct WorkedOut {
+    task: ImageTask,
+    /// What the person should know about it.
+    told: Told,
+    /// The part of that about what keeps everything waiting.
+    short: Option<String>,
+}
+
 /// The task that a request comes to, and what the person should know about it. The disk is asked beside the tasks that must
 /// not wait, and only where the model is on it.
-async fn work_out(
-    context: &Arc<Context>,
-    request: &GenerateRequest,
-) -> Result<(ImageTask, Option<String>), RemoteError> {
+async fn work_out(context: &Arc<Context>, request: &GenerateRequest) -> Result<WorkedOut, RemoteError> {
     request.check().map_err(|e| RemoteError::usage(e.to_string()))?;
     let model = request.model.as_deref();
     let card = match context.catalog.at_hand(model) {
@@ -93,36 +88,57 @@ async fn work_out(
         &board.default_device,
         random_seed(),
     )?;
-    Ok((task, notice(card, context.settings.complaint(), board.paused)))
+    let short = board.short.clone();
+    let told = Told {
+        notice: notice(&card, notices(&task), board),
+        hint: card.notice.filter(|notice| notice == NO_MODEL),
+        complaint: context.settings.complaint(),
+    };
+    Ok(WorkedOut { task, told, short })
 }
 
-fn notice(card: ModelCard, complaint: Option<String>, paused: bool) -> Option<String> {
-    let paused = paused.then(|| PAUSED.to_owned());
-    let notices: Vec<String> = card.notice.into_iter().chain(complaint).chain(paused).collect();
+/// What the person is told besides.
+struct Told {
+    notice: Option<String>,
+    hint: Option<String>,
+    complaint: Option<String>,
+}
+
+/// One line about this job: what its model's card has to say, what the task's own words say, whether the queue is paused, and
+/// what keeps everything waiting.
+fn notice(card: &ModelCard, about: Vec<String>, board: Board) -> Option<String> {
+    let of_card = card.notice.clone().filter(|notice| *notice != NO_MODEL);
+    let paused = board.paused.then(|| PAUSED.to_owned());
+    let notices: Vec<String> = of_card
+        .into_iter()
+        .chain(about)
+        .chain(paused)
+        .chain(board.short)
+        .collect();
     (!notices.is_empty()).then(|| notices.join(" "))
 }
 
-async fn announce(context: &Context, waiting: Waiting) {
-    let change = StateChange {
-        state: JobState::Queued,
-        failure: None,
-    };
-    context.bus.publish(waiting.job, EventKind::State(change));
-    context.dispatch.accepted(waiting).await;
-}
-
-/// Sends the job's events from its first, which came after number `seq`. Of a job that was accepted before, or so long ago that
+/// Sends the job's events from its first, which came after number `seq`, and what has become short since `known` was told. Of a job that was accepted before, or so long ago that
 /// its first are not remembered, how it stands.
 fn follow(
     context: Arc<Context>,
     subscription: Arc<Subscription>,
     accepted: Accepted,
     filter: Filter,
-    seq: u64,
+    (seq, known): (u64, Option<String>),
 ) -> Then {
     Box::pin(async move {
         if !(accepted.fresh && subscription.resume(&filter, seq + 1)) {
-            tell_standing(&context, &subscription, accepted.job, &filter).await;
+            return tell_standing(&context, &subscription, accepted.job, &filter).await;
+        }
+        // What became short between the notice and the first event that it follows.
+        if let Some(short) = context
+            .dispatch
+            .board()
+            .short
+            .filter(|short| known.as_ref() != Some(short))
+        {
+            subscription.tell(accepted.job, EventKind::Notice(short));
         }
     })
 }

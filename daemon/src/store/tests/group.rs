@@ -86,7 +86,7 @@ async fn nobody_has_an_answer_before_the_commit() {
     let committed = Arc::new(AtomicBool::new(false));
     let cancelling = tokio::spawn({
         let store = f.store.clone();
-        async move { store.cancel(job).await }
+        async move { store.cancel(job, false).await }
     });
     let (began, begun) = std::sync::mpsc::channel();
     let slow = f.store.change(super::super::thread::Durability::Relaxed, {

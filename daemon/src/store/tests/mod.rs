@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use super::fault::Fault;
-use super::{Page, Start, Store};
+use super::{Part, Start, Store};
 use crate::Result;
 
 /// A store of its own in a folder that goes with it.
@@ -43,6 +43,9 @@ impl Fixture {
         if state != JobState::Queued {
             assert_eq!(self.store.start(job).await.unwrap(), Start::Begun);
         }
+        if state == JobState::Cancelling {
+            self.store.cancel(job, false).await.unwrap();
+        }
         if state.is_final() {
             let failure = (state == JobState::Failed).then(failure);
             self.store.finish(job, state, failure).await.unwrap();
@@ -61,8 +64,12 @@ impl Fixture {
 }
 
 /// The first `limit` jobs of a list.
-pub(super) fn page(limit: u32) -> Page {
-    Page { after: None, limit }
+pub(super) fn page(limit: u32) -> Part {
+    Part {
+        after: None,
+        limit,
+        bytes: u64::MAX,
+    }
 }
 
 pub(super) async fn raw<T: Send + 'static>(
@@ -92,6 +99,7 @@ pub(super) fn task() -> Task {
         cfg_scale: 4.1,
         sampler: Sampler::Ddim,
         schedule: Schedule::Auto,
+        prediction: None,
         seed: 7,
         batch: 2,
         micro_batch: 2,

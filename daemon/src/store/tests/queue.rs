@@ -1,6 +1,6 @@
 //! What people do to the queue.
 
-use darkroom_protocol::JobState::{Cancelled, Done, Failed, Queued, Running};
+use darkroom_protocol::JobState::{Cancelled, Cancelling, Done, Failed, Queued, Running};
 use darkroom_protocol::event::QueueChange;
 use darkroom_protocol::{JobId, JobState};
 use proptest::prelude::*;
@@ -8,10 +8,10 @@ use rstest::rstest;
 
 use super::{Fixture, failure, page, picture, raw, task};
 use crate::Error;
-use crate::store::{Page, Spot, Start, Store};
+use crate::store::{Cursor, Part, Spot, Start, Store};
 
 async fn line(f: &Fixture) -> Vec<JobId> {
-    let jobs = f.store.line(&[], page(1000)).await.unwrap();
+    let jobs = f.store.line(&[], page(1000)).await.unwrap().jobs;
     jobs.into_iter().map(|job| job.id).collect()
 }
 
@@ -61,7 +61,7 @@ async fn moves_outlast_a_start_a_return_and_a_restart() {
     let again = Store::open(&f.dir.path().join("darkroom.db")).unwrap();
     again.recover().await.unwrap();
     assert!(again.paused().await.unwrap());
-    let jobs = again.line(&[], page(9)).await.unwrap();
+    let jobs = again.line(&[], page(9)).await.unwrap().jobs;
     let ids: Vec<JobId> = jobs.iter().map(|job| job.id).collect();
     assert_eq!(ids, [c, d, a, b]);
     let positions: Vec<_> = jobs.iter().map(|job| (job.held, job.position)).collect();
@@ -92,7 +92,7 @@ async fn a_place_between_two_is_found_however_often() {
 async fn only_waiting_jobs_have_a_place() {
     let f = Fixture::new();
     let waiting = f.job().await;
-    for state in [Running, Done, Failed, Cancelled] {
+    for state in [Running, Cancelling, Done, Failed, Cancelled] {
         let job = f.job_in(state).await;
         let refusals = [
             f.store.prioritise(job, 1).await.map(drop),
@@ -123,7 +123,7 @@ async fn what_is_held_back_does_not_start_and_keeps_its_place() {
     assert_eq!(f.store.hold(a, false).await.unwrap().position, Some(0));
     assert_eq!(line(&f).await, [a, b]);
     f.store.hold(b, true).await.unwrap();
-    f.store.cancel(b).await.unwrap();
+    f.store.cancel(b, false).await.unwrap();
     assert_eq!(f.state(b).await, Cancelled);
 }
 
@@ -149,7 +149,7 @@ async fn retry_starts_anew_and_keeps_pictures(#[case] end: JobState) {
     f.store.start(job).await.unwrap();
     f.store.add_picture(&picture(job, 0)).await.unwrap();
     if end == Cancelled {
-        f.store.cancel(job).await.unwrap();
+        f.store.cancel(job, false).await.unwrap();
     }
     f.store.finish(job, end, Some(failure())).await.unwrap();
     f.store.clear(&[end]).await.unwrap();
@@ -207,7 +207,7 @@ async fn what_is_cleared_leaves_the_list_and_nothing_else() {
     assert_eq!(f.store.clearable(&[Done, Queued]).await.unwrap(), (1, 2));
     assert_eq!(f.store.clear(&[Done, Queued]).await.unwrap(), (1, 2));
     let listed = async || -> Vec<JobId> {
-        let jobs = f.store.list(&[], page(9)).await.unwrap();
+        let jobs = f.store.list(&[], page(9)).await.unwrap().jobs;
         jobs.into_iter().map(|job| job.id).collect()
     };
     assert_eq!(listed().await, [failed, waiting]);
@@ -224,7 +224,7 @@ async fn all_are_cancelled_at_once() {
     let (running, done) = (f.job_in(Running).await, f.job_in(Done).await);
     let found = f.store.cancel_all().await.unwrap();
     let found: Vec<_> = found.into_iter().map(|(job, c)| (job, c.now)).collect();
-    assert_eq!(found, [(a, Cancelled), (b, Cancelled), (running, Running)]);
+    assert_eq!(found, [(a, Cancelled), (b, Cancelled), (running, Cancelling)]);
     assert_eq!((f.state(a).await, f.state(done).await), (Cancelled, Done));
     assert_eq!(f.store.requeue(running).await.unwrap(), Cancelled);
     assert_eq!(f.store.cancel_all().await.unwrap(), []);
@@ -237,14 +237,18 @@ async fn the_line_comes_in_pages() {
     f.store.start(c).await.unwrap();
     f.store.move_to(d, Spot::First).await.unwrap();
     let ids = async |after, limit| -> Vec<(JobId, Option<u32>)> {
-        let jobs = f.store.line(&[], Page { after, limit }).await.unwrap();
+        let part = Part {
+            after: Option::map(after, Cursor::Job),
+            ..page(limit)
+        };
+        let jobs = f.store.line(&[], part).await.unwrap().jobs;
         jobs.into_iter().map(|job| (job.id, job.position)).collect()
     };
     assert_eq!(ids(None, 2).await, [(c, None), (d, Some(1))]);
     assert_eq!(ids(Some(d), 9).await, [(a, Some(2)), (b, Some(3))]);
     assert_eq!(ids(Some(b), 9).await, []);
     let waiting = f.store.line(&[Queued], page(1)).await.unwrap();
-    assert_eq!(waiting[0].id, d);
+    assert_eq!(waiting.jobs[0].id, d);
 }
 
 /// What people and workers may do to a store of a few jobs, named by when they came.
@@ -298,7 +302,7 @@ async fn perform(store: &Store, jobs: &mut Vec<JobId>, act: &Act) {
         Act::Move(at, 2, other) => store.move_to(job(at), Spot::Before(job(other))).await.map(drop),
         Act::Move(at, _, other) => store.move_to(job(at), Spot::After(job(other))).await.map(drop),
         Act::Hold(at, held) => store.hold(job(at), *held).await.map(drop),
-        Act::Cancel(at) => store.cancel(job(at)).await.map(drop),
+        Act::Cancel(at) => store.cancel(job(at), false).await.map(drop),
         Act::Start => {
             if let Some(next) = store.next_queued().await.unwrap() {
                 assert_eq!(store.start(next.id).await.unwrap(), Start::Begun);
@@ -320,12 +324,12 @@ async fn perform(store: &Store, jobs: &mut Vec<JobId>, act: &Act) {
 
 /// The list, the positions one by one, what dispatch is told and the counts agree.
 async fn check(store: &Store) {
-    let listed = store.line(&[Queued], page(100)).await.unwrap();
+    let listed = store.line(&[Queued], page(100)).await.unwrap().jobs;
     let waiting = store.waiting().await.unwrap();
     let ids: Vec<JobId> = listed.iter().map(|job| job.id).collect();
     assert_eq!(waiting.iter().map(|w| w.job).collect::<Vec<_>>(), ids);
     assert!(waiting.is_sorted_by_key(|w| (std::cmp::Reverse(w.priority), w.place)));
-    let mut next = store.count(Running).await.unwrap() as u32;
+    let mut next = (store.count(Running).await.unwrap() + store.count(Cancelling).await.unwrap()) as u32;
     for job in &listed {
         let expected = (!job.held).then_some(next);
         next += u32::from(!job.held);
@@ -369,7 +373,11 @@ async fn what_has_ended_is_listed_by_its_end() {
         raw(&f.store, move |c| Ok(c.execute_batch(&sql)?)).await.unwrap();
     }
     let ended = async |states: &[JobState], after, limit| -> Vec<JobId> {
-        let jobs = f.store.ended(states, Page { after, limit }).await.unwrap();
+        let part = Part {
+            after: Option::map(after, Cursor::Job),
+            ..page(limit)
+        };
+        let jobs = f.store.ended(states, part).await.unwrap().jobs;
         jobs.into_iter().map(|job| job.id).collect()
     };
     assert_eq!(ended(&[], None, 9).await, [a, b, c]);

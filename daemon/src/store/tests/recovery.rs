@@ -14,7 +14,7 @@ async fn a_restart_finds_what_was_promised() {
         f.job().await,
     );
     f.store.add_picture(&picture(running, 0)).await.unwrap();
-    f.store.cancel(ending).await.unwrap();
+    f.store.cancel(ending, false).await.unwrap();
     // The first store is still open, as it is for a process that was killed: nothing was flushed on our account.
     let again = Store::open(&path).unwrap();
     assert_eq!(again.recover().await.unwrap(), [running]);

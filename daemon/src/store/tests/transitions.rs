@@ -1,4 +1,4 @@
-use darkroom_protocol::JobState::{Cancelled, Done, Failed, Queued, Running};
+use darkroom_protocol::JobState::{Cancelled, Cancelling, Done, Failed, Queued, Running};
 use darkroom_protocol::{JobId, JobState};
 use rstest::rstest;
 use uuid::Uuid;
@@ -61,8 +61,10 @@ async fn only_a_running_job_returns_to_the_queue() {
     for state in JobState::ALL {
         let job = f.job_in(state).await;
         let result = f.store.requeue(job).await;
-        if state == Running {
-            assert_eq!(result.unwrap(), Queued);
+        if state.is_in_work() {
+            // One whose end was asked for is not made again.
+            let expected = if state == Running { Queued } else { Cancelled };
+            assert_eq!(result.unwrap(), expected);
         } else {
             assert!(matches!(result, Err(Error::IllegalMove { .. })), "{state:?}");
             assert_eq!(f.state(job).await, state);
@@ -79,7 +81,7 @@ async fn every_end_is_legal_or_refused_in_words() {
             let result = f.store.finish(job, end, Some(failure())).await;
             let legal = match before {
                 Queued => matches!(end, Failed | Cancelled),
-                Running => end.is_final(),
+                Running | Cancelling => end.is_final(),
                 Done | Failed | Cancelled => false,
             };
             assert_eq!(result.is_ok(), legal, "{before:?} → {end:?}");
@@ -96,7 +98,8 @@ async fn every_end_is_legal_or_refused_in_words() {
 
 #[rstest]
 #[case(Queued, Cancelled)]
-#[case(Running, Running)]
+#[case(Running, Cancelling)]
+#[case(Cancelling, Cancelling)]
 #[case(Done, Done)]
 #[case(Failed, Failed)]
 #[case(Cancelled, Cancelled)]
@@ -104,10 +107,10 @@ async fn every_end_is_legal_or_refused_in_words() {
 async fn cancel_ends_what_waits_and_marks_what_runs(#[case] before: JobState, #[case] now: JobState) {
     let f = Fixture::new();
     let job = f.job_in(before).await;
-    let cancelled = f.store.cancel(job).await.unwrap();
+    let cancelled = f.store.cancel(job, false).await.unwrap();
     assert_eq!((cancelled.before, cancelled.now), (before, now));
     assert_eq!(f.state(job).await, now);
-    if before == Running {
+    if before.is_in_work() {
         assert_eq!(f.store.requeue(job).await.unwrap(), Cancelled);
     }
 }
@@ -129,7 +132,7 @@ async fn the_second_crash_fails_the_job() {
 async fn a_crash_ends_a_job_that_was_to_be_cancelled() {
     let f = Fixture::new();
     let job = f.job_in(Running).await;
-    f.store.cancel(job).await.unwrap();
+    f.store.cancel(job, false).await.unwrap();
     assert_eq!(f.store.crash(job, failure()).await.unwrap(), Cancelled);
 }
 
@@ -138,7 +141,7 @@ async fn pictures_belong_to_running_jobs_and_are_replaced_not_doubled() {
     let f = Fixture::new();
     for state in JobState::ALL {
         let job = f.job_in(state).await;
-        assert_eq!(f.store.add_picture(&picture(job, 0)).await.is_ok(), state == Running);
+        assert_eq!(f.store.add_picture(&picture(job, 0)).await.is_ok(), state.is_in_work());
     }
     let job = f.job_in(Running).await;
     f.store.add_picture(&picture(job, 0)).await.unwrap();
@@ -157,7 +160,7 @@ async fn an_unknown_job_is_no_job() {
     let unknown = |r: Result<(), Error>| matches!(r, Err(Error::NoSuchJob { .. }));
     assert!(unknown(f.store.start(job).await.map(drop)));
     assert!(unknown(f.store.requeue(job).await.map(drop)));
-    assert!(unknown(f.store.cancel(job).await.map(drop)));
+    assert!(unknown(f.store.cancel(job, false).await.map(drop)));
     assert!(unknown(f.store.crash(job, failure()).await.map(drop)));
     assert!(unknown(f.store.finish(job, Done, None).await));
     assert!(unknown(f.store.add_picture(&picture(job, 0)).await));

@@ -1,7 +1,8 @@
 //! Which of the files in a component's folder are its weights.
 //!
-//! The names are those that diffusers and transformers write or read, variants and every spelling of a shard index included.
-//! Where a folder holds two sets, the one counts that the component's own library would load, and a line says so.
+//! The names are those that diffusers and transformers write or read, variants and every spelling of a shard index
+//! included. Where a folder holds two sets, the one counts that the component's own library would load, and a line says
+//! so.
 
 use std::collections::BTreeSet;
 
@@ -21,8 +22,8 @@ const FOREIGN: [&str; 8] = [
     ".h5",
     ".onnx",
 ];
-/// Variants in the order in which they are taken where there are no plain weights: the most exact first, those of a training
-/// in progress last. Others stand between, by name.
+/// Variants in the order in which they are taken where there are no plain weights: the most exact first, those of a
+/// training in progress last. Others stand between, by name.
 const FIRST: [&str; 4] = ["fp32", "fp16", "bf16", "ema"];
 const LAST: &str = "non_ema";
 /// The most files that a message names.
@@ -137,8 +138,8 @@ fn read(name: &str, library: Library) -> Option<Set> {
             _ => None,
         }
     };
-    // A spelling's number is its place among those of one variant: what diffusers and transformers write today, what diffusers
-    // wrote until 0.30, what others write.
+    // A spelling's number is its place among those of one variant: what diffusers and transformers write today, what
+    // diffusers wrote until 0.30, what others write.
     let spellings = [
         ("", ".safetensors"),
         (".safetensors.index", ".json"),

@@ -54,8 +54,8 @@ pub struct ClipTextConfig {
     pub hidden_act: Activation,
     /// Added to the variance of every layer normalisation.
     pub layer_norm_eps: f64,
-    /// The mark whose hidden state is the pooled one. 2 stands for a mistake in early configs and means the token with the highest
-    /// number.
+    /// The mark whose hidden state is the pooled one. 2 stands for a mistake in early configs and means the token with
+    /// the highest number.
     pub eos_token_id: i64,
 }
 
@@ -85,8 +85,8 @@ impl ClipTextConfig {
         Self::read(Fields::new("text_encoder", &object("text_encoder", json)?))
     }
 
-    /// As [`Self::from_json`], from fields that were read. Where they are a whole CLIP's, those of its `text_config` alone count,
-    /// as transformers reads them.
+    /// As [`Self::from_json`], from fields that were read. Where they are a whole CLIP's, those of its `text_config`
+    /// alone count, as transformers reads them.
     ///
     /// # Errors
     /// As there.

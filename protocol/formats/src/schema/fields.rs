@@ -1,7 +1,7 @@
 //! The fields of one configuration file, read as Python reads them and refused by name where it cannot.
 //!
-//! Flags are Python's truth, whole numbers may be written as floats, and one value stands for a list of equal ones. What is
-//! missing has its class's default; what is null is only ever what diffusers makes of None.
+//! Flags are Python's truth, whole numbers may be written as floats, and one value stands for a list of equal ones.
+//! What is missing has its class's default; what is null is only ever what diffusers makes of None.
 
 use std::fmt::Debug;
 use std::ops::RangeInclusive;
@@ -124,8 +124,9 @@ impl<'a> Fields<'a> {
         list.iter().map(text).collect()
     }
 
-    /// One whole number for all of `levels` levels, or a list with one for each; an entry that is itself a list of equal values
-    /// counts as that value, as where a level's layers have one each. A missing field is the default, null is not.
+    /// One whole number for all of `levels` levels, or a list with one for each; an entry that is itself a list of
+    /// equal values counts as that value, as where a level's layers have one each. A missing field is the default, null
+    /// is not.
     pub fn each(self, field: &str, default: i64, levels: usize, range: RangeInclusive<i64>) -> Result<Vec<i64>> {
         let entries = match self.get(field) {
             None => return Ok(vec![default; levels]),

@@ -1,8 +1,9 @@
 //! What the configuration files of a model's parts say, each field checked and resolved.
 //!
-//! This is the one reading of them: the catalogue lists a model by it and the engine builds the model by it, so that what is
-//! listed as usable can be built. The measure is what diffusers 0.42 and transformers 5 take: a null is off where they test for
-//! truth, absent where they test for None, and an error that names the field where they fail. Weights are not looked at here.
+//! This is the one reading of them: the catalogue lists a model by it and the engine builds the model by it, so that
+//! what is listed as usable can be built. The measure is what diffusers 0.42 and transformers 5 take: a null is off
+//! where they test for truth, absent where they test for None, and an error that names the field where they fail.
+//! Weights are not looked at here.
 
 mod clip;
 mod fields;
@@ -13,9 +14,10 @@ mod vae;
 use serde_json::{Map, Value};
 
 pub use clip::{Activation, ClipTextConfig};
+pub use darkroom_protocol::Prediction;
 pub(crate) use fields::whole;
 pub use fields::{Fields, truth};
-pub use scheduler::{BetaSchedule, FinalSigma, Prediction, SchedulerConfig, Spacing};
+pub use scheduler::{BetaSchedule, FinalSigma, SchedulerConfig, Spacing};
 pub use unet::{Level, MidBlock, ResnetDims, TransformerDims, UNetConfig};
 pub use vae::VaeConfig;
 

@@ -1,5 +1,6 @@
 //! `scheduler/scheduler_config.json`, whatever class wrote it.
 
+use darkroom_protocol::Prediction;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -9,20 +10,6 @@ use crate::Result;
 
 /// The component that errors name.
 const COMPONENT: &str = "scheduler";
-
-/// What a network's output means (diffusers `prediction_type`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Prediction {
-    /// The noise.
-    #[default]
-    Epsilon,
-    /// α·noise − σ·clean, the velocity (Salimans and Ho 2022, arXiv 2202.00512, appendix D).
-    VPrediction,
-    /// The clean sample.
-    #[serde(alias = "original_sample")]
-    Sample,
-}
 
 /// Which training timesteps are visited (arXiv 2305.08891, table 2; diffusers `timestep_spacing`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -61,9 +48,9 @@ pub enum FinalSigma {
 
 /// A model's scheduler_config.json, as published.
 ///
-/// Every field is optional: one that is missing means the default of the *sampler* that runs, as when diffusers builds one
-/// scheduler from the config of another. A flag that is null is off, which is not always its default; any other null is a
-/// missing field.
+/// Every field is optional: one that is missing means the default of the *sampler* that runs, as when diffusers builds
+/// one scheduler from the config of another. A flag that is null is off, which is not always its default; any other
+/// null is a missing field.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SchedulerConfig {
     /// Timesteps of training, 1 to 10,000; 1000 where missing.
@@ -198,6 +185,14 @@ impl SchedulerConfig {
             }
         }
         Ok(())
+    }
+
+    /// The same with `prediction` in place of what the file says, where somebody asked for it.
+    pub fn predicting(&self, prediction: Option<Prediction>) -> Self {
+        Self {
+            prediction_type: prediction.or(self.prediction_type),
+            ..self.clone()
+        }
     }
 
     /// Timesteps of training.

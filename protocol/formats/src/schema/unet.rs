@@ -228,8 +228,8 @@ pub(super) fn silu(fields: Fields<'_>) -> Result<()> {
 
 /// The heads of each level. In spite of its name `attention_head_dim` is their *number* (diffusers issue 2011).
 ///
-/// diffusers refuses `num_attention_heads` for that reason. It is taken where it can only mean one thing: the same numbers, or
-/// numbers that make up the channels with `attention_head_dim` as the width of each.
+/// diffusers refuses `num_attention_heads` for that reason. It is taken where it can only mean one thing: the same
+/// numbers, or numbers that make up the channels with `attention_head_dim` as the width of each.
 fn heads(fields: Fields<'_>, channels: &[i64]) -> Result<Vec<i64>> {
     const NUMBER: &str = "num_attention_heads";
     const DIM: &str = "attention_head_dim";
@@ -311,8 +311,8 @@ fn sample_size(fields: Fields<'_>) -> Result<Option<[i64; 2]>> {
     Ok(Some([side(sides[0])?, side(sides[1])?]))
 }
 
-/// Fields that change the network and of which only these values are built. Those that change nothing in the blocks that are
-/// built (`dropout`, `resnet_skip_time_act`, `resnet_out_scale_factor`, `cross_attention_norm`,
+/// Fields that change the network and of which only these values are built. Those that change nothing in the blocks
+/// that are built (`dropout`, `resnet_skip_time_act`, `resnet_out_scale_factor`, `cross_attention_norm`,
 /// `mid_block_only_cross_attention`, `addition_time_embed_dim`…) may say what they like.
 fn fixed(fields: Fields<'_>) -> Result<()> {
     silu(fields)?;

@@ -7,8 +7,8 @@ use super::transformer_2d::Transformer2DModel;
 use crate::Result;
 use crate::weights::Weights;
 
-/// `UNetMidBlock2DCrossAttn` of diffusers' `models/unets/unet_2d_blocks.py`; without attention it is `UNetMidBlock2D` of no
-/// layers, which has one residual block.
+/// `UNetMidBlock2DCrossAttn` of diffusers' `models/unets/unet_2d_blocks.py`; without attention it is `UNetMidBlock2D`
+/// of no layers, which has one residual block.
 #[derive(Debug)]
 pub struct UNetMidBlock2DCrossAttn {
     resnets: Vec<ResnetBlock2D>,
