@@ -32,6 +32,9 @@ pub enum EventKind {
     Notice(String),
     /// A waiting job has another place, or is held back or let go. Never dropped.
     Queue(QueueChange),
+    /// A line about what went wrong and is being mended, for instance that the worker died and the job is tried again: for whoever
+    /// wants no notices too. Never dropped.
+    Warning(String),
 }
 
 impl EventKind {
@@ -43,6 +46,7 @@ impl EventKind {
             Self::Preview(_) => EventName::Preview,
             Self::Picture(_) => EventName::Picture,
             Self::Notice(_) => EventName::Notice,
+            Self::Warning(_) => EventName::Warning,
             Self::Queue(_) => EventName::Queue,
         }
     }
@@ -64,6 +68,8 @@ pub enum EventName {
     Notice,
     /// [`EventKind::Queue`].
     Queue,
+    /// [`EventKind::Warning`].
+    Warning,
 }
 
 /// A job's new state.

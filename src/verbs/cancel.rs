@@ -29,7 +29,7 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
     let flag = |name| matches.get_flag(name);
     let (json, after_picture) = (flag("json"), flag("after-picture"));
     block_on(async {
-        let mut client = start::existing(&Paths::from_env()?).await?;
+        let mut client = start::kept_before(&Paths::from_env()?).await?;
         if flag("all") {
             return all(&mut client, json).await;
         }

@@ -148,6 +148,10 @@ impl<'a> Watch<'a> {
                 self.report(event)?;
             }
             EventKind::Picture(_) => self.deliver(event).await?,
+            EventKind::Warning(text) => {
+                self.display.warn(text);
+                self.report(event)?;
+            }
             EventKind::Notice(text) => {
                 self.display.notice(text);
                 self.report(event)?;
@@ -241,13 +245,19 @@ impl<'a> Watch<'a> {
             max_px,
             ..Subscribe::default()
         };
-        self.client.subscribe(subscribe).await?;
+        if self.client.is_daemon() {
+            self.client.subscribe(subscribe).await?;
+        }
         let job = self.client.job(&self.job.to_string()).await?;
         if let Task::Image(task) = &job.task {
             self.origin.model.clone_from(&task.model);
         }
         if job.state == JobState::Queued {
             self.display.waiting("Waiting in the queue.");
+        }
+        if !self.client.is_daemon() {
+            // Nothing happens any more; the rest is told from what is kept.
+            self.state = Some(job.state);
         }
         Ok(())
     }

@@ -3,13 +3,18 @@
 
 mod attack;
 mod bench;
+#[cfg(target_os = "linux")]
+mod caller;
 mod cancel;
 mod crash;
 mod daemon;
 mod disk;
 mod environment;
+mod files;
 mod flood;
+mod homes;
 mod interrupt;
+mod kept;
 mod kills;
 mod looking;
 mod memory;

@@ -97,7 +97,7 @@ fn a_model_in_use_leaves_once_its_job_has_ended() {
     });
     let told = home.run("models ps").ok();
     assert!(told.stdout.ends_with("in use\n"), "{told:#?}");
-    let told = home.run("models unload emoji").ok();
+    let told = home.run("models unload emoji --no-wait").ok();
     assert!(
         told.stderr
             .contains("emoji leaves memory once the job that uses it has ended."),

@@ -2,6 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use darkroom_protocol::codec::preface::Hello;
 use interprocess::local_socket::tokio::Stream;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tokio::io::AsyncWriteExt as _;
@@ -86,9 +87,13 @@ async fn hang_up(stream: &Stream) {
 /// Of lines, the first one is read too: it is the first message, as the Hello is of frames.
 async fn let_in<'a>(stream: &'a Stream, input: &mut Input<&'a Stream>, context: &Context) -> Option<(Wire, First)> {
     let deadline = context.limits.first_message;
-    let capabilities = context.dispatch.board().capabilities;
+    let ours = Hello {
+        capabilities: context.dispatch.board().capabilities,
+        data: context.whose.clone(),
+        ..Hello::of("daemon")
+    };
     let entered = timeout(deadline, async {
-        let wire = enter(input, &mut &*stream, capabilities).await?;
+        let wire = enter(input, &mut &*stream, &ours).await?;
         let first = match wire {
             Wire::Lines => Some(input.line().await),
             Wire::Frames => None,

@@ -16,14 +16,14 @@ pub enum Refusal {
     Told,
 }
 
-/// Finds out by the first byte how the peer speaks, and greets it if it speaks frames.
-pub async fn enter<R, W>(input: &mut Input<R>, output: &mut W, capabilities: Vec<String>) -> Result<Wire, Refusal>
+/// Finds out by the first byte how the peer speaks, and greets it with `ours` if it speaks frames.
+pub async fn enter<R, W>(input: &mut Input<R>, output: &mut W, ours: &Hello) -> Result<Wire, Refusal>
 where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
 {
     match input.peek().await {
-        Ok(Some(0)) => greet(input, output, capabilities).await.map(|()| Wire::Frames),
+        Ok(Some(0)) => greet(input, output, ours).await.map(|()| Wire::Frames),
         Ok(Some(b'{' | b' ' | b'\t' | b'\r' | b'\n')) => Ok(Wire::Lines),
         Ok(Some(b'[')) => Err(Refusal::Line(batch())),
         Ok(Some(_)) => Err(Refusal::Line(
@@ -41,8 +41,9 @@ fn batch() -> String {
     rpc::refusal(&refusal).trim_end().to_owned()
 }
 
-/// Both ends say who they are. A peer of another version reads this one's, and says what to do.
-async fn greet<R, W>(input: &mut Input<R>, output: &mut W, capabilities: Vec<String>) -> Result<(), Refusal>
+/// Both ends say who they are. A peer of another version, or one that looks for another home's daemon, reads this one's, and
+/// says what to do.
+async fn greet<R, W>(input: &mut Input<R>, output: &mut W, ours: &Hello) -> Result<(), Refusal>
 where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
@@ -54,14 +55,16 @@ where
     let mut bytes = [0; HEAD];
     bytes.copy_from_slice(&input.exact(HEAD).await.map_err(refused)?.bytes);
     let head = Head::parse(&bytes).map_err(|e| Refusal::Line(e.to_string()))?;
-    let ours = Hello {
-        capabilities,
-        ..Hello::of("daemon")
-    };
     output.write_all(&ours.encode()).await.map_err(|_| Refusal::Gone)?;
     let hello = input.exact(head.length).await.map_err(refused)?;
     match head.hello(&hello.bytes) {
-        Ok(_) => Ok(()),
+        Ok(hello) => match (&hello.data, &ours.data) {
+            (Some(theirs), Some(ours)) if theirs.is_another(ours) => {
+                tracing::info!("a client of another home was sent away");
+                Err(Refusal::Told)
+            }
+            _ => Ok(()),
+        },
         Err(error) => {
             tracing::info!("a connection was refused: {error}");
             Err(Refusal::Told)

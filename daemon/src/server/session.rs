@@ -138,6 +138,9 @@ impl Session {
 
     /// Does what a message of `size` bytes asks.
     async fn answer(&self, number: Number, request: Request, size: usize, pipeline: &mut Pipeline) {
+        if uses_settings(&request) {
+            self.context.settings.refresh().await;
+        }
         let budget = &self.context.budget;
         if let Err(error) = request.check() {
             pipeline.drain().await;
@@ -181,16 +184,16 @@ impl Session {
             Request::Subscribe(subscribe) => verbs::subscribe(self, subscribe).await,
             Request::Model { model } => verbs::model(context, model).await,
             Request::Upload(upload) => verbs::upload(context, upload).await,
-            Request::Download(download) => verbs::download(context, &download).await,
+            Request::Download(download) => verbs::download(&context.store, &download).await,
             Request::Shutdown {} => Ok(verbs::shutdown(context)),
             Request::Priority { job, priority } => verbs::priority(context, &job, priority).await,
             Request::Move { job, place } => verbs::move_to(context, &job, place).await,
             Request::Pause { job } => verbs::pause(context, job.as_deref(), true).await,
             Request::Resume { job } => verbs::pause(context, job.as_deref(), false).await,
             Request::Retry { job } => verbs::retry(context, &job).await,
-            Request::Clear { states, dry_run } => verbs::clear(context, &states, dry_run).await,
+            Request::Clear { states, dry_run } => verbs::clear(&context.store, &states, dry_run).await,
             Request::CancelAll {} => verbs::cancel_all(context).await,
-            Request::Log { job, offset } => verbs::log(context, &job, offset).await,
+            Request::Log { job, offset } => verbs::log(&context.store, &context.paths, &job, offset).await,
             Request::Metrics {} => verbs::metrics(context).await,
             Request::LogFilter { filter } => verbs::log_filter(context, filter.as_deref()),
             Request::Models {} => verbs::models(context).await,
@@ -199,6 +202,15 @@ impl Session {
             Request::Pin { model, pinned } => verbs::pin(self, model, pinned).await,
         }
     }
+}
+
+/// Whether the answer depends on the settings, so that a change of their file counts for it.
+fn uses_settings(request: &Request) -> bool {
+    use Request as R;
+    matches!(
+        request,
+        R::Submit(_) | R::Load(_) | R::Pin { .. } | R::Unload { .. } | R::Model { .. } | R::Models {}
+    )
 }
 
 /// Whether the answer may have some megabytes.

@@ -23,8 +23,10 @@ mod parse;
 pub use live::Live;
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use darkroom_protocol::files;
 use darkroom_protocol::text::fold;
 use darkroom_protocol::{Dtype, KeepAlive};
 
@@ -175,24 +177,27 @@ impl Settings {
     /// The settings in the file at `path`; the default ones when there is no file.
     ///
     /// # Errors
-    /// [`Error::Settings`] with the line, [`Error::Io`] when the file cannot be read.
+    /// [`Error::Settings`] with the line, or with what is there instead of a file of at most [`MAX_BYTES`]; [`Error::Io`] when the
+    /// file cannot be read.
     pub fn load(path: &Path) -> Result<Self> {
-        let read = |e| Error::io("read", path, e);
-        match std::fs::metadata(path) {
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Self::default()),
-            Err(e) => return Err(read(e)),
-            Ok(meta) if meta.len() > MAX_BYTES => {
-                return Err(Error::Settings {
-                    path: path.to_owned(),
-                    what: format!(
-                        "has {} bytes; settings have at most {MAX_BYTES}: shorten it.",
-                        meta.len()
-                    ),
+        let wrong = |what: String| Error::Settings {
+            path: path.to_owned(),
+            what,
+        };
+        let text = match files::read_text(path, MAX_BYTES) {
+            Ok(text) => text,
+            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Self::default()),
+            Err(e) => {
+                return Err(match e.kind() {
+                    ErrorKind::InvalidInput => wrong(format!("{e}: put a file there, or remove it.")),
+                    ErrorKind::InvalidData => wrong("is not UTF-8: save it as UTF-8 text.".to_owned()),
+                    ErrorKind::FileTooLarge => wrong(format!(
+                        "has more bytes than settings have, which are at most {MAX_BYTES}: shorten it."
+                    )),
+                    _ => Error::io("read", path, e),
                 });
             }
-            Ok(_) => {}
-        }
-        let text = std::fs::read_to_string(path).map_err(read)?;
+        };
         let home = directories::BaseDirs::new().map(|dirs| dirs.home_dir().to_owned());
         Self::parse(&text, home.as_deref()).map_err(|what| Error::Settings {
             path: path.to_owned(),

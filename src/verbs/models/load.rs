@@ -61,7 +61,7 @@ async fn follow(client: &mut Client, asked: &str, loading: &Loading, pinned: boo
             say::json(&crate::output::flat(&event)?)?;
         }
         match event.kind {
-            EventKind::Notice(line) => say::note(&line),
+            EventKind::Notice(line) | EventKind::Warning(line) => say::note(&line),
             EventKind::State(change) if change.state.is_final() => {
                 let name = escape_line(&loading.model);
                 return match (change.state, change.failure) {

@@ -50,6 +50,7 @@ pub fn command() -> Command {
                 .about("Remove a model from memory, or stop loading it; a job that uses it ends first")
                 .arg(model().required(false).required_unless_present("all"))
                 .arg(switch("all", "Every model").conflicts_with("model"))
+                .arg(switch("no-wait", "Do not wait until the jobs that use them have ended"))
                 .args(find("device").map(flag))
                 .arg(json_flag("Print the names as a JSON array")),
         )

@@ -72,7 +72,7 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
         if matches.get_flag("watch") {
             return watch::watch(&paths, extent, json).await;
         }
-        let mut client = start::ensure(&paths).await?;
+        let mut client = start::kept(&paths).await?;
         let jobs = jobs(&mut client, extent).await?;
         if json {
             return jobs.iter().try_for_each(|job| say::json(&object(job)));
@@ -80,6 +80,7 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
         let status = client.status().await?;
         table(&jobs).iter().try_for_each(|row| say::data(row))?;
         notes(&jobs, &status).iter().for_each(|note| say::note(note));
+        start::note_if_none(&client);
         Ok(())
     })
 }

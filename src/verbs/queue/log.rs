@@ -31,12 +31,12 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
     let job = matches.get_one::<String>("job").map_or("", String::as_str);
     let follow = matches.get_flag("follow");
     block_on(async {
-        let mut client = start::ensure(&Paths::from_env()?).await?;
+        let mut client = start::kept_before(&Paths::from_env()?).await?;
         let job = client.job(job).await?;
         let id = job.id.to_string();
         let mut end = job.state.is_final();
         let mut offset = print(&mut client, &id, 0).await?;
-        while follow && !end {
+        while follow && !end && client.is_daemon() {
             tokio::time::sleep(PAUSE).await;
             // What it said last is printed after its end is known.
             end = client.job(&id).await?.state.is_final();

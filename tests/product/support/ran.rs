@@ -34,6 +34,16 @@ impl Ran {
         self.printable();
     }
 
+    /// The command failed with `code`, and what it said, on however many lines, has every word of `words`.
+    #[track_caller]
+    pub fn told(&self, code: i32, words: &[&str]) {
+        assert_eq!(self.code, code, "{self:#?}");
+        for word in words {
+            assert!(self.stderr.contains(word), "lacks {word:?}: {self:#?}");
+        }
+        self.printable();
+    }
+
     /// Nothing that was printed can drive a terminal.
     #[track_caller]
     pub fn printable(&self) {

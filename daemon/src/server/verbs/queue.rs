@@ -5,7 +5,7 @@ use darkroom_protocol::{JobState, Reply};
 use super::outlook::outlook;
 use crate::server::Context;
 use crate::server::session::Answer;
-use crate::store::{Cursor, Part};
+use crate::store::{Cursor, Part, Store};
 
 /// The most jobs of one answer.
 const MOST: u32 = 1000;
@@ -48,11 +48,24 @@ pub async fn queue(
     before: Option<&str>,
     order: Order,
 ) -> Result<Answer, RemoteError> {
+    let mut page = kept_jobs(&context.store, states, limit, before, order).await?;
+    outlook(context, &mut page.jobs).await?;
+    Ok(Reply::Queue(page).into())
+}
+
+/// The same as they are kept.
+pub async fn kept_jobs(
+    store: &Store,
+    states: &[JobState],
+    limit: u32,
+    before: Option<&str>,
+    order: Order,
+) -> Result<Page, RemoteError> {
     let after = match before {
         None => None,
         Some(text) => Some(match text.parse::<Cursor>() {
             Ok(cursor) => cursor,
-            Err(()) => Cursor::Job(context.store.find(text).await?),
+            Err(()) => Cursor::Job(store.find(text).await?),
         }),
     };
     let part = Part {
@@ -60,12 +73,11 @@ pub async fn queue(
         limit: limit.min(MOST),
         bytes: MAX_BYTES,
     };
-    let mut found = match order {
-        Order::Accepted => context.store.list(states, part).await?,
-        Order::Line => context.store.line(states, part).await?,
-        Order::Ended => context.store.ended(states, part).await?,
+    let found = match order {
+        Order::Accepted => store.list(states, part).await?,
+        Order::Line => store.line(states, part).await?,
+        Order::Ended => store.ended(states, part).await?,
     };
-    outlook(context, &mut found.jobs).await?;
     let next = found.next.map(|cursor| cursor.to_string());
-    Ok(Reply::Queue(Page { jobs: found.jobs, next }).into())
+    Ok(Page { jobs: found.jobs, next })
 }

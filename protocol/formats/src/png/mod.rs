@@ -1,9 +1,9 @@
 //! The texts that a PNG carries.
 
-use std::fs::File;
 use std::io::{BufRead, BufReader, Seek};
 use std::path::Path;
 
+use darkroom_protocol::files;
 use darkroom_protocol::text::unmarked;
 use png::text_metadata::{ITXtChunk, TEXtChunk, ZTXtChunk};
 use png::{Decoder, DecodingError, Info, Limits};
@@ -26,11 +26,7 @@ const MAX_TEXTS: usize = 1000;
 /// [`Error::Io`] when it cannot be opened, [`Error::Png`] for another kind of file, a damaged one, or texts over the limits.
 pub fn read_text(path: &Path) -> Result<Vec<(String, String)>> {
     let io = |source| Error::io(path, source);
-    // Opening a pipe would wait for a writer, so the kind is asked first.
-    if !path.metadata().map_err(io)?.is_file() {
-        return Err(io(std::io::Error::other("not a regular file")));
-    }
-    let file = File::open(path).map_err(io)?;
+    let file = files::open(path).map_err(io)?;
     texts(BufReader::new(file)).map_err(|problem| Error::Png {
         file: path.display().to_string(),
         problem,

@@ -1,10 +1,10 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::Read;
 use std::ops::Range;
 use std::path::Path;
 
+use darkroom_protocol::files;
 use serde::de::DeserializeSeed as _;
 
 use super::raw::{Dimensions, HeaderSeed, RawEntry, Tables};
@@ -98,11 +98,7 @@ impl Header {
     /// [`Error::Io`] and [`Error::Header`], both with the path.
     pub fn read(path: &Path) -> Result<Self> {
         let io = |source| Error::io(path, source);
-        // Opening a pipe would wait for a writer, so the kind is asked first.
-        if !path.metadata().map_err(io)?.is_file() {
-            return Err(io(std::io::Error::other("not a regular file")));
-        }
-        let mut file = File::open(path).map_err(io)?;
+        let mut file = files::open(path).map_err(io)?;
         let len = file.metadata().map_err(io)?.len();
         let named = |problem: HeaderProblem| problem.in_file(path.display());
         let mut prefix = Vec::new();

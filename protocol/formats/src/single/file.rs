@@ -1,7 +1,8 @@
 use std::borrow::Cow;
-use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+
+use darkroom_protocol::files;
 
 use super::facts::Facts;
 use super::guess::seems;
@@ -175,9 +176,7 @@ fn unknown(path: &Path, header: &Header) -> Error {
 /// A better word for a file without a safetensors header, from its first bytes.
 fn foreign(path: &Path) -> Option<Error> {
     let mut first = [0; 4];
-    // Opening a pipe would wait for a writer.
-    path.metadata().ok().filter(std::fs::Metadata::is_file)?;
-    File::open(path).ok()?.read_exact(&mut first).ok()?;
+    files::open(path).ok()?.read_exact(&mut first).ok()?;
     let what = match &first {
         b"GGUF" => "is a GGUF file, which Darkroom does not read yet: use its .safetensors file.",
         [b'P', b'K', 3, 4] | [0x80, 2..=5, ..] => {
