@@ -25,7 +25,7 @@ pub fn flat(event: &Event) -> Result<Value> {
         EventKind::Progress(progress) => value(progress)?,
         EventKind::Preview(preview) => value(preview)?,
         EventKind::Picture(picture) => value(picture)?,
-        EventKind::Notice(text) => json!({ "text": text }),
+        EventKind::Notice(text) | EventKind::Warning(text) => json!({ "text": text }),
         EventKind::Queue(change) => value(change)?,
     };
     if let Value::Object(fields) = fields {

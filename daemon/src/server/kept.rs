@@ -184,9 +184,9 @@ impl Here for Kept {
 async fn change(store: &Store, request: Request) -> Answer {
     let placed = |job, change| Reply::Placed { job, change };
     match request {
-        Request::Cancel { job, .. } => {
+        Request::Cancel { job, after_picture } => {
             let job = store.find(&job).await?;
-            let state = store.cancel(job).await?.now;
+            let state = store.cancel(job, after_picture).await?.now;
             Ok(Reply::Cancelling { job, state })
         }
         Request::CancelAll {} => {

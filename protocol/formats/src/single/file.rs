@@ -140,7 +140,7 @@ fn beside(path: &Path) -> Result<Option<String>> {
         }
         let io = |source| Error::io(&twin, source);
         let mut bytes = Vec::new();
-        let file = File::open(&twin).map_err(io)?;
+        let file = files::open(&twin).map_err(io)?;
         file.take(MAX_BESIDE + 1).read_to_end(&mut bytes).map_err(io)?;
         if bytes.len() as u64 > MAX_BESIDE {
             let file = twin.display().to_string();
