@@ -5,8 +5,9 @@ use std::ffi::OsString;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgMatches, Command};
 
-use crate::verbs::{VERBS, Verb};
-use crate::{Error, Result, say};
+use crate::style::Style;
+use crate::verbs::{VERBS, Verb, generate, habits};
+use crate::{Error, Result, say, settings};
 
 /// The whole command.
 pub fn command() -> Command {
@@ -27,29 +28,64 @@ pub fn command() -> Command {
 /// # Errors
 /// [`Error::Usage`] in one line; else what the verb says.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> Result<()> {
+    let args = spelled_out(args.into_iter().collect());
+    let word = |at: usize| args.get(at).and_then(|arg| arg.to_str());
+    if let Some(answer) = word(1).and_then(habits::answer) {
+        return Err(Error::Usage(format!(
+            "There is no verb {}: {answer}.",
+            word(1).unwrap_or_default()
+        )));
+    }
+    if word(1) == Some("generate")
+        && args
+            .iter()
+            .skip(2)
+            .take_while(|arg| *arg != "--")
+            .any(|arg| arg == "--help-all")
+    {
+        return print(generate::whole().bin_name("darkroom generate").render_long_help());
+    }
     match command().try_get_matches_from(args) {
         Ok(matches) => dispatch(&matches),
-        Err(e) if matches!(e.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => help(&e),
+        Err(e) if matches!(e.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => print(e.render()),
         Err(e) => Err(Error::Usage(one_line(&e))),
     }
 }
 
 fn dispatch(matches: &ArgMatches) -> Result<()> {
     let Some((name, matches)) = matches.subcommand() else {
-        return say::bytes(command().render_help().to_string().as_bytes());
+        return print(command().render_help());
     };
+    settings::complain(name);
     match VERBS.iter().find(|verb| verb.name == name) {
         Some(Verb { run, .. }) => run(matches),
         None => Err(Error::Usage(format!("There is no verb {name}."))),
     }
 }
 
-/// Help is data; clap colours it where standard output is a terminal.
-fn help(error: &clap::Error) -> Result<()> {
-    match error.print() {
-        Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Err(Error::BrokenPipe),
-        _ => Ok(()),
+/// `darkroom help VERB…` and `darkroom version` as the flags that they mean; `darkroom queue help` too.
+fn spelled_out(mut args: Vec<OsString>) -> Vec<OsString> {
+    let is = |at: usize, word: &str| args.get(at).is_some_and(|arg| arg == word);
+    if is(1, "version") && args.len() == 2 {
+        args[1] = "--version".into();
+    } else if is(1, "help") {
+        args.remove(1);
+        args.push("--help".into());
+    } else if is(2, "help") && ["queue", "models", "daemon"].iter().any(|group| is(1, group)) {
+        args.remove(2);
+        args.push("--help".into());
     }
+    args
+}
+
+/// Help and version are data, coloured where standard output is a terminal that has colour.
+fn print(text: clap::builder::StyledStr) -> Result<()> {
+    let text = if Style::of_stdout().has_colour() {
+        text.ansi().to_string()
+    } else {
+        text.to_string()
+    };
+    say::bytes(text.as_bytes())
 }
 
 /// clap's message without its paragraphs: the sentence, the suggestion, where help is.
@@ -83,6 +119,17 @@ mod tests {
         error.to_string()
     }
 
+    #[rstest]
+    #[case(&["darkroom", "help"], &["darkroom", "--help"])]
+    #[case(&["darkroom", "help", "queue", "move"], &["darkroom", "queue", "move", "--help"])]
+    #[case(&["darkroom", "queue", "help", "move"], &["darkroom", "queue", "move", "--help"])]
+    #[case(&["darkroom", "version"], &["darkroom", "--version"])]
+    #[case(&["darkroom", "show", "help"], &["darkroom", "show", "help"])]
+    #[case(&["darkroom", "generate", "help"], &["darkroom", "generate", "help"])]
+    fn help_and_version_are_flags_too(#[case] args: &[&str], #[case] meant: &[&str]) {
+        assert_eq!(spelled_out(args.iter().map(OsString::from).collect()), meant);
+    }
+
     #[test]
     fn the_command_is_well_formed() {
         command().debug_assert();
@@ -97,6 +144,8 @@ mod tests {
     #[case(&["darkroom", "cancel", "019a", ""], "a value is required for '[JOB]...' but none was supplied (see --help)")]
     #[case(&["darkroom", "models", "unload", ""], "a value is required for '[MODEL]' but none was supplied (see --help)")]
     #[case(&["darkroom", "wait"], "the following required arguments were not provided: <JOB>... (see --help)")]
+    #[case(&["darkroom", "run", "sd15", "a fox", "--steps", "3"], "There is no verb run: `darkroom generate \"a red apple\" -m MODEL` makes a picture.")]
+    #[case(&["darkroom", "ls"], "There is no verb ls: `darkroom models` lists models, `darkroom queue` jobs.")]
     fn usage_errors_are_one_line(#[case] args: &[&str], #[case] expected: &str) {
         assert_eq!(message(args), expected);
     }

@@ -7,21 +7,31 @@ mod local;
 mod output;
 mod progress;
 mod say;
+mod settings;
+mod size;
 mod start;
 mod style;
+mod typed;
 mod verbs;
 mod watch;
 mod worker;
 
 use std::process::ExitCode;
 
+use darkroom_protocol::paths::Paths;
+use darkroom_tui::graphics;
 use error::Error;
 
 /// What the parts of the command return.
 type Result<T, E = Error> = std::result::Result<T, E>;
 
 fn main() -> ExitCode {
-    match cli::run(std::env::args_os()) {
+    if let Ok(paths) = Paths::from_env() {
+        graphics::remember_in(paths.run);
+    }
+    let result = cli::run(std::env::args_os());
+    graphics::settle();
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             if !error.is_quiet() {

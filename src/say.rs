@@ -3,10 +3,57 @@
 use std::io::{ErrorKind, IsTerminal, Write};
 use std::path::Path;
 
-use darkroom_protocol::text::{escape_block, escape_line};
-use unicode_width::UnicodeWidthChar as _;
+use darkroom_protocol::text::{escape_block, escape_json, escape_line};
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 use crate::{Error, Result};
+
+/// The marks that this program draws with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Marks {
+    /// A cell of a bar that is done.
+    pub full: &'static str,
+    /// One that is left.
+    pub left: &'static str,
+    /// Between parts of a line.
+    pub between: &'static str,
+    /// The noise level.
+    pub sigma: &'static str,
+    /// Between width and height.
+    pub times: &'static str,
+    /// In the place of what was cut off.
+    pub cut: &'static str,
+}
+
+impl Marks {
+    /// For most terminals.
+    pub const UTF8: Self = Self {
+        full: "━",
+        left: "─",
+        between: " · ",
+        sigma: "σ",
+        times: "×",
+        cut: "…",
+    };
+    /// Where the locale has no more.
+    pub const ASCII: Self = Self {
+        full: "#",
+        left: "-",
+        between: " | ",
+        sigma: "sigma",
+        times: "x",
+        cut: "...",
+    };
+}
+
+/// The marks that the locale can show.
+pub fn marks() -> Marks {
+    if darkroom_tui::locale::is_utf8() {
+        Marks::UTF8
+    } else {
+        Marks::ASCII
+    }
+}
 
 /// One line for the person, on standard error. A closed standard error is no reason to fail.
 pub fn note(text: &str) {
@@ -60,13 +107,13 @@ pub fn bytes(bytes: &[u8]) -> Result<()> {
     }
 }
 
-/// A value as one line of JSON on standard output.
+/// A value as one line of JSON on standard output, in characters that a terminal does not obey and that hide nothing.
 ///
 /// # Errors
 /// As [`data`].
 pub fn json(value: &impl serde::Serialize) -> Result<()> {
     let line = serde_json::to_string(value).map_err(|e| Error::Failed(format!("No JSON could be made: {e}.")))?;
-    data(&line)
+    data(&escape_json(&line))
 }
 
 /// What the system said, without its number.
@@ -88,13 +135,18 @@ pub fn shown(path: &Path) -> String {
 /// `text` cut to `width` columns and a mark for that, safe to print.
 pub fn brief(text: &str, width: usize) -> String {
     let text = escape_line(text);
+    let cut = marks().cut;
+    if text.width() <= width {
+        return text.into_owned();
+    }
+    let width = width.saturating_sub(cut.width() - 1);
     let mut columns = 0;
     let mut over = |c: char| {
         columns += c.width().unwrap_or(0);
         columns > width
     };
     match text.char_indices().find(|(_, c)| over(*c)) {
-        Some((end, _)) => format!("{}…", text[..end].trim_end()),
+        Some((end, _)) => format!("{}{cut}", text[..end].trim_end()),
         None => text.into_owned(),
     }
 }

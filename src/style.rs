@@ -67,6 +67,11 @@ impl Style {
         }
     }
 
+    /// Whether there is colour.
+    pub fn has_colour(self) -> bool {
+        self.colour != Colour::None
+    }
+
     /// `text` in that tone.
     pub fn paint(self, tone: Tone, text: &str) -> String {
         let code = match (tone, self.colour) {

@@ -50,6 +50,12 @@ pub enum Error {
         /// The job.
         job: JobId,
     },
+    /// A request's id came before, with another request.
+    #[error("That request_id is job {job}'s, which was asked for otherwise: give another request its own id.", job = .job.short())]
+    OtherRequest {
+        /// The job that the id made.
+        job: JobId,
+    },
     /// A job's row holds what this version cannot read.
     #[error("Job {job} was stored by another version of darkroom and cannot be read ({why}): submit it again.", job = .job.short())]
     UnreadableJob {
@@ -155,7 +161,7 @@ impl From<Error> for RemoteError {
                 FailureKind::Disk
             }
             Error::NoSuchJob { .. } | Error::AmbiguousJob { .. } | Error::IllegalMove { .. } => FailureKind::Usage,
-            Error::BesideItself { .. } => FailureKind::Usage,
+            Error::BesideItself { .. } | Error::OtherRequest { .. } => FailureKind::Usage,
             Error::Settings { .. } => FailureKind::Usage,
             Error::AlreadyRunning { .. } | Error::NoWorker { .. } | Error::Wire(_) => FailureKind::Internal,
             Error::StoreEnded | Error::UnreadableJob { .. } | Error::Unstorable(_) => FailureKind::Internal,

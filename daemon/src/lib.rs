@@ -25,6 +25,7 @@ mod testing;
 
 pub use error::Error;
 pub use lifecycle::{Limits, RunOptions, run};
+pub use server::Kept;
 
 /// What every fallible function of this crate returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

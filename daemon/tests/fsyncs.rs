@@ -31,6 +31,7 @@ fn task() -> Task {
         cfg_scale: 4.0,
         sampler: Sampler::Ddim,
         schedule: Schedule::Auto,
+        prediction: None,
         seed: 7,
         batch: 1,
         micro_batch: 1,

@@ -32,6 +32,9 @@ pub enum EventKind {
     Notice(String),
     /// A waiting job has another place, or is held back or let go. Never dropped.
     Queue(QueueChange),
+    /// A line about what went wrong and is being mended, for instance that the worker died and the job is tried again: for whoever
+    /// wants no notices too. Never dropped.
+    Warning(String),
     /// A picture was brought to where its job's output says, or could not be. Never dropped.
     Delivery(Delivery),
 }
@@ -45,6 +48,7 @@ impl EventKind {
             Self::Preview(_) => EventName::Preview,
             Self::Picture(_) => EventName::Picture,
             Self::Notice(_) => EventName::Notice,
+            Self::Warning(_) => EventName::Warning,
             Self::Queue(_) => EventName::Queue,
             Self::Delivery(_) => EventName::Delivery,
         }
@@ -67,6 +71,8 @@ pub enum EventName {
     Notice,
     /// [`EventKind::Queue`].
     Queue,
+    /// [`EventKind::Warning`].
+    Warning,
     /// [`EventKind::Delivery`].
     Delivery,
 }

@@ -18,10 +18,11 @@ pub enum KeepAlive {
 
 /// Units, in seconds.
 const UNITS: [(&str, f64); 5] = [("s", 1.0), ("m", 60.0), ("min", 60.0), ("h", 3600.0), ("d", 86400.0)];
-/// A hundred years: longer is meant to be forever.
-const MOST: f64 = 3.2e9;
 
 impl KeepAlive {
+    /// A hundred years, in seconds: longer is meant to be forever.
+    pub const MOST: u64 = 3_200_000_000;
+
     /// As a length of time; `None` for ever.
     pub fn duration(self) -> Option<Duration> {
         match self {
@@ -56,7 +57,7 @@ impl FromStr for KeepAlive {
             unit => UNITS.iter().find(|(name, _)| *name == unit).ok_or(())?.1,
         };
         let seconds = number.parse::<f64>().map_err(drop)? * unit;
-        if seconds <= MOST {
+        if seconds <= Self::MOST as f64 {
             Ok(Self::Seconds(seconds.ceil() as u64))
         } else {
             Err(())

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ModelSource, Sampler, Schedule};
+use crate::{ModelSource, Prediction, Sampler, Schedule};
 
 /// What is known of a model without reading its weights.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -27,6 +27,9 @@ pub struct ModelCard {
     pub sampler: Sampler,
     /// Default schedule.
     pub schedule: Schedule,
+    /// What its files say that its denoiser predicts.
+    #[serde(default)]
+    pub prediction: Prediction,
     /// Bytes of its weights on disk.
     pub bytes: u64,
     /// One line for the person, for instance that the scheduler it names was replaced.

@@ -1,12 +1,14 @@
 //! Where things are.
 //!
-//! `DARKROOM_HOME` puts everything under one folder: for tests, and for two daemons side by side.
+//! `DARKROOM_HOME` puts everything under one folder: for tests, and for two daemons side by side. Homes that share the folder of
+//! the sockets or of the logs have names of their own in it (see `data_folder`), so that their daemons never meet.
 
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Result};
+use crate::{Error, Result, data_folder};
 
 /// The longest socket path in bytes that every system takes: `sockaddr_un` holds 104 on macOS, 108 on Linux, one of them the
 /// closing zero.
@@ -23,6 +25,8 @@ pub struct Paths {
     pub config: PathBuf,
     /// The folder of the socket, 0700.
     pub run: PathBuf,
+    /// What is added to the socket's name where another home has the plain one.
+    pub tag: Option<String>,
 }
 
 impl Paths {
@@ -41,10 +45,17 @@ impl Paths {
         })?;
         let data = dirs.data_dir().to_path_buf();
         let state = dirs.state_dir().map_or_else(|| data.join("state"), Path::to_path_buf);
+        let state = match data_folder::is_free(&state, &data) {
+            true => state,
+            false => state.join(data_folder::tag(&data)),
+        };
+        let run = run_folder();
+        let tag = (!has_plain_name(&run, &data)).then(|| data_folder::tag(&data));
         Ok(Self {
             state,
             config: dirs.config_dir().to_path_buf(),
-            run: run_folder(),
+            run,
+            tag,
             data,
         })
     }
@@ -56,27 +67,27 @@ impl Paths {
             state: home.join("state"),
             config: home.join("config"),
             run: home.join("run"),
+            tag: None,
         }
     }
 
     /// The daemon's socket.
     pub fn socket(&self) -> PathBuf {
-        self.run.join(SOCKET)
+        self.run.join(socket_name(self.tag.as_deref()))
     }
 
-    /// The file that a living daemon holds locked; its content is a [`LockRecord`].
+    /// The same paths with the names that no other home uses.
+    pub fn tagged(&self) -> Self {
+        Self {
+            tag: Some(data_folder::tag(&self.data)),
+            ..self.clone()
+        }
+    }
+
+    /// The file that a living daemon holds locked; its content is a [`LockRecord`]. It is beside the database, so that whoever
+    /// shares that shares the daemon, and nobody else does.
     pub fn lock(&self) -> PathBuf {
-        self.state.join("daemon.lock")
-    }
-
-    /// The same beside the database, so that no two daemons ever share one, whatever the environment says of the other folders.
-    pub fn data_lock(&self) -> PathBuf {
         self.data.join("daemon.lock")
-    }
-
-    /// Both.
-    pub fn locks(&self) -> [PathBuf; 2] {
-        [self.lock(), self.data_lock()]
     }
 
     /// The file that a client holds locked while it starts a daemon.
@@ -130,15 +141,58 @@ impl Paths {
     }
 }
 
-/// The socket's file in its folder.
-const SOCKET: &str = "darkroom.sock";
+/// The socket's file in its folder, by the home's tag.
+pub fn socket_name(tag: Option<&str>) -> String {
+    match tag {
+        None => "darkroom.sock".to_owned(),
+        Some(tag) => format!("darkroom-{tag}.sock"),
+    }
+}
+
+/// Whether the home with that data folder has the plain name in `run`. The person's own home always has; another one does not
+/// where the login's sockets are and the own one is in use; elsewhere the first one has.
+fn has_plain_name(run: &Path, data: &Path) -> bool {
+    let own = own_data();
+    if own.as_deref().is_some_and(|own| data_folder::is_same(own, data)) {
+        return true;
+    }
+    let in_use = own.is_some_and(|own| own.is_dir());
+    !(in_use && is_of_login(run)) && data_folder::is_free(run, data)
+}
+
+/// The data folder of the home that the system knows for this user, whatever `HOME` says.
+fn own_data() -> Option<PathBuf> {
+    let home = login_home()?;
+    let below = if cfg!(target_os = "macos") {
+        "Library/Application Support/darkroom"
+    } else {
+        ".local/share/darkroom"
+    };
+    Some(home.join(below))
+}
+
+/// The home directory that the system knows for this user, whatever `HOME` says.
+pub fn login_home() -> Option<PathBuf> {
+    let user = nix::unistd::User::from_uid(nix::unistd::Uid::effective()).ok()??;
+    Some(user.dir)
+}
+
+/// Whether `run` is where every login of this user has its sockets.
+fn is_of_login(run: &Path) -> bool {
+    let uid = rustix::process::geteuid().as_raw();
+    [
+        PathBuf::from(format!("/run/user/{uid}/darkroom")),
+        PathBuf::from(format!("/tmp/darkroom-{uid}")),
+    ]
+    .iter()
+    .any(|login| login == run)
+}
 
 /// The folder of the socket in this environment.
 fn run_folder() -> PathBuf {
     let uid = rustix::process::geteuid().as_raw();
     let asked = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
-    let is_ours =
-        |dir: &Path| std::fs::metadata(dir).is_ok_and(|m| m.is_dir() && std::os::unix::fs::MetadataExt::uid(&m) == uid);
+    let is_ours = |dir: &Path| std::fs::metadata(dir).is_ok_and(|m| m.is_dir() && m.uid() == uid);
     choose_run(asked, uid, is_ours)
 }
 
@@ -154,7 +208,7 @@ fn choose_run(asked: Option<PathBuf>, uid: u32, is_ours: impl Fn(&Path) -> bool)
         .chain([login])
         .filter(|dir| is_ours(dir))
         .map(|dir| dir.join("darkroom"))
-        .find(|run| check_socket_path(&run.join(SOCKET)).is_ok())
+        .find(|run| check_socket_path(&run.join(socket_name(Some("0123456789ab")))).is_ok())
         .unwrap_or_else(|| PathBuf::from(format!("/tmp/darkroom-{uid}")))
 }
 
@@ -171,41 +225,91 @@ pub struct LockRecord {
     pub socket: PathBuf,
 }
 
-/// Makes `dir` (0700) or checks that it is a real directory, ours, and closed to others.
+/// Makes `dir` (0700) or checks that it is a real directory, ours, and closed to others: for sockets, whose folder may be in a
+/// place where others write.
 ///
 /// # Errors
 /// A symbolic link, another owner (a squatted `/tmp/darkroom-UID`) or an unwritable parent, each in words.
 pub fn private_folder(dir: &Path) -> Result<()> {
-    use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
-    let fail = |what: String| Error::Path {
-        path: dir.to_path_buf(),
-        what,
-    };
-    if let Some(parent) = dir.parent() {
-        std::fs::create_dir_all(parent).map_err(|e| {
-            fail(format!(
-                "its parent cannot be made: {e}: set DARKROOM_HOME to a folder of yours"
-            ))
-        })?;
-    }
-    match std::fs::DirBuilder::new().mode(0o700).create(dir) {
-        Ok(()) => {}
-        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {}
-        Err(e) => return Err(fail(format!("cannot be made: {e}"))),
-    }
-    let meta = std::fs::symlink_metadata(dir).map_err(|e| fail(format!("cannot be read: {e}")))?;
+    make(dir)?;
+    let meta = std::fs::symlink_metadata(dir).map_err(|e| fail(dir, format!("cannot be read: {e}")))?;
     if !meta.is_dir() {
-        return Err(fail("is not a directory (or a link to one): move it away".to_owned()));
+        let what = "is not a directory (or a link to one): move it away".to_owned();
+        return Err(fail(dir, what));
+    }
+    close(dir, &meta)
+}
+
+/// As [`private_folder`], for what is kept: a link of ours to a folder of ours, for instance on another disk, is followed.
+///
+/// # Errors
+/// As [`private_folder`], but for links; one that leads nowhere is told with its target.
+pub fn kept_folder(dir: &Path) -> Result<()> {
+    make(dir)?;
+    let unreadable = |e| fail(dir, format!("cannot be read: {e}"));
+    let link = std::fs::symlink_metadata(dir).map_err(unreadable)?;
+    if !link.is_symlink() {
+        return private_folder(dir);
     }
     let ours = rustix::process::geteuid().as_raw();
+    if link.uid() != ours {
+        return Err(fail(dir, foreign(link.uid(), ours)));
+    }
+    match std::fs::metadata(dir) {
+        Ok(meta) if meta.is_dir() => close(dir, &meta),
+        Ok(_) => {
+            let what = "is a link to something that is no folder: move it away".to_owned();
+            Err(fail(dir, what))
+        }
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+            let target = std::fs::read_link(dir).map_err(unreadable)?;
+            let what = format!(
+                "is a link to {}, where nothing is: mount that disk or make the folder, or move the link away",
+                target.display()
+            );
+            Err(fail(dir, what))
+        }
+        Err(e) => Err(unreadable(e)),
+    }
+}
+
+/// Makes `dir` and what is missing above it, 0700 whatever the umask is.
+fn make(dir: &Path) -> Result<()> {
+    let new = |recursive| {
+        let mut builder = std::fs::DirBuilder::new();
+        builder.recursive(recursive).mode(0o700);
+        builder
+    };
+    if let Some(parent) = dir.parent() {
+        new(true).create(parent).map_err(|e| {
+            let what = format!("its parent cannot be made: {e}: set DARKROOM_HOME to a folder of yours");
+            fail(dir, what)
+        })?;
+    }
+    match new(false).create(dir) {
+        Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => Err(fail(dir, format!("cannot be made: {e}"))),
+        _ => Ok(()),
+    }
+}
+
+/// Checks that `dir` is ours, and closes it to others.
+fn close(dir: &Path, meta: &std::fs::Metadata) -> Result<()> {
+    let ours = rustix::process::geteuid().as_raw();
     if meta.uid() != ours {
-        return Err(fail(foreign(meta.uid(), ours)));
+        return Err(fail(dir, foreign(meta.uid(), ours)));
     }
     if meta.mode() & 0o077 != 0 {
         std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o700))
-            .map_err(|e| fail(format!("is open to other users and cannot be closed: {e}")))?;
+            .map_err(|e| fail(dir, format!("is open to other users and cannot be closed: {e}")))?;
     }
     Ok(())
+}
+
+fn fail(dir: &Path, what: String) -> Error {
+    Error::Path {
+        path: dir.to_path_buf(),
+        what,
+    }
 }
 
 /// What to do about a folder of user `theirs`.
@@ -240,7 +344,6 @@ pub fn check_socket_path(socket: &Path) -> Result<()> {
 mod tests {
     use super::*;
     use rstest::rstest;
-    use std::os::unix::fs::PermissionsExt;
 
     #[test]
     fn one_folder_holds_everything() {
@@ -291,6 +394,33 @@ mod tests {
         let link = dir.path().join("link");
         std::os::unix::fs::symlink(dir.path(), &link).unwrap();
         assert!(private_folder(&link).is_err());
+    }
+
+    #[test]
+    fn what_is_kept_may_be_a_link_to_a_folder_of_ours() {
+        let dir = tempfile::tempdir().unwrap();
+        let (disk, link) = (dir.path().join("disk"), dir.path().join("link"));
+        std::os::unix::fs::symlink(&disk, &link).unwrap();
+        let told = kept_folder(&link).unwrap_err().to_string();
+        assert!(told.contains("disk, where nothing is: mount that disk"), "{told}");
+        std::fs::create_dir(&disk).unwrap();
+        kept_folder(&link).unwrap();
+        assert_eq!(std::fs::metadata(&disk).unwrap().permissions().mode() & 0o777, 0o700);
+        kept_folder(&dir.path().join("new/deep")).unwrap();
+        std::fs::remove_dir(&disk).unwrap();
+        std::fs::write(&disk, "").unwrap();
+        assert!(kept_folder(&link).unwrap_err().to_string().contains("no folder"));
+    }
+
+    #[test]
+    fn a_home_of_its_own_has_a_socket_of_its_own() {
+        let paths = Paths::under(Path::new("/h"));
+        let tagged = paths.tagged();
+        assert_eq!(
+            tagged.socket(),
+            Path::new("/h/run").join(socket_name(tagged.tag.as_deref()))
+        );
+        assert!(tagged.socket() != paths.socket() && tagged.lock() == paths.lock());
     }
 
     #[test]

@@ -69,6 +69,11 @@ impl Residency {
 }
 
 impl ResidentModel {
+    /// Whether the daemon calls it so: by its name, with its place where two models have one.
+    pub fn is_called(&self, name: &str) -> bool {
+        self.name == name || name == format!("{} ({})", self.name, self.source.place())
+    }
+
     /// Why it is in memory, for people: `in use`, `pinned`, `used 2 min ago, expires in 8 min`.
     pub fn why(&self) -> String {
         let mut reasons = Vec::new();

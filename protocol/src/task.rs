@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::sampler::Named;
-use crate::{Conditioning, Dtype, Format, GenerateRequest, Quant, Sampler, Schedule};
+use crate::{Conditioning, Dtype, Format, GenerateRequest, Prediction, Quant, Sampler, Schedule};
 
 /// What a worker is to do.
 ///
@@ -80,12 +80,15 @@ pub struct ImageTask {
     pub height: u32,
     /// Denoising steps.
     pub steps: u32,
-    /// Guidance; at 1 the negative prompt is not computed.
+    /// Guidance as it was asked for; see [`Self::is_guided`].
     pub cfg_scale: f64,
     /// The sampler.
     pub sampler: Sampler,
     /// The spacing of σs.
     pub schedule: Schedule,
+    /// What the denoiser predicts; `None` where that is what the model's files say of themselves, the noise.
+    #[serde(default)]
+    pub prediction: Option<Prediction>,
     /// Picture `i` is made from `seed + i`.
     pub seed: u64,
     /// Number of pictures.
@@ -116,6 +119,12 @@ pub struct ImageTask {
 }
 
 impl ImageTask {
+    /// Whether the negative prompt counts. Up to a guidance of 1 the picture is the prompt's alone, as in diffusers, and the
+    /// prediction without it is not computed.
+    pub fn is_guided(&self) -> bool {
+        self.cfg_scale > 1.0
+    }
+
     /// The request that asks for exactly this task: for "reuse" and for metadata.
     pub fn to_request(&self) -> GenerateRequest {
         GenerateRequest {
@@ -128,6 +137,7 @@ impl ImageTask {
             cfg_scale: Some(self.cfg_scale),
             sampler: Some(self.sampler),
             schedule: Some(self.schedule),
+            prediction: self.prediction,
             seed: Some(self.seed as i64),
             batch: Some(self.batch),
             device: Some(self.device.clone()),

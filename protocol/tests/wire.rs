@@ -4,7 +4,7 @@
 use darkroom_protocol::codec::{frame, rpc};
 use darkroom_protocol::message::RemoteError;
 use darkroom_protocol::message::client::{
-    Download, FoundModel, JobProgress, Load, Loading, Piece, Place, Status, Submit, Submitted, Subscribe, Upload,
+    Download, FoundModel, JobProgress, Load, Loading, Page, Piece, Place, Status, Submit, Submitted, Subscribe, Upload,
     WorkerStatus,
 };
 use darkroom_protocol::message::worker::{Ready, Staged, Wanted};
@@ -41,6 +41,7 @@ fn image() -> ImageTask {
         cfg_scale: 5.5,
         sampler: Sampler::EulerAncestral,
         schedule: Schedule::Karras,
+        prediction: Some(Prediction::VPrediction),
         seed: 7,
         batch: 2,
         micro_batch: 1,
@@ -343,6 +344,7 @@ fn replies() -> Vec<Reply> {
         cfg_scale: 4.0,
         sampler: Sampler::Ddim,
         schedule: Schedule::Auto,
+        prediction: Prediction::Epsilon,
         bytes: 38,
         notice: None,
     };
@@ -354,10 +356,15 @@ fn replies() -> Vec<Reply> {
             position: 2,
             model: "emoji".into(),
             notice: Some("Look.".into()),
+            hint: Some("Words.".into()),
+            complaint: Some("Line 2.".into()),
             delivers: true,
         }),
         Reply::Job(Box::new(job())),
-        Reply::Queue(vec![job()]),
+        Reply::Queue(Page {
+            jobs: vec![job()],
+            next: Some("019a".into()),
+        }),
         Reply::Cancelling {
             job: JOB,
             state: JobState::Cancelling,
@@ -605,6 +612,131 @@ fn refusals_have_json_rpcs_codes() {
         "{}",
         refusal.message
     );
+}
+
+/// Whatever is not known is refused by name, at every level, and so is what is there twice.
+#[test]
+fn lines_are_closed() {
+    const ID: &str = "00000000-0000-0000-0000-000000000005";
+    let submit = |request: &str, more: &str| {
+        format!(
+            r#"{{"jsonrpc":"2.0","id":7,"method":"submit","params":{{"request_id":"{ID}","request":{{{request}}}{more}}}}}"#
+        )
+    };
+    let call =
+        |method: &str, params: &str| format!(r#"{{"jsonrpc":"2.0","id":7,"method":"{method}","params":{params}}}"#);
+    let cases = [
+        (
+            submit("", r#","priority":50"#),
+            "no field priority here: it belongs inside request",
+        ),
+        (submit("", r#","wach":true"#), "wach: did you mean watch?"),
+        (submit(r#""stepps":4"#, ""), "stepps: did you mean steps?"),
+        (
+            submit(r#""steps":4,"num_inference_steps":4"#, ""),
+            "steps is given twice (steps and num_inference_steps)",
+        ),
+        (
+            submit(r#""batch":null,"n":2"#, ""),
+            "batch is given twice (batch and n)",
+        ),
+        (
+            submit(r#""prompt":"a","prompt":"a""#, ""),
+            "prompt is given twice (prompt)",
+        ),
+        (submit("", r#","watch":true,"watch":true"#), "watch is there twice"),
+        (
+            call("cancel", r#"{"job":"a","afterPicture":true}"#),
+            "afterPicture: did you mean after_picture?",
+        ),
+        (
+            call("clear", r#"{"states":[],"state":["failed"]}"#),
+            "state: did you mean states?",
+        ),
+        (call("status", r#"{"x":1}"#), "no field x: this takes none"),
+        (call("subscribe", r#"{"maxfps":1}"#), "maxfps: did you mean max_fps?"),
+        (call("load", r#"{"model":"m","pin":true}"#), "there is no field pin"),
+        (
+            call("move", r#"{"job":"a","place":{"before":"b","after":"c"}}"#),
+            "place: give one of before, after",
+        ),
+        (
+            call("move", r#"{"job":"a","place":{"befor":"b"}}"#),
+            "place: there is no befor: did you mean before?",
+        ),
+        (
+            call("move", r#"{"job":"a","place":"before"}"#),
+            "place: it lacks its value",
+        ),
+        (call("job", r#"["a"]"#), "params must be an object"),
+        (
+            call("job", r#"{"job":7}"#),
+            "job: invalid type: integer `7`, expected a string",
+        ),
+        (
+            call("submit", &format!(r#"{{"request_id":"{ID}","request":[]}}"#)),
+            "request: invalid type: sequence",
+        ),
+        (
+            call("upload", r#"{"sha256":"a","size":1,"offset":0,"bytes":"","more":1}"#),
+            "there is no field more",
+        ),
+        (
+            call("download", r#"{"job":"a","index":0,"offset":0,"length":9}"#),
+            "there is no field length",
+        ),
+        (
+            r#"{"jsonrpc":"2.0","id":7,"method":"ping","parms":{}}"#.to_owned(),
+            "parms beside the method: did you mean params?",
+        ),
+        (
+            r#"{"jsonrpc":"2.0","id":7,"method":"ping","method":"ping"}"#.to_owned(),
+            "\"method\" is there twice",
+        ),
+        (
+            r#"{"priority":1,"jsonrpc":"2.0","method":"ping","id":7}"#.to_owned(),
+            "no field priority beside the method",
+        ),
+    ];
+    for (line, words) in cases {
+        let refusal = rpc::parse(line.as_bytes()).unwrap_err();
+        assert!(refusal.message.contains(words), "{line}: {}", refusal.message);
+        assert_eq!(refusal.id, json!(7), "{line}");
+        let answer: serde_json::Value = serde_json::from_str(&rpc::refusal(&refusal)).unwrap();
+        assert_eq!(answer["error"]["data"]["kind"], "usage", "{answer}");
+    }
+}
+
+/// What a refusal repeats of a stranger's text is short, and safe to print.
+#[test]
+fn refusals_are_short() {
+    let long = "y\\u001b".repeat(200_000);
+    for line in [
+        format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{long}"}}"#),
+        format!(r#"{{"jsonrpc":"2.0","id":"{long}","method":"ping"}}"#),
+        format!(r#"{{"jsonrpc":"2.0","id":1,"method":"ping","{long}":1}}"#),
+        format!(r#"{{"jsonrpc":"2.0","id":1,"method":"ping","params":{{"{long}":1}}}}"#),
+        format!(r#"{{"jsonrpc":"2.0","id":1,"method":"job","params":{{"job":["{long}"]}}}}"#),
+        format!(r#"{{"jsonrpc":"2.0","id":1,"method":"queue","params":{{"limit":"{long}","states":[]}}}}"#),
+        format!(r#"{{"jsonrpc":"2.0","id":1,"method":"queue","params":{{"limit":1,"states":["{long}"]}}}}"#),
+        format!(
+            r#"{{"jsonrpc":"2.0","id":1,"method":"ping","params":{{"a":{}}}}}"#,
+            "[".repeat(1000) + &"]".repeat(1000)
+        ),
+        format!(
+            r#"{{"jsonrpc":"2.0","id":1,"method":"ping","params":{{"a":[{}1]}}}}"#,
+            "{},".repeat(100_000)
+        ),
+        "[".repeat(1_000_000),
+    ] {
+        let refusal = rpc::parse(line.as_bytes()).unwrap_err();
+        assert!(refusal.message.len() < 2000, "{}", &line[..60]);
+        assert!(
+            !refusal.message.contains(|c: char| c.is_control()),
+            "{}",
+            refusal.message
+        );
+    }
 }
 
 /// Found by fuzzing: a number beyond 64 bits came back as its neighbour.

@@ -8,7 +8,7 @@ use darkroom_protocol::client::Client;
 use darkroom_protocol::{self as protocol, Event, EventKind, Picture};
 use darkroom_tui::graphics::{self, Found, Options};
 
-use super::{Files, Report, Target, fetch, report, special};
+use super::{Files, Origin, Report, Target, fetch, report, special};
 use crate::progress::Display;
 use crate::{Error, Result, say};
 
@@ -61,14 +61,14 @@ impl Delivery {
         client: &mut Client,
         event: &Event,
         facts: &Facts<'_>,
-        model: &str,
+        origin: &Origin,
         display: &mut Display,
     ) -> Result<()> {
         let picture = facts.picture;
         let path = match &self.target {
             Target::Gallery => PathBuf::from(&picture.path),
             Target::Stdout => {
-                let bytes = fetch::fetch(client, picture).await?;
+                let bytes = fetch(client, picture).await?;
                 display.clear();
                 return say::bytes(&bytes).map_err(|e| match e {
                     Error::Failed(why) => Error::Failed(format!("{why} {}", gallery(picture))),
@@ -85,7 +85,7 @@ impl Delivery {
                 self.write(files, facts, &bytes, display)?
             }
         };
-        self.tell(client, event, picture, &path, model, display).await
+        self.tell(client, event, picture, &path, origin, display).await
     }
 
     /// Says where the daemon has brought a picture.
@@ -98,7 +98,7 @@ impl Delivery {
         event: &Event,
         picture: &Picture,
         delivery: &protocol::Delivery,
-        model: &str,
+        origin: &Origin,
         display: &mut Display,
     ) -> Result<()> {
         if let Some(problem) = &delivery.problem {
@@ -112,7 +112,7 @@ impl Delivery {
         if let Some(taken) = &delivery.taken {
             display.notice(&numbered(&spelled(taken), &path));
         }
-        self.tell(client, event, picture, &path, model, display).await
+        self.tell(client, event, picture, &path, origin, display).await
     }
 
     fn write(&self, files: &Files, facts: &Facts<'_>, bytes: &[u8], display: &mut Display) -> Result<PathBuf> {
@@ -138,11 +138,11 @@ impl Delivery {
         event: &Event,
         picture: &Picture,
         path: &Path,
-        model: &str,
+        origin: &Origin,
         display: &mut Display,
     ) -> Result<()> {
         display.aside(|| {
-            self.report.picture(picture, path, model)?;
+            self.report.picture(picture, path, origin)?;
             self.report.event(&relocated(event, picture, path))
         })?;
         match &self.show {

@@ -4,6 +4,7 @@ use std::io::Read;
 
 use darkroom_protocol::Picture;
 use darkroom_protocol::client::Client;
+use darkroom_protocol::files;
 use darkroom_protocol::message::client::Download;
 use sha2::{Digest, Sha256};
 
@@ -31,7 +32,7 @@ pub async fn fetch(client: &mut Client, picture: &Picture) -> Result<Vec<u8>> {
 
 /// The daemon's own file. A daemon elsewhere, whose socket is forwarded, has none here, or another one by that name.
 fn local(picture: &Picture) -> Option<Vec<u8>> {
-    let file = std::fs::File::open(&picture.path).ok()?;
+    let file = files::open(std::path::Path::new(&picture.path)).ok()?;
     let mut bytes = Vec::new();
     file.take(picture.bytes + 1).read_to_end(&mut bytes).ok()?;
     is_whole(&bytes, picture).then_some(bytes)

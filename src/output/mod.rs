@@ -5,12 +5,15 @@
 
 mod deliver;
 mod fetch;
+mod line;
 mod report;
 mod special;
 mod target;
 mod whole;
 
 pub use deliver::Delivery;
-pub use report::Report;
+pub use fetch::fetch;
+pub use line::flat;
+pub use report::{Origin, Report, absolute};
 pub use target::{Files, Made, Target, Wanted, plan};
 pub use whole::write_whole;

@@ -1,8 +1,10 @@
 use std::path::Path;
 
-use darkroom_protocol::{Event, Picture};
+use darkroom_protocol::{Event, Job, Picture, Task};
 use serde::Serialize;
+use serde_json::{Map, Value, json};
 
+use super::line as lines;
 use crate::{Result, say};
 
 /// What standard output gets.
@@ -30,14 +32,27 @@ struct Line<'a> {
     model: &'a str,
     elapsed_ms: u64,
     sha256: &'a str,
+    bytes: u64,
+    /// What else it was made with, under the names of the request's fields, and when.
+    #[serde(flatten)]
+    parameters: Map<String, Value>,
+}
+
+/// What a picture comes from.
+#[derive(Clone, Debug, Default)]
+pub struct Origin {
+    /// The model's name.
+    pub model: String,
+    /// The job, where all of it is to be told.
+    pub job: Option<Job>,
 }
 
 impl Report {
     /// A picture is where it was asked for.
-    pub fn picture(self, picture: &Picture, path: &Path, model: &str) -> Result<()> {
+    pub fn picture(self, picture: &Picture, path: &Path, origin: &Origin) -> Result<()> {
         match self {
             Self::Paths => say::path(path),
-            Self::Json => say::json(&line(picture, &absolute(path), model)),
+            Self::Json => say::json(&line(picture, &absolute(path), origin)),
             Self::Events | Self::Nothing => Ok(()),
         }
     }
@@ -45,7 +60,7 @@ impl Report {
     /// Something happened.
     pub fn event(self, event: &Event) -> Result<()> {
         match self {
-            Self::Events => say::json(event),
+            Self::Events => say::json(&lines::flat(event)?),
             Self::Paths | Self::Json | Self::Nothing => Ok(()),
         }
     }
@@ -57,7 +72,7 @@ pub fn absolute(path: &Path) -> String {
     absolute.to_string_lossy().into_owned()
 }
 
-fn line<'a>(picture: &'a Picture, path: &'a str, model: &'a str) -> Line<'a> {
+fn line<'a>(picture: &'a Picture, path: &'a str, origin: &'a Origin) -> Line<'a> {
     Line {
         job: picture.job.to_string(),
         index: picture.index,
@@ -65,10 +80,38 @@ fn line<'a>(picture: &'a Picture, path: &'a str, model: &'a str) -> Line<'a> {
         width: picture.width,
         height: picture.height,
         seed: picture.seed,
-        model,
+        model: &origin.model,
         elapsed_ms: picture.elapsed_ms,
         sha256: &picture.sha256,
+        bytes: picture.bytes,
+        parameters: origin.job.as_ref().map(parameters).unwrap_or_default(),
     }
+}
+
+/// Every parameter of the task that the line has not said, and the job's times.
+fn parameters(job: &Job) -> Map<String, Value> {
+    let mut all = Map::new();
+    if let Task::Image(task) = &job.task {
+        if let Ok(Value::Object(request)) = serde_json::to_value(task.to_request()) {
+            all.extend(request);
+        }
+        // What a request leaves out where it is off.
+        let quiet = json!({
+            "quant": task.quant, "vae_tiling": task.vae_tiling, "offload": task.offload, "threads": task.threads,
+            "micro_batch": task.micro_batch, "model_source": task.source.place(),
+        });
+        if let Value::Object(quiet) = quiet {
+            all.extend(quiet);
+        }
+    }
+    let times = json!({ "priority": job.priority, "created_ms": job.created_ms, "started_ms": job.started_ms });
+    if let Value::Object(times) = times {
+        all.extend(times);
+    }
+    all.retain(|name, value| {
+        !value.is_null() && !["job", "index", "path", "width", "height", "seed", "model"].contains(&name.as_str())
+    });
+    all
 }
 
 #[cfg(test)]
@@ -98,8 +141,12 @@ mod tests {
     #[test]
     fn a_picture_line() {
         let picture = picture();
-        let json = serde_json::to_string(&line(&picture, "/home/me/a\u{1b}.png", "emoji")).unwrap();
-        insta::assert_snapshot!(json, @r#"{"job":"01990000-0000-7000-8000-000000000000","index":1,"path":"/home/me/a\u001b.png","width":64,"height":48,"seed":8,"model":"emoji","elapsed_ms":1234,"sha256":"ba78"}"#);
+        let origin = Origin {
+            model: "emoji".into(),
+            job: None,
+        };
+        let json = serde_json::to_string(&line(&picture, "/home/me/a\u{1b}.png", &origin)).unwrap();
+        insta::assert_snapshot!(json, @r#"{"job":"01990000-0000-7000-8000-000000000000","index":1,"path":"/home/me/a\u001b.png","width":64,"height":48,"seed":8,"model":"emoji","elapsed_ms":1234,"sha256":"ba78","bytes":3}"#);
     }
 
     #[test]
@@ -134,14 +181,14 @@ mod tests {
                     job: job(),
                     kind,
                 };
-                serde_json::to_string(&event).unwrap()
+                lines::flat(&event).unwrap().to_string()
             })
             .collect();
         insta::assert_snapshot!(lines.join("\n"), @r#"
-        {"seq":3,"job":"01990000-0000-7000-8000-000000000000","kind":{"state":{"state":"failed","failure":{"kind":"out_of_memory","message":"no room"}}}}
-        {"seq":3,"job":"01990000-0000-7000-8000-000000000000","kind":{"progress":{"phase":"denoise","image":0,"images":1,"step":5,"steps":20,"sigma":3.5,"step_s":0.25,"eta_s":null}}}
-        {"seq":3,"job":"01990000-0000-7000-8000-000000000000","kind":{"picture":{"job":"01990000-0000-7000-8000-000000000000","index":1,"path":"/data/a.png","sha256":"ba78","bytes":3,"width":64,"height":48,"seed":8,"elapsed_ms":1234}}}
-        {"seq":3,"job":"01990000-0000-7000-8000-000000000000","kind":{"notice":"hello"}}
+        {"event":"state","failure_kind":"out_of_memory","failure_message":"no room","job":"01990000-0000-7000-8000-000000000000","seq":3,"state":"failed"}
+        {"eta_s":null,"event":"progress","image":0,"images":1,"job":"01990000-0000-7000-8000-000000000000","phase":"denoise","seq":3,"sigma":3.5,"step":5,"step_s":0.25,"steps":20}
+        {"bytes":3,"elapsed_ms":1234,"event":"picture","height":48,"index":1,"job":"01990000-0000-7000-8000-000000000000","path":"/data/a.png","seed":8,"seq":3,"sha256":"ba78","width":64}
+        {"event":"notice","job":"01990000-0000-7000-8000-000000000000","seq":3,"text":"hello"}
         "#);
     }
 }

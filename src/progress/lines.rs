@@ -3,6 +3,7 @@ use std::time::{Duration, Instant};
 use darkroom_protocol::Progress;
 
 use super::words;
+use crate::say;
 
 /// Between two lines.
 const PAUSE: Duration = Duration::from_secs(5);
@@ -21,7 +22,7 @@ impl Lines {
             return None;
         }
         self.last = Some(now);
-        Some(words::line(progress))
+        Some(words::line(progress, &say::marks()))
     }
 }
 

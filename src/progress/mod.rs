@@ -55,9 +55,12 @@ impl Display {
     /// Previews are drawn above the bar from now on, where that is possible; where it is not, says why.
     pub fn draw_previews(&mut self) {
         match previews::canvas() {
-            Ok(live) => {
+            Ok((live, word)) => {
                 self.wish = Wish::drawn(live.max_px(), previews::is_remote());
                 self.live = Some(live);
+                if let Some(word) = word {
+                    self.notice(&word);
+                }
             }
             Err(reason) => self.notice(&format!("Previews are not shown: {reason}.")),
         }
@@ -114,6 +117,11 @@ impl Display {
         if !matches!(self.kind, Kind::Quiet) && self.said.insert(text.to_owned()) {
             self.aside(|| say::note(text));
         }
+    }
+
+    /// Whether the person asked for silence.
+    pub fn is_quiet(&self) -> bool {
+        matches!(self.kind, Kind::Quiet)
     }
 
     /// A line about what goes wrong or is being done about it: said each time, with `--quiet` too.

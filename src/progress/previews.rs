@@ -32,13 +32,14 @@ impl Wish {
     }
 }
 
-/// The terminal on standard error to draw on; why not, when that cannot be.
-pub(super) fn canvas() -> Result<Live, String> {
-    let found = graphics::detect_on(Stream::Err);
+/// The terminal on standard error to draw on, and what is to be said of it; why not, when that cannot be.
+pub(super) fn canvas() -> Result<(Live, Option<String>), String> {
+    let mut found = graphics::detect_on(Stream::Err);
     if found.protocol == Protocol::Off {
         return Err(found.reason);
     }
-    Ok(Live::new(Stream::Err, found))
+    let word = found.word.take();
+    Ok((Live::new(Stream::Err, found), word))
 }
 
 /// Whether the terminal is at the other end of a network.

@@ -1,30 +1,49 @@
 //! Progress in words.
 
 use darkroom_protocol::{Phase, Progress};
+use unicode_width::UnicodeWidthStr as _;
 
-use crate::say;
+use crate::say::{self, Marks};
 
 /// `denoise 5/20 · σ 3.21 · 0.41 s/step · ETA 6 s`, with the picture's number when there are several.
-pub(super) fn line(progress: &Progress) -> String {
-    format!("{} {}", progress.phase.name(), details(progress))
+pub(super) fn line(progress: &Progress, marks: &Marks) -> String {
+    let parts: Vec<String> = parts(progress, marks).into_iter().map(|(_, part)| part).collect();
+    format!("{} {}", progress.phase.name(), parts.join(marks.between))
 }
 
-/// The same without the phase.
-pub(super) fn details(progress: &Progress) -> String {
-    let mut parts = vec![format!("{}/{}", progress.step, progress.steps)];
+/// The same without the phase, in at most so many columns: what matters least goes first.
+pub(super) fn fitting(progress: &Progress, marks: &Marks, width: usize) -> String {
+    let mut parts = parts(progress, marks);
+    loop {
+        let words: Vec<&str> = parts.iter().map(|(_, part)| part.as_str()).collect();
+        let line = words.join(marks.between);
+        if line.width() <= width {
+            return line;
+        }
+        let least = parts.iter().enumerate().skip(1).max_by_key(|(_, (rank, _))| *rank);
+        match least.map(|(at, _)| at) {
+            Some(at) => drop(parts.remove(at)),
+            None => return line.chars().take(width).collect(),
+        }
+    }
+}
+
+/// Each with its rank: those of a higher one go first.
+fn parts(progress: &Progress, marks: &Marks) -> Vec<(u8, String)> {
+    let mut parts = vec![(0, format!("{}/{}", progress.step, progress.steps))];
     if progress.images > 1 && progress.phase != Phase::Load {
-        parts.push(format!("picture {}/{}", progress.image + 1, progress.images));
+        parts.push((2, format!("picture {}/{}", progress.image + 1, progress.images)));
     }
     if let Some(sigma) = progress.sigma {
-        parts.push(format!("σ {sigma:.2}"));
+        parts.push((4, format!("{} {sigma:.2}", marks.sigma)));
     }
     if let Some(seconds) = progress.step_s {
-        parts.push(step_time(seconds));
+        parts.push((3, step_time(seconds)));
     }
     if let Some(eta) = progress.eta_s {
-        parts.push(format!("ETA {}", say::duration(eta)));
+        parts.push((1, format!("ETA {}", say::duration(eta))));
     }
-    parts.join(" · ")
+    parts
 }
 
 /// Below a tenth of a second, steps a second say more.
@@ -52,10 +71,10 @@ mod tests {
             step_s: Some(0.412),
             eta_s: Some(65.2),
         };
-        insta::assert_snapshot!(line(&progress), @"denoise 5/20 · picture 2/4 · σ 3.21 · 0.41 s/step · ETA 1 min 5 s");
+        insta::assert_snapshot!(line(&progress, &Marks::UTF8), @"denoise 5/20 · picture 2/4 · σ 3.21 · 0.41 s/step · ETA 1 min 5 s");
         progress.step_s = Some(0.02);
         progress.images = 1;
-        insta::assert_snapshot!(line(&progress), @"denoise 5/20 · σ 3.21 · 50.0 steps/s · ETA 1 min 5 s");
+        insta::assert_snapshot!(line(&progress, &Marks::UTF8), @"denoise 5/20 · σ 3.21 · 50.0 steps/s · ETA 1 min 5 s");
         let loading = Progress {
             phase: Phase::Load,
             image: 0,
@@ -66,6 +85,6 @@ mod tests {
             step_s: None,
             eta_s: None,
         };
-        insta::assert_snapshot!(line(&loading), @"load 1/3");
+        insta::assert_snapshot!(line(&loading, &Marks::UTF8), @"load 1/3");
     }
 }

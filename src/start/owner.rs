@@ -1,8 +1,8 @@
-use std::fs::{File, TryLockError};
+use std::fs::TryLockError;
 use std::io;
-use std::path::Path;
 
 use darkroom_protocol::client::lock_record;
+use darkroom_protocol::files;
 use darkroom_protocol::paths::{LockRecord, Paths};
 
 /// Who holds the daemon's lock.
@@ -14,28 +14,23 @@ pub enum Owner {
     Somebody(Option<LockRecord>),
 }
 
-/// Looks at the locks. A process that merely exists proves nothing, and a pid may have passed on: only a lock counts.
+/// Looks at the lock, without writing anything. A process that merely exists proves nothing, and a pid may have passed on: only
+/// the lock counts.
 ///
 /// # Errors
-/// What the system says of a lock file.
+/// What the system says of the lock's file.
 pub fn owner(paths: &Paths) -> io::Result<Owner> {
-    for lock in paths.locks() {
-        if let held @ Owner::Somebody(_) = holder(&lock)? {
-            return Ok(held);
-        }
-    }
-    Ok(Owner::Nobody)
-}
-
-fn holder(lock: &Path) -> io::Result<Owner> {
-    let file = match File::options().read(true).write(true).open(lock) {
+    let lock = paths.lock();
+    let file = match files::open(&lock) {
         Ok(file) => file,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Owner::Nobody),
+        Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            return Ok(Owner::Nobody);
+        }
         Err(e) => return Err(e),
     };
     match file.try_lock() {
         Ok(()) => Ok(Owner::Nobody),
-        Err(TryLockError::WouldBlock) => Ok(Owner::Somebody(lock_record(lock))),
+        Err(TryLockError::WouldBlock) => Ok(Owner::Somebody(lock_record(&lock))),
         Err(TryLockError::Error(e)) => Err(e),
     }
 }
@@ -43,15 +38,14 @@ fn holder(lock: &Path) -> io::Result<Owner> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs::File;
 
     #[test]
     fn only_the_lock_counts() {
         let dir = tempfile::tempdir().unwrap();
         let paths = Paths::under(dir.path());
         assert!(matches!(owner(&paths).unwrap(), Owner::Nobody));
-        for folder in [&paths.data, &paths.state] {
-            std::fs::create_dir_all(folder).unwrap();
-        }
+        std::fs::create_dir_all(&paths.data).unwrap();
         let pid = std::process::id();
         let record = format!(r#"{{"pid":{pid},"version":"0.1.0","protocol":1,"socket":"/x"}}"#);
         std::fs::write(paths.lock(), record).unwrap();
@@ -65,12 +59,10 @@ mod tests {
             panic!("the lock is held");
         };
         assert_eq!(record.pid, pid);
-        drop(held);
-        let beside = File::create(paths.data_lock()).unwrap();
-        beside.lock().unwrap();
+        std::fs::write(paths.lock(), "").unwrap();
         assert!(
             matches!(owner(&paths).unwrap(), Owner::Somebody(None)),
-            "one that has other folders but this database"
+            "not signed yet"
         );
     }
 }

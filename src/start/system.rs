@@ -1,13 +1,15 @@
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{PipeReader, Read, Seek, SeekFrom};
 use std::os::unix::fs::OpenOptionsExt;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use darkroom_protocol::client::{Client, candidates};
-use darkroom_protocol::paths::{Paths, private_folder};
+use darkroom_protocol::files;
+use darkroom_protocol::paths::{Paths, kept_folder};
 use darkroom_protocol::text::escape_line;
 
+use super::caller;
 use super::ensure::World;
 use super::owner::{Owner, owner};
 use crate::{Error, Result, say};
@@ -24,6 +26,8 @@ pub struct System<'a> {
     paths: &'a Paths,
     began: Instant,
     child: Option<Child>,
+    /// What it says before it listens, where its log cannot be written.
+    words: Option<PipeReader>,
     /// Length of the log before the daemon was started.
     log_before: u64,
 }
@@ -34,20 +38,15 @@ impl<'a> System<'a> {
             paths,
             began: Instant::now(),
             child: None,
+            words: None,
             log_before: 0,
         }
-    }
-
-    fn log(&self) -> Result<File> {
-        let path = self.paths.log();
-        let file = OpenOptions::new().append(true).create(true).mode(0o600).open(&path);
-        file.map_err(|e| Error::Failed(format!("The log {} cannot be written: {e}.", say::shown(&path))))
     }
 
     /// The last lines that the daemon wrote since it was started, each indented.
     fn last_words(&self) -> String {
         let mut text = Vec::new();
-        let read = File::open(self.paths.log()).and_then(|mut file| {
+        let read = files::open(&self.paths.log()).and_then(|mut file| {
             let length = file.metadata()?.len();
             // A log that was set aside begins anew.
             let begin = if length < self.log_before { 0 } else { self.log_before };
@@ -55,7 +54,11 @@ impl<'a> System<'a> {
             file.take(LAST_BYTES).read_to_end(&mut text)
         });
         if read.is_err() {
-            return String::new();
+            text.clear();
+        }
+        if let Some(words) = &self.words {
+            // It does not wait: what was read until an error counts.
+            let _ = words.take(LAST_BYTES).read_to_end(&mut text);
         }
         let text = String::from_utf8_lossy(&text);
         let lines = once(&text);
@@ -96,13 +99,16 @@ impl World for System<'_> {
 
     fn lock_startup(&mut self) -> Result<Option<File>> {
         for folder in [&self.paths.data, &self.paths.state] {
-            private_folder(folder)?;
+            kept_folder(folder)?;
         }
         let path = self.paths.startup_lock();
-        let failed = |e| {
-            let path = say::shown(&path);
-            Error::Unreachable(format!("The daemon did not start: {path} cannot be written: {e}."))
+        let failed = |e: std::io::Error| {
+            let (path, why) = (say::shown(&path), say::reason(&e));
+            Error::Unreachable(format!("The daemon did not start: {path} cannot be written: {why}."))
         };
+        if let Ok(meta) = std::fs::metadata(&path) {
+            files::regular(meta.file_type()).map_err(failed)?;
+        }
         let file = OpenOptions::new()
             .write(true)
             .create(true)
@@ -128,23 +134,22 @@ impl World for System<'_> {
     }
 
     fn spawn(&mut self) -> Result<()> {
-        let failed = |e| Error::Failed(format!("The daemon cannot be started: {e}."));
-        let log = self.log()?;
-        self.log_before = log.metadata().map_or(0, |m| m.len());
+        let failed = |e: std::io::Error| Error::Failed(format!("The daemon cannot be started: {e}."));
+        self.log_before = std::fs::metadata(self.paths.log()).map_or(0, |m| m.len());
+        let (words, said) = std::io::pipe().map_err(failed)?;
+        rustix::io::ioctl_fionbio(&words, true).map_err(|e| failed(e.into()))?;
+        caller::keep_descriptors();
         let mut command = Command::new(std::env::current_exe().map_err(failed)?);
         command
             .args(["daemon", "run", "--background"])
+            .env_clear()
+            .envs(caller::environment(std::env::vars_os()).map_err(failed)?)
             .stdin(Stdio::null())
-            .stdout(log.try_clone().map_err(failed)?)
-            .stderr(log)
+            .stdout(Stdio::null())
+            .stderr(said)
             .current_dir("/");
-        // Relative to this working directory, which the daemon does not share.
-        for name in ["DARKROOM_HOME", "DARKROOM_WORKER", "DARKROOM_LIBTORCH"] {
-            if let Some(path) = std::env::var_os(name).filter(|v| !v.is_empty()) {
-                command.env(name, std::path::absolute(path).map_err(failed)?);
-            }
-        }
         self.child = Some(command.spawn().map_err(failed)?);
+        self.words = Some(words);
         Ok(())
     }
 

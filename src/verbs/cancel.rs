@@ -14,6 +14,7 @@ pub fn command() -> Command {
     let switch =
         |name: &'static str, help: &'static str| Arg::new(name).long(name).action(ArgAction::SetTrue).help(help);
     Command::new("cancel")
+        .aliases(["rm", "stop", "kill"])
         .about("End jobs; pictures so far stay, and the worker keeps its models in memory")
         .arg(jobs_argument().required_unless_present("all"))
         .arg(switch("all", "Every job that waits or runs").conflicts_with_all(["job", "after-picture"]))
@@ -28,7 +29,7 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
     let flag = |name| matches.get_flag(name);
     let (json, after_picture) = (flag("json"), flag("after-picture"));
     block_on(async {
-        let mut client = start::existing(&Paths::from_env()?).await?;
+        let mut client = start::kept_before(&Paths::from_env()?).await?;
         if flag("all") {
             return all(&mut client, json).await;
         }

@@ -1,6 +1,7 @@
 use std::fmt::Write as _;
 
 use clap::{Arg, ArgMatches, Command};
+use darkroom_daemon::settings::KEYS;
 use darkroom_protocol::params::{Parameter, TABLE};
 
 use crate::{Result, say};
@@ -10,12 +11,39 @@ pub fn command() -> Command {
     Command::new("docs")
         .about("Print a generated page.")
         .hide(true)
-        .arg(Arg::new("page").required(true).value_parser(["parameters"]))
+        .arg(Arg::new("page").required(true).value_parser(["parameters", "config"]))
 }
 
 /// Prints the page.
-pub fn run(_: &ArgMatches) -> Result<()> {
-    say::bytes(parameters().as_bytes())
+pub fn run(matches: &ArgMatches) -> Result<()> {
+    let page = match matches.get_one::<String>("page").map(String::as_str) {
+        Some("config") => config(),
+        _ => parameters(),
+    };
+    say::bytes(page.as_bytes())
+}
+
+/// Every key of config.toml, from the table beside what reads it.
+fn config() -> String {
+    let mut page = String::from(
+        "# Settings\n\nMade from the daemon's own list by `cargo xtask docs`. Settings are in `~/.config/darkroom/config.toml`, or in \
+         `config/config.toml` of the folder that `DARKROOM_HOME` names; `darkroom doctor` says where. A missing file is no settings. \
+         A change counts from the next request on. While a file is wrong, every verb says where and why, and a daemon that runs goes on \
+         with the settings from before.\n\n| key | takes | when absent | |\n|---|---|---|---|\n",
+    );
+    for key in KEYS {
+        let _ = writeln!(
+            page,
+            "| `{}` | {} | {} | {} |",
+            key.name, key.takes, key.default, key.help
+        );
+    }
+    page.push_str("\n```toml\n");
+    for key in KEYS {
+        let _ = writeln!(page, "{}", key.example);
+    }
+    page.push_str("```\n");
+    page
 }
 
 /// Every request parameter, from the table that makes the flags.
@@ -62,12 +90,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_page_in_the_tree_is_current() {
-        let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/parameters.md")).unwrap();
-        assert_eq!(
-            page,
-            parameters(),
-            "docs/parameters.md is stale: run `cargo xtask docs`"
-        );
+    fn the_pages_in_the_tree_are_current() {
+        for (name, page) in [("parameters", parameters()), ("config", config())] {
+            let path = format!("{}/docs/{name}.md", env!("CARGO_MANIFEST_DIR"));
+            let found = std::fs::read_to_string(path).unwrap_or_default();
+            assert_eq!(found, page, "docs/{name}.md is stale: run `cargo xtask docs`");
+        }
     }
 }

@@ -5,7 +5,8 @@ mod cancel;
 mod daemon;
 mod docs;
 mod doctor;
-mod generate;
+pub mod generate;
+pub mod habits;
 mod logs;
 mod metrics;
 mod models;
@@ -15,6 +16,8 @@ mod status;
 mod wait;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
+
+pub use daemon::is_started_by_connecting;
 
 use crate::Result;
 use crate::output::Report;

@@ -106,7 +106,7 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
 
 /// The jobs' whole ids, so that `@last` means one job to the end; every job that waits or runs where none was named.
 async fn meant(paths: &Paths, names: Vec<String>) -> Result<Vec<String>> {
-    let mut client = start::ensure(paths).await?;
+    let mut client = start::kept_before(paths).await?;
     if names.is_empty() {
         let jobs = client.line(MOST).await?;
         return Ok(jobs.iter().map(|job| job.id.to_string()).collect());
@@ -121,8 +121,17 @@ async fn meant(paths: &Paths, names: Vec<String>) -> Result<Vec<String>> {
 }
 
 async fn wait(paths: &Paths, job: &str, (matches, report): (&ArgMatches, Report), display: &mut Display) -> Result<()> {
-    let mut client = start::ensure(paths).await?;
-    let job = client.job(job).await?;
+    let mut client = start::kept_before(paths).await?;
+    let mut job = client.job(job).await?;
+    if !client.is_daemon() && !job.state.is_final() {
+        // What is done is told from what is kept; the rest needs somebody who does it.
+        display.warn(&format!(
+            "No daemon is running, and job {} waits: one is started.",
+            job.id.short()
+        ));
+        client = start::ensure(paths).await?;
+        job = client.job(&job.id.to_string()).await?;
+    }
     let model = match &job.task {
         Task::Image(task) => task.model.clone(),
         other => other.kind().to_owned(),

@@ -20,6 +20,12 @@ pub async fn first(paths: &Paths, jobs: &[String]) -> Result<Option<String>> {
     if jobs.is_empty() {
         return Ok(None);
     }
+    let mut client = start::kept_before(paths).await?;
+    if !client.is_daemon()
+        && let Some(job) = over(&mut client, jobs).await?
+    {
+        return Ok(Some(job.to_string()));
+    }
     loop {
         let mut client = start::ensure(paths).await?;
         let ended = tokio::select! {
@@ -41,17 +47,12 @@ async fn ended(client: &mut Client, jobs: &[String]) -> Result<JobId> {
         ..Subscribe::default()
     };
     client.subscribe(subscribe).await?;
-    let mut left = HashSet::new();
-    let mut over = Vec::new();
-    for job in jobs {
-        let job = client.job(job).await?;
-        if job.state.is_final() {
-            over.push((job.finished_ms, job.id));
-        }
-        left.insert(job.id);
-    }
-    if let Some((_, job)) = over.into_iter().min() {
+    if let Some(job) = over(client, jobs).await? {
         return Ok(job);
+    }
+    let mut left = HashSet::new();
+    for job in jobs {
+        left.insert(client.job(job).await?.id);
     }
     loop {
         let event = client.next_event().await?;
@@ -60,4 +61,16 @@ async fn ended(client: &mut Client, jobs: &[String]) -> Result<JobId> {
             _ => {}
         }
     }
+}
+
+/// The one of these jobs that ended first, where any has.
+async fn over(client: &mut Client, jobs: &[String]) -> Result<Option<JobId>> {
+    let mut over = Vec::new();
+    for job in jobs {
+        let job = client.job(job).await?;
+        if job.state.is_final() {
+            over.push((job.finished_ms, job.id));
+        }
+    }
+    Ok(over.into_iter().min().map(|(_, job)| job))
 }

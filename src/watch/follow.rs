@@ -11,7 +11,7 @@ use darkroom_protocol::{self as protocol, Event, EventKind, Failure, FailureKind
 
 use super::reconnect::reconnect;
 use super::{Interrupts, OnInterrupt, summary};
-use crate::output::{Delivery, Report};
+use crate::output::{Delivery, Origin, Report};
 use crate::progress::{Display, Wish};
 use crate::{Error, Result};
 
@@ -27,7 +27,7 @@ pub struct Watch<'a> {
     paths: &'a Paths,
     client: Client,
     job: JobId,
-    model: String,
+    origin: Origin,
     delivery: &'a Delivery,
     display: &'a mut Display,
     interrupts: Interrupts,
@@ -66,7 +66,7 @@ impl<'a> Watch<'a> {
             paths,
             client,
             job,
-            model,
+            origin: Origin { model, job: None },
             delivery,
             display,
             interrupts,
@@ -183,6 +183,10 @@ impl<'a> Watch<'a> {
             }
             EventKind::Picture(_) => self.picture(event).await?,
             EventKind::Delivery(delivery) => self.was_brought(delivery).await?,
+            EventKind::Warning(text) => {
+                self.display.warn(text);
+                self.report(event)?;
+            }
             EventKind::Notice(text) => {
                 self.display.notice(text);
                 self.report(event)?;
@@ -218,7 +222,11 @@ impl<'a> Watch<'a> {
             made: clock::local(made_ms.unwrap_or_else(clock::now_ms), None),
         };
         let delivery = self.delivery;
-        let delivering = delivery.deliver(&mut self.client, event, &facts, &self.model, self.display);
+        if delivery.report == Report::Json {
+            // As it is now: a shortage of memory may have changed the task on the way.
+            self.origin.job = Some(self.client.job(&self.job.to_string()).await?);
+        }
+        let delivering = delivery.deliver(&mut self.client, event, &facts, &self.origin, self.display);
         let result = tokio::select! {
             result = delivering => result,
             () = self.interrupts.next(), if delivery.may_block() => {
@@ -263,7 +271,10 @@ impl<'a> Watch<'a> {
             return Ok(());
         }
         let delivery = self.delivery;
-        let told = delivery.delivered(&mut self.client, &event, picture, brought, &self.model, self.display);
+        if delivery.report == Report::Json {
+            self.origin.job = Some(self.client.job(&self.job.to_string()).await?);
+        }
+        let told = delivery.delivered(&mut self.client, &event, picture, brought, &self.origin, self.display);
         let told = told.await;
         self.settle(index, told)
     }
@@ -346,13 +357,19 @@ impl<'a> Watch<'a> {
             max_px,
             ..Subscribe::default()
         };
-        self.client.subscribe(subscribe).await?;
+        if self.client.is_daemon() {
+            self.client.subscribe(subscribe).await?;
+        }
         let job = self.client.job(&self.job.to_string()).await?;
         if let Task::Image(task) = &job.task {
-            self.model.clone_from(&task.model);
+            self.origin.model.clone_from(&task.model);
         }
         if job.state == JobState::Queued {
             self.display.waiting("Waiting in the queue.");
+        }
+        if !self.client.is_daemon() {
+            // Nothing happens any more; the rest is told from what is kept.
+            self.state = Some(job.state);
         }
         Ok(())
     }

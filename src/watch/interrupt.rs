@@ -20,6 +20,7 @@ impl Interrupts {
     /// # Errors
     /// When the system refuses.
     pub fn new() -> Result<Self> {
+        darkroom_tui::restore::leave_interrupts();
         let signal = signal(SignalKind::interrupt());
         signal
             .map(Self)

@@ -3,7 +3,7 @@
 use std::os::unix::net::UnixDatagram;
 use std::process::Child;
 
-use crate::support::{Home, Ran, is_alive, wait_until};
+use crate::support::{Home, Ran, is_alive, kill, wait_until};
 
 #[test]
 fn ten_clients_race_and_one_daemon_serves_them() {
@@ -73,13 +73,9 @@ fn a_file_in_the_place_of_the_sockets_folder_is_named() {
     let home = Home::empty();
     std::fs::write(home.at("run"), "").unwrap();
     home.run("status").refused(3, &["No daemon is running"]);
-    let told = home.run("queue");
-    assert_eq!(told.code, 3, "{told:#?}");
-    assert!(
-        told.stderr
-            .contains("is not a directory (or a link to one): move it away"),
-        "{told:#?}"
-    );
+    home.run("queue").ok();
+    home.run("daemon start")
+        .told(3, &["is not a directory (or a link to one): move it away"]);
 }
 
 #[test]
@@ -120,6 +116,56 @@ fn start_restart_and_stop() {
     assert!(!home.socket().exists());
     wait_until("the worker's end", || !is_alive(worker));
     home.run("status").refused(3, &["No daemon is running"]);
+}
+
+/// Clients start a successor as soon as the daemon is gone: it is neither waited for, nor named, nor killed.
+#[test]
+fn stop_ends_the_daemon_that_it_asked_and_no_successor() {
+    let home = Home::new();
+    home.run("daemon start").ok();
+    let over = std::sync::atomic::AtomicBool::new(false);
+    let rounds = 6;
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while !over.load(std::sync::atomic::Ordering::Relaxed) {
+                    // One that is just going may refuse it.
+                    drop(home.run("daemon start"));
+                }
+            });
+        }
+        for _ in 0..rounds {
+            let mut daemon = None;
+            wait_until("a daemon", || {
+                daemon = home.daemon_pid();
+                daemon.is_some()
+            });
+            let stopped = home.run("daemon stop").ok();
+            assert!(stopped.stderr.contains("The daemon has ended"), "{stopped:#?}");
+            assert!(!is_alive(daemon.unwrap()), "{stopped:#?}");
+        }
+        over.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
+    let log = std::fs::read_to_string(home.at("state/daemon.log")).unwrap();
+    assert!(!log.contains("a signal asks"), "somebody was signalled: {log}");
+    assert_eq!(log.matches("a client asks the daemon to end").count(), rounds, "{log}");
+}
+
+/// A worker that dies and is started again is no secret, however quiet the person wants it.
+#[test]
+fn a_worker_that_is_started_again_is_told_even_with_quiet() {
+    let home = Home::new();
+    let (_, worker) = home.warm();
+    let child = home
+        .command("generate fox --steps 300 -W 64 -H 64 -q".split(' '))
+        .spawn()
+        .unwrap();
+    wait_until("it to run", || {
+        home.status().is_some_and(|status| status["running"][0].is_string())
+    });
+    kill(worker, "KILL");
+    let ran = Ran::of(child.wait_with_output().unwrap()).ok();
+    assert!(ran.stderr.contains("The worker"), "{ran:#?}");
 }
 
 #[test]

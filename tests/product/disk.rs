@@ -106,6 +106,39 @@ fn a_data_folder_that_cannot_be_written_is_named_at_the_start() {
     home.everything_once();
 }
 
+#[test]
+fn a_daemon_on_a_read_only_disk_can_be_stopped() {
+    let home = Home::new();
+    let (daemon, _) = home.warm();
+    let closed = ReadOnly::new(&home.at("data"));
+    let stopped = home.run("daemon stop").ok();
+    assert!(stopped.stderr.contains("has ended"), "{stopped:#?}");
+    assert!(!is_alive(daemon));
+    let stopped = home.run("daemon stop").ok();
+    assert!(stopped.stderr.contains("No daemon is running"), "{stopped:#?}");
+    home.run("queue").ok();
+    drop(closed);
+    home.generate("second").ok();
+}
+
+/// Where a file system of half a megabyte can be mounted, the disk is really full.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_start_on_a_full_disk_says_why() {
+    let home = Home::empty();
+    let Some(small) = Mount::new(home.path(), &["-t", "tmpfs", "-o", "size=512k,mode=700", "tmpfs"]) else {
+        return;
+    };
+    let filler = home.at("filler");
+    let _ = std::fs::write(&filler, vec![1; 1 << 20]);
+    let ran = home.run("daemon start");
+    ran.told(3, &["The daemon did not start", "the disk is full", "free some space"]);
+    std::fs::remove_file(filler).unwrap();
+    home.run("daemon start").ok();
+    home.run("daemon stop").ok();
+    drop(small);
+}
+
 /// Whatever of its folders is taken away, the daemon ends or mends it, and two never share a database.
 #[test]
 fn a_state_folder_that_is_taken_away_ends_the_daemon_and_the_next_goes_on() {

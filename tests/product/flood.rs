@@ -130,7 +130,7 @@ fn a_flood_of_jobs_is_accepted_in_order_and_listed_at_once() {
         } else {
             accepted[jobs as usize - 1]
         };
-        assert_eq!((listed.len(), listed[0].id), (100, first));
+        assert_eq!((listed.jobs.len(), listed.jobs[0].id), (100, first));
         eprintln!("a page of 100, in_line {in_line}: {best:.2?}");
     }
     let memory = peak_memory(daemon);

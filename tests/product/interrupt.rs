@@ -72,6 +72,8 @@ fn the_job_is_cancelled_once_the_daemon_has_it() {
         position: 0,
         model: "emoji".to_owned(),
         notice: None,
+        hint: None,
+        complaint: None,
         delivers: false,
     });
     let (id, result) = (submitting.number, Ok(reply));

@@ -1,15 +1,22 @@
 //! The whole product through its real doors: the command, the socket, killed processes. Every test has a home of its own.
 #![allow(clippy::unwrap_used)]
 
+mod attack;
 mod bench;
+#[cfg(target_os = "linux")]
+mod caller;
 mod cancel;
 mod crash;
 mod daemon;
 mod disk;
 mod environment;
+mod files;
 mod flood;
+mod homes;
 mod interrupt;
+mod kept;
 mod kills;
+mod looking;
 mod memory;
 mod models;
 mod names;
@@ -18,10 +25,14 @@ mod output;
 mod picture;
 mod queue;
 mod queue_crash;
+mod recipes;
 mod refusals;
+mod show;
 #[cfg(target_os = "linux")]
 mod soak;
 #[cfg(unix)]
 mod subscribers;
 mod support;
+#[cfg(target_os = "linux")]
+mod terminal;
 mod wire;

@@ -97,7 +97,7 @@ fn a_model_in_use_leaves_once_its_job_has_ended() {
     });
     let told = home.run("models ps").ok();
     assert!(told.stdout.ends_with("in use\n"), "{told:#?}");
-    let told = home.run("models unload emoji").ok();
+    let told = home.run("models unload emoji --no-wait").ok();
     assert!(
         told.stderr
             .contains("emoji leaves memory once the job that uses it has ended."),
@@ -124,7 +124,7 @@ fn memory_that_runs_out_is_made_room_for_and_the_task_says_how() {
     let made = home
         .run("generate fox -W 128 -H 128 --steps 1 --batch 2 --events --seed 3")
         .ok();
-    let events = made.json();
+    let events = made.events();
     let notices: Vec<_> = events.iter().filter_map(|e| e["kind"]["notice"].as_str()).collect();
     let ladder: Vec<_> = notices
         .into_iter()

@@ -60,7 +60,7 @@ fn previews(stream: UnixStream) -> usize {
 
 /// The median time of a step in seconds.
 fn step(home: &Home, line: &str) -> f64 {
-    let events = home.run(&format!("generate {line} --events")).ok().json();
+    let events = home.run(&format!("generate {line} --events")).ok().events();
     let mut steps: Vec<f64> = events
         .iter()
         .filter_map(|event| event["kind"]["progress"]["step_s"].as_f64())

@@ -293,3 +293,64 @@ fn a_reader_that_reads_nothing_does_not_hold_up_the_others() {
     Watched::start(home.command(args)).finish().0.ok();
     home.still_works(daemon);
 }
+
+/// Cases B11 and B12: what is not known is refused by name and does nothing; the last line needs no newline.
+#[test]
+fn what_is_not_known_is_refused_by_name_and_nothing_is_done() {
+    let home = Home::new();
+    home.run("queue pause").ok();
+    let mut rpc = home.rpc();
+    let id = "01990000-0000-7000-8000-000000000003";
+    let refused: &[(&str, Value, &str)] = &[
+        (
+            "submit",
+            json!({ "request_id": id, "request": { "prompt": "fox" }, "priority": 50 }),
+            "priority",
+        ),
+        (
+            "submit",
+            json!({ "request_id": id, "request": { "prompt": "fox", "n": 2, "batch": 2 } }),
+            "batch is given twice",
+        ),
+        (
+            "submit",
+            json!({ "request_id": id, "request": { "prompt": "fox", "colour": 2 } }),
+            "colour",
+        ),
+        ("submit", json!({ "request_id": id, "request": ["fox"] }), "request"),
+    ];
+    for (method, params, words) in refused {
+        let answer = rpc.call(method, params);
+        assert!(answer["error"]["message"].as_str().unwrap().contains(words), "{answer}");
+        assert_eq!(answer["error"]["data"]["kind"], "usage", "{answer}");
+    }
+    assert_eq!(home.jobs(), [] as [Value; 0]);
+    let job = rpc.call("submit", &json!({ "request_id": id, "request": { "prompt": "fox" } }))["result"]["job"].clone();
+    let answer = rpc.call("cancel", &json!({ "job": job, "afterPicture": true }));
+    assert!(
+        answer["error"]["message"].as_str().unwrap().contains("after_picture"),
+        "{answer}"
+    );
+    assert_eq!(home.jobs()[0]["state"], "queued");
+    let other = rpc.call("submit", &json!({ "request_id": id, "request": { "prompt": "apple" } }));
+    assert_eq!(other["error"]["data"]["kind"], "usage", "{other}");
+
+    let mut stream = UnixStream::connect(home.socket()).unwrap();
+    std::io::Write::write_all(&mut stream, br#"{"jsonrpc":"2.0","id":1,"method":"status"}"#).unwrap();
+    stream.shutdown(std::net::Shutdown::Write).unwrap();
+    let mut said = String::new();
+    stream.read_to_string(&mut said).unwrap();
+    assert_eq!(serde_json::from_str::<Value>(&said).unwrap()["id"], 1, "{said}");
+}
+
+/// A prompt may hold anything; what JSON prints of it drives no terminal and hides nothing, and means the same.
+#[test]
+fn json_is_safe_to_look_at() {
+    let home = Home::new();
+    home.run("queue pause").ok();
+    let prompt = "a\u{9b}31mfox\u{202e}b\u{200b}c\u{feff}d\u{2066}e\u{7f}f\u{2028}g";
+    home.run_args(["generate", prompt, "--detach", "--json"]).ok();
+    let ran = home.run("queue --json").ok();
+    assert!(ran.stdout.is_ascii(), "{}", ran.stdout);
+    assert_eq!(ran.json()[0]["request"]["prompt"], prompt);
+}

@@ -1,4 +1,6 @@
-//! The terminal side: pictures inline.
+//! The terminal side: pictures inline, and what must be undone on the terminal when a signal comes.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod graphics;
+pub mod locale;
+pub mod restore;

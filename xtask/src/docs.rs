@@ -12,10 +12,16 @@ struct Page {
 }
 
 /// The generated pages. To add one, add a row.
-const PAGES: &[Page] = &[Page {
-    path: "docs/parameters.md",
-    words: &["docs", "parameters"],
-}];
+const PAGES: &[Page] = &[
+    Page {
+        path: "docs/parameters.md",
+        words: &["docs", "parameters"],
+    },
+    Page {
+        path: "docs/config.md",
+        words: &["docs", "config"],
+    },
+];
 
 /// `cargo xtask docs [--check]`: writes the generated pages, or says which are stale.
 pub fn run(mut args: Args) -> Result<()> {

@@ -2,6 +2,8 @@
 // Only device-generic interfaces of c10 and ATen, so that no vendor's toolkit is needed to build.
 #include "guard.h"
 
+#include <algorithm>
+#include <atomic>
 #include <mutex>
 #include <set>
 #include <thread>
@@ -15,6 +17,10 @@
 #include <c10/core/impl/DeviceGuardImplInterface.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 #include <torch/csrc/inductor/aoti_torch/c/shim.h>
+
+#ifdef _OPENMP
+#include <omp.h>
+#endif
 
 using darkroom::guarded;
 
@@ -116,6 +122,22 @@ int dk_threads_used(int *count) {
       threads.insert(std::this_thread::get_id());
     });
     *count = static_cast<int>(threads.size());
+  });
+}
+
+// Runs an empty loop on so many threads that this process has more of OpenMP's than there are processors, when the thread that
+// computes uses `threads`. libgomp counts them as long as the calling thread lives, and meanwhile its waiting threads go to sleep
+// after a hundred looks instead of 300,000 (gomp_throttled_spin_count_var). Other runtimes take no notice.
+int dk_crowd(int threads, int *ran) {
+  return guarded([&] {
+    *ran = 0;
+#ifdef _OPENMP
+    const int count = std::max(2, omp_get_num_procs() - threads + 2);
+    std::atomic<int> seen{0};
+#pragma omp parallel num_threads(count)
+    ++seen;
+    *ran = seen;
+#endif
   });
 }
 }

@@ -26,4 +26,16 @@ int dk_wide_pays() {
   return 0;
 #endif
 }
+
+// Winograd's convolution has a quarter of the products of a plain one: in f32 it is faster even where bf16 has twice f32's
+// products a second, which is so on AMD's processors (an EPYC of the fourth generation: a guided step of Stable Diffusion 1.5
+// at 512x512 takes 0.88x, a decoding 0.69x). AMX has sixteen times f32's, and keeps oneDNN.
+int dk_wide_conv_pays() {
+#ifdef DARKROOM_AVX512_BF16
+  static const bool pays = dk_wide_pays() || (darkroom::has_avx512_bf16() && __builtin_cpu_is("amd"));
+  return pays;
+#else
+  return 0;
+#endif
+}
 }

@@ -50,6 +50,7 @@ fn task(folder: &Path, case: &Case) -> ImageTask {
         cfg_scale: case.cfg_scale,
         sampler: Sampler::from_name(sampler).unwrap(),
         schedule,
+        prediction: None,
         seed: case.seed,
         batch: 1,
         micro_batch: 1,
@@ -212,7 +213,7 @@ fn latents_are_those_of_diffusers() {
     let text = ClipTextModel::new(&Weights::random("text_encoder"), &text).unwrap();
     let (tokenizer, cancel) = (Tokenizer::embedded().unwrap(), Cancel::new());
     let encode = |prompt: &str| {
-        let ids = Tensor::from_slice(&tokenizer.chunk77(prompt).unwrap().ids).unsqueeze(0);
+        let ids = Tensor::from_slice(&tokenizer.chunk(prompt).unwrap().ids).unsqueeze(0);
         text.forward(&ids, ClipSelect::default(), &cancel)
             .unwrap()
             .hidden_states

@@ -52,6 +52,7 @@ fn task(folder: &Path, side: u32, vae_tiling: bool) -> ImageTask {
         cfg_scale: 1.0,
         sampler: Sampler::Euler,
         schedule: Schedule::Auto,
+        prediction: None,
         seed: 1,
         batch: 1,
         micro_batch: 1,

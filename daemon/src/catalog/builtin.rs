@@ -38,6 +38,7 @@ const FILES: &[(&str, Content)] = &[
     text!("text_encoder/config.json"),
     ("text_encoder/model.safetensors", Length(13_864_352)),
     ("tokenizer/merges.txt", Length(524_619)),
+    text!("tokenizer/tokenizer_config.json"),
     ("tokenizer/vocab.json", Length(1_059_962)),
     text!("unet/config.json"),
     ("unet/diffusion_pytorch_model.safetensors", Length(21_759_048)),

@@ -8,6 +8,7 @@ mod builtin;
 mod cache;
 mod file;
 mod folder;
+mod gate;
 mod list;
 mod lookup;
 mod remedy;
@@ -23,6 +24,7 @@ use darkroom_protocol::{FailureKind, ModelCard};
 
 use crate::settings::Live;
 pub use cache::{cached, caches};
+use gate::Gate;
 pub use list::problem;
 use lookup::{EMBEDDED, Meant, Places};
 use seen::Stamp;
@@ -30,7 +32,7 @@ use seen::Stamp;
 /// The name of the model that every worker carries.
 pub const EMOJI: &str = "emoji";
 /// Said when nobody chose a model.
-const NO_MODEL: &str = "No model is configured: using the embedded `emoji`, which knows words like apple, fox face, rocket, pizza, penguin.";
+pub const NO_MODEL: &str = "No model is configured: using the embedded `emoji`, which knows words like apple, fox face, rocket, pizza, penguin.";
 /// The most cards that are kept.
 const KEPT: usize = 256;
 
@@ -42,6 +44,7 @@ pub struct Catalog {
     /// Hugging Face's download caches.
     caches: Vec<PathBuf>,
     cards: Mutex<HashMap<PathBuf, (Stamp, ModelCard)>>,
+    reading: Gate,
 }
 
 impl Catalog {
@@ -51,6 +54,7 @@ impl Catalog {
             settings,
             caches: Vec::new(),
             cards: Mutex::default(),
+            reading: Gate::default(),
         }
     }
 
@@ -128,7 +132,9 @@ impl Catalog {
         {
             return Ok(card.clone());
         }
+        let inside = self.reading.enter();
         let (stamp, card) = read(&path)?;
+        drop(inside);
         let mut kept = self.kept();
         if kept.len() >= KEPT {
             kept.clear();

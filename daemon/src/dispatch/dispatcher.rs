@@ -139,6 +139,12 @@ impl Dispatch {
         }
     }
 
+    /// Is done once the work stands so.
+    pub async fn until(&self, so: impl FnMut(&Board) -> bool) {
+        // An error means that the daemon ends, and with it the workers.
+        let _ = self.board.clone().wait_for(so).await;
+    }
+
     /// How the work stands.
     pub fn board(&self) -> Board {
         self.board.borrow().clone()

@@ -155,7 +155,7 @@ impl Dispatcher {
         } else if let Some(failure) = busy.failure {
             Ending::Failed(failure)
         } else if death.is_tasks_doing() {
-            self.tell(job, format!("The worker {death}. The job is tried once more."));
+            self.warn(job, format!("The worker {death}. The job is tried once more."));
             Ending::Crashed(failed(format!(
                 "The worker {death}. It did so twice on this job; its log is {}.",
                 escape_line(&self.log_path(job).to_string_lossy())
@@ -166,6 +166,12 @@ impl Dispatcher {
                 escape_line(&self.log_path(job).to_string_lossy())
             )))
         } else {
+            if busy.cancelling.is_none() && self.stopping.is_none() {
+                self.warn(
+                    job,
+                    format!("The worker {death}. It is started again, and the job goes on."),
+                );
+            }
             Ending::Requeued
         };
         self.end(busy.waiting, ending).await;
@@ -239,10 +245,19 @@ impl Dispatcher {
     }
 
     /// One line for whoever watches a job; cut where it is no line for people any more.
-    pub fn tell(&self, job: JobId, mut line: String) {
-        if let Some((end, _)) = line.char_indices().nth(MAX_LINE) {
-            line.truncate(end);
-        }
-        self.tools.bus.publish(job, EventKind::Notice(line));
+    pub fn tell(&self, job: JobId, line: String) {
+        self.tools.bus.publish(job, EventKind::Notice(cut(line)));
     }
+
+    /// The same, of what went wrong: for whoever wants no notices too.
+    pub fn warn(&self, job: JobId, line: String) {
+        self.tools.bus.publish(job, EventKind::Warning(cut(line)));
+    }
+}
+
+fn cut(mut line: String) -> String {
+    if let Some((end, _)) = line.char_indices().nth(MAX_LINE) {
+        line.truncate(end);
+    }
+    line
 }

@@ -99,7 +99,7 @@ async fn a_crash_is_tried_once_more() {
     assert!(
         kinds
             .iter()
-            .any(|k| matches!(k, EventKind::Notice(line) if line.contains("SIGABRT")))
+            .any(|k| matches!(k, EventKind::Warning(line) if line.contains("SIGABRT")))
     );
     assert_eq!(client.job(job).await.attempts, 2);
     rig.stop().await;

@@ -3,7 +3,7 @@ use std::mem::discriminant;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use darkroom_protocol::{Event, EventKind, EventName, JobId};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, OwnedSemaphorePermit};
 use tokio_util::sync::CancellationToken;
 
 use super::Packet;
@@ -20,12 +20,35 @@ const MAX_REPLIES: usize = 1 << 20;
 /// One thing to send.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Mail {
-    /// An encoded reply.
-    Bytes(Vec<u8>),
+    /// An encoded reply, and its share of the memory for long ones.
+    Bytes(Vec<u8>, Held),
     /// An event, with the size to which a preview is shrunk (0: as it is).
     Event(Arc<Packet>, u32),
     /// The last words, where there are any: the connection is closed after them.
     Bye(Option<String>),
+}
+
+/// What a long reply holds until it is sent.
+#[derive(Clone, Debug, Default)]
+pub struct Held(Option<Arc<OwnedSemaphorePermit>>);
+
+impl Held {
+    /// That share.
+    pub fn of(permit: OwnedSemaphorePermit) -> Self {
+        Self(Some(Arc::new(permit)))
+    }
+
+    /// Whether others may wait for it.
+    pub fn is_some(&self) -> bool {
+        self.0.is_some()
+    }
+}
+
+impl PartialEq for Held {
+    /// Replies are the same by their bytes.
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
 }
 
 /// What became of an event that was posted.
@@ -60,10 +83,15 @@ struct State {
 impl Mailbox {
     /// Adds an encoded reply.
     pub fn reply(&self, bytes: Vec<u8>) {
+        self.long_reply(bytes, Held::default());
+    }
+
+    /// Adds an encoded reply that holds a share of the memory for long ones until it is sent.
+    pub fn long_reply(&self, bytes: Vec<u8>, held: Held) {
         self.with(|state| {
             if !state.closed {
                 state.reply_bytes += bytes.len();
-                state.queue.push_back(Mail::Bytes(bytes));
+                state.queue.push_back(Mail::Bytes(bytes, held));
             }
         });
     }
@@ -137,7 +165,7 @@ impl Mailbox {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let mail = state.queue.pop_front()?;
         match &mail {
-            Mail::Bytes(bytes) => state.reply_bytes = state.reply_bytes.saturating_sub(bytes.len()),
+            Mail::Bytes(bytes, _) => state.reply_bytes = state.reply_bytes.saturating_sub(bytes.len()),
             Mail::Event(packet, _) if is_transient(&packet.event.kind) => state.transient -= 1,
             Mail::Event(..) => state.events -= 1,
             Mail::Bye(_) => {}

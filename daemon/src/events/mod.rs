@@ -16,7 +16,7 @@ mod subscription;
 pub use bus::Bus;
 pub use demand::Demand;
 pub use filter::Filter;
-pub use mailbox::{Mail, Mailbox, Post};
+pub use mailbox::{Held, Mail, Mailbox, Post};
 pub use packet::Packet;
 pub use subscription::{Known, Subscription};
 

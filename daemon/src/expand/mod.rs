@@ -6,11 +6,14 @@
 
 mod device;
 mod micro_batch;
+mod notice;
 mod resolve;
 mod seed;
+mod syntax;
 
 pub use device::canonical_device;
 pub use micro_batch::micro_batch;
+pub use notice::notices;
 pub use resolve::{MAX_PIXELS, resolve};
 pub use seed::random_seed;
 

@@ -2,7 +2,7 @@ use darkroom_formats::card::check_size;
 use darkroom_protocol::message::RemoteError;
 use darkroom_protocol::params::{MAX_SEED, RANDOM_SEEDS};
 use darkroom_protocol::text::escape_line;
-use darkroom_protocol::{Conditioning, Dtype, Format, GenerateRequest, ImageTask, ModelCard};
+use darkroom_protocol::{Conditioning, Dtype, Format, GenerateRequest, ImageTask, ModelCard, Prediction};
 
 use super::{canonical_device, micro_batch};
 use crate::settings::Settings;
@@ -38,6 +38,7 @@ pub fn resolve(
         cfg_scale: request.cfg_scale.unwrap_or(card.cfg_scale),
         sampler: request.sampler.unwrap_or(card.sampler),
         schedule: request.schedule.unwrap_or(card.schedule),
+        prediction: request.prediction.or(unusual(card.prediction)),
         seed: seed(request.seed, batch, random)?,
         batch,
         micro_batch: micro_batch(batch, width, height),
@@ -50,6 +51,11 @@ pub fn resolve(
         offload: request.offload.unwrap_or(false),
         two_passes: false,
     })
+}
+
+/// What the model's files say of its denoiser where it is not the noise, so that the record of a picture says it.
+fn unusual(prediction: Prediction) -> Option<Prediction> {
+    (prediction != Prediction::Epsilon).then_some(prediction)
 }
 
 fn size(request: &GenerateRequest, card: &ModelCard) -> Result<(u32, u32), RemoteError> {

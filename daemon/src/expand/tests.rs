@@ -1,6 +1,6 @@
 use darkroom_protocol::params::{MAX_PROMPT, MAX_SEED};
 use darkroom_protocol::{
-    Dtype, FailureKind, Format, GenerateRequest, ImageTask, ModelCard, ModelSource, Sampler, Schedule,
+    Dtype, FailureKind, Format, GenerateRequest, ImageTask, ModelCard, ModelSource, Prediction, Sampler, Schedule,
 };
 use proptest::prelude::*;
 use rstest::rstest;
@@ -20,6 +20,7 @@ fn card() -> ModelCard {
         cfg_scale: 7.0,
         sampler: Sampler::DpmPp2m,
         schedule: Schedule::Auto,
+        prediction: Prediction::Epsilon,
         bytes: 1,
         notice: None,
     }

@@ -54,9 +54,25 @@ impl Gallery {
             make_private(folder)?;
             sync(&self.pictures)?;
         }
-        fs::rename(from, to).map_err(|e| Error::io("move a picture to", to, e))?;
+        relocate(from, to).map_err(|e| Error::io("move a picture to", to, e))?;
         sync(folder)
     }
+}
+
+/// Gives a file its place. Where the pictures are on another disk, by a link, it is whole there before it has its name.
+fn relocate(from: &Path, to: &Path) -> std::io::Result<()> {
+    match fs::rename(from, to) {
+        Err(e) if e.kind() == std::io::ErrorKind::CrossesDevices => {}
+        other => return other,
+    }
+    let part = to.with_extension("part");
+    let copied = fs::copy(from, &part)
+        .and_then(|_| File::open(&part)?.sync_all())
+        .and_then(|()| fs::rename(&part, to));
+    if copied.is_err() {
+        let _ = fs::remove_file(&part);
+    }
+    copied.and_then(|()| fs::remove_file(from))
 }
 
 /// The file in its tray; a name with a folder in it is none.

@@ -1,10 +1,11 @@
 use std::fs::{File, OpenOptions, Permissions, TryLockError};
-use std::io::{Read as _, Seek as _, Write as _};
+use std::io::{ErrorKind, Read as _, Seek as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use darkroom_protocol::files;
 use darkroom_protocol::paths::{LockRecord, Paths};
 
 use crate::{Error, Result};
@@ -14,43 +15,37 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// The longest record that is read.
 const MAX_RECORD: u64 = 64 * 1024;
 
-/// The locks that a living daemon holds: the one that clients look at, and one beside the database, for homes that share their
-/// data or lost the first. They end with this value, or with the process.
+/// The lock that a living daemon holds, beside the database: one data folder has one daemon, and shares it with no other. It ends
+/// with this value, or with the process.
 #[derive(Debug)]
-pub struct Locks([Lock; 2]);
-
-impl Locks {
-    /// Takes both and writes into their files who holds them and at which socket.
-    ///
-    /// # Errors
-    /// [`Error::AlreadyRunning`] when another daemon lives; [`Error::Io`] when a file cannot be made or written.
-    pub fn take(paths: &Paths, socket: &Path) -> Result<Self> {
-        let (mut first, mut second) = (Lock::take(paths.lock())?, Lock::take(paths.data_lock())?);
-        first.sign(socket)?;
-        if let Err(error) = second.sign(socket) {
-            // A full disk keeps nobody from looking at what there is; the lock holds without a name.
-            tracing::warn!("{error}");
-        }
-        Ok(Self([first, second]))
-    }
-
-    /// A lock whose file was taken away, so that it keeps nobody out any more.
-    pub fn lost(&self) -> Option<&Path> {
-        self.0
-            .iter()
-            .find(|lock| !lock.is_in_place())
-            .map(|lock| lock.path.as_path())
-    }
-}
-
-#[derive(Debug)]
-struct Lock {
+pub struct Lock {
     file: File,
     path: PathBuf,
 }
 
 impl Lock {
-    fn take(path: PathBuf) -> Result<Self> {
+    /// Takes it and writes into its file who holds it and at which socket.
+    ///
+    /// # Errors
+    /// [`Error::AlreadyRunning`] when another daemon lives; [`Error::Io`] when the file cannot be made.
+    pub fn take(paths: &Paths, socket: &Path) -> Result<Self> {
+        let mut lock = Self::unsigned(paths)?;
+        lock.sign(socket);
+        Ok(lock)
+    }
+
+    /// Takes it for a moment in which no daemon shall live. Nobody is told.
+    ///
+    /// # Errors
+    /// As [`Self::take`].
+    pub fn unsigned(paths: &Paths) -> Result<Self> {
+        let path = paths.lock();
+        let failed = |e| Error::io("open", &path, e);
+        match std::fs::metadata(&path) {
+            Err(e) if e.kind() != ErrorKind::NotFound => return Err(failed(e)),
+            Ok(meta) => files::regular(meta.file_type()).map_err(failed)?,
+            Err(_) => {}
+        }
         let file = OpenOptions::new()
             .read(true)
             .write(true)
@@ -58,10 +53,15 @@ impl Lock {
             .truncate(false)
             .mode(0o600)
             .open(&path)
-            .map_err(|e| Error::io("open", &path, e))?;
+            .map_err(failed)?;
         let mut lock = Self { file, path };
         lock.wait()?;
         Ok(lock)
+    }
+
+    /// The path, where its file was taken away, so that it keeps nobody out any more.
+    pub fn lost(&self) -> Option<&Path> {
+        (!self.is_in_place()).then_some(self.path.as_path())
     }
 
     /// Whether its file is the one that others would look at.
@@ -99,7 +99,15 @@ impl Lock {
         serde_json::from_str(&text).ok()
     }
 
-    fn sign(&mut self, socket: &Path) -> Result<()> {
+    /// Writes who holds it and at which socket. A full disk keeps nobody from looking at what there is: the lock holds without
+    /// a name, and clients look where their environment says.
+    pub fn sign(&mut self, socket: &Path) {
+        if let Err(error) = self.write(socket) {
+            tracing::warn!("{error}");
+        }
+    }
+
+    fn write(&mut self, socket: &Path) -> Result<()> {
         // Clients believe only what nobody else can have written.
         let closed = self.file.set_permissions(Permissions::from_mode(0o600));
         closed.map_err(|e| Error::io("close to others", &self.path, e))?;
@@ -134,9 +142,9 @@ mod tests {
     #[test]
     fn the_holder_signs_and_a_second_is_refused_by_its_pid() {
         let (_home, paths) = paths();
-        let mut first = Locks::take(&paths, &paths.socket()).unwrap();
-        assert_eq!(first.0[0].record().unwrap().socket, paths.socket());
-        let error = Locks::take(&paths, &paths.socket()).unwrap_err().to_string();
+        let mut first = Lock::take(&paths, &paths.socket()).unwrap();
+        assert_eq!(first.record().unwrap().socket, paths.socket());
+        let error = Lock::take(&paths, &paths.socket()).unwrap_err().to_string();
         assert!(error.contains(&std::process::id().to_string()), "{error}");
     }
 
@@ -144,26 +152,43 @@ mod tests {
     fn a_longer_record_of_a_dead_daemon_leaves_nothing() {
         let (_home, paths) = paths();
         std::fs::write(paths.lock(), "x".repeat(5000)).unwrap();
-        let mut locks = Locks::take(&paths, &paths.socket()).unwrap();
-        assert_eq!(locks.0[0].record().unwrap().pid, std::process::id());
+        let mut lock = Lock::take(&paths, &paths.socket()).unwrap();
+        assert_eq!(lock.record().unwrap().pid, std::process::id());
     }
 
     #[test]
-    fn data_has_one_daemon_even_where_the_first_lock_is_gone() {
+    fn homes_that_share_their_logs_share_no_lock() {
         let (_home, paths) = paths();
-        let first = Locks::take(&paths, &paths.socket()).unwrap();
-        assert_eq!(first.lost(), None);
+        let (_other, others) = self::paths();
+        let others = Paths {
+            state: paths.state.clone(),
+            ..others
+        };
+        let first = Lock::take(&paths, &paths.socket()).unwrap();
+        let second = Lock::take(&others, &others.socket()).unwrap();
+        assert_eq!((first.lost(), second.lost()), (None, None));
+    }
+
+    #[test]
+    fn a_lock_that_was_taken_away_is_lost() {
+        let (_home, paths) = paths();
+        let first = Lock::take(&paths, &paths.socket()).unwrap();
         std::fs::remove_file(paths.lock()).unwrap();
         assert_eq!(first.lost(), Some(paths.lock().as_path()));
-        let error = Locks::take(&paths, &paths.socket()).unwrap_err();
-        assert!(matches!(error, Error::AlreadyRunning { lock, .. } if lock == paths.data_lock()));
-        drop(first);
-        std::fs::remove_file(paths.data_lock()).unwrap();
-        let second = Locks::take(&paths, &paths.socket()).unwrap();
-        assert_eq!(second.lost(), None);
-        std::fs::write(paths.data_lock().with_file_name("other"), "").unwrap();
-        std::fs::rename(paths.data_lock().with_file_name("other"), paths.data_lock()).unwrap();
-        assert_eq!(second.lost(), Some(paths.data_lock().as_path()));
+        let second = Lock::take(&paths, &paths.socket()).unwrap();
+        assert_eq!((first.lost().is_some(), second.lost()), (true, None));
+        std::fs::write(paths.lock().with_file_name("other"), "").unwrap();
+        std::fs::rename(paths.lock().with_file_name("other"), paths.lock()).unwrap();
+        assert_eq!(second.lost(), Some(paths.lock().as_path()));
+    }
+
+    #[test]
+    fn a_pipe_in_its_place_is_refused_and_not_waited_for() {
+        let (_home, paths) = paths();
+        let made = std::process::Command::new("mkfifo").arg(paths.lock()).status();
+        assert!(made.unwrap().success());
+        let error = Lock::take(&paths, &paths.socket()).unwrap_err().to_string();
+        assert!(error.contains("a pipe is there"), "{error}");
     }
 
     #[test]
@@ -172,7 +197,7 @@ mod tests {
         let looking = File::create(paths.lock()).unwrap();
         looking.lock().unwrap();
         std::thread::scope(|scope| {
-            let daemon = scope.spawn(|| Locks::take(&paths, &paths.socket()));
+            let daemon = scope.spawn(|| Lock::take(&paths, &paths.socket()));
             drop(looking);
             daemon.join().unwrap().unwrap();
         });

@@ -11,6 +11,8 @@ pub struct RunOptions {
     pub paths: Paths,
     /// Whether to log to standard error too.
     pub foreground: bool,
+    /// Whether a command started it in the background: it keeps nothing of that command's process.
+    pub detached: bool,
     /// Whether the daemon is a terminal's, and ends with it.
     pub terminal: bool,
     /// The worker's program; `None` for `DARKROOM_WORKER`, else the one beside this program.
@@ -25,6 +27,7 @@ impl RunOptions {
         Self {
             paths,
             foreground: false,
+            detached: false,
             terminal: false,
             worker: None,
             limits: Limits::default(),

@@ -1,14 +1,17 @@
 use std::os::unix::net::UnixListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use darkroom_protocol::JobState;
+use darkroom_protocol::data_folder::DataFolder;
+use darkroom_protocol::paths::Paths;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::lock::Locks;
-use super::{RunOptions, Socket, Stop, collect, files, log, signals, socket, systemd};
+use super::alive::is_listening;
+use super::lock::Lock;
+use super::{RunOptions, Socket, Stop, collect, files, log, shed, signals, socket, systemd};
 use crate::catalog::{Catalog, caches};
 use crate::deliver::Deliverer;
 use crate::dispatch::{Dispatch, Tools};
@@ -16,8 +19,11 @@ use crate::events::Bus;
 use crate::gallery::Gallery;
 use crate::server::{Context, Uploads, accept};
 use crate::settings::Live;
-use crate::store::{Page, Store};
+use crate::store::{Part, Store};
 use crate::{Error, Result};
+
+/// How often inputs that nobody uses are looked for.
+const TIDY: Duration = Duration::from_secs(3600);
 
 /// What still blocks after the farewell (a disk that hangs) is given so long.
 const LAST: Duration = Duration::from_millis(300);
@@ -33,6 +39,9 @@ pub fn run(options: RunOptions) -> Result<()> {
     std::panic::set_hook(Box::new(|panic| {
         tracing::error!("a defect of darkroom, please report it: {panic}")
     }));
+    if options.detached {
+        shed::priorities_and_limits();
+    }
     let given = systemd::socket()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -43,7 +52,14 @@ pub fn run(options: RunOptions) -> Result<()> {
     let result = runtime.block_on(async {
         let stop = Stop::default();
         let reloads = signals::listen(stop.clone(), options.terminal)?;
+        if options.detached {
+            shed::signals();
+        }
+        let (detached, log) = (options.detached, options.paths.log());
         let daemon = Daemon::prepare(options, stop, given).await?;
+        if detached {
+            shed::output(&log);
+        }
         live(daemon, reloads).await;
         Ok(())
     });
@@ -51,6 +67,7 @@ pub fn run(options: RunOptions) -> Result<()> {
         tracing::error!("{error}");
     }
     runtime.shutdown_timeout(LAST);
+    log::flush(LAST);
     result
 }
 
@@ -60,7 +77,7 @@ pub(crate) struct Daemon {
     socket: Socket,
     now: CancellationToken,
     /// Held to the end.
-    locks: Locks,
+    lock: Arc<Lock>,
 }
 
 impl Daemon {
@@ -75,12 +92,12 @@ impl Daemon {
             ..
         } = options;
         let at = given.as_ref().map(socket::path_of).transpose()?;
-        files::prepare(&paths, at.is_none())?;
+        let paths = files::prepare(paths, at.is_none())?;
         let at = at.unwrap_or_else(|| paths.socket());
-        let locks = Locks::take(&paths, &at)?;
+        let mut lock = Lock::take(&paths, &at)?;
         let log = log::start(&paths.log(), foreground)?;
         limits.connections = limits.connections.min(files::raise_limit());
-        let settings = Arc::new(Live::load(&paths.config_file())?);
+        let settings = Arc::new(Live::open(&paths.config_file()).await?);
         let gallery = Gallery::open(&paths)?;
         let swept = gallery.sweep_staging()?;
         let uploads = Uploads::open(&paths.inputs())?;
@@ -106,8 +123,15 @@ impl Daemon {
             settings: settings.clone(),
         };
         let dispatch = Dispatch::start(tools).await?;
-        let socket = given.map_or_else(|| Socket::bind(&at), Socket::take)?;
+        let socket = match given {
+            Some(given) => Socket::take(given)?,
+            None => bind(&paths)?,
+        };
+        if socket.path() != at {
+            lock.sign(socket.path());
+        }
         let context = Context {
+            whose: DataFolder::at(&paths.data),
             store,
             bus,
             dispatch,
@@ -119,15 +143,27 @@ impl Daemon {
             budget: Default::default(),
             started: Instant::now(),
             stop: stop.gently,
-            socket: at,
+            socket: socket.path().to_owned(),
             log,
         };
         Ok(Self {
             context: Arc::new(context),
             socket,
             now: stop.now,
-            locks,
+            lock: Arc::new(lock),
         })
+    }
+}
+
+/// Listens at the socket that the paths give; where somebody else does, at the one that only this home has.
+fn bind(paths: &Paths) -> Result<Socket> {
+    let own = paths.tagged().socket();
+    match Socket::bind(&paths.socket()) {
+        Err(error) if own != paths.socket() && is_listening(&paths.socket()) => {
+            tracing::warn!("{error} Listening at {}.", crate::error::shown(&own));
+            Socket::bind(&own)
+        }
+        other => other,
     }
 }
 
@@ -139,12 +175,13 @@ fn micros_since_1970() -> u64 {
 }
 
 /// Puts interrupted jobs back into the line, without files that have no row. Returns how many wait again.
-async fn recover(store: &Store, gallery: &Gallery) -> Result<usize> {
-    let all = Page {
+pub(crate) async fn recover(store: &Store, gallery: &Gallery) -> Result<usize> {
+    let all = Part {
         after: None,
         limit: u32::MAX,
+        bytes: u64::MAX,
     };
-    for job in store.line(&[JobState::Running, JobState::Cancelling], all).await? {
+    for job in store.line(&[JobState::Running, JobState::Cancelling], all).await?.jobs {
         if let Err(error) = gallery.sweep_unrecorded(job.id, &job.task, &job.pictures) {
             tracing::warn!("{error}");
         }
@@ -159,16 +196,17 @@ pub(crate) async fn live(daemon: Daemon, reloads: mpsc::Receiver<()>) {
         context,
         socket,
         now,
-        locks,
+        lock,
     } = daemon;
     let serving = tokio::spawn(accept(socket, context.clone()));
     systemd::ready();
     tokio::select! {
         () = context.stop.cancelled() => {}
-        () = watch(&locks, &context) => context.stop.cancel(),
+        () = watch(&lock, &context) => context.stop.cancel(),
         () = reload(&context, reloads) => {}
         () = collect::keep_collecting(&context) => {}
         () = systemd::keep_told(|| context.dispatch.board()) => {}
+        () = tidy_inputs(&context) => {}
     }
     tracing::info!("the daemon ends");
     systemd::stopping();
@@ -196,28 +234,60 @@ pub(crate) async fn live(daemon: Daemon, reloads: mpsc::Receiver<()>) {
 async fn reload(context: &Arc<Context>, mut reloads: mpsc::Receiver<()>) {
     while let Some(()) = reloads.recv().await {
         systemd::reloading();
-        let settings = context.settings.clone();
-        // A disk that hangs is not the runtime's affair.
-        let read = tokio::task::spawn_blocking(move || settings.reload()).await;
-        if let Err(error) = read {
-            tracing::error!("the settings could not be read again: {error}");
-        }
+        context.settings.reload().await;
         systemd::ready();
     }
     std::future::pending::<()>().await;
 }
 
-/// Returns when a lock or the database was taken away: what is acknowledged now would be lost, and another daemon may begin.
-async fn watch(locks: &Locks, context: &Context) {
+/// Removes inputs that rest and that no job refers to, at the start and then every hour. Never returns.
+async fn tidy_inputs(context: &Arc<Context>) {
+    let mut due = tokio::time::interval(TIDY);
+    loop {
+        due.tick().await;
+        let found = beside(context, |context| {
+            context.uploads.give_up_unfinished();
+            context.uploads.unused()
+        });
+        for input in found.await {
+            match context.store.refers_to(&input).await {
+                Ok(false) => beside(context, move |context| context.uploads.remove(&input)).await,
+                Ok(true) => {}
+                Err(error) => tracing::warn!("{error}"),
+            }
+        }
+    }
+}
+
+/// Does what may block, beside the tasks that must not.
+async fn beside<T: Default + Send + 'static>(
+    context: &Arc<Context>,
+    work: impl FnOnce(&Context) -> T + Send + 'static,
+) -> T {
+    let context = context.clone();
+    let done = tokio::task::spawn_blocking(move || work(&context)).await;
+    done.unwrap_or_default()
+}
+
+/// Returns when the lock, the database or the folder of the logs was taken away: what is acknowledged now would be lost or could
+/// not be told, and another daemon may begin.
+async fn watch(lock: &Arc<Lock>, context: &Context) {
     let mut check = tokio::time::interval(context.limits.socket_check);
-    let database = context.paths.database();
+    let needed = [context.paths.database(), context.paths.job_logs()];
     loop {
         check.tick().await;
-        let gone = (!database.exists()).then_some(database.as_path());
-        if let Some(path) = locks.lost().or(gone) {
+        // For whoever asks no question first: a worker that starts again.
+        context.settings.refresh().await;
+        let (lock, needed) = (lock.clone(), needed.clone());
+        // A disk that hangs is not the runtime's affair.
+        let look = move || {
+            let gone = needed.iter().find(|path| !path.exists());
+            lock.lost().or(gone.map(PathBuf::as_path)).map(Path::to_owned)
+        };
+        if let Ok(Some(path)) = tokio::task::spawn_blocking(look).await {
             tracing::error!(
                 "{} was taken away: the daemon ends, the next command starts another",
-                crate::error::shown(path)
+                crate::error::shown(&path)
             );
             return;
         }

@@ -91,7 +91,22 @@ impl Socket {
         self.listener.accept().await
     }
 
-    /// Makes the socket's file again when somebody took it away. That it cannot be is said once.
+    /// Is done once somebody took the socket's file away. Looks `every` so often, beside the tasks that must not wait.
+    pub fn taken_away(&self, every: Duration) -> impl Future<Output = ()> + Send + use<> {
+        let (path, ours) = (self.path.clone(), self.identity);
+        async move {
+            loop {
+                tokio::time::sleep(every).await;
+                let path = path.clone();
+                let found = tokio::task::spawn_blocking(move || identity(&path).ok()).await;
+                if found.is_ok_and(|found| found.is_none() || found != ours) {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Makes the socket's file again, which somebody took away. That it cannot be is said once.
     pub fn mend(&mut self) {
         if self.is_in_place() {
             self.lamented = false;

@@ -21,12 +21,16 @@ pub async fn accept(mut socket: Socket, context: Arc<Context>) {
     let places = Arc::new(Semaphore::new(context.limits.connections));
     let turned_away = Arc::new(Semaphore::new(TURNED_AWAY));
     let mut peers = JoinSet::new();
-    let mut check = tokio::time::interval(context.limits.socket_check);
+    let every = context.limits.socket_check;
+    let mut gone = std::pin::pin!(socket.taken_away(every));
     loop {
         tokio::select! {
             () = context.stop.cancelled() => break,
             Some(_) = peers.join_next() => {}
-            _ = check.tick() => socket.mend(),
+            () = &mut gone => {
+                socket.mend();
+                gone.set(socket.taken_away(every));
+            }
             accepted = socket.accept() => match accepted {
                 Ok(stream) if is_ours(&stream) => {
                     let place = places.clone().try_acquire_owned();

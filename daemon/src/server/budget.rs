@@ -5,16 +5,26 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 /// Bytes of one message that need no permit.
-const FREE: usize = 64 * 1024;
+const FREE: usize = 16 * 1024;
 /// Bytes that one permit covers.
-const UNIT: usize = 64 * 1024;
+const UNIT: usize = 16 * 1024;
 /// Bytes of long messages that are held at one time, over all connections.
-const TOTAL: usize = 128 << 20;
+const TOTAL: usize = 24 << 20;
+/// Long messages that are parsed at one time.
+const PARSED: usize = 2;
+/// Bytes of submits that wait for the disk, over all connections. One takes about four times its message: the request, and the
+/// task with its prompts twice.
+const STORED: usize = 16 << 20;
+/// Answers of some megabytes that are made or sent at one time, over all connections.
+const ANSWERS: usize = 16;
 
 /// Memory for long messages, shared by all connections.
 #[derive(Clone, Debug)]
 pub struct Budget {
     permits: Arc<Semaphore>,
+    turns: Arc<Semaphore>,
+    stored: Arc<Semaphore>,
+    answers: Arc<Semaphore>,
 }
 
 /// A message's share of the budget. Given back with this value.
@@ -27,6 +37,9 @@ impl Default for Budget {
     fn default() -> Self {
         Self {
             permits: Arc::new(Semaphore::new(TOTAL / UNIT)),
+            turns: Arc::new(Semaphore::new(PARSED)),
+            stored: Arc::new(Semaphore::new(STORED / UNIT)),
+            answers: Arc::new(Semaphore::new(ANSWERS)),
         }
     }
 }
@@ -48,6 +61,30 @@ impl Budget {
             None => share.permit = Some(permit),
         }
         true
+    }
+
+    /// A turn to parse a long message; it ends with the value.
+    pub async fn turn(&self) -> Option<OwnedSemaphorePermit> {
+        // It is never closed.
+        self.turns.clone().acquire_owned().await.ok()
+    }
+
+    /// Room for a submit of so many bytes on its way to the disk.
+    pub async fn stored(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
+        let needed = bytes.div_ceil(UNIT).clamp(1, STORED / UNIT);
+        let needed = u32::try_from(needed).unwrap_or(u32::MAX);
+        self.stored.clone().acquire_many_owned(needed).await.ok()
+    }
+
+    /// Room for a long answer, from before it is made until it is sent.
+    pub async fn answer(&self) -> Option<OwnedSemaphorePermit> {
+        self.answers.clone().acquire_owned().await.ok()
+    }
+
+    /// Permits that nobody holds.
+    #[cfg(test)]
+    pub fn free(&self) -> usize {
+        self.permits.available_permits()
     }
 }
 

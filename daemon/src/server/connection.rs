@@ -1,6 +1,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+use darkroom_protocol::codec::preface::Hello;
 use interprocess::local_socket::tokio::Stream;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tokio::io::AsyncWriteExt as _;
@@ -11,10 +13,12 @@ use super::door::{Refusal, enter};
 use super::input::Input;
 use super::session::{First, Session};
 use super::wire::Wire;
-use crate::events::{Mail, Mailbox};
+use crate::events::{Held, Mail, Mailbox};
 
 /// A closing connection has so long to take what it is still sent.
 const GRACE: Duration = Duration::from_secs(2);
+/// So many bytes are written at one time.
+const PIECE: usize = 64 * 1024;
 /// A peer that sends nothing more is looked after so often.
 const STILL_THERE: Duration = Duration::from_secs(1);
 
@@ -59,7 +63,7 @@ pub async fn serve(stream: Stream, context: Arc<Context>, crowded: bool) {
         () = reading, if !crowded => {}
         () = stopping => {}
         () = overflowing => {}
-        () = send(&stream, wire, &mailbox) => {}
+        () = send(&stream, wire, &mailbox, context.limits.stall) => {}
     }
 }
 
@@ -83,9 +87,13 @@ async fn hang_up(stream: &Stream) {
 /// Of lines, the first one is read too: it is the first message, as the Hello is of frames.
 async fn let_in<'a>(stream: &'a Stream, input: &mut Input<&'a Stream>, context: &Context) -> Option<(Wire, First)> {
     let deadline = context.limits.first_message;
-    let capabilities = context.dispatch.board().capabilities;
+    let ours = Hello {
+        capabilities: context.dispatch.board().capabilities,
+        data: context.whose.clone(),
+        ..Hello::of("daemon")
+    };
     let entered = timeout(deadline, async {
-        let wire = enter(input, &mut &*stream, capabilities).await?;
+        let wire = enter(input, &mut &*stream, &ours).await?;
         let first = match wire {
             Wire::Lines => Some(input.line().await),
             Wire::Frames => None,
@@ -105,15 +113,29 @@ async fn let_in<'a>(stream: &'a Stream, input: &mut Input<&'a Stream>, context: 
     None
 }
 
-/// Sends what is in the mailbox until its last words, or until nobody reads.
-async fn send(mut stream: &Stream, wire: Wire, mailbox: &Mailbox) {
+/// Sends what is in the mailbox until its last words, or until nobody reads. A long answer of which nothing is read for `stall`
+/// ends the connection: others wait for its memory.
+async fn send(mut stream: &Stream, wire: Wire, mailbox: &Mailbox, stall: Duration) {
     loop {
-        let (bytes, last) = match mailbox.next().await {
-            Mail::Bytes(bytes) => (bytes.into(), false),
-            Mail::Event(packet, max_px) => (wire.event(&packet, max_px), false),
-            Mail::Bye(reason) => (reason.map(|r| wire.bye(&r).into()).unwrap_or_default(), true),
+        let (bytes, held, last): (Bytes, _, _) = match mailbox.next().await {
+            Mail::Bytes(bytes, held) => (bytes.into(), held, false),
+            Mail::Event(packet, max_px) => (wire.event(&packet, max_px), Held::default(), false),
+            Mail::Bye(reason) => {
+                let bytes = reason.map(|r| wire.bye(&r).into()).unwrap_or_default();
+                (bytes, Held::default(), true)
+            }
         };
-        if stream.write_all(&bytes).await.is_err() || last {
+        for piece in bytes.chunks(PIECE) {
+            let writing = stream.write_all(piece);
+            let written = match held.is_some() {
+                true => timeout(stall, writing).await.is_ok_and(|done| done.is_ok()),
+                false => writing.await.is_ok(),
+            };
+            if !written {
+                return;
+            }
+        }
+        if last {
             return;
         }
     }

@@ -2,6 +2,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
+use darkroom_protocol::data_folder::DataFolder;
 use darkroom_protocol::paths::Paths;
 use tokio_util::sync::CancellationToken;
 
@@ -27,6 +28,8 @@ pub struct Context {
     pub catalog: Catalog,
     /// The person's settings.
     pub settings: Arc<Live>,
+    /// The data folder that the daemon serves, as it was when the daemon began.
+    pub whose: Option<DataFolder>,
     /// Where the daemon listens.
     pub socket: PathBuf,
     /// What is logged.

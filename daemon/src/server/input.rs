@@ -1,7 +1,7 @@
 use std::io;
 use std::time::Duration;
 
-use darkroom_protocol::codec::MAX_MESSAGE;
+use darkroom_protocol::codec::{MAX_MESSAGE, MAX_REQUEST};
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
 use tokio::time::timeout;
 
@@ -32,9 +32,15 @@ pub enum Fault {
     /// The connection ended inside it.
     #[error("the connection ended inside a message.")]
     Cut,
-    /// It is too long.
-    #[error("a message of {size} exceeds the limit of {MAX_MESSAGE} bytes: send pictures with `upload`.", size = .0.map_or("more".to_owned(), |n| format!("{n} bytes")))]
-    TooLong(Option<u64>),
+    /// A frame is too long.
+    #[error("a message of {0} bytes exceeds the limit of {MAX_REQUEST} bytes: send pictures with `upload`, in pieces.")]
+    TooLong(u64),
+    /// A line was too long and has been passed over: the next one can be read.
+    #[error("A line of {0} bytes exceeds the limit of {MAX_REQUEST} bytes: send pictures with `upload`, in pieces.")]
+    Skipped(u64),
+    /// A line has no end.
+    #[error("a line of more than {MAX_MESSAGE} bytes has no end; the limit is {MAX_REQUEST} bytes.")]
+    Endless,
     /// Other connections hold all the memory for long messages.
     #[error("other connections are sending too much at once: try again.")]
     Crowded,
@@ -74,13 +80,13 @@ impl<R: AsyncRead + Unpin> Input<R> {
         }
         let length = self.exact(4).await?.bytes;
         let length = length.iter().rev().fold(0_u64, |n, byte| n << 8 | u64::from(*byte));
-        if length > MAX_MESSAGE as u64 {
-            return Err(Fault::TooLong(Some(length)));
+        if length > MAX_REQUEST as u64 {
+            return Err(Fault::TooLong(length));
         }
         self.exact(length as usize).await.map(Some)
     }
 
-    /// The next line without its end; `None` at the end of the connection. Blank lines are passed over.
+    /// The next line without its end; `None` at the end of the connection. The last one needs none. Blank lines are passed over.
     pub async fn line(&mut self) -> Result<Option<Body>, Fault> {
         loop {
             if self.peek().await?.is_none() {
@@ -89,19 +95,41 @@ impl<R: AsyncRead + Unpin> Input<R> {
             let mut body = Body::default();
             let mut ended = false;
             while !ended {
-                let through_newline = |found: &[u8]| match found.iter().position(|byte| *byte == b'\n') {
-                    Some(at) => (at + 1, true),
-                    None => (found.len(), false),
+                ended = match self.more(&mut body, through_newline, MAX_REQUEST + 1).await {
+                    Err(Fault::Cut) => true,
+                    other => other?,
                 };
-                ended = self.more(&mut body, through_newline, MAX_MESSAGE + 1).await?;
-                if !ended && body.bytes.len() > MAX_MESSAGE {
-                    return Err(Fault::TooLong(None));
+                if !ended && body.bytes.len() > MAX_REQUEST {
+                    let begun = body.bytes.len() as u64;
+                    drop(body);
+                    return Err(self.skip(begun).await?);
                 }
             }
             if !body.bytes.iter().all(u8::is_ascii_whitespace) {
                 return Ok(Some(body));
             }
         }
+    }
+
+    /// Passes over the rest of a line of which `size` bytes have come; it costs no memory.
+    async fn skip(&mut self, mut size: u64) -> Result<Fault, Fault> {
+        while size <= MAX_MESSAGE as u64 {
+            let found = self.arriving().await?;
+            let (count, ended) = through_newline(found);
+            let is_end = found.is_empty();
+            self.reader.consume(count);
+            size += count as u64;
+            if ended || is_end {
+                return Ok(Fault::Skipped(size));
+            }
+        }
+        Ok(Fault::Endless)
+    }
+
+    /// What arrives next; nothing at the end.
+    async fn arriving(&mut self) -> Result<&[u8], Fault> {
+        let stalled = |_| Fault::Stalled(self.stall.as_secs_f32());
+        Ok(timeout(self.stall, self.reader.fill_buf()).await.map_err(stalled)??)
     }
 
     /// Appends what arrives next: as much as `want` says of what is there, up to `most` bytes in all.
@@ -111,8 +139,7 @@ impl<R: AsyncRead + Unpin> Input<R> {
         want: impl Fn(&[u8]) -> (usize, bool),
         most: usize,
     ) -> Result<bool, Fault> {
-        let stalled = |_| Fault::Stalled(self.stall.as_secs_f32());
-        let found = timeout(self.stall, self.reader.fill_buf()).await.map_err(stalled)??;
+        let found = self.arriving().await?;
         if found.is_empty() {
             return Err(Fault::Cut);
         }
@@ -131,6 +158,14 @@ impl<R: AsyncRead + Unpin> Input<R> {
     }
 }
 
+/// How much of `found` belongs to the line, and whether that ends it.
+fn through_newline(found: &[u8]) -> (usize, bool) {
+    match found.iter().position(|byte| *byte == b'\n') {
+        Some(at) => (at + 1, true),
+        None => (found.len(), false),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -145,7 +180,7 @@ mod tests {
         let mut input = input(&b"one\n\n \r\ntwo\r\nhalf"[..]);
         assert_eq!(input.line().await.unwrap().unwrap().bytes, b"one\n");
         assert_eq!(input.line().await.unwrap().unwrap().bytes, b"two\r\n");
-        assert!(matches!(input.line().await, Err(Fault::Cut)));
+        assert_eq!(input.line().await.unwrap().unwrap().bytes, b"half");
         assert!(input.line().await.unwrap().is_none());
     }
 
@@ -160,9 +195,9 @@ mod tests {
     #[tokio::test]
     async fn an_announced_length_costs_nothing_and_too_long_a_one_is_refused() {
         let refused = input(&b"\x01\0\0\x01"[..]).frame().await;
-        assert!(matches!(refused, Err(Fault::TooLong(Some(16_777_217)))));
+        assert!(matches!(refused, Err(Fault::TooLong(16_777_217))));
         let (mut peer, ours) = tokio::io::duplex(64);
-        peer.write_all(b"\0\0\0\x01abc").await.unwrap();
+        peer.write_all(b"\0\0\x20\0abc").await.unwrap();
         drop(peer);
         assert!(matches!(input(ours).frame().await, Err(Fault::Cut)));
     }
@@ -170,7 +205,18 @@ mod tests {
     #[tokio::test]
     async fn a_line_without_an_end_is_refused_at_the_limit() {
         let flood = tokio::io::repeat(b'x');
-        assert!(matches!(input(flood).line().await, Err(Fault::TooLong(None))));
+        assert!(matches!(input(flood).line().await, Err(Fault::Endless)));
+    }
+
+    #[tokio::test]
+    async fn a_line_that_is_too_long_is_passed_over() {
+        let long = [vec![b'x'; MAX_REQUEST + 7], b"\nnext\n".to_vec()].concat();
+        let mut input = input(&long[..]);
+        let size = MAX_REQUEST as u64 + 8;
+        assert!(matches!(input.line().await, Err(Fault::Skipped(found)) if found == size));
+        assert_eq!(input.line().await.unwrap().unwrap().bytes, b"next\n");
+        let budget = &input.budget;
+        assert_eq!(budget.free(), Budget::default().free(), "its memory is given back");
     }
 
     #[tokio::test(start_paused = true)]

@@ -9,6 +9,7 @@ mod connection;
 mod context;
 mod door;
 mod input;
+mod kept;
 mod pipeline;
 mod session;
 mod uploads;
@@ -17,6 +18,7 @@ mod wire;
 
 pub use accept::accept;
 pub use context::Context;
+pub use kept::Kept;
 pub use uploads::Uploads;
 
 #[cfg(test)]

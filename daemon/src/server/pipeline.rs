@@ -1,12 +1,12 @@
 use std::sync::Arc;
 
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::task::JoinHandle;
 
 use super::session::deliver;
 use super::verbs::Accepting;
 use super::wire::Number;
-use crate::events::Mailbox;
+use crate::events::{Held, Mailbox};
 
 /// Submits of one connection that wait for the disk at one time.
 const IN_FLIGHT: usize = 256;
@@ -21,10 +21,13 @@ pub struct Pipeline {
 
 #[derive(Debug)]
 struct Open {
-    submits: mpsc::Sender<(Number, Accepting)>,
+    submits: mpsc::Sender<Waiting>,
     /// Drives them to their end, also when the peer has gone.
     answering: JoinHandle<()>,
 }
+
+/// A submit on its way, and its share of the memory for them.
+type Waiting = (Number, Accepting, Option<OwnedSemaphorePermit>);
 
 impl Pipeline {
     /// One whose answers go to `mailbox`.
@@ -33,11 +36,11 @@ impl Pipeline {
     }
 
     /// Adds a submit; waits while too many are on their way.
-    pub async fn add(&mut self, number: Number, accepting: Accepting) {
+    pub async fn add(&mut self, number: Number, accepting: Accepting, share: Option<OwnedSemaphorePermit>) {
         let mailbox = &self.mailbox;
         let open = self.open.get_or_insert_with(|| open(mailbox.clone()));
         // It ends only when this end does.
-        let _ = open.submits.send((number, accepting)).await;
+        let _ = open.submits.send((number, accepting, share)).await;
     }
 
     /// Waits until every submit is answered.
@@ -52,10 +55,12 @@ impl Pipeline {
 }
 
 fn open(mailbox: Arc<Mailbox>) -> Open {
-    let (submits, mut inbox) = mpsc::channel::<(Number, Accepting)>(IN_FLIGHT);
+    let (submits, mut inbox) = mpsc::channel::<Waiting>(IN_FLIGHT);
     let answering = tokio::spawn(async move {
-        while let Some((number, accepting)) = inbox.recv().await {
-            deliver(&mailbox, number, accepting.await).await;
+        while let Some((number, accepting, share)) = inbox.recv().await {
+            let result = accepting.await;
+            drop(share);
+            deliver(&mailbox, number, result, Held::default()).await;
         }
     });
     Open { submits, answering }

@@ -63,7 +63,7 @@ async fn answers_come_in_order_and_other_requests_see_what_was_submitted_before(
         assert_eq!(id, number);
         match result {
             Ok(Reply::Submitted(submitted)) => jobs.push(submitted.job),
-            Ok(Reply::Queue(listed)) => assert_eq!(listed.iter().map(|job| job.id).collect::<Vec<_>>(), jobs),
+            Ok(Reply::Queue(listed)) => assert_eq!(listed.jobs.iter().map(|job| job.id).collect::<Vec<_>>(), jobs),
             Err(error) => assert_eq!((number, error.kind), (7, FailureKind::Usage)),
             other => panic!("{other:?}"),
         }
@@ -94,7 +94,7 @@ async fn what_was_stored_runs_though_the_peer_has_gone() {
     };
     let is_done = |job: &darkroom_protocol::Job| job.state == JobState::Done;
     let all_done = async {
-        while !matches!(client.ask(all.clone()).await, Ok(Reply::Queue(jobs)) if jobs.iter().all(is_done)) {
+        while !matches!(client.ask(all.clone()).await, Ok(Reply::Queue(page)) if page.jobs.iter().all(is_done)) {
             tokio::task::yield_now().await;
         }
     };

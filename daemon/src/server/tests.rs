@@ -123,13 +123,13 @@ async fn too_long_messages_are_refused() {
     while lines.write_all(&flood).await.is_ok() {}
     let text = rest(&mut lines).await;
     assert!(
-        text.is_empty() || text.contains("exceeds the limit of 16777216 bytes"),
+        text.is_empty() || text.contains("more than 16777216 bytes has no end"),
         "{text}"
     );
 
     let mut raw = rig.client().await.into_inner();
     raw.write_all(&[0xff; 4]).await.unwrap();
-    assert!(rest(&mut raw).await.contains("exceeds the limit of 16777216 bytes"));
+    assert!(rest(&mut raw).await.contains("exceeds the limit of 2097152 bytes"));
     client.status().await;
     rig.stop().await;
 }
@@ -208,6 +208,78 @@ async fn half_closed_lines_are_answered() {
     stream.write_all(ping.repeat(3).as_bytes()).await.unwrap();
     stream.shutdown().await.unwrap();
     assert_eq!(rest(&mut stream).await.lines().count(), 3);
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn the_last_line_needs_no_end() {
+    let rig = Rig::start().await;
+    let mut stream = rig.dial().await;
+    let ping = r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#;
+    stream.write_all(format!("{ping}\n{ping}").as_bytes()).await.unwrap();
+    stream.shutdown().await.unwrap();
+    assert_eq!(rest(&mut stream).await.lines().count(), 2);
+    let mut stream = rig.dial().await;
+    stream.write_all(br#"{"jsonrpc":"2.0","id":1,"met"#).await.unwrap();
+    stream.shutdown().await.unwrap();
+    assert!(rest(&mut stream).await.contains("-32700"));
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn batches_are_refused_in_json_and_long_lines_are_passed_over() {
+    let rig = Rig::start().await;
+    let mut stream = rig.dial().await;
+    stream
+        .write_all(b"[{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}]\n")
+        .await
+        .unwrap();
+    let answer: Value = serde_json::from_str(&rest(&mut stream).await).unwrap();
+    assert_eq!(
+        (&answer["error"]["code"], &answer["error"]["data"]["kind"]),
+        (&json!(-32600), &json!("usage"))
+    );
+
+    let mut lines = BufReader::new(rig.dial().await);
+    let long = format!(
+        r#"{{"jsonrpc":"2.0","id":1,"method":"ping","params":"{}"}}"#,
+        "x".repeat(5 << 20)
+    );
+    let answer = call(&mut lines, &long).await;
+    assert!(
+        answer["error"]["message"]
+            .as_str()
+            .unwrap()
+            .contains("exceeds the limit of 2097152"),
+        "{answer}"
+    );
+    let ping = r#"{"jsonrpc":"2.0","id":"x","method":"ping"}"#;
+    assert_eq!(call(&mut lines, ping).await["id"], "x");
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn the_same_id_with_another_request_is_refused() {
+    let rig = Rig::start().await;
+    let mut lines = BufReader::new(rig.dial().await);
+    let submit = |steps: u32, watch: bool| {
+        let params = json!({
+            "request_id": "01990000-0000-7000-8000-000000000001", "request": {"prompt": "draw", "steps": steps}, "watch": watch,
+        });
+        json!({"jsonrpc": "2.0", "id": 1, "method": "submit", "params": params}).to_string()
+    };
+    let first = call(&mut lines, &submit(3, false)).await;
+    let other = call(&mut lines, &submit(4, false)).await;
+    assert_eq!(other["error"]["data"]["kind"], "usage", "{other}");
+    assert!(
+        other["error"]["message"]
+            .as_str()
+            .unwrap()
+            .contains("give another request its own id"),
+        "{other}"
+    );
+    let again = call(&mut lines, &submit(3, true)).await;
+    assert_eq!(again["result"]["job"], first["result"]["job"]);
     rig.stop().await;
 }
 

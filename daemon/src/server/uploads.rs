@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
 
 use darkroom_protocol::message::RemoteError;
 use darkroom_protocol::message::client::Upload;
@@ -17,6 +18,10 @@ pub const MAX_PIECE: usize = 1 << 20;
 const MAX_SIZE: u64 = 256 << 20;
 /// Inputs that may be on their way at one time; the one that has rested longest makes room.
 const MAX_OPEN: usize = 16;
+/// An input that no job refers to stays so long after it was last sent.
+const UNUSED: Duration = Duration::from_secs(24 * 3600);
+/// An input of which no further piece comes is given up after so long.
+const UNFINISHED: Duration = Duration::from_secs(3600);
 
 /// Inputs on their way. A finished one is a file named by its SHA-256; until then it is a hidden file.
 #[derive(Debug)]
@@ -69,7 +74,7 @@ impl Uploads {
     pub fn add(&self, upload: &Upload) -> Result<u64, RemoteError> {
         check(upload)?;
         let whole = self.folder.join(&upload.sha256);
-        if whole.is_file() {
+        if self.renew(&whole) {
             return Ok(upload.size);
         }
         let part = self.part(upload)?;
@@ -90,6 +95,45 @@ impl Uploads {
             self.forget(&upload.sha256, &part.path, added.is_err());
         }
         added.map(|()| part.held)
+    }
+
+    /// Inputs that have rested so long that they go unless a job refers to them.
+    pub fn unused(&self) -> Vec<String> {
+        let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+        let whole = names.filter(|name| !name.starts_with('.'));
+        whole.filter(|name| rests(&self.folder.join(name), UNUSED)).collect()
+    }
+
+    /// Removes that input if it still rests; one that was sent again meanwhile stays.
+    pub fn remove(&self, sha256: &str) {
+        let path = self.folder.join(sha256);
+        let _open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if rests(&path, UNUSED)
+            && let Err(error) = fs::remove_file(&path)
+        {
+            tracing::warn!("an input that nobody uses cannot be removed: {error}");
+        }
+    }
+
+    /// Gives up inputs of which no further piece comes.
+    pub fn give_up_unfinished(&self) {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let rest: Vec<String> = open.parts.keys().cloned().collect();
+        for name in rest.into_iter().filter(|name| rests(&self.hidden(name), UNFINISHED)) {
+            open.parts.remove(&name);
+            open.order.retain(|other| *other != name);
+            // Its next piece begins it anew; what is left goes at the next start.
+            let _ = fs::remove_file(self.hidden(&name));
+        }
+    }
+
+    /// Whether the whole input is there; its time begins anew then.
+    fn renew(&self, whole: &Path) -> bool {
+        let _open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        // A file whose time cannot be set is as old as it was.
+        let _ = File::open(whole).and_then(|file| file.set_modified(SystemTime::now()));
+        whole.is_file()
     }
 
     /// The part of that hash, begun when there is none.
@@ -176,6 +220,12 @@ impl Part {
     }
 }
 
+/// Whether the file is there and was last written longer ago than that. A clock that was set back makes it young.
+fn rests(path: &Path, longer: Duration) -> bool {
+    let written = path.symlink_metadata().and_then(|meta| meta.modified());
+    written.is_ok_and(|written| SystemTime::now().duration_since(written).is_ok_and(|age| age > longer))
+}
+
 fn check(upload: &Upload) -> Result<(), RemoteError> {
     let hexadecimal = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
     if upload.sha256.len() != 64 || !upload.sha256.bytes().all(hexadecimal) {
@@ -260,6 +310,47 @@ mod tests {
         assert!(refused(|u| u.bytes = vec![0; MAX_PIECE + 1]).contains("smaller pieces"));
         assert!(refused(|u| u.size = 2).contains("More bytes came"));
         assert!(names(dir.path()).is_empty());
+    }
+
+    fn age(path: &Path, by: Duration) {
+        let file = OpenOptions::new().write(true).open(path).unwrap();
+        file.set_modified(SystemTime::now() - by).unwrap();
+    }
+
+    #[test]
+    fn what_rests_goes_and_what_is_sent_again_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let uploads = Uploads::open(dir.path()).unwrap();
+        for whole in [&b"one"[..], b"two"] {
+            assert_eq!(uploads.add(&piece(whole, 0..3)), Ok(3));
+        }
+        assert!(uploads.unused().is_empty());
+        let (one, two) = (hash(b"one"), hash(b"two"));
+        for name in [&one, &two] {
+            age(&dir.path().join(name), UNUSED + Duration::from_secs(60));
+        }
+        assert_eq!(uploads.unused().len(), 2);
+        assert_eq!(uploads.add(&piece(b"two", 0..3)), Ok(3));
+        uploads.remove(&one);
+        uploads.remove(&two);
+        assert_eq!(names(dir.path()), [two]);
+    }
+
+    #[test]
+    fn an_input_that_stops_half_way_is_given_up_and_one_that_goes_on_is_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let uploads = Uploads::open(dir.path()).unwrap();
+        for whole in [&b"rests"[..], b"grows"] {
+            assert_eq!(uploads.add(&piece(whole, 0..2)), Ok(2));
+        }
+        age(
+            &dir.path().join(format!(".{}", hash(b"rests"))),
+            UNFINISHED + Duration::from_secs(60),
+        );
+        uploads.give_up_unfinished();
+        assert_eq!(names(dir.path()), [format!(".{}", hash(b"grows"))]);
+        assert_eq!(uploads.add(&piece(b"grows", 2..5)), Ok(5));
+        assert_eq!(uploads.add(&piece(b"rests", 2..5)), Ok(0), "it begins anew");
     }
 
     #[test]

@@ -23,13 +23,90 @@ mod parse;
 pub use live::Live;
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use darkroom_protocol::files;
 use darkroom_protocol::text::fold;
 use darkroom_protocol::{Dtype, KeepAlive};
 
 use crate::expand::canonical_device;
 use crate::{Error, Result};
+
+/// A key of the file, for the documentation.
+#[derive(Clone, Copy, Debug)]
+pub struct Key {
+    /// As it is written.
+    pub name: &'static str,
+    /// What it takes.
+    pub takes: &'static str,
+    /// What counts where it is absent.
+    pub default: &'static str,
+    /// What it means.
+    pub help: &'static str,
+    /// A line to begin with.
+    pub example: &'static str,
+}
+
+/// Every key, in the order in which errors name them.
+pub const KEYS: &[Key] = &[
+    Key {
+        name: "model",
+        takes: "a name, or a path that begins with / or ~/",
+        default: "the embedded `emoji`",
+        help: "The model of requests that name none.",
+        example: "model = \"~/models/sd15\"",
+    },
+    Key {
+        name: "models",
+        takes: "a list of folders",
+        default: "none",
+        help: "Folders whose subfolders and .safetensors files are models, known by their names.",
+        example: "models = [\"~/models\"]",
+    },
+    Key {
+        name: "device",
+        takes: "cpu, cuda:0, xpu:0, mps, …",
+        default: "the best that the machine has",
+        help: "Where jobs run that name no device.",
+        example: "device = \"cuda:0\"",
+    },
+    Key {
+        name: "devices",
+        takes: "a list of devices",
+        default: "the one device",
+        help: "Instead of `device`: jobs that name none run on all of these at once.",
+        example: "devices = [\"cuda:0\", \"cuda:1\"]",
+    },
+    Key {
+        name: "dtype",
+        takes: "auto, f32, bf16 or f16",
+        default: "auto",
+        help: "The number format to compute in.",
+        example: "dtype = \"bf16\"",
+    },
+    Key {
+        name: "threads",
+        takes: "a whole number from 1 to 1024",
+        default: "one a physical core",
+        help: "Threads of the CPU device.",
+        example: "threads = 8",
+    },
+    Key {
+        name: "keep_alive",
+        takes: "a time such as \"10m\", \"90s\" or 0, \"forever\", or a table of times by model, with `default`",
+        default: "10m",
+        help: "How long models stay in memory after their last use.",
+        example: "keep_alive = { default = \"10m\", sd15 = \"forever\" }",
+    },
+    Key {
+        name: "memory_budget",
+        takes: "a size such as \"6GB\" or \"800MB\"",
+        default: "half of main memory, or most of a GPU's",
+        help: "What models may take of one device's memory.",
+        example: "memory_budget = \"6GB\"",
+    },
+];
 
 /// The longest settings file, in bytes.
 const MAX_BYTES: u64 = 1 << 20;
@@ -100,24 +177,27 @@ impl Settings {
     /// The settings in the file at `path`; the default ones when there is no file.
     ///
     /// # Errors
-    /// [`Error::Settings`] with the line, [`Error::Io`] when the file cannot be read.
+    /// [`Error::Settings`] with the line, or with what is there instead of a file of at most [`MAX_BYTES`]; [`Error::Io`] when the
+    /// file cannot be read.
     pub fn load(path: &Path) -> Result<Self> {
-        let read = |e| Error::io("read", path, e);
-        match std::fs::metadata(path) {
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Self::default()),
-            Err(e) => return Err(read(e)),
-            Ok(meta) if meta.len() > MAX_BYTES => {
-                return Err(Error::Settings {
-                    path: path.to_owned(),
-                    what: format!(
-                        "has {} bytes; settings have at most {MAX_BYTES}: shorten it.",
-                        meta.len()
-                    ),
+        let wrong = |what: String| Error::Settings {
+            path: path.to_owned(),
+            what,
+        };
+        let text = match files::read_text(path, MAX_BYTES) {
+            Ok(text) => text,
+            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Self::default()),
+            Err(e) => {
+                return Err(match e.kind() {
+                    ErrorKind::InvalidInput => wrong(format!("{e}: put a file there, or remove it.")),
+                    ErrorKind::InvalidData => wrong("is not UTF-8: save it as UTF-8 text.".to_owned()),
+                    ErrorKind::FileTooLarge => wrong(format!(
+                        "has more bytes than settings have, which are at most {MAX_BYTES}: shorten it."
+                    )),
+                    _ => Error::io("read", path, e),
                 });
             }
-            Ok(_) => {}
-        }
-        let text = std::fs::read_to_string(path).map_err(read)?;
+        };
         let home = directories::BaseDirs::new().map(|dirs| dirs.home_dir().to_owned());
         Self::parse(&text, home.as_deref()).map_err(|what| Error::Settings {
             path: path.to_owned(),

@@ -36,7 +36,7 @@ impl Settings {
     /// # Errors
     /// What is wrong, on which line and what to do, as one sentence.
     pub fn parse(text: &str, home: Option<&Path>) -> Result<Self, String> {
-        let at = |span: Range<usize>, what: String| format!("line {}: {what}", line(text, span.start));
+        let at = |span: Range<usize>, what: String| format!("{}: {what}", place(text, span.start));
         let written: Written = toml::from_str(text).map_err(|error| {
             let what = format!("{}. Correct it or remove the line.", escape_line(error.message()));
             match error.span() {
@@ -149,7 +149,11 @@ fn absolute(folder: &str, home: Option<&Path>) -> Result<PathBuf, String> {
     }
 }
 
-/// The line, counted from 1, that byte `at` is on.
-fn line(text: &str, at: usize) -> usize {
-    1 + text.bytes().take(at).filter(|b| *b == b'\n').count()
+/// The line and the column, counted from 1, of byte `at`.
+fn place(text: &str, at: usize) -> String {
+    let before = text.get(..at).unwrap_or(text);
+    let line = 1 + before.bytes().filter(|b| *b == b'\n').count();
+    let start = before.rfind('\n').map_or(0, |end| end + 1);
+    let column = 1 + before[start..].chars().count();
+    format!("line {line}, column {column}")
 }

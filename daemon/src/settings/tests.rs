@@ -53,39 +53,48 @@ fn every_key() {
 #[rstest]
 #[case(
     "\n\nmodle = 'x'",
-    "line 3: unknown field `modle`, expected one of `model`, `models`, `device`, `devices`, `dtype`, `threads`, `keep_alive`, `memory_budget`, `keep_logs`, `keep_logs_bytes`, `keep_cleared`. Correct it or remove the line."
+    "line 3, column 1: unknown field `modle`, expected one of `model`, `models`, `device`, `devices`, `dtype`, `threads`, `keep_alive`, `memory_budget`, `keep_logs`, `keep_logs_bytes`, `keep_cleared`. Correct it or remove the line."
 )]
-#[case("threads = 0", "line 1: threads must be a whole number from 1 to 1024, not 0.")]
+#[case(
+    "threads = 0",
+    "line 1, column 11: threads must be a whole number from 1 to 1024, not 0."
+)]
 #[case(
     "# more\nthreads = 'all'",
-    "line 2: invalid type: string \"all\", expected i64. Correct it or remove the line."
+    "line 2, column 11: invalid type: string \"all\", expected i64. Correct it or remove the line."
 )]
-#[case("dtype = 'int3'", "line 1: dtype must be one of auto, f32, bf16, f16, not int3.")]
+#[case(
+    "dtype = 'int3'",
+    "line 1, column 9: dtype must be one of auto, f32, bf16, f16, not int3."
+)]
 #[case(
     "models = ['/m',\n 'models']",
-    "line 2: models is a relative path: begin it with / or ~/."
+    "line 2, column 2: models is a relative path: begin it with / or ~/."
 )]
 #[case(
     "models = ['~bob/models']",
-    "line 1: ~bob/models is a relative path: begin it with / or ~/."
+    "line 1, column 11: ~bob/models is a relative path: begin it with / or ~/."
 )]
 #[case(
     "devices = ['cpu', 'tpu']",
-    "line 1: tpu is no device: give cpu, cuda:0, xpu:0 or mps; `darkroom doctor` lists those that are here."
+    "line 1, column 19: tpu is no device: give cpu, cuda:0, xpu:0 or mps; `darkroom doctor` lists those that are here."
 )]
 #[case(
     "keep_alive = 'long'",
-    "line 1: keep_alive is a time such as \"10m\", \"90s\" or 0, or \"forever\", not long."
+    "line 1, column 14: keep_alive is a time such as \"10m\", \"90s\" or 0, or \"forever\", not long."
 )]
 #[case(
     "\nkeep_alive = { sd15 = [1] }",
-    "line 2: keep_alive is a time such as \"10m\", \"90s\" or 0, or \"forever\", not [1]."
+    "line 2, column 14: keep_alive is a time such as \"10m\", \"90s\" or 0, or \"forever\", not [1]."
 )]
 #[case(
     "memory_budget = 'much'",
-    "line 1: memory_budget is a size such as \"6GB\" or \"800MB\", not much."
+    "line 1, column 17: memory_budget is a size such as \"6GB\" or \"800MB\", not much."
 )]
-#[case("model = './sd15'", "line 1: ./sd15 is a relative path: begin it with / or ~/.")]
+#[case(
+    "model = './sd15'",
+    "line 1, column 9: ./sd15 is a relative path: begin it with / or ~/."
+)]
 fn wrong_settings_are_refused_with_the_line(#[case] text: &str, #[case] message: &str) {
     assert_eq!(parse(text), Err(message.to_owned()));
 }
@@ -106,7 +115,7 @@ fn no_file_is_no_settings_and_a_wrong_one_is_named() {
     assert_eq!(Settings::load(&path).unwrap(), Settings::default());
     std::fs::write(&path, "model = ").unwrap();
     let error = Settings::load(&path).unwrap_err().to_string();
-    assert!(error.contains("config.toml: line 1: "), "{error}");
+    assert!(error.contains("config.toml: line 1, column "), "{error}");
     std::fs::write(&path, [0xff, 0xfe]).unwrap();
     assert!(Settings::load(&path).is_err());
     std::fs::write(&path, " ".repeat(2 << 20)).unwrap();
@@ -124,5 +133,19 @@ proptest! {
         if let Err(message) = parse(&text) {
             prop_assert!(!message.is_empty());
         }
+    }
+}
+
+#[test]
+fn the_documented_keys_are_those_of_the_file() {
+    let error = parse("no_such_key = 1").unwrap_err();
+    let names: Vec<String> = super::KEYS.iter().map(|key| format!("`{}`", key.name)).collect();
+    assert!(
+        error.contains(&format!("expected one of {}.", names.join(", "))),
+        "{error}"
+    );
+    for key in super::KEYS {
+        assert!(key.example.starts_with(&format!("{} = ", key.name)), "{}", key.example);
+        parse(key.example).unwrap();
     }
 }

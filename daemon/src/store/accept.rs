@@ -7,6 +7,7 @@ use super::fault::Fault;
 use super::news::{Coming, Committed, Write};
 use super::thread::Durability;
 use super::{Store, Waiting, id, now_ms, place, position};
+use crate::forecast::work;
 use crate::{Error, Result};
 
 /// A job that the store has promised to keep.
@@ -28,7 +29,8 @@ impl Store {
     /// awaited.
     ///
     /// # Errors
-    /// When the disk is full or fails; nothing is stored then.
+    /// [`Error::OtherRequest`] when that id came with another request before; when the disk is full or fails. Nothing is stored
+    /// then.
     pub fn accept(
         &self,
         request_id: Uuid,
@@ -65,6 +67,7 @@ pub(super) struct NewJob {
     request: String,
     task: String,
     output: Option<String>,
+    work: f64,
 }
 
 impl NewJob {
@@ -88,23 +91,25 @@ impl NewJob {
             request: json(request)?,
             task: json(task)?,
             output: output.map(json).transpose()?,
+            work: work(task),
         })
     }
 
     pub(super) fn accept(self, tx: &Write<'_>) -> Result<Accepted, Fault> {
-        if let Some(known) = known(tx, &self.request_id)? {
+        if let Some(known) = self.known(tx)? {
             return Ok(known);
         }
         let now = now_ms();
         let job = id::next(tx, now)?;
         let place = place::last(tx)?;
         tx.prepare_cached(
-            "INSERT INTO jobs (id, request_id, state, kind, model, priority, place, request, task, output, created_ms)
-             VALUES (:id, :request_id, 'queued', :kind, :model, :priority, :place, :request, :task, :output, :now)",
+            "INSERT INTO jobs (id, request_id, state, kind, model, priority, place, request, task, created_ms, device, work, output)
+             VALUES (:id, :request_id, 'queued', :kind, :model, :priority, :place, :request, :task, :now, :device, :work, :output)",
         )?
         .execute(named_params! {
             ":id": id::text(job), ":request_id": self.request_id, ":kind": self.kind, ":model": self.model,
-            ":request": self.request, ":task": self.task, ":now": now, ":priority": self.priority, ":place": place, ":output": self.output,
+            ":request": self.request, ":task": self.task, ":now": now, ":priority": self.priority, ":place": place,
+            ":device": self.device, ":work": self.work, ":output": self.output,
         })?;
         let accepted = Accepted {
             job,
@@ -123,22 +128,33 @@ impl NewJob {
         tx.tell(Committed::Waits(waiting, Coming::Accepted));
         Ok(accepted)
     }
+
+    /// The job that this request made before.
+    fn known(&self, connection: &Connection) -> Result<Option<Accepted>, Fault> {
+        let found: Option<(String, i64, String)> = connection
+            .prepare_cached("SELECT id, place, request FROM jobs WHERE request_id = ?")?
+            .query_row([&self.request_id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+            .optional()?;
+        let Some((id, place, request)) = found else {
+            return Ok(None);
+        };
+        let job = id::parse(&id)?;
+        if !is_same(&request, &self.request) {
+            return Err(Error::OtherRequest { job }.into());
+        }
+        Ok(Some(Accepted {
+            job,
+            fresh: false,
+            place,
+            position: position::of(connection, job)?.unwrap_or(0),
+        }))
+    }
 }
 
-/// The job that this request made before.
-fn known(connection: &Connection, request_id: &str) -> Result<Option<Accepted>, Fault> {
-    let found: Option<(String, i64)> = connection
-        .prepare_cached("SELECT id, place FROM jobs WHERE request_id = ?")?
-        .query_row([request_id], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()?;
-    let Some((id, place)) = found else { return Ok(None) };
-    let job = id::parse(&id)?;
-    Ok(Some(Accepted {
-        job,
-        fresh: false,
-        place,
-        position: position::of(connection, job)?.unwrap_or(0),
-    }))
+/// Whether two requests as the store has them ask for the same. A row of an earlier version may spell it otherwise.
+fn is_same(stored: &str, given: &str) -> bool {
+    let read = |text| serde_json::from_str::<GenerateRequest>(text).ok();
+    stored == given || read(stored).is_some_and(|stored| read(given) == Some(stored))
 }
 
 fn json<T: serde::Serialize>(value: &T) -> Result<String> {

@@ -1,6 +1,7 @@
 //! The database's file: made private, checked, brought to this version.
 
 use std::fs::{DirBuilder, OpenOptions};
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::Duration;
@@ -30,6 +31,43 @@ pub(super) fn open(path: &Path) -> Result<Connection> {
     check(&connection, path)?;
     migrate::run(&mut connection).map_err(|fault| fault.at(path))?;
     Ok(connection)
+}
+
+/// A connection that only reads; `None` when the tables are of an older version.
+pub(super) fn look(path: &Path) -> Result<Option<Connection>> {
+    let words = |e: rusqlite::Error| in_words(path, &e);
+    let connection = match readable(path) {
+        // Where nothing can be written, as on a read-only disk, the log's index cannot be made, and nobody else writes either.
+        Err(_) => immutable(path).map_err(words)?,
+        Ok(connection) => connection,
+    };
+    if !migrate::is_current(&connection).map_err(|fault| fault.at(path))? {
+        return Ok(None);
+    }
+    check(&connection, path)?;
+    Ok(Some(connection))
+}
+
+fn readable(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    connection.busy_timeout(Duration::from_secs(5))?;
+    connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
+    Ok(connection)
+}
+
+fn immutable(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+    let mut uri = String::from("file:");
+    for byte in path.as_os_str().as_bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' => uri.push(char::from(*byte)),
+            other => uri.extend(format!("%{other:02X}").chars()),
+        }
+    }
+    uri.push_str("?immutable=1");
+    Connection::open_with_flags(uri, flags)
 }
 
 /// Makes the file (0600) and its folder (0700) where there are none. SQLite gives its log the file's mode.

@@ -14,6 +14,14 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn forget(&self, cleared_before: i64) -> Result<Vec<JobId>> {
+        let any = self.ask(move |c| {
+            let sql = "SELECT EXISTS (SELECT 1 FROM jobs WHERE cleared_ms < ? AND cleared = 1)";
+            Ok(c.prepare_cached(sql)?
+                .query_row([cleared_before], |row| row.get::<_, bool>(0))?)
+        });
+        if !any.await? {
+            return Ok(Vec::new());
+        }
         self.change(Durability::Relaxed, move |tx| {
             let mut statement = tx.prepare_cached(
                 "DELETE FROM jobs WHERE seq IN (SELECT seq FROM jobs WHERE cleared_ms < ? AND cleared = 1

@@ -1,110 +1,279 @@
-use darkroom_protocol::{Job, JobId, JobState};
+//! Lists of jobs, a page at a time. A page is cut by count and by bytes before its rows are read: what is not on it is never
+//! loaded. Positions are counted in the index alone, and the pictures of a page are read at once.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::str::FromStr;
+
+use darkroom_protocol::{Job, JobId, JobState, Picture};
 use rusqlite::{Connection, OptionalExtension};
 
-use super::row::{COLUMNS, RawJob, stored};
+use super::row::{COLUMNS, PICTURE_COLUMNS, RawJob, picture, stored};
 use super::{Store, id, position};
 use crate::Result;
 
+/// Bytes that a row or a picture takes beside its texts, about.
+const ROW_BYTES: u64 = 512;
+
 /// Which part of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Page {
-    /// Only jobs that come after this one.
-    pub after: Option<JobId>,
+pub struct Part {
+    /// Only jobs that come after this place.
+    pub after: Option<Cursor>,
     /// At most so many.
     pub limit: u32,
+    /// At most about so many bytes of rows, but one job at least.
+    pub bytes: u64,
+}
+
+/// A place in a list, right after a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cursor {
+    /// The job, wherever it stands now.
+    Job(JobId),
+    /// In the line, a job that ran: its number in the order of acceptance.
+    Ran(i64),
+    /// In the line, a job that waited, where it stood.
+    Waited {
+        /// Its priority.
+        priority: i32,
+        /// Its place among those of its priority.
+        place: i64,
+        /// Its number in the order of acceptance.
+        seq: i64,
+    },
+    /// Among those that have ended, when one did.
+    Ended {
+        /// Milliseconds since 1970.
+        ms: i64,
+        /// Its number in the order of acceptance.
+        seq: i64,
+    },
+}
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Job(job) => job.fmt(f),
+            Self::Ran(seq) => write!(f, "ran:{seq}"),
+            Self::Waited { priority, place, seq } => write!(f, "waited:{priority}:{place}:{seq}"),
+            Self::Ended { ms, seq } => write!(f, "ended:{ms}:{seq}"),
+        }
+    }
+}
+
+impl FromStr for Cursor {
+    type Err = ();
+
+    /// As it was printed; a job by its whole id.
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let mut parts = text.split(':');
+        let kind = parts.next().unwrap_or_default();
+        let mut number = || parts.next().and_then(|part| part.parse::<i64>().ok()).ok_or(());
+        let cursor = match kind {
+            "ran" => Self::Ran(number()?),
+            "waited" => Self::Waited {
+                priority: number()?.try_into().map_err(drop)?,
+                place: number()?,
+                seq: number()?,
+            },
+            "ended" => Self::Ended {
+                ms: number()?,
+                seq: number()?,
+            },
+            id => Self::Job(id.parse().map_err(drop)?),
+        };
+        parts.next().is_none().then_some(cursor).ok_or(())
+    }
+}
+
+/// A page of a list.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Listed {
+    /// Its jobs in order. Rows of another version are left out.
+    pub jobs: Vec<Job>,
+    /// Where the next page begins; `None` when the list ends here.
+    pub next: Option<Cursor>,
 }
 
 impl Store {
-    /// Jobs in any of `states` (all when empty), newest first. Cleared ones, and rows of another version, are left out.
+    /// A page of the jobs in any of `states` (all when empty), newest first. Cleared ones are left out.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn list(&self, states: &[JobState], page: Page) -> Result<Vec<Job>> {
+    pub async fn list(&self, states: &[JobState], part: Part) -> Result<Listed> {
         let states = wanted(states);
-        let raws = self.ask(move |c| {
-            let mut seqs = Vec::new();
+        let page = self.ask(move |c| {
+            let mut spots = Vec::new();
             for state in states {
-                seqs.extend(newest(c, state, page)?);
+                spots.extend(newest(c, state, part)?);
             }
-            seqs.sort_unstable_by(|a, b| b.cmp(a));
-            seqs.truncate(page.limit as usize);
-            Ok(rows(c, &seqs)?)
+            spots.sort_unstable_by_key(|spot| std::cmp::Reverse(spot.seq));
+            Ok(Raws::read(c, spots, part)?)
         });
-        Ok(raws.await?.into_iter().filter_map(readable).collect())
+        Ok(page.await?.listed())
     }
 
-    /// Jobs that have ended, in any of `states` (all ends when empty), the last to end first. Cleared ones are left out.
+    /// A page of the jobs that have ended, in any of `states` (all ends when empty), the last to end first. Cleared ones are
+    /// left out.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn ended(&self, states: &[JobState], page: Page) -> Result<Vec<Job>> {
+    pub async fn ended(&self, states: &[JobState], part: Part) -> Result<Listed> {
         let states: Vec<JobState> = wanted(states).into_iter().filter(|state| state.is_final()).collect();
-        let raws = self.ask(move |c| {
-            let mut ends = Vec::new();
+        let page = self.ask(move |c| {
+            let mut spots = Vec::new();
             for state in states {
-                ends.extend(last_ended(c, state, page)?);
+                spots.extend(last_ended(c, state, part)?);
             }
-            ends.sort_unstable_by(|a, b| b.cmp(a));
-            ends.truncate(page.limit as usize);
-            let seqs: Vec<i64> = ends.into_iter().map(|(_, seq)| seq).collect();
-            Ok(rows(c, &seqs)?)
+            spots.sort_unstable_by_key(|(ms, spot)| std::cmp::Reverse((*ms, spot.seq)));
+            let spots = spots.into_iter().map(|(_, spot)| spot).collect();
+            Ok(Raws::read(c, spots, part)?)
         });
-        Ok(raws.await?.into_iter().filter_map(readable).collect())
+        Ok(page.await?.listed())
     }
 
-    /// Jobs in any of `states` (all when empty) in the order in which they run: those that run, then those that wait.
+    /// A page of the jobs in any of `states` (all when empty) in the order in which they run: those that run, then those that
+    /// wait.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn line(&self, states: &[JobState], page: Page) -> Result<Vec<Job>> {
+    pub async fn line(&self, states: &[JobState], part: Part) -> Result<Listed> {
         let states = wanted(states);
-        let raws = self.ask(move |c| {
-            let mut seqs = Vec::new();
-            let mut open = match page.after {
-                Some(job) => Gate::Shut(seq(c, job)?.unwrap_or(0)),
-                None => Gate::Open,
+        let page = self.ask(move |c| {
+            let after = place_of(c, part.after)?;
+            // One more than the page holds tells whether there is another.
+            let most = part.limit as usize + 1;
+            let mut spots = Vec::new();
+            let asked = match (
+                states.contains(&JobState::Running),
+                states.contains(&JobState::Cancelling),
+            ) {
+                (true, false) => Some(false),
+                (false, true) => Some(true),
+                (true, true) | (false, false) => None,
             };
-            let in_order = [JobState::Running, JobState::Cancelling, JobState::Queued].into_iter();
-            for state in in_order.filter(|state| states.contains(state)) {
-                seqs.extend(in_line(c, state, &mut open, page.limit as usize - seqs.len())?);
+            if states.contains(&JobState::Running) || asked.is_some() {
+                spots.extend(running(c, asked, after, most)?);
             }
-            Ok(rows(c, &seqs)?)
+            if states.contains(&JobState::Queued) {
+                spots.extend(waiting(c, after, most - spots.len())?);
+            }
+            Ok(Raws::read(c, spots, part)?)
         });
-        Ok(raws.await?.into_iter().filter_map(readable).collect())
+        Ok(page.await?.listed())
     }
 }
 
-/// Whether the page has begun.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Gate {
-    Open,
-    /// It begins after the job of that number.
-    Shut(i64),
+/// A job of a list that has yet to be read.
+struct Spot {
+    seq: i64,
+    cursor: Cursor,
 }
 
-impl Gate {
-    /// Whether the job of that number is on the page.
-    fn passes(&mut self, seq: i64) -> bool {
-        let open = *self == Self::Open;
-        if *self == Self::Shut(seq) {
-            *self = Self::Open;
+/// The rows of a page.
+struct Raws {
+    raws: Vec<RawJob>,
+    next: Option<Cursor>,
+}
+
+impl Raws {
+    /// Reads as many of `spots` as the page holds, with pictures and positions.
+    fn read(connection: &Connection, mut spots: Vec<Spot>, part: Part) -> rusqlite::Result<Self> {
+        let all = spots.len();
+        let fitting = fitting(connection, &spots, part)?;
+        spots.truncate(fitting);
+        let next = spots.last().filter(|_| fitting < all).map(|spot| spot.cursor);
+        let raws = rows(connection, &spots)?;
+        Ok(Self { raws, next })
+    }
+
+    fn listed(self) -> Listed {
+        Listed {
+            jobs: self.raws.into_iter().filter_map(readable).collect(),
+            next: self.next,
         }
-        open
     }
 }
 
-/// The numbers of at most `limit` jobs in `state`, which runs or waits, in the order in which they run. Reads no further
-/// than it must.
-fn in_line(connection: &Connection, state: JobState, gate: &mut Gate, limit: usize) -> rusqlite::Result<Vec<i64>> {
-    let sql = match state {
-        JobState::Running => "SELECT seq FROM jobs WHERE state = 'running' AND cancel_requested = 0 ORDER BY seq",
-        JobState::Cancelling => "SELECT seq FROM jobs WHERE state = 'running' AND cancel_requested = 1 ORDER BY seq",
-        _ => "SELECT seq FROM jobs WHERE state = 'queued' ORDER BY priority DESC, place, seq",
+/// How many of `spots` fit the page, by their lengths, which are read without the texts.
+fn fitting(connection: &Connection, spots: &[Spot], part: Part) -> rusqlite::Result<usize> {
+    let mut statement = connection.prepare_cached(
+        "SELECT octet_length(request) + octet_length(task) + coalesce(octet_length(failure_message), 0),
+                (SELECT coalesce(sum(octet_length(path) + ?2), 0) FROM pictures WHERE job_id = jobs.id)
+         FROM jobs WHERE seq = ?1",
+    )?;
+    let mut bytes = 0;
+    for (at, spot) in spots.iter().take(part.limit as usize).enumerate() {
+        let (texts, pictures): (u64, u64) =
+            statement.query_row((spot.seq, ROW_BYTES), |row| Ok((row.get(0)?, row.get(1)?)))?;
+        bytes += ROW_BYTES + texts + pictures;
+        if bytes > part.bytes && at > 0 {
+            return Ok(at);
+        }
+    }
+    Ok(spots.len().min(part.limit as usize))
+}
+
+/// Where in the line the cursor is.
+fn place_of(connection: &Connection, after: Option<Cursor>) -> rusqlite::Result<Option<Cursor>> {
+    let Some(Cursor::Job(job)) = after else {
+        return Ok(after);
     };
-    let mut statement = connection.prepare_cached(sql)?;
-    let numbers = statement.query_map([], |row| row.get(0))?;
-    let on_page = numbers.filter(|seq| seq.as_ref().map_or(true, |seq| gate.passes(*seq)));
-    on_page.take(limit).collect()
+    let mut statement = connection.prepare_cached("SELECT state, priority, place, seq FROM jobs WHERE id = ?")?;
+    let found = statement.query_row([id::text(job)], |row| {
+        let state: String = row.get(0)?;
+        let waited = Cursor::Waited {
+            priority: row.get(1)?,
+            place: row.get(2)?,
+            seq: row.get(3)?,
+        };
+        let is_running = state == JobState::Running.name();
+        Ok(if is_running { Cursor::Ran(row.get(3)?) } else { waited })
+    });
+    found.optional()
+}
+
+/// Jobs that a worker has, after the cursor: those that are `asked` to end or not, both when that is `None`.
+fn running(
+    connection: &Connection,
+    asked: Option<bool>,
+    after: Option<Cursor>,
+    limit: usize,
+) -> rusqlite::Result<Vec<Spot>> {
+    let after = match after {
+        Some(Cursor::Ran(seq)) => seq,
+        Some(_) => return Ok(Vec::new()),
+        None => 0,
+    };
+    let mut statement = connection.prepare_cached(
+        "SELECT seq FROM jobs WHERE state = 'running' AND (?1 IS NULL OR cancel_requested = ?1) AND seq > ?2
+             ORDER BY seq LIMIT ?3",
+    )?;
+    let rows = statement.query_map((asked, after, limit as i64), |row| {
+        let seq = row.get(0)?;
+        let cursor = Cursor::Ran(seq);
+        Ok(Spot { seq, cursor })
+    })?;
+    rows.collect()
+}
+
+/// Jobs that wait, after the cursor. Reads no further than it must.
+fn waiting(connection: &Connection, after: Option<Cursor>, limit: usize) -> rusqlite::Result<Vec<Spot>> {
+    let (priority, place, seq) = match after {
+        Some(Cursor::Waited { priority, place, seq }) => (priority, place, seq),
+        _ => (i32::MAX, i64::MIN, i64::MIN),
+    };
+    let mut statement = connection.prepare_cached(
+        "SELECT priority, place, seq FROM jobs WHERE state = 'queued' AND priority <= ?1
+         AND (priority < ?1 OR (place, seq) > (?2, ?3)) ORDER BY priority DESC, place, seq LIMIT ?4",
+    )?;
+    let rows = statement.query_map((priority, place, seq, limit as i64), |row| {
+        let (priority, place, seq) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let cursor = Cursor::Waited { priority, place, seq };
+        Ok(Spot { seq, cursor })
+    })?;
+    rows.collect()
 }
 
 fn wanted(states: &[JobState]) -> Vec<JobState> {
@@ -115,61 +284,84 @@ fn wanted(states: &[JobState]) -> Vec<JobState> {
         .collect()
 }
 
-/// The numbers of the newest jobs in `state`.
-fn newest(connection: &Connection, state: JobState, page: Page) -> rusqlite::Result<Vec<i64>> {
-    let before = match page.after {
-        Some(job) => seq(connection, job)?.unwrap_or(0),
+/// The newest jobs in `state`, one more than the page holds. A job whose row has gone still has its place among ids.
+fn newest(connection: &Connection, state: JobState, part: Part) -> rusqlite::Result<Vec<Spot>> {
+    let before = match part.after {
+        Some(Cursor::Job(job)) => connection
+            .prepare_cached("SELECT coalesce(max(seq), 0) FROM jobs WHERE id < ?")?
+            .query_row([id::text(job)], |row| row.get::<_, i64>(0))?
+            .saturating_add(1),
+        Some(Cursor::Ran(seq) | Cursor::Waited { seq, .. } | Cursor::Ended { seq, .. }) => seq,
         None => i64::MAX,
     };
     let mut statement = connection.prepare_cached(
-        "SELECT seq FROM jobs WHERE state = ?1 AND (?2 IS NULL OR cancel_requested = ?2) AND cleared = 0 AND seq < ?3
-         ORDER BY seq DESC LIMIT ?4",
+        "SELECT seq, id FROM jobs
+         WHERE state = ?1 AND (?2 IS NULL OR cancel_requested = ?2) AND cleared = 0 AND seq < ?3 ORDER BY seq DESC LIMIT ?4",
     )?;
     let (name, asked) = stored(state);
-    let rows = statement.query_map((name, asked, before, page.limit), |row| row.get(0))?;
+    let rows = statement.query_map((name, asked, before, i64::from(part.limit) + 1), |row| {
+        let cursor = Cursor::Job(id::parse(&row.get::<_, String>(1)?)?);
+        let seq = row.get(0)?;
+        Ok(Spot { seq, cursor })
+    })?;
     rows.collect()
 }
 
-/// Ends and numbers of the jobs in `state`, which is an end, that ended last.
-fn last_ended(connection: &Connection, state: JobState, page: Page) -> rusqlite::Result<Vec<(i64, i64)>> {
-    let before = match page.after {
-        Some(job) => connection
+/// The jobs in `state`, which is an end, that ended last, and when: one more than the page holds.
+fn last_ended(connection: &Connection, state: JobState, part: Part) -> rusqlite::Result<Vec<(i64, Spot)>> {
+    let before = match part.after {
+        Some(Cursor::Ended { ms, seq }) => (ms, seq),
+        Some(Cursor::Job(job)) => connection
             .prepare_cached("SELECT finished_ms, seq FROM jobs WHERE id = ? AND finished_ms IS NOT NULL")?
             .query_row([id::text(job)], |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()?
             .unwrap_or((i64::MIN, 0)),
-        None => (i64::MAX, i64::MAX),
+        Some(Cursor::Ran(_) | Cursor::Waited { .. }) | None => (i64::MAX, i64::MAX),
     };
     let mut statement = connection.prepare_cached(
         "SELECT finished_ms, seq FROM jobs
          WHERE state = ? AND cleared = 0 AND finished_ms IS NOT NULL AND (finished_ms, seq) < (?, ?)
          ORDER BY finished_ms DESC, seq DESC LIMIT ?",
     )?;
-    let rows = statement.query_map((state.name(), before.0, before.1, page.limit), |row| {
-        Ok((row.get(0)?, row.get(1)?))
+    let rows = statement.query_map((state.name(), before.0, before.1, i64::from(part.limit) + 1), |row| {
+        let (ms, seq) = (row.get(0)?, row.get(1)?);
+        let cursor = Cursor::Ended { ms, seq };
+        Ok((ms, Spot { seq, cursor }))
     })?;
     rows.collect()
 }
 
-fn seq(connection: &Connection, job: JobId) -> rusqlite::Result<Option<i64>> {
-    let mut statement = connection.prepare_cached("SELECT seq FROM jobs WHERE id = ?")?;
-    statement.query_row([id::text(job)], |row| row.get(0)).optional()
-}
-
-/// The jobs of these numbers, with pictures and positions.
-fn rows(connection: &Connection, seqs: &[i64]) -> rusqlite::Result<Vec<RawJob>> {
+/// The jobs of these spots, with pictures and positions.
+fn rows(connection: &Connection, spots: &[Spot]) -> rusqlite::Result<Vec<RawJob>> {
     let mut statement = connection.prepare_cached(&format!("SELECT {COLUMNS} FROM jobs WHERE seq = ?"))?;
-    let mut raws = Vec::with_capacity(seqs.len());
-    for seq in seqs {
-        raws.push(statement.query_row([seq], RawJob::read)?.with_pictures(connection)?);
+    let mut raws = Vec::with_capacity(spots.len());
+    for spot in spots {
+        raws.push(statement.query_row([spot.seq], RawJob::read)?);
     }
+    let mut pictures = pictures(connection, &raws)?;
     let in_line = raws.iter().filter(|raw| raw.is_in_line()).map(RawJob::seq);
     let positions = position::some(connection, in_line.collect())?;
     let placed = raws.into_iter().map(|raw| {
         let position = positions.get(&raw.seq()).copied();
-        raw.at(position)
+        let own = pictures.remove(&raw.id()).unwrap_or_default();
+        raw.with(own).at(position)
     });
     Ok(placed.collect())
+}
+
+/// The pictures of all of these jobs, in one question.
+fn pictures(connection: &Connection, raws: &[RawJob]) -> rusqlite::Result<HashMap<JobId, Vec<Picture>>> {
+    let ids: Vec<String> = raws.iter().map(|raw| format!("\"{}\"", id::text(raw.id()))).collect();
+    let sql = format!(
+        "SELECT {PICTURE_COLUMNS} FROM json_each(?) AS wanted JOIN pictures ON job_id = wanted.value ORDER BY job_id, place"
+    );
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut found: HashMap<JobId, Vec<Picture>> = HashMap::new();
+    for row in statement.query_map([format!("[{}]", ids.join(","))], picture)? {
+        let picture = row?;
+        found.entry(picture.job).or_default().push(picture);
+    }
+    Ok(found)
 }
 
 fn readable(raw: RawJob) -> Option<Job> {

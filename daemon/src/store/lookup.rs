@@ -75,6 +75,19 @@ impl Store {
         .await
     }
 
+    /// Whether some job's task names the input of that hash.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn refers_to(&self, input: &str) -> Result<bool> {
+        let input = input.to_owned();
+        self.ask(move |c| {
+            let mut statement = c.prepare_cached("SELECT EXISTS (SELECT 1 FROM jobs WHERE instr(task, ?))")?;
+            Ok(statement.query_row([input], |row| row.get(0))?)
+        })
+        .await
+    }
+
     /// Picture `index` of a job.
     ///
     /// # Errors

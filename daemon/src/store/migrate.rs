@@ -11,11 +11,29 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0002_queue.sql"),
     include_str!("../../migrations/0003_looking.sql"),
     include_str!("../../migrations/0004_cleared.sql"),
-    include_str!("../../migrations/0005_deliveries.sql"),
+    include_str!("../../migrations/0005_ahead.sql"),
+    include_str!("../../migrations/0006_deliveries.sql"),
 ];
+
+/// Whether the database has them all.
+pub(super) fn is_current(connection: &Connection) -> Result<bool, Fault> {
+    Ok(have(connection)? == MIGRATIONS.len() as i64)
+}
 
 /// Runs the migrations that the database lacks.
 pub(super) fn run(connection: &mut Connection) -> Result<(), Fault> {
+    let have = have(connection)?;
+    for (version, sql) in (1_i64..).zip(MIGRATIONS).skip_while(|(version, _)| *version <= have) {
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        transaction.execute_batch(sql)?;
+        transaction.pragma_update(None, "user_version", version)?;
+        transaction.commit()?;
+    }
+    Ok(())
+}
+
+/// How many have run; never more than are known.
+fn have(connection: &Connection) -> Result<i64, Fault> {
     let have: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
     if !(0..=known).contains(&have) {
@@ -28,13 +46,7 @@ pub(super) fn run(connection: &mut Connection) -> Result<(), Fault> {
         }
         .into());
     }
-    for (version, sql) in (1_i64..).zip(MIGRATIONS).skip_while(|(version, _)| *version <= have) {
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        transaction.execute_batch(sql)?;
-        transaction.pragma_update(None, "user_version", version)?;
-        transaction.commit()?;
-    }
-    Ok(())
+    Ok(have)
 }
 
 #[cfg(test)]

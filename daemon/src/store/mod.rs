@@ -39,7 +39,7 @@ mod waiting;
 pub use accept::Accepted;
 pub use cancel::Cancelled;
 pub use deliver::Undelivered;
-pub use list::Page;
+pub use list::{Cursor, Listed, Part};
 pub use news::{Coming, Committed, Following};
 pub use place::{Moved, Spot};
 pub use thread::Store;

@@ -16,7 +16,7 @@ impl Store {
     pub async fn measured(&self) -> Result<Vec<Measured>> {
         self.ask(|c| {
             let mut statement = c.prepare_cached(&format!(
-                "SELECT model, {WORK}, (finished_ms - started_ms) / 1000.0 FROM jobs
+                "SELECT model, work, (finished_ms - started_ms) / 1000.0 FROM jobs
                  WHERE seq IN ({LAST_DONE}) AND attempts = 1 AND started_ms < finished_ms ORDER BY finished_ms DESC"
             ))?;
             let rows = statement.query_map([MEASURED], measured)?;
@@ -25,26 +25,22 @@ impl Store {
         .await
     }
 
-    /// The first `limit` jobs that wait and are not held back, in the order in which they run.
+    /// The first `limit` jobs that wait and are not held back, in the order in which they run. Read in an index alone.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn ahead(&self, limit: u32) -> Result<Vec<Ahead>> {
         self.ask(move |c| {
-            let mut statement = c.prepare_cached(&format!(
-                "SELECT id, model, coalesce(json_extract(task, '$.image.device'), ''), {WORK} FROM jobs
-                 WHERE state = 'queued' AND held = 0 ORDER BY priority DESC, place, seq LIMIT ?"
-            ))?;
+            let mut statement = c.prepare_cached(
+                "SELECT id, model, device, work FROM jobs INDEXED BY jobs_ahead
+                 WHERE state = 'queued' AND held = 0 ORDER BY priority DESC, place, seq LIMIT ?",
+            )?;
             let rows = statement.query_map([limit], ahead)?;
             Ok(rows.collect::<rusqlite::Result<_>>()?)
         })
         .await
     }
 }
-
-/// [`crate::forecast::work`] of a row's task.
-const WORK: &str = "coalesce(1.0 * json_extract(task, '$.image.steps') * json_extract(task, '$.image.width')
-     * json_extract(task, '$.image.height') * json_extract(task, '$.image.batch'), 0.0)";
 
 /// The numbers of the jobs that were done last, of those on the list and of those that were cleared.
 const LAST_DONE: &str = "SELECT seq FROM (SELECT seq FROM jobs WHERE state = 'done' AND cleared = 0

@@ -66,6 +66,12 @@ impl RawJob {
         Ok(self)
     }
 
+    /// With the pictures that were read for it.
+    pub(super) fn with(mut self, pictures: Vec<Picture>) -> Self {
+        self.pictures = pictures;
+        self
+    }
+
     pub(super) fn id(&self) -> JobId {
         self.id
     }

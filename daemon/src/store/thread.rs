@@ -58,6 +58,10 @@ impl Store {
     pub fn open(path: &Path) -> Result<Self> {
         let mut connection = file::open(path)?;
         log::renew(&mut connection).map_err(|e| in_words(path, &e))?;
+        Self::on(connection, path)
+    }
+
+    fn on(connection: Connection, path: &Path) -> Result<Self> {
         let (orders, inbox) = channel();
         let path = Arc::new(path.to_owned());
         let listener = Listener::default();
@@ -71,6 +75,16 @@ impl Store {
             .spawn(move || obey(connection, &inbox, &path, &listener))
             .map_err(|e| Error::io("start a thread for", &store.path, e))?;
         Ok(store)
+    }
+
+    /// The database at `path` to be looked at: nothing is written, and no lock keeps a daemon out. `None` when its tables are of
+    /// an older version.
+    ///
+    /// # Errors
+    /// As [`Self::open`], where that concerns reading.
+    pub fn look(path: &Path) -> Result<Option<Self>> {
+        let connection = file::look(path)?;
+        connection.map(|connection| Self::on(connection, path)).transpose()
     }
 
     /// Transactions that this process has committed: those that waited for the disk, those that did not.

@@ -44,8 +44,7 @@ pub(super) fn one(connection: &Connection, job: JobId) -> rusqlite::Result<Waiti
     statement.query_row([id::text(job)], waiting)
 }
 
-const SELECT: &str = "SELECT id, priority, place, held, model, coalesce(json_extract(task, '$.image.device'), '')
-     FROM jobs WHERE state = 'queued'";
+const SELECT: &str = "SELECT id, priority, place, held, model, device FROM jobs WHERE state = 'queued'";
 
 fn waiting(row: &Row<'_>) -> rusqlite::Result<Waiting> {
     Ok(Waiting {

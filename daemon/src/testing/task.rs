@@ -13,6 +13,7 @@ pub fn task(prompt: &str) -> Task {
         cfg_scale: 1.0,
         sampler: Sampler::Euler,
         schedule: Schedule::Auto,
+        prediction: None,
         seed: 7,
         batch: 1,
         micro_batch: 1,

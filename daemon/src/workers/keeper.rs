@@ -21,8 +21,10 @@ use super::{Death, Word, WorkerLog, oom};
 const LAST_BREATH: Duration = Duration::from_secs(2);
 /// What a process said before it ended is waited for so long.
 const LAST_WORDS: Duration = Duration::from_millis(500);
-/// The CPU worker gives way to what the person does on the machine.
+/// The CPU worker gives way to what the person does on the machine: so much is added to the daemon's own niceness.
 const CPU_NICENESS: i32 = 5;
+/// Beyond it there is nothing.
+const MAX_NICENESS: i32 = 19;
 
 type Reports = FramedRead<OwnedReadHalf, LengthDelimitedCodec>;
 
@@ -185,9 +187,15 @@ impl Keeper {
             .child
             .id()
             .and_then(|id| rustix::process::Pid::from_raw(id.cast_signed()));
-        if ready.device == "cpu"
-            && let Err(error) = rustix::process::setpriority_pgrp(group, CPU_NICENESS)
-        {
+        if ready.device != "cpu" {
+            return;
+        }
+        let own = rustix::process::getpriority_process(None);
+        let set = own.and_then(|own| {
+            let niceness = (own + CPU_NICENESS).min(MAX_NICENESS);
+            rustix::process::setpriority_pgrp(group, niceness)
+        });
+        if let Err(error) = set {
             tracing::debug!("the worker's niceness stays as it is: {error}");
         }
     }

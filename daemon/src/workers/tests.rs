@@ -63,6 +63,16 @@ async fn it_says_that_it_is_ready_and_ends_when_told() {
     assert_eq!(rig.death().await.code, Some(0));
 }
 
+/// A daemon that somebody started with `nice` has workers that give way as much and more, never less.
+#[tokio::test]
+async fn its_niceness_adds_to_the_daemons() {
+    let niceness = |pid| rustix::process::getpriority_process(pid).unwrap();
+    let mut rig = start("", |_| {});
+    rig.ready().await;
+    let worker = rustix::process::Pid::from_raw(rig.worker.pid().cast_signed());
+    assert_eq!(niceness(worker), (niceness(None) + 5).min(19));
+}
+
 #[tokio::test]
 async fn it_ends_with_its_owner() {
     let Rig { worker, mut words, dir } = start("", |_| {});

@@ -46,6 +46,14 @@ pub enum Error {
         /// What is wrong with it.
         problem: String,
     },
+    /// A tokenizer that the model's text encoder cannot use.
+    #[error("{file}: {what}.", file = Shown(file), what = Shown(what))]
+    Tokenizer {
+        /// The file.
+        file: String,
+        /// What is wrong with it.
+        what: String,
+    },
     /// No folder at the path.
     #[error("There is no folder {path}: {instead}. Give the path of a model's folder.", path = Shown(&path.to_string_lossy()))]
     NoFolder {

@@ -1,8 +1,14 @@
-//! The comment in a picture's EXIF block (CIPA DC-008, 4.6): where JPEG and WebP carry what a PNG has as a text.
+//! A picture's EXIF block (CIPA DC-008, 4.6): where JPEG and WebP carry what a PNG has as texts, A1111's as the user comment,
+//! Darkroom's exact record as the maker note.
+
+use darkroom_protocol::text::unmarked;
 
 /// The field that says where the Exif fields are.
 const EXIF_IFD: u16 = 0x8769;
 const USER_COMMENT: u16 = 0x9286;
+const MAKER_NOTE: u16 = 0x927c;
+/// Begins the maker note of Darkroom's own pictures; the record's JSON follows.
+const MAKER: &[u8] = b"darkroom\0";
 /// Bytes of a field.
 const FIELD: usize = 12;
 /// Bytes before a comment that say how it is written.
@@ -10,6 +16,16 @@ const CODE: usize = 8;
 
 /// The comment in the EXIF block `bytes`; `None` where there is none, or the block is damaged.
 pub fn user_comment(bytes: &[u8]) -> Option<String> {
+    text(value(bytes, USER_COMMENT)?)
+}
+
+/// The JSON of Darkroom's record in the EXIF block `bytes`; `None` where there is none, or the block is damaged.
+pub fn record(bytes: &[u8]) -> Option<&str> {
+    std::str::from_utf8(value(bytes, MAKER_NOTE)?.strip_prefix(MAKER)?).ok()
+}
+
+/// The bytes of the Exif field `tag`.
+fn value(bytes: &[u8], tag: u16) -> Option<&[u8]> {
     let bytes = bytes.strip_prefix(b"Exif\0\0").unwrap_or(bytes);
     let block = Block {
         bytes,
@@ -20,8 +36,8 @@ pub fn user_comment(bytes: &[u8]) -> Option<String> {
         },
     };
     let (_, fields) = block.field(block.long(4)?, EXIF_IFD)?;
-    let (length, begin) = block.field(fields, USER_COMMENT)?;
-    text(bytes.get(begin..begin.checked_add(length)?)?)
+    let (length, begin) = block.field(fields, tag)?;
+    bytes.get(begin..begin.checked_add(length)?)
 }
 
 /// A TIFF: fields in lists, found by their offsets.
@@ -60,26 +76,36 @@ impl Block<'_> {
     }
 }
 
-/// A comment without the code before it.
+/// A comment without the code before it. Writers disagree on the code's letters, and some leave it blank.
 fn text(comment: &[u8]) -> Option<String> {
     let (code, text) = comment.split_at_checked(CODE)?;
-    let text = match code {
-        b"UNICODE\0" => utf16(text),
-        b"ASCII\0\0\0" | [0, 0, 0, 0, 0, 0, 0, 0] => String::from_utf8_lossy(text).into_owned(),
+    let text = match &code.to_ascii_uppercase()[..] {
+        b"UNICODE\0" => wide(text),
+        b"ASCII\0\0\0" | b"UTF-8\0\0\0" | b"UTF8\0\0\0\0" | [0, 0, 0, 0, 0, 0, 0, 0] | b"        " => narrow(text),
         _ => return None,
     };
-    let text = text.trim_end_matches('\0');
+    let text = unmarked(text.trim_end_matches('\0'));
     (!text.is_empty()).then(|| text.to_owned())
 }
 
-/// Writers disagree on the order of bytes, whatever the block's is. Settings are ASCII, so the upper bytes are those that are
-/// mostly zero.
-fn utf16(bytes: &[u8]) -> String {
+/// UTF-8 where it is that, else Latin-1.
+fn narrow(bytes: &[u8]) -> String {
+    let text = std::str::from_utf8(bytes).map(str::to_owned);
+    text.unwrap_or_else(|_| bytes.iter().copied().map(char::from).collect())
+}
+
+/// UTF-16. Writers disagree on the order of bytes, whatever the block's is. A byte order mark tells; else settings are ASCII, so
+/// the upper bytes are those that are mostly zero. Without any zero it is UTF-8, if it can be, from a writer who mistook it.
+fn wide(bytes: &[u8]) -> String {
     let zeros = |from: usize| bytes.iter().skip(from).step_by(2).filter(|byte| **byte == 0).count();
-    let order = if zeros(0) >= zeros(1) {
-        u16::from_be_bytes
-    } else {
-        u16::from_le_bytes
+    let order = match bytes {
+        [0xfe, 0xff, ..] => u16::from_be_bytes,
+        [0xff, 0xfe, ..] => u16::from_le_bytes,
+        _ => match (zeros(0), zeros(1)) {
+            (0, 0) if std::str::from_utf8(bytes).is_ok() => return narrow(bytes),
+            (big, little) if big >= little => u16::from_be_bytes,
+            _ => u16::from_le_bytes,
+        },
     };
     let units = bytes.chunks_exact(2).map(|pair| order([pair[0], pair[1]]));
     char::decode_utf16(units)
@@ -115,7 +141,7 @@ mod tests {
         out
     }
 
-    fn wide(text: &str, order: fn(u16) -> [u8; 2]) -> Vec<u8> {
+    fn coded(text: &str, order: fn(u16) -> [u8; 2]) -> Vec<u8> {
         b"UNICODE\0"
             .iter()
             .copied()
@@ -126,12 +152,19 @@ mod tests {
     const TEXT: &str = "a fox 🦊, 狐\nSteps: 20, Seed: 7";
 
     #[rstest]
-    #[case::a1111(block(true, &wide(TEXT, u16::to_be_bytes)), Some(TEXT))]
-    #[case::other_order(block(true, &wide(TEXT, u16::to_le_bytes)), Some(TEXT))]
-    #[case::little(block(false, &wide(TEXT, u16::to_le_bytes)), Some(TEXT))]
-    #[case::in_a_jpeg([b"Exif\0\0".to_vec(), block(true, &wide(TEXT, u16::to_be_bytes))].concat(), Some(TEXT))]
+    #[case::a1111(block(true, &coded(TEXT, u16::to_be_bytes)), Some(TEXT))]
+    #[case::other_order(block(true, &coded(TEXT, u16::to_le_bytes)), Some(TEXT))]
+    #[case::little(block(false, &coded(TEXT, u16::to_le_bytes)), Some(TEXT))]
+    #[case::in_a_jpeg([b"Exif\0\0".to_vec(), block(true, &coded(TEXT, u16::to_be_bytes))].concat(), Some(TEXT))]
     #[case::ascii(block(true, b"ASCII\0\0\0a fox\0\0"), Some("a fox"))]
     #[case::unnamed(block(true, b"\0\0\0\0\0\0\0\0a fox"), Some("a fox"))]
+    #[case::named_in_small(block(true, b"Unicode\0\0a\0b"), Some("ab"))]
+    #[case::marked(block(true, &coded("\u{feff}狐狸", u16::to_le_bytes)), Some("狐狸"))]
+    #[case::marked_big(block(false, &coded("\u{feff}狐狸", u16::to_be_bytes)), Some("狐狸"))]
+    #[case::utf8_by_mistake(block(true, "UNICODE\0a fox, 狐".as_bytes()), Some("a fox, 狐"))]
+    #[case::utf8(block(true, "ASCII\0\0\0a fox, 狐".as_bytes()), Some("a fox, 狐"))]
+    #[case::latin(block(true, b"ASCII\0\0\0caf\xe9"), Some("caf\u{e9}"))]
+    #[case::marked_utf8(block(true, b"\0\0\0\0\0\0\0\0\xef\xbb\xbfa fox"), Some("a fox"))]
     #[case::empty(block(true, b"ASCII\0\0\0"), None)]
     #[case::other_code(block(true, b"JIS\0\0\0\0\0a fox"), None)]
     #[case::no_block(b"GIF89a".to_vec(), None)]
@@ -142,7 +175,7 @@ mod tests {
 
     #[test]
     fn a_block_that_ends_early_says_nothing() {
-        let whole = block(true, &wide(TEXT, u16::to_be_bytes));
+        let whole = block(true, &coded(TEXT, u16::to_be_bytes));
         for end in 0..whole.len() {
             assert_eq!(user_comment(&whole[..end]), None, "{end}");
         }
@@ -151,10 +184,10 @@ mod tests {
     proptest! {
         #[test]
         fn no_bytes_are_too_strange(at in 0..70_usize, bytes in prop::collection::vec(any::<u8>(), 0..40)) {
-            let mut whole = block(at % 2 == 0, &wide(TEXT, u16::to_be_bytes));
+            let mut whole = block(at % 2 == 0, &coded(TEXT, u16::to_be_bytes));
             let end = (at + bytes.len()).min(whole.len());
             whole.splice(at..end, bytes);
-            let _ = user_comment(&whole);
+            let _ = (user_comment(&whole), record(&whole));
         }
     }
 }

@@ -11,15 +11,18 @@ pub mod folder;
 pub mod infotext;
 mod json;
 pub mod png;
+pub mod record;
 pub mod safetensors;
 pub mod schema;
 mod shown;
 pub mod single;
+pub mod tokenizer;
 
 pub use card::Card;
 pub use error::Error;
 pub use folder::Folder;
 pub use infotext::Infotext;
+pub use record::Record;
 pub use single::SingleFile;
 
 /// What every fallible function of this crate returns.

@@ -1,5 +1,7 @@
 //! One method a request, with the answer it has.
 
+use std::collections::HashSet;
+
 use super::Client;
 use crate::event::QueueChange;
 use crate::message::client::{Download, FoundModel, Load, Loading, Piece, Status, Submit, Submitted, Subscribe};
@@ -55,16 +57,26 @@ impl Client {
         self.jobs(vec![], limit, false, true).await
     }
 
+    /// Page after page, as an answer holds about a MiB. A job that moves between two pages is there once.
     async fn jobs(&mut self, states: Vec<JobState>, limit: u32, in_line: bool, ended: bool) -> Result<Vec<Job>> {
-        let before = None;
-        let request = Request::Queue {
-            states,
-            limit,
-            before,
-            in_line,
-            ended,
-        };
-        answer!(self.call(request).await?, Reply::Queue(jobs) => jobs)
+        let mut jobs: Vec<Job> = Vec::new();
+        let mut before = None;
+        loop {
+            let request = Request::Queue {
+                states: states.clone(),
+                limit: limit - jobs.len() as u32,
+                before: before.take(),
+                in_line,
+                ended,
+            };
+            let page = answer!(self.call(request).await?, Reply::Queue(page) => page)?;
+            let known: HashSet<JobId> = jobs.iter().map(|job| job.id).collect();
+            jobs.extend(page.jobs.into_iter().filter(|job| !known.contains(&job.id)));
+            before = page.next;
+            if before.is_none() || jobs.len() as u32 >= limit {
+                return Ok(jobs);
+            }
+        }
     }
 
     /// Ends a job, at once or after the picture that it is making: its id and the state it is in now.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags};
 
-use crate::paths::{LockRecord, Paths};
+use crate::paths::{LockRecord, Paths, check_socket_path};
 
 /// What the last daemon wrote into a file that it locked. It may be dead: only an answer on the socket says that it lives. A file
 /// that another user could have written says nothing.
@@ -23,23 +23,30 @@ pub fn lock_record(lock: &Path) -> Option<LockRecord> {
     serde_json::from_str(&text).ok()
 }
 
-/// Sockets to try, in order: those in the lock files, which every daemon of these folders signs wherever it listens; the one that
-/// the environment gives; then the service manager's, which starts a daemon that has signed nothing yet, for a login without
-/// `XDG_RUNTIME_DIR`. The last is left out where `DARKROOM_HOME` puts everything under one folder.
+/// Sockets to try, in order: the one in the lock file, which every daemon of this data folder signs wherever it listens; the one
+/// that the environment gives, by both names; then the service manager's, which starts a daemon that has signed nothing yet, for
+/// a login without `XDG_RUNTIME_DIR`. The last is left out where `DARKROOM_HOME` puts everything under one folder.
 ///
-/// Nothing else is tried: a daemon that listens there has other folders.
+/// Who answers may be another home's daemon all the same, for instance where a home was copied with its lock file: whoever
+/// connects compares the data folders.
 pub fn candidates(paths: &Paths) -> Vec<PathBuf> {
     let uid = rustix::process::geteuid().as_raw();
     let shared = ["darkroom".to_owned(), format!("darkroom-{uid}")];
-    let records = paths.locks().into_iter().filter_map(|lock| lock_record(&lock));
-    let mut all: Vec<PathBuf> = records.map(|record| record.socket).collect();
-    all.push(paths.socket());
+    let mut all: Vec<PathBuf> = lock_record(&paths.lock())
+        .map(|record| record.socket)
+        .into_iter()
+        .collect();
+    let mut add = |paths: &Paths| {
+        all.push(paths.socket());
+        // Where that is too long, no daemon listens there either.
+        all.extend(Some(paths.tagged().socket()).filter(|socket| check_socket_path(socket).is_ok()));
+    };
+    add(paths);
     if shared.iter().any(|name| paths.run.ends_with(name)) {
-        let service = Paths {
+        add(&Paths {
             run: format!("/run/user/{uid}/darkroom").into(),
             ..paths.clone()
-        };
-        all.push(service.socket());
+        });
     }
     let mut seen = std::collections::HashSet::new();
     all.retain(|path| seen.insert(path.clone()));
@@ -55,8 +62,9 @@ mod tests {
     fn the_lock_file_comes_first() {
         let dir = tempfile::tempdir().unwrap();
         let paths = Paths::under(dir.path());
-        assert_eq!(candidates(&paths), [paths.socket()]);
-        std::fs::create_dir_all(&paths.state).unwrap();
+        let own = [paths.socket(), paths.tagged().socket()];
+        assert_eq!(candidates(&paths), own);
+        std::fs::create_dir_all(&paths.data).unwrap();
         let record = LockRecord {
             pid: 1,
             version: "0".into(),
@@ -66,17 +74,17 @@ mod tests {
         std::fs::write(paths.lock(), serde_json::to_vec(&record).unwrap()).unwrap();
         assert_eq!(
             candidates(&paths),
-            [Path::new("/elsewhere/darkroom.sock"), &paths.socket()]
+            [Path::new("/elsewhere/darkroom.sock"), &own[0], &own[1]]
         );
         std::fs::set_permissions(paths.lock(), PermissionsExt::from_mode(0o666)).unwrap();
-        assert_eq!(candidates(&paths), [paths.socket()], "anybody may have written it");
+        assert_eq!(candidates(&paths), own, "anybody may have written it");
         std::fs::set_permissions(paths.lock(), PermissionsExt::from_mode(0o600)).unwrap();
         std::fs::rename(paths.lock(), dir.path().join("record")).unwrap();
         std::os::unix::fs::symlink(dir.path().join("record"), paths.lock()).unwrap();
-        assert_eq!(candidates(&paths), [paths.socket()], "a link");
+        assert_eq!(candidates(&paths), own, "a link");
         std::fs::remove_file(paths.lock()).unwrap();
         std::fs::write(paths.lock(), b"{ half").unwrap();
-        assert_eq!(candidates(&paths), [paths.socket()]);
+        assert_eq!(candidates(&paths), own);
     }
 
     #[test]
@@ -86,12 +94,9 @@ mod tests {
             run: "/run/elsewhere/darkroom".into(),
             ..Paths::under(Path::new("/h"))
         };
-        assert_eq!(
-            candidates(&paths),
-            [
-                PathBuf::from("/run/elsewhere/darkroom/darkroom.sock"),
-                PathBuf::from(format!("/run/user/{uid}/darkroom/darkroom.sock"))
-            ]
-        );
+        let (here, login) = ("/run/elsewhere/darkroom", format!("/run/user/{uid}/darkroom"));
+        let tagged = crate::paths::socket_name(paths.tagged().tag.as_deref());
+        let at = |folder: &str| [Path::new(folder).join("darkroom.sock"), Path::new(folder).join(&tagged)];
+        assert_eq!(candidates(&paths), [at(here), at(&login)].concat());
     }
 }

@@ -1,4 +1,5 @@
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 
 use bytes::Bytes;
 use futures_util::{SinkExt, Stream as _};
@@ -10,53 +11,105 @@ use super::queue::Queue;
 use super::{PONG, REPLY, SILENCE, candidates};
 use crate::codec::frame;
 use crate::codec::preface::Hello;
+use crate::data_folder::DataFolder;
 use crate::message::client::ClientMessage;
 use crate::paths::Paths;
 use crate::{Error, Event, Reply, Request, Result, ServerMessage};
 
-/// An open connection to the daemon.
+/// Answers a client's requests in the client's own process.
+pub trait Here: std::fmt::Debug + Send {
+    /// Answers one request.
+    fn answer(&mut self, request: Request) -> Pin<Box<dyn Future<Output = Answer> + Send + '_>>;
+}
+
+/// An open connection to the daemon, or what stands for it where none runs.
 #[derive(Debug)]
 pub struct Client {
-    frames: Framed<Stream, LengthDelimitedCodec>,
+    line: Line,
     socket: PathBuf,
     daemon: Hello,
     last_id: u64,
     events: Queue,
 }
 
+/// Where requests go.
+#[derive(Debug)]
+enum Line {
+    Socket(Framed<Stream, LengthDelimitedCodec>),
+    Here(Box<dyn Here>),
+}
+
 impl Client {
-    /// The daemon of this user, wherever it listens.
+    /// The daemon of these folders, wherever it listens. One that answers and has another data folder is passed over: it is
+    /// another home's.
     ///
     /// # Errors
     /// [`Error::Unreachable`] when nobody listens on any of [`candidates()`]; another error as soon as somebody does but
     /// cannot be talked to: a second daemon would be no remedy.
     pub async fn connect(paths: &Paths) -> Result<Self> {
-        let mut nobody = None;
+        let (mut nobody, mut stranger) = (None, None);
         for socket in candidates(paths) {
-            match Self::connect_to(&socket).await {
+            match Self::connect_as(&socket, DataFolder::at(&paths.data)).await {
+                Ok(client) => match client.stranger(paths) {
+                    None => return Ok(client),
+                    other => stranger = other,
+                },
                 Err(e @ Error::Unreachable { .. }) => nobody = Some(e),
                 other => return other,
             }
         }
-        Err(nobody.unwrap_or_else(|| Error::Unreachable {
+        Err(stranger.or(nobody).unwrap_or_else(|| Error::Unreachable {
             socket: paths.socket(),
             why: "there is no socket".to_owned(),
         }))
     }
 
-    /// The daemon on that socket.
+    /// The daemon on that socket, whoever's it is.
     ///
     /// # Errors
     /// As [`Self::connect`].
     pub async fn connect_to(socket: &Path) -> Result<Self> {
-        let (stream, daemon) = dial(socket).await?;
-        Ok(Self {
-            frames: Framed::new(stream, frame::framing()),
-            socket: socket.to_path_buf(),
+        Self::connect_as(socket, None).await
+    }
+
+    /// A client whose requests are answered in this process.
+    pub fn here(answers: Box<dyn Here>) -> Self {
+        let daemon = Hello::of("daemon");
+        Self::of(Line::Here(answers), PathBuf::new(), daemon)
+    }
+
+    async fn connect_as(socket: &Path, data: Option<DataFolder>) -> Result<Self> {
+        let (stream, daemon) = dial(socket, data).await?;
+        let line = Line::Socket(Framed::new(stream, frame::framing()));
+        Ok(Self::of(line, socket.to_path_buf(), daemon))
+    }
+
+    fn of(line: Line, socket: PathBuf, daemon: Hello) -> Self {
+        Self {
+            line,
+            socket,
             daemon,
             last_id: 0,
             events: Queue::default(),
+        }
+    }
+
+    /// An error for a daemon that serves another data folder than that of `paths`.
+    fn stranger(&self, paths: &Paths) -> Option<Error> {
+        let theirs = self.daemon.data.as_ref().filter(|data| !data.is_that_at(&paths.data))?;
+        Some(Error::Unreachable {
+            socket: self.socket.clone(),
+            why: format!(
+                "the daemon there (pid {}) serves another home, whose data are in {}",
+                self.daemon.pid,
+                crate::text::escape_line(&theirs.path)
+            ),
         })
+    }
+
+    /// Whether a daemon answers, not this process.
+    pub fn is_daemon(&self) -> bool {
+        matches!(self.line, Line::Socket(_))
     }
 
     /// The socket that answered.
@@ -97,8 +150,12 @@ impl Client {
     async fn exchange(&mut self, request: Request) -> Result<Reply> {
         self.last_id += 1;
         let id = self.last_id;
+        let frames = match &mut self.line {
+            Line::Socket(frames) => frames,
+            Line::Here(answers) => return answers.answer(request).await.map_err(Error::Remote),
+        };
         let body = frame::encode(&ClientMessage { id, request })?;
-        if let Err(e) = self.frames.send(Bytes::from(body)).await {
+        if let Err(e) = frames.send(Bytes::from(body)).await {
             return Err(self.why_closed(e).await);
         }
         loop {
@@ -138,7 +195,10 @@ impl Client {
     }
 
     async fn receive(&mut self) -> Result<ServerMessage> {
-        let next = std::future::poll_fn(|cx| std::pin::Pin::new(&mut self.frames).poll_next(cx)).await;
+        let Line::Socket(frames) = &mut self.line else {
+            return Err(Error::Closed(": none runs, so nothing happens.".to_owned()));
+        };
+        let next = std::future::poll_fn(|cx| Pin::new(&mut *frames).poll_next(cx)).await;
         match next {
             Some(Ok(bytes)) => frame::decode(&bytes),
             Some(Err(e)) if e.kind() == std::io::ErrorKind::InvalidData => Err(Error::Malformed(e.to_string())),
@@ -147,4 +207,5 @@ impl Client {
     }
 }
 
-type Answer = std::result::Result<Reply, crate::message::RemoteError>;
+/// What a request came to.
+pub type Answer = std::result::Result<Reply, crate::message::RemoteError>;

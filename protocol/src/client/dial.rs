@@ -11,20 +11,21 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::CONNECT;
 use crate::codec::preface::{HEAD, Head, Hello};
+use crate::data_folder::DataFolder;
 use crate::paths::check_socket_path;
 use crate::{Error, Result};
 
-/// Opens the socket and agrees on the version.
+/// Opens the socket, says whose daemon is looked for, and agrees on the version.
 ///
 /// # Errors
 /// [`Error::Unreachable`] when nobody listens there, [`Error::Timeout`] when somebody does and is silent,
 /// [`Error::Version`] when it speaks another version.
-pub(super) async fn dial(socket: &Path) -> Result<(Stream, Hello)> {
+pub(super) async fn dial(socket: &Path, data: Option<DataFolder>) -> Result<(Stream, Hello)> {
     check_socket_path(socket)?;
     let opened = async {
         let mut stream = connect(socket).await?;
         check_owner(&stream, socket)?;
-        match greet(&mut stream).await {
+        match greet(&mut stream, data).await {
             Ok(hello) => Ok((stream, hello)),
             Err(error) => Err(known(error, &stream)),
         }
@@ -110,7 +111,7 @@ fn known(error: Error, stream: &Stream) -> Error {
     }
 }
 
-async fn greet(stream: &mut Stream) -> Result<Hello> {
+async fn greet(stream: &mut Stream, data: Option<DataFolder>) -> Result<Hello> {
     let lost = |e: io::Error| match e.kind() {
         ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => {
             Error::Closed(" before it said who it is: see `darkroom daemon logs`.".to_owned())
@@ -120,7 +121,11 @@ async fn greet(stream: &mut Stream) -> Result<Hello> {
             source: e,
         },
     };
-    stream.write_all(&Hello::of("client").encode()).await.map_err(lost)?;
+    let ours = Hello {
+        data,
+        ..Hello::of("client")
+    };
+    stream.write_all(&ours.encode()).await.map_err(lost)?;
     let mut head = [0; HEAD];
     stream.read_exact(&mut head).await.map_err(lost)?;
     let head = Head::parse(&head)?;

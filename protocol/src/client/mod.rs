@@ -10,7 +10,7 @@ mod dial;
 mod queue;
 
 pub use candidates::{candidates, lock_record};
-pub use connection::Client;
+pub use connection::{Answer, Client, Here};
 
 use std::time::Duration;
 

@@ -9,6 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use super::Client;
 use crate::codec::frame;
 use crate::codec::preface::{HEAD, Head, Hello};
+use crate::data_folder::DataFolder;
 use crate::message::RemoteError;
 use crate::message::client::ClientMessage;
 use crate::paths::Paths;
@@ -93,6 +94,25 @@ async fn events_before_a_reply_are_kept_in_order() {
         }
     };
     tokio::join!(daemon, client);
+}
+
+#[tokio::test]
+async fn a_daemon_of_another_home_is_passed_over() {
+    let fake = Fake::new();
+    let other = tempfile::tempdir().unwrap();
+    std::fs::create_dir(&fake.paths.data).unwrap();
+    let hello = |data| Hello {
+        data,
+        ..Hello::of("daemon")
+    };
+    let stranger = hello(DataFolder::at(other.path())).encode();
+    let (_, client) = tokio::join!(fake.accept(&stranger), Client::connect(&fake.paths));
+    let error = client.unwrap_err();
+    assert!(matches!(error, Error::Unreachable { .. }), "{error}");
+    assert!(error.to_string().contains("serves another home"), "{error}");
+    let ours = hello(DataFolder::at(&fake.paths.data)).encode();
+    let (_, client) = tokio::join!(fake.accept(&ours), Client::connect(&fake.paths));
+    client.unwrap();
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::data_folder::DataFolder;
 use crate::{Error, Result, VERSION};
 
 /// The first four bytes.
@@ -27,6 +28,9 @@ pub struct Hello {
     pub role: String,
     /// What it can do beyond the version's minimum.
     pub capabilities: Vec<String>,
+    /// The data folder that it serves, or whose daemon it looks for; `None` where it has none, as a worker.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data: Option<DataFolder>,
 }
 
 impl Hello {
@@ -37,6 +41,7 @@ impl Hello {
             pid: std::process::id(),
             role: role.to_owned(),
             capabilities: vec![],
+            data: None,
         }
     }
 
@@ -113,6 +118,7 @@ mod tests {
             pid: 7,
             role: "client".into(),
             capabilities: vec![],
+            data: None,
         };
         let golden = b"\0DKR\0\x01\0\0\0\x41{\"build\":\"0.1.0\",\"pid\":7,\"role\":\"client\",\"capabilities\":[]}";
         let bytes = hello.encode_as(1);

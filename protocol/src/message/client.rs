@@ -21,7 +21,7 @@ pub struct ClientMessage {
 
 /// What a client may want. In JSON-RPC the variant's name is the method, its content the params.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Request {
     /// Are you alive?
     Ping {},
@@ -34,13 +34,13 @@ pub enum Request {
         /// Id or prefix of it; hyphens do not matter.
         job: String,
     },
-    /// Jobs, newest first, at most `limit`. Those that were cleared are left out.
+    /// A page of jobs, newest first: at most `limit`, and at most about a MiB. Those that were cleared are left out.
     Queue {
         /// Only those in these states; empty for all.
         states: Vec<JobState>,
         /// At most so many, up to 1000.
         limit: u32,
-        /// The next page: only jobs that come after this one in the list.
+        /// Where the page begins: the `next` of the page before, or a job after which it begins.
         #[serde(default)]
         before: Option<String>,
         /// In the order in which they run instead: those that run, then those that wait. Ended ones are left out.
@@ -196,6 +196,7 @@ impl Request {
 
 /// A job to accept.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Submit {
     /// Chosen by the client: the same id twice is one job.
     pub request_id: Uuid,
@@ -217,6 +218,7 @@ pub struct Submit {
 
 /// A model to bring into memory.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Load {
     /// Its name or path; empty for the default one.
     pub model: String,
@@ -239,6 +241,7 @@ pub struct Load {
 
 /// Which events to send.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Subscribe {
     /// Only of this job (id or prefix); of all when absent. State and pictures so far are told first.
     #[serde(default)]
@@ -260,6 +263,7 @@ pub struct Subscribe {
 
 /// A piece of an input. The daemon names the whole by its hash.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Upload {
     /// SHA-256 of the whole, lower-case hexadecimal.
     pub sha256: String,
@@ -274,6 +278,7 @@ pub struct Upload {
 
 /// Which piece of which picture.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Download {
     /// The job's id or prefix.
     pub job: String,
@@ -316,7 +321,7 @@ pub enum Reply {
     /// To `job`.
     Job(Box<Job>),
     /// To `queue`.
-    Queue(Vec<Job>),
+    Queue(Page),
     /// To `cancel`: the state the job is in now.
     Cancelling {
         /// The job.
@@ -387,6 +392,15 @@ pub enum Reply {
     },
 }
 
+/// A part of a list of jobs.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Page {
+    /// The jobs, in the list's order.
+    pub jobs: Vec<Job>,
+    /// Where the next page begins, for `before`; `None` when the list ends here.
+    pub next: Option<String>,
+}
+
 /// A model that is being brought into memory.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Loading {
@@ -426,8 +440,12 @@ pub struct Submitted {
     pub position: u32,
     /// The model that was chosen.
     pub model: String,
-    /// One line for the person, for instance that the embedded model is used and which words it knows.
+    /// One line for the person about this job, for instance that the queue is paused.
     pub notice: Option<String>,
+    /// For who begins: that no model is configured, so the embedded one is used, and which words it knows.
+    pub hint: Option<String>,
+    /// What is wrong with the settings file; those from before are used.
+    pub complaint: Option<String>,
     /// Whether the daemon brings the pictures to the output that was named. Where it does not see that folder, being on another
     /// machine, they are left to whoever watches the job.
     pub delivers: bool,

@@ -1,7 +1,7 @@
 use super::Value;
 use crate::keep_alive::KeepAlive;
 use crate::sampler::Named;
-use crate::text::{closest, escape_line, fold};
+use crate::text::{closest, escape_line, fold, unmarked};
 
 /// One row of the table.
 #[derive(Debug)]
@@ -52,6 +52,8 @@ pub enum Kind {
         names: fn() -> Vec<&'static str>,
         /// The printed name of any accepted spelling.
         canonical: fn(&str) -> Option<&'static str>,
+        /// What to tell somebody who gave another word: the end of a sentence.
+        hint: fn(&str) -> Option<String>,
     },
     /// Yes or no.
     Switch,
@@ -64,6 +66,7 @@ pub(super) const fn choice<T: Named>() -> Kind {
     Kind::Choice {
         names: || T::NAMES.iter().map(|(_, name, _)| *name).collect(),
         canonical: |text| T::from_name(text).map(T::name),
+        hint: T::hint,
     }
 }
 
@@ -79,30 +82,50 @@ pub enum ParameterError {
         hint: Option<&'static str>,
     },
     /// The value is of another type.
-    #[error("{name} is {expected}, not {found}.", found = escape_line(.found))]
+    #[error("{name} is {expected}, not {found}.", name = escape_line(.name), found = escape_line(.found))]
     Type {
-        /// The row.
-        name: &'static str,
+        /// The row, or the name by which it was given.
+        name: String,
         /// What it takes.
         expected: String,
         /// What was given.
         found: String,
     },
     /// The value is of the right type but out of range.
-    #[error("{name} must be {expected}, not {found}.", found = escape_line(.found))]
+    #[error("{name} must be {expected}, not {found}{hint}", name = escape_line(.name), found = escape_line(.found), hint = .hint.as_ref().map_or_else(|| ".".to_owned(), |h| format!(": {h}")))]
     Range {
-        /// The row.
-        name: &'static str,
+        /// The row, or the name by which it was given.
+        name: String,
         /// What it takes.
         expected: String,
         /// What was given.
         found: String,
+        /// What may have been meant, or why it is not taken: the end of the sentence.
+        hint: Option<String>,
     },
-    /// The text is too long.
-    #[error("{name} has {found} bytes, the most is {max}: shorten it.")]
-    Length {
+    /// Two parameters say different things of one.
+    #[error("{name} says {found}, but {against}: leave one of them out.", name = escape_line(.name))]
+    Contradiction {
+        /// The row, or the name by which it was given.
+        name: String,
+        /// What it says.
+        found: &'static str,
+        /// What the other says.
+        against: String,
+    },
+    /// The row is given twice, under one of its names or two.
+    #[error("{name} is given twice ({spellings}): give it once.", spellings = escape_line(.spellings))]
+    Twice {
         /// The row.
         name: &'static str,
+        /// The names given.
+        spellings: String,
+    },
+    /// The text is too long.
+    #[error("{name} has {found} bytes, the most is {max}: shorten it.", name = escape_line(.name))]
+    Length {
+        /// The row, or the name by which it was given.
+        name: String,
         /// Bytes given.
         found: usize,
         /// Bytes accepted.
@@ -111,12 +134,33 @@ pub enum ParameterError {
 }
 
 impl ParameterError {
+    pub(super) fn twice(name: &'static str, first: &str, second: &str) -> Self {
+        let spellings = if first == second {
+            shorten(first)
+        } else {
+            format!("{} and {}", shorten(first), shorten(second))
+        };
+        Self::Twice { name, spellings }
+    }
+
     pub(super) fn unknown(name: &str) -> Self {
         let rows = super::TABLE.iter().map(|p| p.name);
         Self::Unknown {
             name: shorten(name),
             hint: closest(name, rows),
         }
+    }
+
+    /// The same about a row that was given as `typed`: a flag, an alias, a JSON field.
+    pub fn named(mut self, typed: &str) -> Self {
+        match &mut self {
+            Self::Unknown { .. } | Self::Twice { .. } => {}
+            Self::Type { name, .. }
+            | Self::Range { name, .. }
+            | Self::Contradiction { name, .. }
+            | Self::Length { name, .. } => *name = shorten(typed),
+        }
+        self
     }
 }
 
@@ -160,18 +204,22 @@ impl Parameter {
 
     /// The value in its canonical spelling, once its type and range are right.
     pub fn check(&self, value: Value) -> Result<Value, ParameterError> {
+        let value = match value {
+            Value::Text(text) => Value::Text(unmarked(&text).to_owned()),
+            other => other,
+        };
         match (self.kind, value) {
             (Kind::Text { max_bytes }, Value::Text(text)) if text.len() > max_bytes => Err(ParameterError::Length {
-                name: self.name,
+                name: self.name.to_owned(),
                 found: text.len(),
                 max: max_bytes,
             }),
             (Kind::Text { .. }, value @ Value::Text(_)) => Ok(value),
             (Kind::Integer { min, max }, Value::Integer(n)) if (min..=max).contains(&n) => Ok(Value::Integer(n)),
             (Kind::Number { min, max }, Value::Number(n)) if (min..=max).contains(&n) => Ok(Value::Number(n)),
-            (Kind::Choice { canonical, .. }, Value::Text(text)) => match canonical(&text) {
+            (Kind::Choice { canonical, hint, .. }, Value::Text(text)) => match canonical(&text) {
                 Some(name) => Ok(Value::Text(name.to_owned())),
-                None => Err(self.range(&text)),
+                None => Err(self.out_of_range(&text, hint(&text))),
             },
             (Kind::Switch, value @ Value::Switch(_)) => Ok(value),
             (Kind::KeepAlive, Value::Text(text)) => match text.parse::<KeepAlive>() {
@@ -207,17 +255,22 @@ impl Parameter {
 
     fn mismatch(&self, found: &str) -> ParameterError {
         ParameterError::Type {
-            name: self.name,
+            name: self.name.to_owned(),
             expected: self.expects(),
             found: shorten(found),
         }
     }
 
     fn range(&self, found: &str) -> ParameterError {
+        self.out_of_range(found, None)
+    }
+
+    fn out_of_range(&self, found: &str, hint: Option<String>) -> ParameterError {
         ParameterError::Range {
-            name: self.name,
+            name: self.name.to_owned(),
             expected: self.expects(),
             found: shorten(found),
+            hint,
         }
     }
 }

@@ -4,8 +4,9 @@ use super::{MAX_NAME, MAX_PRIORITY, MAX_PROMPT, MAX_SEED, MIN_PRIORITY};
 use crate::device::Dtype;
 use crate::keep_alive::KeepAlive;
 use crate::picture::Format;
+use crate::prediction::Prediction;
 use crate::quant::Quant;
-use crate::sampler::{Sampler, Schedule};
+use crate::sampler::{Named, Sampler, Schedule};
 
 macro_rules! parameters {
     ($($field:ident: $type:ty {
@@ -85,19 +86,25 @@ parameters! {
         flag: "cfg", short: None, aliases: &["guidance_scale", "guidance"],
         kind: Kind::Number { min: 0.0, max: 100.0 },
         default: "the model's", metadata: "CFG scale",
-        help: "How closely to follow the prompt; 1 ignores the negative prompt and is twice as fast.",
+        help: "How closely to follow the prompt; 1 and below is the prompt alone, without the negative prompt, in half the time.",
     }
     sampler: Sampler {
         flag: "sampler", short: None, aliases: &["sampler_name", "sample_method"],
         kind: choice::<Sampler>(),
         default: "the model's", metadata: "Sampler",
-        help: "How to step from noise to picture.",
+        help: "How to step from noise to picture; a schedule may follow, as in 'DPM++ 2M Karras'.",
     }
     schedule: Schedule {
         flag: "schedule", short: None, aliases: &["scheduler", "schedule_type"],
         kind: choice::<Schedule>(),
         default: "the model's", metadata: "Schedule type",
         help: "How the noise levels of the steps are spaced.",
+    }
+    prediction: Prediction {
+        flag: "prediction", short: None, aliases: &["prediction_type", "parameterization"],
+        kind: choice::<Prediction>(),
+        default: "what the model's files say", metadata: "Prediction type",
+        help: "What the model predicts, where its files say nothing or the wrong thing.",
     }
     seed: i64 {
         flag: "seed", short: None, aliases: &[],
@@ -168,20 +175,71 @@ parameters! {
 }
 
 impl GenerateRequest {
-    /// Sets a row by name or alias from text, as a flag or a grid axis does.
+    /// Sets a row by name or alias from text, as a flag or a grid axis does. Errors name the row as `name` does.
     pub fn set_text(&mut self, name: &str, text: &str) -> Result<(), ParameterError> {
         let row = super::find(name).ok_or_else(|| ParameterError::unknown(name))?;
-        let value = row.parse(text)?;
-        self.put(row.name, &value);
-        Ok(())
+        let set = match self.set_with_schedule(row, text) {
+            Some(set) => set,
+            None => row.parse(text).and_then(|value| self.put_beside(row, &value)),
+        };
+        set.map_err(|e| e.named(name))
     }
 
-    /// Sets a row by name or alias from a JSON value; `null` leaves it to the default.
+    /// Sets a row by name or alias from a JSON value; `null` leaves it to the default. Errors name the row as `name` does.
     pub fn set_json(&mut self, name: &str, json: &serde_json::Value) -> Result<(), ParameterError> {
         let row = super::find(name).ok_or_else(|| ParameterError::unknown(name))?;
-        if !json.is_null() {
-            let value = row.from_json(json)?;
-            self.put(row.name, &value);
+        if json.is_null() {
+            return Ok(());
+        }
+        let set = match json.as_str().and_then(|text| self.set_with_schedule(row, text)) {
+            Some(set) => set,
+            None => row.from_json(json).and_then(|value| self.put_beside(row, &value)),
+        };
+        set.map_err(|e| e.named(name))
+    }
+
+    /// Sets sampler and schedule from a name that says both, as "DPM++ 2M Karras" does. `None` where `text` is none.
+    fn set_with_schedule(&mut self, row: &Parameter, text: &str) -> Option<Result<(), ParameterError>> {
+        if row.name != "sampler" {
+            return None;
+        }
+        let (sampler, Some(schedule)) = Sampler::with_schedule(text)? else {
+            return None;
+        };
+        let set = self.agree(row, schedule, |set| format!("the schedule is {}", set.name()));
+        Some(set.map(|()| self.sampler = Some(sampler)))
+    }
+
+    /// Sets a row; a schedule only where it says what a sampler's name has said before.
+    fn put_beside(&mut self, row: &Parameter, value: &Value) -> Result<(), ParameterError> {
+        match (row.name, Schedule::from_value(value)) {
+            ("schedule", Some(schedule)) => {
+                self.agree(row, schedule, |set| format!("the sampler's name says {}", set.name()))
+            }
+            _ => {
+                self.put(row.name, value);
+                Ok(())
+            }
+        }
+    }
+
+    /// Sets the schedule that `row` names. Automatic gives way to any other.
+    fn agree(
+        &mut self,
+        row: &Parameter,
+        schedule: Schedule,
+        against: impl Fn(Schedule) -> String,
+    ) -> Result<(), ParameterError> {
+        match self.schedule {
+            Some(set) if schedule == Schedule::Auto && set != schedule => {}
+            Some(set) if set != Schedule::Auto && set != schedule => {
+                return Err(ParameterError::Contradiction {
+                    name: row.name.to_owned(),
+                    found: schedule.name(),
+                    against: against(set),
+                });
+            }
+            _ => self.schedule = Some(schedule),
         }
         Ok(())
     }

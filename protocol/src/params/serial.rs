@@ -6,7 +6,7 @@ use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::ser::{SerializeMap, SerializeSeq, Serializer};
 use serde::{Deserialize, Serialize};
 
-use super::{GenerateRequest, TABLE, Value};
+use super::{GenerateRequest, ParameterError, TABLE, Value};
 
 impl Serialize for GenerateRequest {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -52,8 +52,15 @@ impl<'de> Visitor<'de> for Fields {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<GenerateRequest, A::Error> {
         let mut request = GenerateRequest::default();
+        // The spelling under which each row was given: two spellings of one row are two values for it.
+        let mut given: Vec<(&str, String)> = Vec::new();
         while let Some((name, json)) = map.next_entry::<String, serde_json::Value>()? {
             request.set_json(&name, &json).map_err(de::Error::custom)?;
+            let row = super::find(&name).map_or("", |row| row.name);
+            if let Some((row, first)) = given.iter().find(|(known, _)| *known == row) {
+                return Err(de::Error::custom(ParameterError::twice(row, first, &name)));
+            }
+            given.push((row, name));
         }
         Ok(request)
     }

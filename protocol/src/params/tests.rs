@@ -64,8 +64,8 @@ fn short_flags_are_unique() {
     "99999999999999999999",
     "width must be a whole number from 8 to 8192, not 99999999999999999999."
 )]
-#[case("cfg", "NaN", "cfg_scale must be a number from 0 to 100, not NaN.")]
-#[case("cfg", "-1", "cfg_scale must be a number from 0 to 100, not -1.")]
+#[case("cfg", "NaN", "cfg must be a number from 0 to 100, not NaN.")]
+#[case("cfg", "-1", "cfg must be a number from 0 to 100, not -1.")]
 #[case(
     "seed",
     "9007199254740992",
@@ -74,7 +74,28 @@ fn short_flags_are_unique() {
 #[case(
     "sampler",
     "plms",
-    "sampler must be one of DDIM, Euler, Euler a, DPM++ 2M, not plms."
+    "sampler must be one of DDIM, Euler, Euler a, DPM++ 2M, not plms: PLMS is not built yet."
+)]
+#[case(
+    "sample_method",
+    "eular a",
+    "sample_method must be one of DDIM, Euler, Euler a, DPM++ 2M, not eular a: did you mean Euler a?"
+)]
+#[case(
+    "scheduler",
+    "normal",
+    "scheduler must be one of Automatic, Karras, Exponential, not normal: Normal is not built yet; Automatic spaces the steps as \
+     the model's own scheduler does."
+)]
+#[case(
+    "prediction",
+    "flow",
+    "prediction must be one of epsilon, v_prediction, sample, not flow."
+)]
+#[case(
+    "dtype",
+    "fp33",
+    "dtype must be one of auto, f32, bf16, f16, not fp33: did you mean f32?"
 )]
 #[case("stepps", "1", "There is no parameter stepps: did you mean steps?")]
 #[case("x\x1by", "1", "There is no parameter x\\u{1b}y.")]
@@ -112,4 +133,35 @@ fn aliases_of_other_programs_work() {
     assert_eq!(request.steps, Some(20));
     assert_eq!(request.cfg_scale, Some(5.0));
     assert_eq!(request.sampler, Some(Sampler::EulerAncestral));
+}
+
+#[rstest]
+#[case(r#"{"sampler": "DPM++ 2M Karras"}"#)]
+#[case(r#"{"sampler_name": "dpmpp_2m_karras", "scheduler": "Karras"}"#)]
+#[case(r#"{"scheduler": "automatic", "sampler": "DPM++ 2M Karras"}"#)]
+#[case(r#"{"sampler": "DPM++ 2M Karras", "schedule_type": "Automatic"}"#)]
+fn a_samplers_name_may_bring_its_schedule(#[case] json: &str) {
+    let request: GenerateRequest = serde_json::from_str(json).unwrap();
+    assert_eq!(
+        (request.sampler, request.schedule),
+        (Some(Sampler::DpmPp2m), Some(Schedule::Karras))
+    );
+}
+
+#[rstest]
+#[case(
+    r#"{"sampler": "DPM++ 2M Karras", "scheduler": "Exponential"}"#,
+    "scheduler says Exponential, but the sampler's name says Karras: leave one of them out."
+)]
+#[case(
+    r#"{"schedule": "exponential", "sampler_name": "Euler a Karras"}"#,
+    "sampler_name says Karras, but the schedule is Exponential: leave one of them out."
+)]
+#[case(
+    r#"{"guidance_scale": -1}"#,
+    "guidance_scale must be a number from 0 to 100, not -1."
+)]
+fn json_is_refused_under_the_names_it_has(#[case] json: &str, #[case] message: &str) {
+    let error = serde_json::from_str::<GenerateRequest>(json).unwrap_err().to_string();
+    assert!(error.starts_with(message), "{error}");
 }

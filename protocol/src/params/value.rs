@@ -3,6 +3,7 @@ use serde::{Deserialize, Serialize};
 use crate::device::Dtype;
 use crate::keep_alive::KeepAlive;
 use crate::picture::Format;
+use crate::prediction::Prediction;
 use crate::quant::Quant;
 use crate::sampler::{Named, Sampler, Schedule};
 
@@ -140,4 +141,4 @@ macro_rules! named_field {
     )*};
 }
 
-named_field!(Sampler, Schedule, Dtype, Quant, Format);
+named_field!(Sampler, Schedule, Prediction, Dtype, Quant, Format);

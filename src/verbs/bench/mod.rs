@@ -39,8 +39,9 @@ pub fn command() -> Command {
 
 pub fn run(matches: &ArgMatches) -> Result<()> {
     let request = order::request(matches, &ROWS)?;
-    let (task, notice) = order::task(&Paths::from_env()?, &request)?;
-    if let Some(notice) = notice {
+    let paths = Paths::from_env()?;
+    let (task, notice) = order::task(&paths, &request)?;
+    if let Some(notice) = notice.filter(|_| !matches.get_flag("json") && generate::hint_is_due(&paths)) {
         say::note(&notice);
     }
     let staging = tempfile::tempdir().map_err(|e| Error::Failed(format!("No temporary folder can be made: {e}.")))?;

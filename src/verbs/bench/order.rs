@@ -7,7 +7,7 @@ use darkroom_daemon::settings::Live;
 use darkroom_protocol::paths::Paths;
 use darkroom_protocol::{GenerateRequest, ImageTask};
 
-use crate::{Error, Result, local};
+use crate::{Error, Result, local, size, typed};
 
 /// What every run draws: models are as fast with any other words.
 const PROMPT: &str = "a photograph of a red apple";
@@ -15,41 +15,29 @@ const PROMPT: &str = "a photograph of a red apple";
 /// The request that the flags of `rows` and `--size` spell.
 ///
 /// # Errors
-/// [`Error::Usage`] with the row's name and range.
+/// [`Error::Usage`] with the flag's name and range.
 pub(super) fn request(matches: &ArgMatches, rows: &[&str]) -> Result<GenerateRequest> {
     let mut request = GenerateRequest {
         prompt: Some(PROMPT.to_owned()),
         seed: Some(0),
         ..GenerateRequest::default()
     };
-    let size = matches.get_one::<String>("size").map(|text| size(text)).transpose()?;
+    let size = matches
+        .get_one::<String>("size")
+        .map(|text| size::sides(text))
+        .transpose()?;
     let sides = size.map(|(width, height)| [("width", width), ("height", height)]);
-    let mut set = |name: &str, text: &str| request.set_text(name, text).map_err(|e| Error::Usage(e.to_string()));
     for (name, text) in sides.iter().flatten() {
-        set(name, text)?;
+        request.set_text(name, text).map_err(|e| Error::Usage(e.to_string()))?;
     }
     for name in rows {
         match matches.get_one::<String>(name) {
-            Some(text) if *name == "model" => set(name, &local::model(text)?)?,
-            Some(text) => set(name, text)?,
+            Some(text) if *name == "model" => typed::set(&mut request, name, &local::model(text)?)?,
+            Some(text) => typed::set(&mut request, name, text)?,
             None => {}
         }
     }
     Ok(request)
-}
-
-/// `512x768` as width and height.
-fn size(text: &str) -> Result<(&str, &str)> {
-    let sides = text.split_once(['x', 'X', '×']);
-    let digits = |side: &str| !side.is_empty() && side.bytes().all(|b| b.is_ascii_digit());
-    sides
-        .filter(|(width, height)| digits(width) && digits(height))
-        .ok_or_else(|| {
-            let shown = darkroom_protocol::text::escape_line(text);
-            Error::Usage(format!(
-                "--size is width and height in pixels, for instance 512x768, not {shown}."
-            ))
-        })
 }
 
 /// The task that the request comes to, as the daemon would have it, and the line that its model's card has for the person.
@@ -116,7 +104,7 @@ mod tests {
     #[case(&["--size", "axb"], "--size is width and height in pixels, for instance 512x768, not axb.")]
     #[case(&["--size", "x\u{1b}"], "--size is width and height in pixels, for instance 512x768, not x\\u{1b}.")]
     #[case(&["--size", "4x64"], "width must be a whole number from 8 to 8192, not 4.")]
-    #[case(&["--steps", "0"], "steps must be a whole number from 1 to 1000, not 0.")]
+    #[case(&["--steps", "0"], "--steps must be a whole number from 1 to 1000, not 0.")]
     fn a_wrong_value_is_a_usage_error(#[case] args: &[&str], #[case] message: &str) {
         let error = built(args).unwrap_err();
         assert_eq!((error.to_string().as_str(), error.code()), (message, 2));

@@ -1,6 +1,7 @@
 //! `darkroom daemon …`: the process that keeps the queue.
 
 mod install;
+mod process;
 mod run;
 mod start;
 mod stop;
@@ -12,7 +13,7 @@ use darkroom_protocol::paths::Paths;
 use super::{logs, status};
 use crate::Result;
 
-pub use install::installed;
+pub use install::{installed, is_started_by_connecting};
 
 pub fn command() -> Command {
     Command::new("daemon")

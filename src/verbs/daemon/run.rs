@@ -26,6 +26,7 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
     }
     let options = RunOptions {
         foreground: !background,
+        detached: background,
         terminal: std::io::stdin().is_terminal(),
         ..RunOptions::new(Paths::from_env()?)
     };

@@ -3,7 +3,10 @@
 mod checks;
 mod place;
 mod report;
+mod running;
 mod worker;
+
+use std::path::PathBuf;
 
 use clap::{ArgMatches, Command};
 use darkroom_protocol::client::Client;
@@ -28,6 +31,8 @@ struct Findings {
     ready: Option<Ready>,
     /// The daemon's words for itself.
     daemon: String,
+    /// Where it listens, or would.
+    socket: PathBuf,
     terminal: Found,
     /// Its service, logs and disk.
     place: place::Place,
@@ -54,9 +59,11 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
 async fn examine(paths: Paths, terminal: Found) -> Result<Findings> {
     let mut problems = checks::folders(&paths);
     let place = place::look(&paths, &mut problems);
+    let (daemon, socket) = daemon(&paths, &mut problems).await;
     let mut findings = Findings {
         place,
-        daemon: daemon(&paths, &mut problems).await,
+        daemon,
+        socket,
         paths,
         worker: None,
         ready: None,
@@ -79,22 +86,24 @@ async fn examine(paths: Paths, terminal: Found) -> Result<Findings> {
     Ok(findings)
 }
 
-async fn daemon(paths: &Paths, problems: &mut Vec<String>) -> String {
+async fn daemon(paths: &Paths, problems: &mut Vec<String>) -> (String, PathBuf) {
+    let socket = paths.socket();
     match start::find(paths).await {
         Ok(Some(mut client)) => {
+            problems.extend(running::inherited(client.daemon().pid));
             // A daemon that does not tell is told of by what else is wrong.
             problems.extend(client.status().await.ok().and_then(|status| status.short));
-            running(&client)
+            (in_words(&client), client.socket().to_owned())
         }
-        Ok(None) => "not running; it starts with the first job".to_owned(),
+        Ok(None) => ("not running; it starts with the first job".to_owned(), socket),
         Err(e) => {
             problems.push(e.to_string());
-            "cannot be talked to".to_owned()
+            ("cannot be talked to".to_owned(), socket)
         }
     }
 }
 
-fn running(client: &Client) -> String {
+fn in_words(client: &Client) -> String {
     let hello = client.daemon();
     format!("{}, pid {}, {}", hello.build, hello.pid, client.socket().display())
 }

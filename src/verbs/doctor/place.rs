@@ -75,7 +75,7 @@ fn complaints(place: &Place, paths: &Paths) -> Vec<String> {
 
 /// A service file that starts another program than this one.
 fn stale(unit: &Path) -> Option<String> {
-    let text = std::fs::read_to_string(unit).ok()?;
+    let text = darkroom_protocol::files::read_text(unit, 1 << 20).ok()?;
     let exec = text.lines().find(|line| line.starts_with("ExecStart="))?;
     let ours = std::env::current_exe().ok()?;
     let ours = ours.to_str()?;

@@ -33,7 +33,7 @@ pub(super) fn table(findings: &Findings) -> String {
     row("data", &paths.data.to_string_lossy());
     row("settings", &paths.config_file().to_string_lossy());
     row("log", &paths.log().to_string_lossy());
-    row("socket", &paths.socket().to_string_lossy());
+    row("socket", &findings.socket.to_string_lossy());
     let place = &findings.place;
     row("service", &place.service_words());
     row("logs", &say::size(place.logs));
@@ -69,7 +69,7 @@ pub(super) fn json(findings: &Findings) -> Value {
         "data": paths.data,
         "settings": paths.config_file(),
         "log": paths.log(),
-        "socket": paths.socket(),
+        "socket": findings.socket,
         "service": findings.place.service,
         "log_bytes": findings.place.logs,
         "disk": findings.place.disk.map(|(free, total)| json!({ "free": free, "total": total })),
@@ -138,11 +138,8 @@ mod tests {
                 threads: 16,
             }),
             daemon: "not running; it starts with the first job".into(),
-            terminal: Found {
-                protocol: Protocol::Kitty,
-                reason: "the terminal answered the kitty query".into(),
-                cell: None,
-            },
+            socket: "/h/run/darkroom.sock".into(),
+            terminal: Found::new(Protocol::Kitty, "the terminal answered the kitty query"),
             place: Place {
                 logs: 3 << 20,
                 disk: Some((5 << 30, 10 << 30)),

@@ -3,12 +3,24 @@
 use clap::{Arg, ArgAction, Command};
 use darkroom_protocol::params::{Kind, Parameter, TABLE};
 
+use super::help;
 use crate::verbs::preview_flag;
 
 /// The row that is no flag but the argument.
 pub(super) const PROMPT: &str = "prompt";
 
+/// The verb. Its help is one screen; [`whole`] has the rest.
 pub fn command() -> Command {
+    whole().override_help(help::SHORT).arg(
+        Arg::new("help-all")
+            .long("help-all")
+            .action(ArgAction::SetTrue)
+            .help("Print every flag with its range and default"),
+    )
+}
+
+/// The verb with the help of every flag.
+pub fn whole() -> Command {
     let command = Command::new("generate")
         .about("Make pictures from a prompt")
         .long_about(
@@ -22,6 +34,13 @@ pub fn command() -> Command {
                 .help("What to show; - reads it from standard input"),
         )
         .next_help_heading("Picture")
+        .arg(
+            Arg::new("size")
+                .long("size")
+                .value_name("WxH")
+                .allow_hyphen_values(true)
+                .help("Width and height at once, for instance 512x768"),
+        )
         .args(TABLE.iter().filter(|row| row.name != PROMPT).map(flag));
     command.next_help_heading("Output").args(local())
 }
@@ -126,7 +145,7 @@ mod tests {
 
     #[test]
     fn every_row_says_its_range_and_default() {
-        let help = command().render_long_help().to_string();
+        let help = whole().render_long_help().to_string();
         let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
         for row in TABLE.iter().filter(|row| row.name != PROMPT) {
             assert!(help.contains(row.help), "{}", row.name);
@@ -134,6 +153,26 @@ mod tests {
             if !matches!(row.kind, Kind::Text { .. }) {
                 assert!(help.contains(&row.expects()), "{}", row.name);
             }
+        }
+    }
+
+    #[test]
+    fn the_short_help_is_one_screen_of_flags_that_there_are() {
+        assert!(help::SHORT.lines().count() <= 30);
+        let command = command();
+        let known: Vec<String> = command
+            .get_arguments()
+            .flat_map(|arg| {
+                let long = arg.get_long().map(|long| format!("--{long}"));
+                long.into_iter().chain(arg.get_short().map(|short| format!("-{short}")))
+            })
+            .collect();
+        for line in help::SHORT.lines() {
+            assert!(line.chars().count() <= 80, "{line}");
+            let words = line
+                .split([' ', ',', ';', '/', ':'])
+                .filter(|word| word.len() > 1 && word.starts_with('-'));
+            words.for_each(|word| assert!(known.iter().any(|flag| flag == word), "{word}"));
         }
     }
 

@@ -1,6 +1,8 @@
 //! `darkroom generate`: a prompt in, pictures out. Starts the daemon when none runs.
 
 mod flags;
+mod help;
+mod hint;
 mod request;
 mod submit;
 
@@ -13,7 +15,8 @@ use darkroom_protocol::paths::Paths;
 use darkroom_protocol::{GenerateRequest, Output};
 use darkroom_tui::graphics::{self, Protocol};
 
-pub use flags::{command, flag};
+pub use flags::{command, flag, whole};
+pub use hint::is_due as hint_is_due;
 
 use crate::output::{self, Delivery, Made, Report, Target, Wanted};
 use crate::progress::Display;
@@ -24,6 +27,9 @@ use crate::{Error, Result, block_on, say};
 pub fn run(matches: &ArgMatches) -> Result<()> {
     let mut request = request::build(matches, &mut std::io::stdin().lock())?;
     let mut display = Display::new(matches.get_flag("quiet"));
+    if let Some(doubt) = request::doubt(&request) {
+        display.notice(&doubt);
+    }
     let delivery = delivery(matches, &mut request, &mut display)?;
     delivery.check()?;
     if matches.get_flag("preview") {
@@ -34,10 +40,18 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
         if matches.get_flag("detach") {
             return detach(&paths, request, &delivery, matches.get_flag("json"), &mut display).await;
         }
+        let hints = matches!(delivery.report, Report::Paths | Report::Nothing);
         let mut interrupts = Interrupts::new()?;
         let output = delivery.output();
         let (client, submitted, interrupted) =
             submit_watched(&paths, request, output, &mut display, &mut interrupts).await?;
+        if let Some(hint) = submitted
+            .hint
+            .as_ref()
+            .filter(|_| hints && !display.is_quiet() && hint::is_due(&paths))
+        {
+            display.notice(hint);
+        }
         if submitted.position > 0 {
             let before = submitted.position;
             display.waiting(&format!("Waiting in the queue: {before} before this one."));
@@ -116,6 +130,9 @@ fn delivery(matches: &ArgMatches, request: &mut GenerateRequest, display: &mut D
         return Err(Error::Usage(what.to_owned()));
     }
     let mut show = flag("show").then(graphics::detect);
+    if let Some(word) = show.as_ref().and_then(|found| found.word.as_ref()) {
+        display.notice(word);
+    }
     if let Some(found) = show.take_if(|found| found.protocol == Protocol::Off) {
         display.notice(&format!("Pictures are not shown: {}.", found.reason));
     }

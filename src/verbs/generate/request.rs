@@ -3,14 +3,18 @@ use std::io::{IsTerminal, Read};
 use clap::ArgMatches;
 use darkroom_protocol::GenerateRequest;
 use darkroom_protocol::params::{MAX_PROMPT, TABLE};
+use darkroom_protocol::text::{decode, escape_line};
 
 use super::flags::PROMPT;
-use crate::{Error, Result, local, say};
+use crate::{Error, Result, local, say, size, typed};
+
+/// More than the longest prompt has in any encoding that is read, in bytes.
+const MOST_READ: u64 = 2 * MAX_PROMPT as u64 + 8;
 
 /// The request that the flags spell. Every value passes its row's check, as in JSON.
 ///
 /// # Errors
-/// [`Error::Usage`] with the row's name and range.
+/// [`Error::Usage`] with the flag's name and range.
 pub(super) fn build(matches: &ArgMatches, stdin: &mut impl Read) -> Result<GenerateRequest> {
     let mut request = GenerateRequest::default();
     for row in TABLE {
@@ -22,36 +26,70 @@ pub(super) fn build(matches: &ArgMatches, stdin: &mut impl Read) -> Result<Gener
             "model" => local::model(text)?,
             _ => text.clone(),
         };
-        let set = request.set_text(row.name, &text);
-        set.map_err(|e| Error::Usage(e.to_string()))?;
+        typed::set(&mut request, row.name, &text)?;
+    }
+    if let Some(text) = matches.get_one::<String>("size") {
+        sized(&mut request, text)?;
     }
     Ok(request)
 }
 
-/// The prompt from standard input, without the line's end.
+/// Sets width and height as `--size` has them. `-W` and `-H` may say the same, not another.
+fn sized(request: &mut GenerateRequest, text: &str) -> Result<()> {
+    let (width, height) = size::sides(text)?;
+    for (name, flag, side) in [("width", "-W", width), ("height", "-H", height)] {
+        let given = request.get(name).map(|value| value.to_string());
+        request
+            .set_text(name, side)
+            .map_err(|e| Error::Usage(format!("--size: {e}")))?;
+        let set = request.get(name).map(|value| value.to_string());
+        if let Some(given) = given.filter(|given| Some(given) != set.as_ref()) {
+            return Err(Error::Usage(format!(
+                "--size {} says {name} {side} and {flag} says {given}: leave one of them out.",
+                escape_line(text)
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// What to say where somebody seems to have meant another flag: `-n 4` is a negative prompt here, and a number elsewhere.
+pub(super) fn doubt(request: &GenerateRequest) -> Option<String> {
+    let number: u32 = request.negative_prompt.as_deref()?.trim().parse().ok()?;
+    Some(format!(
+        "-n is the negative prompt, which is now \"{number}\"; -b {number} makes {number} pictures."
+    ))
+}
+
+/// The prompt from standard input, without the line's end: lines may end as on Windows, and a byte order mark is no part of it.
 fn prompt(stdin: &mut impl Read) -> Result<String> {
     if std::io::stdin().is_terminal() {
         say::note("Type the prompt, then Ctrl-D on a line of its own.");
     }
     let mut bytes = Vec::new();
-    let read = stdin.take(MAX_PROMPT as u64 + 3).read_to_end(&mut bytes);
+    let read = stdin.take(MOST_READ).read_to_end(&mut bytes);
     read.map_err(|e| Error::Failed(format!("The prompt cannot be read from standard input: {e}.")))?;
-    while matches!(bytes.last(), Some(b'\n' | b'\r')) {
-        bytes.pop();
-    }
-    if bytes.len() > MAX_PROMPT {
-        return Err(Error::Usage(format!(
+    let too_long = || {
+        Error::Usage(format!(
             "prompt has more than {MAX_PROMPT} bytes, which is the most: shorten it."
-        )));
+        ))
+    };
+    if bytes.len() as u64 == MOST_READ {
+        return Err(too_long());
     }
-    String::from_utf8(bytes).map_err(|_| Error::Usage("The prompt on standard input is not UTF-8.".to_owned()))
+    let text = decode(&bytes).map_err(|what| Error::Usage(format!("The prompt on standard input is {what}.")))?;
+    let prompt = text.trim_end_matches(['\n', '\r']).replace("\r\n", "\n");
+    if prompt.len() > MAX_PROMPT {
+        return Err(too_long());
+    }
+    Ok(prompt)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::verbs::generate::command;
-    use darkroom_protocol::Sampler;
+    use darkroom_protocol::{Sampler, Schedule};
     use rstest::rstest;
 
     fn built(args: &[&str], stdin: &[u8]) -> Result<GenerateRequest> {
@@ -85,10 +123,47 @@ mod tests {
     }
 
     #[rstest]
+    #[case(&["x", "--sampler", "DPM++ 2M Karras"], Some(Schedule::Karras))]
+    #[case(&["x", "--sampler", "k_dpmpp_2m_ka", "--schedule", "karras"], Some(Schedule::Karras))]
+    #[case(&["x", "--sampler", "dpmpp_2m_exponential", "--schedule", "auto"], Some(Schedule::Exponential))]
+    #[case(&["x", "--sampler", "DPMSolverMultistepScheduler"], None)]
+    fn a_sampler_may_bring_its_schedule(#[case] args: &[&str], #[case] schedule: Option<Schedule>) {
+        let request = built(args, b"").unwrap();
+        assert_eq!((request.sampler, request.schedule), (Some(Sampler::DpmPp2m), schedule));
+    }
+
+    #[rstest]
+    #[case(&["x", "--size", "512x768"])]
+    #[case(&["x", "--size", "512×768", "-W", "512"])]
+    #[case(&["x", "-H", "768", "--size", "512X768"])]
+    fn a_size_is_width_and_height(#[case] args: &[&str]) {
+        let request = built(args, b"").unwrap();
+        assert_eq!((request.width, request.height), (Some(512), Some(768)));
+    }
+
+    #[rstest]
+    #[case(Some("4"), true)]
+    #[case(Some(" 12 "), true)]
+    #[case(Some("4 legs"), false)]
+    #[case(None, false)]
+    fn a_number_after_n_is_doubted(#[case] negative: Option<&str>, #[case] doubted: bool) {
+        let request = GenerateRequest {
+            negative_prompt: negative.map(str::to_owned),
+            ..GenerateRequest::default()
+        };
+        assert_eq!(doubt(&request).is_some(), doubted);
+    }
+
+    #[rstest]
     #[case(b"a fox\n", "a fox")]
     #[case(b"a fox\r\n", "a fox")]
     #[case(b"two\nlines\n\n", "two\nlines")]
     #[case(b"", "")]
+    #[case(b"\xef\xbb\xbfa fox\r\n", "a fox")]
+    #[case(b"two\r\nlines\r\n\r\n", "two\nlines")]
+    #[case(b"\xff\xfea\0\r\0\n\0", "a")]
+    #[case(b"\xfe\xff\0a", "a")]
+    #[case(b"\xef\xbb\xbf", "")]
     fn a_dash_reads_standard_input(#[case] stdin: &[u8], #[case] prompt: &str) {
         assert_eq!(built(&["-"], stdin).unwrap().prompt.as_deref(), Some(prompt));
     }
@@ -105,14 +180,29 @@ mod tests {
         );
         assert_eq!(error.code(), 2);
         assert_eq!(built(&["-"], b"\xff").unwrap_err().code(), 2);
+        let error = built(&["-"], b"\xff\xfe\0\0a\0\0\0").unwrap_err().to_string();
+        assert!(error.contains("UTF-32: save it as UTF-8"), "{error}");
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_part_of_an_argument() {
+        let request = built(&["\u{feff}a fox", "-n", "\u{feff}hens"], b"").unwrap();
+        assert_eq!(request.prompt.as_deref(), Some("a fox"));
+        assert_eq!(request.negative_prompt.as_deref(), Some("hens"));
     }
 
     #[rstest]
-    #[case(&["x", "--steps", "0"], "steps must be a whole number from 1 to 1000, not 0.")]
-    #[case(&["x", "-b", "1000000"], "batch must be a whole number from 1 to 256, not 1000000.")]
-    #[case(&["x", "--keep-alive", "-5"], "keep_alive is a time such as 10m, 90s or 0, or forever, not -5.")]
-    #[case(&["x", "-W", "1e6"], "width is a whole number from 8 to 8192, not 1e6.")]
-    #[case(&["x", "--sampler", "plms"], "sampler must be one of DDIM, Euler, Euler a, DPM++ 2M, not plms.")]
+    #[case(&["x", "--steps", "0"], "--steps must be a whole number from 1 to 1000, not 0.")]
+    #[case(&["x", "-b", "1000000"], "--batch must be a whole number from 1 to 256, not 1000000.")]
+    #[case(&["x", "--keep-alive", "-5"], "--keep-alive is a time such as 10m, 90s or 0, or forever, not -5.")]
+    #[case(&["x", "-W", "1e6"], "--width is a whole number from 8 to 8192, not 1e6.")]
+    #[case(&["x", "--size", "512x768", "-W", "640"], "--size 512x768 says width 512 and -W says 640: leave one of them out.")]
+    #[case(&["x", "--size", "4x768"], "--size: width must be a whole number from 8 to 8192, not 4.")]
+    #[case(&["x", "--size", "big"], "--size is width and height in pixels, for instance 512x768, not big.")]
+    #[case(&["x", "--sampler", "plms"], "--sampler must be one of DDIM, Euler, Euler a, DPM++ 2M, not plms: PLMS is not built yet.")]
+    #[case(&["x", "--sampler", "eulr"], "--sampler must be one of DDIM, Euler, Euler a, DPM++ 2M, not eulr: did you mean Euler?")]
+    #[case(&["x", "--sampler", "DPM++ 2M Karras", "--schedule", "exponential"],
+        "--schedule says Exponential, but the sampler's name says Karras: leave one of them out.")]
     fn a_wrong_value_is_a_usage_error(#[case] args: &[&str], #[case] message: &str) {
         let error = built(args, b"").unwrap_err();
         assert_eq!(error.to_string(), message);

@@ -4,7 +4,7 @@ use darkroom_protocol::paths::Paths;
 use darkroom_protocol::{GenerateRequest, Output};
 
 use crate::progress::{Display, Wish};
-use crate::{Error, Result, start};
+use crate::{Error, Result, settings, start};
 
 /// A daemon that dies while it takes the job is replaced so often.
 const TRIES: u32 = 3;
@@ -34,6 +34,10 @@ pub(super) async fn submit(
             Ok(submitted) => {
                 if let Some(notice) = &submitted.notice {
                     display.notice(notice);
+                }
+                // Its own settings file a daemon elsewhere alone can tell of; ours was told before.
+                if let Some(complaint) = submitted.complaint.as_ref().filter(|_| !settings::is_wrong(paths)) {
+                    display.warn(complaint);
                 }
                 return Ok((client, submitted));
             }

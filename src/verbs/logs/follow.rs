@@ -112,7 +112,7 @@ fn successor(path: &Path, file: &File) -> io::Result<Option<File>> {
 }
 
 fn open(path: &Path) -> io::Result<Option<File>> {
-    match File::open(path) {
+    match darkroom_protocol::files::open(path) {
         Ok(file) => Ok(Some(file)),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(e) => Err(e),

@@ -20,7 +20,8 @@ pub fn command() -> Command {
         .arg(flag("follow", "Go on printing what is added").short('f'))
         .arg(
             Arg::new("lines")
-                .short('n')
+                .short('l')
+                .short_alias('n')
                 .long("lines")
                 .value_name("N")
                 .default_value("50")

@@ -8,7 +8,7 @@ use crate::{Result, block_on, say, start};
 
 pub fn run(matches: &ArgMatches) -> Result<()> {
     block_on(async {
-        let models = start::ensure(&Paths::from_env()?).await?.models().await?;
+        let models = start::kept(&Paths::from_env()?).await?.models().await?;
         if matches.get_flag("json") {
             return models.iter().try_for_each(say::json);
         }

@@ -7,14 +7,14 @@ use darkroom_protocol::{EventKind, GenerateRequest, JobState};
 
 use super::named;
 use crate::watch::Interrupts;
-use crate::{Error, Result, block_on, say, start};
+use crate::{Error, Result, block_on, say, start, typed};
 
 /// Brings a model into memory and waits until it is there; Ctrl-C stops that.
 pub fn run(matches: &ArgMatches) -> Result<()> {
     let mut request = GenerateRequest::default();
     for name in ["device", "dtype", "quant", "keep_alive"] {
         if let Some(text) = matches.get_one::<String>(name) {
-            request.set_text(name, text).map_err(|e| Error::Usage(e.to_string()))?;
+            typed::set(&mut request, name, text)?;
         }
     }
     let load = Load {
@@ -58,10 +58,10 @@ async fn follow(client: &mut Client, asked: &str, loading: &Loading, pinned: boo
             continue;
         }
         if json {
-            say::json(&event)?;
+            say::json(&crate::output::flat(&event)?)?;
         }
         match event.kind {
-            EventKind::Notice(line) => say::note(&line),
+            EventKind::Notice(line) | EventKind::Warning(line) => say::note(&line),
             EventKind::State(change) if change.state.is_final() => {
                 let name = escape_line(&loading.model);
                 return match (change.state, change.failure) {

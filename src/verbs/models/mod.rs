@@ -22,6 +22,7 @@ pub fn command() -> Command {
         .arg(json_flag("Print a JSON object a model"))
         .subcommand(
             Command::new("list")
+                .alias("ls")
                 .about("List the models that -m can name")
                 .arg(json_flag("Print a JSON object a model")),
         )
@@ -45,9 +46,11 @@ pub fn command() -> Command {
         )
         .subcommand(
             Command::new("unload")
+                .alias("stop")
                 .about("Remove a model from memory, or stop loading it; a job that uses it ends first")
                 .arg(model().required(false).required_unless_present("all"))
                 .arg(switch("all", "Every model").conflicts_with("model"))
+                .arg(switch("no-wait", "Do not wait until the jobs that use them have ended"))
                 .args(find("device").map(flag))
                 .arg(json_flag("Print the names as a JSON array")),
         )

@@ -1,24 +1,53 @@
+use std::time::Duration;
+
 use clap::ArgMatches;
+use darkroom_protocol::client::Client;
 use darkroom_protocol::message::client::Status;
 use darkroom_protocol::paths::Paths;
 
 use super::named;
 use crate::{Result, block_on, say, start};
 
-/// Removes a model from memory.
+/// What is in memory is looked at so often.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// Removes a model from memory, and waits until it has left.
 pub fn run(matches: &ArgMatches) -> Result<()> {
     let model = named(matches)?;
     let device = matches.get_one::<String>("device").cloned().unwrap_or_default();
     block_on(async {
         let mut client = start::existing(&Paths::from_env()?).await?;
         let names = client.unload(&model, &device).await?;
-        let busy = busy(&client.status().await?);
-        let what = |name: &str| match busy.iter().any(|busy| busy == name) {
-            true => "leaves memory once the job that uses it has ended",
-            false => "leaves memory",
-        };
-        told(matches, &names, what, "No model is in memory.")
+        let status = client.status().await?;
+        let busy: Vec<&String> = names.iter().filter(|name| is_used(&status, name)).collect();
+        if busy.is_empty() || matches.get_flag("no-wait") {
+            let what = |name: &str| match busy.iter().any(|busy| *busy == name) {
+                true => "leaves memory once the job that uses it has ended",
+                false => "has left memory",
+            };
+            return told(matches, &names, what, "No model is in memory.");
+        }
+        for name in &busy {
+            say::note(&format!(
+                "{name} leaves memory once the job that uses it has ended. Waiting for that; --no-wait does not."
+            ));
+        }
+        leave(&mut client, &busy, &status).await?;
+        told(matches, &names, |_| "has left memory", "No model is in memory.")
     })
+}
+
+/// Waits until these models have left, or the jobs that used them have ended: another job may have brought one back since.
+async fn leave(client: &mut Client, names: &[&String], before: &Status) -> Result<()> {
+    loop {
+        tokio::time::sleep(PAUSE).await;
+        let now = client.status().await?;
+        let here = names.iter().any(|name| is_here(&now, name));
+        let runs = before.running.iter().any(|job| now.running.contains(job));
+        if !here || !(runs || names.iter().any(|name| is_here(&now, name) && !is_used(&now, name))) {
+            return Ok(());
+        }
+    }
 }
 
 /// Pins a model no longer.
@@ -30,12 +59,15 @@ pub fn unpin(matches: &ArgMatches) -> Result<()> {
     })
 }
 
-/// The models that jobs use, as the daemon names them: with their places where that tells them apart.
-fn busy(status: &Status) -> Vec<String> {
-    let all = status.workers.iter().flat_map(|worker| &worker.resident.models);
-    let busy = all.filter(|model| model.busy);
-    busy.flat_map(|model| [model.name.clone(), format!("{} ({})", model.name, model.source.place())])
-        .collect()
+fn is_here(status: &Status, name: &str) -> bool {
+    let mut all = status.workers.iter().flat_map(|worker| &worker.resident.models);
+    all.any(|model| model.is_called(name))
+}
+
+/// Whether a job uses that model.
+fn is_used(status: &Status, name: &str) -> bool {
+    let mut all = status.workers.iter().flat_map(|worker| &worker.resident.models);
+    all.any(|model| model.busy && model.is_called(name))
 }
 
 fn told(matches: &ArgMatches, names: &[String], what: impl Fn(&str) -> &'static str, nothing: &str) -> Result<()> {

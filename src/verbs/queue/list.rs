@@ -21,6 +21,7 @@ const ENDED: u32 = 5;
 /// `darkroom queue list`.
 pub fn command() -> Command {
     Command::new("list")
+        .alias("ls")
         .about("The same as `darkroom queue`")
         .args(arguments())
 }
@@ -34,7 +35,9 @@ pub fn arguments() -> [Arg; 4] {
             .action(ArgAction::SetTrue)
             .help("All ended jobs, not only the last"),
         Arg::new("limit")
-            .short('n')
+            .short('l')
+            // As in `tail -n`; with `generate` it is the negative prompt, so it is not shown.
+            .short_alias('n')
             .long("limit")
             .value_name("N")
             .default_value("50")
@@ -69,7 +72,7 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
         if matches.get_flag("watch") {
             return watch::watch(&paths, extent, json).await;
         }
-        let mut client = start::ensure(&paths).await?;
+        let mut client = start::kept(&paths).await?;
         let jobs = jobs(&mut client, extent).await?;
         if json {
             return jobs.iter().try_for_each(|job| say::json(&object(job)));
@@ -77,6 +80,7 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
         let status = client.status().await?;
         table(&jobs).iter().try_for_each(|row| say::data(row))?;
         notes(&jobs, &status).iter().for_each(|note| say::note(note));
+        start::note_if_none(&client);
         Ok(())
     })
 }
@@ -151,7 +155,7 @@ pub fn notes(jobs: &[Job], status: &Status) -> Vec<String> {
     let mut notes = Vec::new();
     let listed = jobs.iter().filter(|job| job.state == JobState::Queued).count() as u64;
     if status.queued > listed {
-        notes.push(format!("{} more wait: -n lists more.", status.queued - listed));
+        notes.push(format!("{} more wait: --limit lists more.", status.queued - listed));
     }
     if jobs.is_empty() {
         notes.push("The queue is empty: `darkroom generate` fills it.".to_owned());

@@ -3,7 +3,8 @@ use std::time::Duration;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use darkroom_protocol::client::Client;
 use darkroom_protocol::paths::Paths;
-use darkroom_protocol::text::escape_block;
+use darkroom_protocol::text::{escape_block, escape_line};
+use darkroom_protocol::{Job, Task, time};
 
 use super::job_argument;
 use crate::{Result, block_on, say, start};
@@ -14,7 +15,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// `darkroom queue log JOB`.
 pub fn command() -> Command {
     Command::new("log")
-        .about("Print what a job's worker said while it ran")
+        .about("Print what a job's worker said while it ran, and what became of the job")
         .arg(job_argument("The job's id or the beginning of it; @last, @2, @running"))
         .arg(
             Arg::new("follow")
@@ -30,16 +31,20 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
     let job = matches.get_one::<String>("job").map_or("", String::as_str);
     let follow = matches.get_flag("follow");
     block_on(async {
-        let mut client = start::ensure(&Paths::from_env()?).await?;
+        let mut client = start::kept_before(&Paths::from_env()?).await?;
         let job = client.job(job).await?;
         let id = job.id.to_string();
         let mut end = job.state.is_final();
         let mut offset = print(&mut client, &id, 0).await?;
-        while follow && !end {
+        while follow && !end && client.is_daemon() {
             tokio::time::sleep(PAUSE).await;
             // What it said last is printed after its end is known.
             end = client.job(&id).await?.state.is_final();
             offset = print(&mut client, &id, offset).await?;
+        }
+        if end {
+            let job = client.job(&id).await?;
+            return course(&job).iter().try_for_each(|line| say::data(line));
         }
         if offset == 0 {
             let short = job.id.short();
@@ -47,6 +52,66 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
         }
         Ok(())
     })
+}
+
+/// What happened to a job that has ended, a line a moment: what it was, when it began, its pictures, how it ended.
+fn course(job: &Job) -> Vec<String> {
+    let line = |ms: u64, what: String| format!("{} {}", time::shown(time::of_millis(ms)), escape_line(&what));
+    let mut lines = vec![line(job.created_ms, format!("accepted: {}", what(job)))];
+    if let Some(ms) = job.started_ms {
+        let again = match job.attempts {
+            0 | 1 => String::new(),
+            n => format!(", for the {n}th time")
+                .replace("2th", "2nd")
+                .replace("3th", "3rd"),
+        };
+        lines.push(line(ms, format!("began{again}")));
+    }
+    let end = job.finished_ms.unwrap_or(job.created_ms);
+    for picture in &job.pictures {
+        let took = picture.elapsed_ms as f64 / 1000.0;
+        lines.push(line(
+            end,
+            format!(
+                "picture {}: {} (seed {}, {took:.1} s)",
+                picture.index, picture.path, picture.seed
+            ),
+        ));
+    }
+    let took = job
+        .started_ms
+        .map(|start| format!(" after {:.1} s", end.saturating_sub(start) as f64 / 1000.0));
+    let why = job.failure.as_ref().map(|failure| format!(": {}", failure.message));
+    let (took, why) = (took.unwrap_or_default(), why.unwrap_or_default());
+    lines.push(line(end, format!("{}{took}{why}", job.state.name())));
+    lines
+}
+
+/// A task in a line.
+fn what(job: &Job) -> String {
+    match &job.task {
+        Task::Image(image) => format!(
+            "{}, {}×{}, {} steps, CFG {}, {}, seed {}, {}, on {}",
+            image.model,
+            image.width,
+            image.height,
+            image.steps,
+            image.cfg_scale,
+            image.sampler_label(),
+            image.seed,
+            if image.batch == 1 {
+                "one picture".to_owned()
+            } else {
+                format!("{} pictures", image.batch)
+            },
+            if image.device.is_empty() {
+                "the best device"
+            } else {
+                &image.device
+            },
+        ),
+        other => other.kind().to_owned(),
+    }
 }
 
 /// Prints the log from `offset` to its end; where that is.

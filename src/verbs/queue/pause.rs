@@ -1,5 +1,6 @@
 use clap::{ArgMatches, Command};
 use darkroom_protocol::Request;
+use darkroom_protocol::client::Client;
 use darkroom_protocol::paths::Paths;
 use serde_json::json;
 
@@ -38,10 +39,12 @@ fn set(matches: &ArgMatches, pause: bool) -> Result<()> {
     let json = matches.get_flag("json");
     let jobs = ids(matches);
     block_on(async {
-        let mut client = start::ensure(&Paths::from_env()?).await?;
+        let mut client = start::kept(&Paths::from_env()?).await?;
         if jobs.is_empty() {
             let paused = client.pause_queue(pause).await?;
-            return tell(paused, json);
+            tell(paused, json)?;
+            note(&client, json);
+            return Ok(());
         }
         each(&mut client, &jobs, async |client, job| {
             let job = Some(job.to_owned());
@@ -53,8 +56,17 @@ fn set(matches: &ArgMatches, pause: bool) -> Result<()> {
             let (job, change) = client.place(request).await?;
             placed::tell(job, &change, json)
         })
-        .await
+        .await?;
+        note(&client, json);
+        Ok(())
     })
+}
+
+/// Jobs that may go on do not where no daemon runs.
+fn note(client: &Client, json: bool) {
+    if !json {
+        start::note_if_none(client);
+    }
 }
 
 fn tell(paused: bool, json: bool) -> Result<()> {

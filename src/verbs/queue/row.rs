@@ -315,6 +315,7 @@ mod tests {
             cfg_scale: 5.0,
             sampler: Sampler::Ddim,
             schedule: Schedule::Auto,
+            prediction: None,
             seed: 1,
             batch: 4,
             micro_batch: 4,

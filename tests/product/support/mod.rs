@@ -12,6 +12,8 @@ mod rpc;
 mod storm;
 #[cfg(target_os = "linux")]
 mod submitted;
+#[cfg(target_os = "linux")]
+mod terminal;
 mod watched;
 
 #[cfg(target_os = "linux")]
@@ -20,10 +22,12 @@ pub use home::Home;
 pub use model::{Model, header};
 pub use mount::Mount;
 pub use process::{is_alive, kill, memory, peak_memory, processor_time, wait_until};
-pub use ran::Ran;
+pub use ran::{Ran, nested};
 pub use rpc::Rpc;
 #[cfg(target_os = "linux")]
 pub use storm::{Moment, Storm};
+#[cfg(target_os = "linux")]
+pub use terminal::Terminal;
 pub use watched::Watched;
 
 use std::path::Path;

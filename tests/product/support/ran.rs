@@ -34,6 +34,16 @@ impl Ran {
         self.printable();
     }
 
+    /// The command failed with `code`, and what it said, on however many lines, has every word of `words`.
+    #[track_caller]
+    pub fn told(&self, code: i32, words: &[&str]) {
+        assert_eq!(self.code, code, "{self:#?}");
+        for word in words {
+            assert!(self.stderr.contains(word), "lacks {word:?}: {self:#?}");
+        }
+        self.printable();
+    }
+
     /// Nothing that was printed can drive a terminal.
     #[track_caller]
     pub fn printable(&self) {
@@ -55,6 +65,12 @@ impl Ran {
         self.stdout.trim_end_matches('\n')
     }
 
+    /// Its lines of standard output, which are events, as [`nested`] has them.
+    #[track_caller]
+    pub fn events(&self) -> Vec<serde_json::Value> {
+        self.json().into_iter().map(nested).collect()
+    }
+
     /// Its lines of standard output as JSON.
     #[track_caller]
     pub fn json(&self) -> Vec<serde_json::Value> {
@@ -63,4 +79,13 @@ impl Ran {
             .map(|line| serde_json::from_str(line).unwrap())
             .collect()
     }
+}
+
+/// A line of `--events` as the socket tells it: `{"seq", "job", "kind": {NAME: fields}}`.
+#[track_caller]
+pub fn nested(line: serde_json::Value) -> serde_json::Value {
+    let name = line["event"].as_str().unwrap().to_owned();
+    let (seq, job) = (line["seq"].clone(), line["job"].clone());
+    let fields = if name == "notice" { line["text"].clone() } else { line };
+    serde_json::json!({ "seq": seq, "job": job, "kind": { name: fields } })
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{Ran, kill};
+use super::{Ran, kill, nested};
 
 /// A running `generate --events` or `wait --events`.
 pub struct Watched {
@@ -26,7 +26,7 @@ impl Watched {
         std::thread::spawn(move || {
             for line in stdout.lines().map_while(Result::ok) {
                 let event = serde_json::from_str(&line).unwrap_or_else(|e| panic!("{e}: {line}"));
-                let _ = sender.send(event);
+                let _ = sender.send(nested(event));
             }
         });
         let mut stderr = child.stderr.take().unwrap();

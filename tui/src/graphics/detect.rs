@@ -1,8 +1,11 @@
-//! Which protocol the terminal speaks: what the person asked for, then what is known by name, then what it answers.
+//! Which protocol the terminal speaks: what the person asked for, then what is known by name, then what it answers. Within tmux
+//! pictures pass only where its user allows it; where they do not, a word says so.
 
 use super::Protocol;
-use super::probe::{Answers, probe};
+use super::mux::{Mux, Tmux, ask_tmux};
+use super::probe::{Answers, Question, probe};
 use super::terminal::Stream;
+use crate::locale;
 
 /// A protocol and how it was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,14 +16,36 @@ pub struct Found {
     pub reason: String,
     /// Width and height of a character cell in pixels, when the terminal told.
     pub cell: Option<(u32, u32)>,
+    /// How pictures get through tmux to the terminal around it; `None` where they need not.
+    pub passthrough: Option<Passthrough>,
+    /// What the person should know: why pictures are worse than the terminal could show them.
+    pub word: Option<String>,
+}
+
+/// tmux is told to pass pictures on to the terminal around it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Passthrough {
+    /// Whether colours of 24 bits reach that terminal as they are.
+    pub true_colour: bool,
 }
 
 impl Found {
-    fn new(protocol: Protocol, reason: impl Into<String>) -> Self {
+    /// A protocol that is there without more ado.
+    pub fn new(protocol: Protocol, reason: impl Into<String>) -> Self {
         Self {
             protocol,
             reason: reason.into(),
             cell: None,
+            passthrough: None,
+            word: None,
+        }
+    }
+
+    /// Half blocks in place of something better, with a word why.
+    fn instead(why: &str) -> Self {
+        Self {
+            word: Some(format!("Pictures are drawn in half blocks: {why}.")),
+            ..Self::new(Protocol::Blocks, why)
         }
     }
 }
@@ -32,39 +57,96 @@ pub fn detect() -> Found {
 
 /// The protocol of the terminal there. `DARKROOM_IMAGES` (auto, kitty, sixel, iterm, blocks, off) decides;
 /// with `auto` the terminal may be asked, which takes at most two seconds and only where it never answers.
+/// Who calls this calls [`super::settle`] before the program ends.
 pub fn detect_on(stream: Stream) -> Found {
     let env = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    choose(&env, stream.missing(), |with_kitty| probe(stream, with_kitty))
+    let ask = Ask {
+        terminal: &|question| probe(stream, question),
+        tmux: &ask_tmux,
+    };
+    choose(&env, stream.missing(), &ask)
 }
 
-/// `missing` says why there is no terminal at all, `ask` asks it.
-fn choose(
-    env: &dyn Fn(&str) -> Option<String>,
-    missing: Option<&str>,
-    ask: impl FnOnce(bool) -> Option<Answers>,
-) -> Found {
+/// Who can be asked.
+struct Ask<'a> {
+    /// The terminal; `None` when it does not answer.
+    terminal: &'a dyn Fn(Question) -> Option<Answers>,
+    /// tmux, about a format of its own; `None` when it cannot be reached.
+    tmux: &'a dyn Fn(&str) -> Option<String>,
+}
+
+type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// `missing` says why there is no terminal at all.
+fn choose(env: Env<'_>, missing: Option<&str>, ask: &Ask<'_>) -> Found {
     let wish = env("DARKROOM_IMAGES").filter(|w| !w.eq_ignore_ascii_case("auto"));
-    let mut note = "";
-    if let Some(wish) = wish {
-        match Protocol::from_name(&wish) {
-            Some(Protocol::Off) => return Found::new(Protocol::Off, "DARKROOM_IMAGES says off"),
-            Some(protocol) if missing.is_none() => {
-                return Found::new(protocol, format!("DARKROOM_IMAGES says {}", protocol.name()));
-            }
-            Some(_) => {}
-            None => note = "; DARKROOM_IMAGES is none of auto, kitty, sixel, iterm, blocks, off",
-        }
+    let named = wish.as_deref().and_then(Protocol::from_name);
+    if named == Some(Protocol::Off) {
+        return Found::new(Protocol::Off, "DARKROOM_IMAGES says off");
     }
     if let Some(why) = missing {
         return Found::new(Protocol::Off, why);
     }
-    let mut found = by_name(env).unwrap_or_else(|| by_answer(env, ask));
-    found.reason.push_str(note);
+    let mut found = match named {
+        Some(protocol) => wished(protocol, env, ask),
+        None => by_name(env).unwrap_or_else(|| by_answer(env, ask)),
+    };
+    if wish.is_some() && named.is_none() {
+        found
+            .reason
+            .push_str("; DARKROOM_IMAGES is none of auto, kitty, sixel, iterm, blocks, off");
+    }
+    if found.protocol == Protocol::Blocks && !locale::of(env) {
+        let why = "the locale's text is not UTF-8, which half blocks need: LC_ALL=C.UTF-8 has it";
+        return Found::new(Protocol::Off, why);
+    }
     found
 }
 
+/// What tmux's user can do.
+const ALLOW: &str = "tmux does not pass them on (`tmux set -p allow-passthrough on` lets it)";
+const SCREEN: &str = "screen does not pass them on";
+
+/// The protocol that the person asked for, by a way on which it arrives.
+fn wished(protocol: Protocol, env: Env<'_>, ask: &Ask<'_>) -> Found {
+    let reason = format!("DARKROOM_IMAGES says {}", protocol.name());
+    let plain = Found::new(protocol, reason.clone());
+    if protocol == Protocol::Blocks {
+        return plain;
+    }
+    match Mux::of(env, ask.tmux) {
+        None => plain,
+        Some(Mux::Screen) => Found::instead(SCREEN),
+        Some(Mux::Tmux(Tmux {
+            passes: Some(false), ..
+        })) => {
+            let own_sixel = || (ask.terminal)(Question::Plain).is_some_and(|answers| answers.sixel);
+            if protocol == Protocol::Sixel && own_sixel() {
+                plain
+            } else {
+                Found::instead(ALLOW)
+            }
+        }
+        Some(Mux::Tmux(tmux)) => Found {
+            cell: tmux.cell,
+            ..through(protocol, reason, tmux, env)
+        },
+    }
+}
+
+/// As pictures get through tmux.
+fn through(protocol: Protocol, reason: impl Into<String>, tmux: Tmux, env: Env<'_>) -> Found {
+    let claims = || env("COLORTERM").is_some_and(|c| c.contains("truecolor") || c.contains("24bit"));
+    Found {
+        passthrough: Some(Passthrough {
+            true_colour: tmux.true_colour.unwrap_or_else(claims),
+        }),
+        ..Found::new(protocol, reason)
+    }
+}
+
 /// Terminals that do not answer as they should, or need not be asked.
-fn by_name(env: &dyn Fn(&str) -> Option<String>) -> Option<Found> {
+fn by_name(env: Env<'_>) -> Option<Found> {
     let term = env("TERM").unwrap_or_default();
     if term.is_empty() || term == "dumb" {
         return Some(Found::new(Protocol::Off, "TERM says that the terminal is dumb"));
@@ -73,7 +155,7 @@ fn by_name(env: &dyn Fn(&str) -> Option<String>) -> Option<Found> {
         return Some(Found::new(Protocol::Blocks, "the console has no graphics protocol"));
     }
     // A multiplexer passes its own name on and swallows what it does not know.
-    if env("TMUX").is_some() || env("ZELLIJ").is_some() || term.starts_with("screen") {
+    if ["TMUX", "STY", "ZELLIJ"].iter().any(|name| env(name).is_some()) || is_multiplexers(&term) {
         return None;
     }
     let program = env("TERM_PROGRAM").unwrap_or_default();
@@ -88,18 +170,81 @@ fn by_name(env: &dyn Fn(&str) -> Option<String>) -> Option<Found> {
     (program == "Apple_Terminal").then(|| Found::new(Protocol::Blocks, "Terminal.app has no graphics protocol"))
 }
 
-fn by_answer(env: &dyn Fn(&str) -> Option<String>, ask: impl FnOnce(bool) -> Option<Answers>) -> Found {
-    let multiplexed = env("TMUX").is_some() || env("TERM").is_some_and(|t| t.starts_with("screen"));
-    let answers = ask(!multiplexed);
-    let mut found = match answers {
-        None => Found::new(Protocol::Blocks, "the terminal did not answer"),
-        Some(answers) if answers.kitty => Found::new(Protocol::Kitty, "the terminal answered the kitty query"),
-        Some(answers) if answers.sixel => Found::new(Protocol::Sixel, "the terminal's attributes name sixel"),
-        Some(_) if multiplexed => Found::new(Protocol::Blocks, "the multiplexer passes no graphics protocol on"),
-        Some(_) => Found::new(Protocol::Blocks, "the terminal knows neither kitty nor sixel"),
+fn is_multiplexers(term: &str) -> bool {
+    term.starts_with("screen") || term.starts_with("tmux")
+}
+
+fn by_answer(env: Env<'_>, ask: &Ask<'_>) -> Found {
+    match Mux::of(env, ask.tmux) {
+        Some(Mux::Tmux(tmux)) => in_tmux(tmux, env, ask),
+        Some(Mux::Screen) => match (ask.terminal)(Question::Plain) {
+            Some(answers) if answers.sixel => Found {
+                cell: answers.cell,
+                ..Found::new(Protocol::Sixel, "the terminal's attributes name sixel")
+            },
+            _ => Found::instead(SCREEN),
+        },
+        None => {
+            let answers = (ask.terminal)(Question::All);
+            let (protocol, reason) = match &answers {
+                None => (Protocol::Blocks, "the terminal did not answer"),
+                // Konsole stretches a picture of which one side is given.
+                Some(answers) if answers.sixel && env("KONSOLE_VERSION").is_some() => {
+                    (Protocol::Sixel, "the terminal is Konsole")
+                }
+                Some(answers) if answers.kitty => (Protocol::Kitty, "the terminal answered the kitty query"),
+                Some(answers) if answers.sixel => (Protocol::Sixel, "the terminal's attributes name sixel"),
+                Some(_) => (Protocol::Blocks, "the terminal knows neither kitty nor sixel"),
+            };
+            Found {
+                cell: answers.and_then(|a| a.cell),
+                ..Found::new(protocol, reason)
+            }
+        }
+    }
+}
+
+/// They answer kitty's query, but know no placeholders, without which tmux cannot move a picture.
+const WITHOUT_PLACEHOLDERS: [&str; 3] = ["Konsole", "WezTerm", "iTerm2"];
+
+fn in_tmux(tmux: Tmux, env: Env<'_>, ask: &Ask<'_>) -> Found {
+    let question = match tmux.passes {
+        Some(false) => Question::Plain,
+        passes => Question::Through {
+            sure: passes == Some(true),
+        },
     };
-    found.cell = answers.and_then(|a| a.cell);
-    found
+    let Some(answers) = (ask.terminal)(question) else {
+        return Found::new(Protocol::Blocks, "the terminal did not answer");
+    };
+    let cell = answers.cell.or(tmux.cell);
+    let own = Found::new(Protocol::Sixel, "tmux's attributes name sixel");
+    let found = match &answers.outer {
+        Some(outer) => {
+            let is = |name: &str| outer.name.starts_with(name);
+            let name = if outer.name.is_empty() {
+                "the terminal around tmux"
+            } else {
+                &outer.name
+            };
+            let by = |protocol, what: &str| through(protocol, format!("{name} {what}, through tmux"), tmux, env);
+            if ["WezTerm", "iTerm2"].iter().any(|name| is(name)) {
+                by(Protocol::Iterm, "shows iTerm2's inline images")
+            } else if answers.kitty && !WITHOUT_PLACEHOLDERS.iter().any(|name| is(name)) {
+                by(Protocol::Kitty, "answered the kitty query")
+            } else if answers.sixel {
+                own
+            } else if outer.sixel {
+                by(Protocol::Sixel, "names sixel")
+            } else {
+                Found::new(Protocol::Blocks, format!("{name} knows neither kitty nor sixel"))
+            }
+        }
+        None if answers.sixel => own,
+        None if tmux.passes == Some(true) => Found::new(Protocol::Blocks, "the terminal around tmux did not answer"),
+        None => Found::instead(ALLOW),
+    };
+    Found { cell, ..found }
 }
 
 #[cfg(test)]
@@ -111,16 +256,25 @@ mod tests {
         kitty: false,
         sixel: false,
         cell: None,
+        outer: None,
     };
     const KITTY: Answers = Answers { kitty: true, ..NOTHING };
     const SIXEL: Answers = Answers { sixel: true, ..NOTHING };
 
     fn found(env: &[(&str, &str)], is_terminal: bool, answers: Option<Answers>) -> Found {
+        in_mux(env, is_terminal, answers, None)
+    }
+
+    fn in_mux(env: &[(&str, &str)], is_terminal: bool, answers: Option<Answers>, tmux: Option<&str>) -> Found {
         let lookup = |name: &str| {
             let hit = env.iter().find(|(key, _)| *key == name);
             hit.map(|(_, value)| (*value).to_owned())
         };
-        choose(&lookup, (!is_terminal).then_some("it is a pipe"), |_| answers)
+        let ask = Ask {
+            terminal: &|_| answers.clone(),
+            tmux: &|_| tmux.map(str::to_owned),
+        };
+        choose(&lookup, (!is_terminal).then_some("it is a pipe"), &ask)
     }
 
     #[rstest]
@@ -136,6 +290,7 @@ mod tests {
     #[case::iterm_in_tmux(&[("TERM", "tmux"), ("TMUX", "/tmp/x"), ("LC_TERMINAL", "iTerm2")], Some(NOTHING), Protocol::Blocks)]
     #[case::wezterm(&[("TERM", "xterm-256color"), ("TERM_PROGRAM", "WezTerm")], None, Protocol::Iterm)]
     #[case::apple(&[("TERM", "xterm-256color"), ("TERM_PROGRAM", "Apple_Terminal")], Some(KITTY), Protocol::Blocks)]
+    #[case::konsole(&[("TERM", "xterm-256color"), ("KONSOLE_VERSION", "221203")], Some(Answers { sixel: true, ..KITTY }), Protocol::Sixel)]
     #[case::foot(&[("TERM", "foot")], Some(SIXEL), Protocol::Sixel)]
     #[case::tmux_with_sixel(&[("TERM", "tmux-256color"), ("TMUX", "/tmp/x")], Some(SIXEL), Protocol::Sixel)]
     #[case::silent(&[("TERM", "xterm")], None, Protocol::Blocks)]
@@ -148,24 +303,144 @@ mod tests {
     fn a_pipe_is_never_asked_and_gets_no_picture() {
         for wish in ["auto", "kitty", "blocks"] {
             let env = |name: &str| (name == "DARKROOM_IMAGES").then(|| wish.to_owned());
-            let found = choose(&env, Some("it is a pipe"), |_| panic!("asked a pipe"));
+            let ask = Ask {
+                terminal: &|_| panic!("asked a pipe"),
+                tmux: &|_| panic!("asked tmux for a pipe"),
+            };
+            let found = choose(&env, Some("it is a pipe"), &ask);
             assert_eq!(found.protocol, Protocol::Off, "{wish}");
         }
     }
 
+    fn around(kitty: bool, sixel: bool, name: &str) -> Option<Answers> {
+        let name = name.to_owned();
+        Some(Answers {
+            kitty,
+            outer: Some(super::super::probe::Outer { sixel, name }),
+            ..NOTHING
+        })
+    }
+
+    #[rstest]
+    #[case::kitty(
+        "3.3a,1,bpaste,RGB,10,19",
+        around(true, false, "kitty(0.41.1)"),
+        Protocol::Kitty,
+        Some(true),
+        false
+    )]
+    #[case::few_colours(
+        "3.3a,1,bpaste,10,19",
+        around(true, false, "kitty(0.41.1)"),
+        Protocol::Kitty,
+        Some(false),
+        false
+    )]
+    #[case::foot(
+        "3.3a,on,,10,19",
+        around(false, true, "foot(1.21.0)"),
+        Protocol::Sixel,
+        Some(false),
+        false
+    )]
+    #[case::konsole(
+        "3.3a,1,,10,19",
+        around(true, true, "Konsole 22.12.3"),
+        Protocol::Sixel,
+        Some(false),
+        false
+    )]
+    #[case::wezterm(
+        "3.3a,1,,10,19",
+        around(true, true, "WezTerm 2024"),
+        Protocol::Iterm,
+        Some(false),
+        false
+    )]
+    #[case::plain("3.3a,1,,10,19", around(false, false, ""), Protocol::Blocks, None, false)]
+    #[case::detached("3.3a,1,,,", Some(NOTHING), Protocol::Blocks, None, false)]
+    #[case::closed("3.3a,0,,10,19", Some(NOTHING), Protocol::Blocks, None, true)]
+    #[case::closed_with_sixel("3.4,off,,10,19", Some(SIXEL), Protocol::Sixel, None, false)]
+    #[case::silent("3.3a,1,,10,19", None, Protocol::Blocks, None, false)]
+    fn pictures_pass_tmux_where_they_may(
+        #[case] tmux: &str,
+        #[case] answers: Option<Answers>,
+        #[case] protocol: Protocol,
+        #[case] passes: Option<bool>,
+        #[case] has_word: bool,
+    ) {
+        let env = [("TERM", "tmux-256color"), ("TMUX", "/tmp/t,1,0")];
+        let found = in_mux(&env, true, answers, Some(tmux));
+        assert_eq!(found.protocol, protocol, "{found:?}");
+        assert_eq!(found.passthrough.map(|p| p.true_colour), passes, "{found:?}");
+        assert_eq!(found.word.is_some(), has_word, "{found:?}");
+        if answers_cell(&found) {
+            assert_eq!(found.cell, Some((10, 19)));
+        }
+    }
+
+    fn answers_cell(found: &Found) -> bool {
+        found.passthrough.is_some()
+    }
+
+    #[rstest]
+    #[case("kitty", "3.3a,1,,10,19", Protocol::Kitty, true)]
+    #[case("kitty", "3.3a,0,,10,19", Protocol::Blocks, false)]
+    #[case("sixel", "3.3a,1,,10,19", Protocol::Sixel, true)]
+    #[case("sixel", "3.3a,0,,10,19", Protocol::Blocks, false)]
+    #[case("iterm", "3.2,,,10,19", Protocol::Iterm, true)]
+    #[case("blocks", "3.3a,0,,10,19", Protocol::Blocks, false)]
+    fn a_wish_in_tmux_is_granted_or_said_why_not(
+        #[case] wish: &str,
+        #[case] tmux: &str,
+        #[case] protocol: Protocol,
+        #[case] passes: bool,
+    ) {
+        let env = [
+            ("TERM", "tmux-256color"),
+            ("TMUX", "/tmp/t,1,0"),
+            ("DARKROOM_IMAGES", wish),
+        ];
+        let found = in_mux(&env, true, Some(NOTHING), Some(tmux));
+        assert_eq!(
+            (found.protocol, found.passthrough.is_some()),
+            (protocol, passes),
+            "{found:?}"
+        );
+        let refused = !passes && wish != "blocks";
+        assert_eq!(found.word.is_some_and(|w| w.contains("allow-passthrough on")), refused);
+    }
+
     #[test]
-    fn a_multiplexer_is_not_sent_the_kitty_query() {
-        let env = |name: &str| match name {
-            "TERM" => Some("tmux-256color".to_owned()),
-            "TMUX" => Some("/tmp/tmux,1,0".to_owned()),
-            _ => None,
-        };
-        let mut with_kitty = true;
-        choose(&env, None, |kitty| {
-            with_kitty = kitty;
-            None
-        });
-        assert!(!with_kitty);
+    fn a_tmux_that_cannot_be_asked_is_tried() {
+        let env = [("TERM", "tmux-256color"), ("TMUX", "/gone"), ("COLORTERM", "truecolor")];
+        let open = in_mux(&env, true, around(true, false, ""), None);
+        assert_eq!(
+            (open.protocol, open.passthrough),
+            (Protocol::Kitty, Some(Passthrough { true_colour: true }))
+        );
+        let closed = in_mux(&env, true, Some(NOTHING), None);
+        assert!(closed.protocol == Protocol::Blocks && closed.word.is_some());
+    }
+
+    #[test]
+    fn screen_says_that_it_keeps_pictures() {
+        let env = [("TERM", "screen.xterm-256color"), ("STY", "1.pts-0.x")];
+        let found = in_mux(&env, true, Some(NOTHING), None);
+        assert!(found.protocol == Protocol::Blocks && found.word.is_some_and(|w| w.contains("screen")));
+        let forced = in_mux(&[env[0], env[1], ("DARKROOM_IMAGES", "kitty")], true, None, None);
+        assert!(forced.protocol == Protocol::Blocks && forced.word.is_some_and(|w| w.contains("screen")));
+    }
+
+    #[test]
+    fn half_blocks_need_utf8() {
+        let env = [("TERM", "xterm"), ("LC_ALL", "C")];
+        let found = in_mux(&env, true, Some(NOTHING), None);
+        assert!(
+            found.protocol == Protocol::Off && found.reason.contains("UTF-8"),
+            "{found:?}"
+        );
+        assert_eq!(in_mux(&env, true, Some(SIXEL), None).protocol, Protocol::Sixel);
     }
 
     #[test]

@@ -11,6 +11,15 @@ pub struct Cells {
     pub rows: u32,
 }
 
+/// The side by which a terminal scales a picture; the other follows from its shape.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// So many columns.
+    Columns(u32),
+    /// So many rows.
+    Rows(u32),
+}
+
 /// Pictures narrower and lower than this many pixels are enlarged to it.
 const PLEASANT: u32 = 320;
 
@@ -29,6 +38,23 @@ pub(super) fn cells(width: u32, height: u32, cell: (u32, u32), limit: Cells) -> 
         columns: ((width * scale / cell_width).round() as u32).clamp(1, limit.columns),
         rows: ((height * scale / cell_height).round() as u32).clamp(1, limit.rows),
     }
+}
+
+/// As [`cells`], but a picture that fills one side exactly and is not stretched along the other: that side, and the cells that it
+/// touches.
+pub(super) fn unstretched(width: u32, height: u32, cell: (u32, u32), limit: Cells) -> (Cells, Side) {
+    let near = cells(width, height, cell, limit);
+    let shape = f64::from(height.max(1)) / f64::from(width.max(1)) * f64::from(cell.0) / f64::from(cell.1);
+    // A hair beyond a whole cell is no other cell.
+    let whole = |cells: f64| (cells - 1e-6).ceil().max(1.0) as u32;
+    let rows = whole(f64::from(near.columns) * shape);
+    if rows <= limit.rows {
+        let columns = near.columns;
+        return (Cells { columns, rows }, Side::Columns(columns));
+    }
+    let columns = whole(f64::from(limit.rows) / shape).min(limit.columns);
+    let rows = limit.rows;
+    (Cells { columns, rows }, Side::Rows(rows))
 }
 
 /// The most cells that a picture may take: two rows stay for the prompt, and no picture is higher than 40 rows.
@@ -67,5 +93,23 @@ mod tests {
         };
         let cells = cells(width, height, screen.cell, limit(screen, None, None));
         assert_eq!((cells.columns, cells.rows), (expected_columns, expected_rows));
+    }
+
+    #[rstest]
+    #[case::square(64, 64, (32, 16), Side::Columns(32))]
+    #[case::odd(500, 333, (50, 17), Side::Columns(50))]
+    #[case::too_high(512, 512, (44, 22), Side::Columns(44))]
+    #[case::high(300, 900, (15, 22), Side::Rows(22))]
+    #[case::a_line(8192, 1, (80, 1), Side::Columns(80))]
+    #[case::a_mast(1, 8192, (1, 22), Side::Rows(22))]
+    fn nothing_is_stretched(
+        #[case] width: u32,
+        #[case] height: u32,
+        #[case] expected: (u32, u32),
+        #[case] expected_side: Side,
+    ) {
+        let limit = Cells { columns: 80, rows: 22 };
+        let (cells, side) = unstretched(width, height, (10, 20), limit);
+        assert_eq!(((cells.columns, cells.rows), side), (expected, expected_side));
     }
 }

@@ -1,3 +1,5 @@
+//! The picture in the making: drawn again and again in one place, above the cursor, by the command's progress display.
+
 use std::io::Write;
 
 use image::DynamicImage;
@@ -5,10 +7,13 @@ use image::DynamicImage;
 use super::fit::{self, Cells};
 use super::print::{self, Place};
 use super::terminal::{Screen, Stream};
-use super::{Error, Found, Protocol, Result};
+use super::{Error, Found, Protocol, Result, kitty, sixel};
 
 /// A live picture is no higher than this, in rows.
 const MAX_ROWS: u32 = 20;
+
+/// Terminals that scale a picture themselves get at most so many pixels along a side: a frame stays below 70 kB.
+const ENOUGH: u32 = 256;
 
 /// A picture on the terminal that is drawn again in place. It stands in the rows above the cursor, which is at the beginning of a
 /// row before and after each call.
@@ -45,7 +50,12 @@ impl Live {
         let limit = limit(screen);
         match self.found.protocol {
             Protocol::Blocks | Protocol::Off => limit.columns.max(2 * limit.rows),
-            _ => (limit.columns * screen.cell.0).max(limit.rows * screen.cell.1),
+            // Each of its pixels is drawn as a square of so many: see there.
+            Protocol::Sixel => (limit.rows * screen.cell.1 / sixel::BAND).max(16),
+            Protocol::Kitty | Protocol::Iterm => {
+                let seen = (limit.columns * screen.cell.0).max(limit.rows * screen.cell.1);
+                seen.min(ENOUGH)
+            }
         }
     }
 
@@ -77,7 +87,7 @@ impl Live {
         if self.found.protocol == Protocol::Off {
             return Err(Error::NoTerminal(self.found.reason.clone()));
         }
-        let cells = print::cells(picture, self.found.protocol, screen, limit(screen));
+        let (cells, side) = print::cells(picture, self.found.protocol, screen, limit(screen));
         let mut text = Vec::new();
         match self.drawn {
             Some(drawn) if drawn == (Drawn { cells, screen }) => write!(text, "\x1b[{}A", cells.rows)?,
@@ -91,8 +101,11 @@ impl Live {
         text.extend(b"\x1b7");
         let place = Place {
             cells,
+            side,
             screen,
             id: Some(self.id),
+            passthrough: self.found.passthrough,
+            is_draft: true,
         };
         print::write(&mut text, picture, self.found.protocol, place)?;
         write!(text, "\x1b8\x1b[{}B\r", cells.rows)?;
@@ -104,7 +117,9 @@ impl Live {
     fn erase_on(&mut self, out: &mut dyn Write, screen: Screen) -> Result<()> {
         let Some(drawn) = self.drawn.take() else { return Ok(()) };
         if self.found.protocol == Protocol::Kitty {
-            write!(out, "\x1b_Ga=d,d=I,i={},q=2\x1b\\", self.id)?;
+            let passthrough = self.found.passthrough;
+            let number = passthrough.map_or(self.id, |way| print::placeholder_id(Some(self.id), way).number());
+            out.write_all(&kitty::delete(number, passthrough.is_some()))?;
         }
         // After a change of its size nobody knows where the rows went: they stay.
         if drawn.screen == screen {
@@ -132,14 +147,9 @@ mod tests {
     };
 
     fn live(protocol: Protocol) -> Live {
-        let found = Found {
-            protocol,
-            reason: "so".into(),
-            cell: None,
-        };
         Live {
             id: 7,
-            ..Live::new(Stream::Err, found)
+            ..Live::new(Stream::Err, Found::new(protocol, "so"))
         }
     }
 
@@ -188,5 +198,30 @@ mod tests {
     fn no_more_pixels_are_asked_for_than_are_seen() {
         let (blocks, kitty) = (live(Protocol::Blocks), live(Protocol::Kitty));
         assert!(blocks.max_px() < kitty.max_px());
+    }
+
+    /// Pixels that differ each from each, as of a latent that is all noise.
+    fn noise(side: u32) -> DynamicImage {
+        let pixel = |x: u32, y: u32| {
+            let mixed = (x * 73 + y * 179 + 11).wrapping_mul(0x9e37_79b1);
+            image::Rgb([(mixed >> 24) as u8, (mixed >> 16) as u8, (mixed >> 8) as u8])
+        };
+        image::RgbImage::from_fn(side, side, pixel).into()
+    }
+
+    #[rstest]
+    #[case(Protocol::Sixel, 16, 12_000)]
+    #[case(Protocol::Sixel, 64, 70_000)]
+    #[case(Protocol::Kitty, 16, 3_000)]
+    #[case(Protocol::Kitty, 64, 20_000)]
+    fn a_frame_is_as_small_as_the_latent_allows(#[case] protocol: Protocol, #[case] side: u32, #[case] most: usize) {
+        let screen = Screen {
+            columns: 120,
+            rows: 40,
+            cell: (10, 20),
+        };
+        let mut live = live(protocol);
+        let frame = text(|out| live.draw_on(out, &noise(side), screen));
+        assert!(frame.len() <= most, "{} bytes", frame.len());
     }
 }

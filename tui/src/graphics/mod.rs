@@ -13,19 +13,27 @@ mod detect;
 mod error;
 mod fit;
 mod iterm;
+mod keys;
 mod kitty;
 mod live;
+mod memory;
+mod mux;
+mod palette;
+mod placeholders;
 mod print;
 mod probe;
 mod protocol;
 mod sixel;
 mod terminal;
+mod tty;
 
 pub use decode::{MAX_BYTES, MAX_SIDE, decode, open};
-pub use detect::{Found, detect, detect_on};
+pub use detect::{Found, Passthrough, detect, detect_on};
 pub use error::Error;
 pub use live::Live;
+pub use memory::remember_in;
 pub use print::{Options, Printed, print_inline};
+pub use probe::settle;
 pub use protocol::Protocol;
 pub use terminal::Stream;
 

@@ -1,12 +1,18 @@
+//! A picture at the cursor, in the terminal's protocol: what is sent, and where the cursor ends. [`super::live`] draws with it too.
+
 use std::io::{self, Cursor, Write};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use image::imageops::FilterType;
 use image::{DynamicImage, ImageFormat};
 
 use super::blocks::{self, Palette};
-use super::fit::{self, Cells};
+use super::fit::{self, Cells, Side};
+use super::kitty::Put;
+use super::mux::wrap;
+use super::placeholders::Id;
 use super::terminal::{Screen, Stream};
-use super::{Error, Found, Protocol, Result, detect, iterm, kitty, sixel};
+use super::{Error, Found, Passthrough, Protocol, Result, detect, iterm, kitty, placeholders, sixel};
 
 /// How to print.
 #[derive(Clone, Debug, Default)]
@@ -30,19 +36,25 @@ pub struct Printed {
     pub rows: u32,
 }
 
-/// Where a picture goes.
+/// Where a picture goes and how.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Place {
     /// What it covers.
     pub cells: Cells,
+    /// The side by which kitty scales it.
+    pub side: Side,
     /// The terminal.
     pub screen: Screen,
     /// A number by which kitty knows it again.
     pub id: Option<u32>,
+    /// The way through tmux.
+    pub passthrough: Option<Passthrough>,
+    /// Whether it is one of many of which each is seen for a moment: small matters more than fine.
+    pub is_draft: bool,
 }
 
-/// Prints a picture at the cursor of the terminal on standard output. Small pictures are enlarged, large ones reduced; the
-/// cursor ends on the line below.
+/// Prints a picture at the cursor of the terminal on standard output, at the beginning of a row. Small pictures are enlarged,
+/// large ones reduced; the cursor ends on the line below.
 ///
 /// # Errors
 /// [`Error::NoTerminal`] with the reason when standard output is no terminal or `DARKROOM_IMAGES` says off.
@@ -53,15 +65,30 @@ pub fn print_inline(picture: &DynamicImage, options: &Options) -> Result<Printed
     }
     let screen = Screen::of(Stream::Out).with_cell(found.cell);
     let limit = fit::limit(screen, options.columns, options.rows);
-    let cells = cells(picture, found.protocol, screen, limit);
+    let (cells, side) = cells(picture, found.protocol, screen, limit);
     let place = Place {
         cells,
+        side,
         screen,
         id: None,
+        passthrough: found.passthrough,
+        is_draft: false,
     };
     let mut out = io::stdout().lock();
-    write(&mut out, picture, found.protocol, place)?;
-    writeln!(out)?;
+    let mut text = Vec::new();
+    if is_text(&found) {
+        write(&mut text, picture, found.protocol, place)?;
+        text.extend(b"\n");
+    } else {
+        // The rows are made first: whatever the terminal does at its lower edge happens now. Where its cursor is after a
+        // picture, nobody knows.
+        text.extend(std::iter::repeat_n(b'\n', cells.rows as usize));
+        write!(text, "\x1b[{}A\x1b7", cells.rows)?;
+        write(&mut text, picture, found.protocol, place)?;
+        write!(text, "\x1b8\x1b[{}B\r", cells.rows)?;
+    }
+    out.write_all(&text)?;
+    out.flush()?;
     Ok(Printed {
         protocol: found.protocol,
         columns: cells.columns,
@@ -69,26 +96,77 @@ pub fn print_inline(picture: &DynamicImage, options: &Options) -> Result<Printed
     })
 }
 
-/// The cells that a picture is to cover. In half blocks the shape is what counts, not the size of a cell: it shows two pixels,
-/// one above the other.
-pub(super) fn cells(picture: &DynamicImage, protocol: Protocol, screen: Screen, limit: Cells) -> Cells {
-    let cell = match protocol {
-        Protocol::Blocks => (5, 10),
-        _ => screen.cell,
-    };
-    fit::cells(picture.width(), picture.height(), cell, limit)
+/// Whether pictures are drawn as text.
+fn is_text(found: &Found) -> bool {
+    found.protocol == Protocol::Blocks || found.protocol == Protocol::Kitty && found.passthrough.is_some()
+}
+
+/// The cells that a picture is to cover, and the side that decides. In half blocks the shape is what counts, not the size of a
+/// cell: it shows two pixels, one above the other.
+pub(super) fn cells(picture: &DynamicImage, protocol: Protocol, screen: Screen, limit: Cells) -> (Cells, Side) {
+    let (width, height) = (picture.width(), picture.height());
+    match protocol {
+        Protocol::Kitty => fit::unstretched(width, height, screen.cell, limit),
+        _ => {
+            let cell = if protocol == Protocol::Blocks {
+                (5, 10)
+            } else {
+                screen.cell
+            };
+            let cells = fit::cells(width, height, cell, limit);
+            (cells, Side::Columns(cells.columns))
+        }
+    }
 }
 
 /// Writes a picture at the cursor; nobody knows where the cursor is afterwards.
 pub(super) fn write(out: &mut impl Write, picture: &DynamicImage, protocol: Protocol, place: Place) -> Result<()> {
-    let Place { cells, screen, id } = place;
-    match protocol {
-        Protocol::Off => Ok(()),
-        Protocol::Kitty => Ok(kitty::write(out, &file(picture, cells, screen)?, cells, id)?),
-        Protocol::Iterm => Ok(iterm::write(out, &file(picture, cells, screen)?, cells)?),
-        Protocol::Sixel => sixel::write(out, picture, cells, screen.cell),
-        Protocol::Blocks => Ok(blocks::write(out, picture, cells, Palette::from_env())?),
+    let Place { cells, screen, .. } = place;
+    match (protocol, place.passthrough) {
+        (Protocol::Off, _) => Ok(()),
+        (Protocol::Blocks, _) => Ok(blocks::write(out, picture, cells, Palette::from_env())?),
+        (Protocol::Kitty, None) => {
+            let (side, id) = (place.side, place.id);
+            Ok(kitty::write(
+                out,
+                &file(picture, cells, screen)?,
+                Put::Here { side, id },
+            )?)
+        }
+        (Protocol::Kitty, Some(passthrough)) => {
+            let id = placeholder_id(place.id, passthrough);
+            let number = id.number();
+            kitty::write(out, &file(picture, cells, screen)?, Put::Virtual { cells, id: number })?;
+            Ok(out.write_all(placeholders::text(id, cells).as_bytes())?)
+        }
+        (Protocol::Iterm, passthrough) => {
+            let mut sequence = Vec::new();
+            iterm::write(&mut sequence, &file(picture, cells, screen)?, cells)?;
+            Ok(send(out, sequence, passthrough)?)
+        }
+        (Protocol::Sixel, passthrough) => {
+            let mut sequence = Vec::new();
+            sixel::write(&mut sequence, picture, cells, screen.cell, place.is_draft)?;
+            Ok(send(out, sequence, passthrough)?)
+        }
     }
+}
+
+fn send(out: &mut impl Write, sequence: Vec<u8>, passthrough: Option<Passthrough>) -> io::Result<()> {
+    match passthrough {
+        Some(_) => out.write_all(&wrap(&sequence)),
+        None => out.write_all(&sequence),
+    }
+}
+
+/// A live picture keeps its number; each other one has another.
+pub(super) fn placeholder_id(id: Option<u32>, passthrough: Passthrough) -> Id {
+    static PRINTED: AtomicU32 = AtomicU32::new(0);
+    let seed = id.unwrap_or_else(|| {
+        let printed = PRINTED.fetch_add(1, Ordering::Relaxed);
+        std::process::id().wrapping_add(printed.wrapping_mul(0x0101_0107))
+    });
+    Id::new(seed, passthrough.true_colour)
 }
 
 /// The picture as a PNG file of no more pixels than are shown.
@@ -133,13 +211,8 @@ mod tests {
 
     #[test]
     fn off_prints_nothing_and_says_why() {
-        let found = Found {
-            protocol: Protocol::Off,
-            reason: "standard output is no terminal".into(),
-            cell: None,
-        };
         let options = Options {
-            found: Some(found),
+            found: Some(Found::new(Protocol::Off, "standard output is no terminal")),
             ..Options::default()
         };
         let error = print_inline(&DynamicImage::new_rgb8(1, 1), &options).unwrap_err();
@@ -147,5 +220,27 @@ mod tests {
             error.to_string(),
             "The picture is not shown: standard output is no terminal."
         );
+    }
+
+    #[test]
+    fn sequences_are_wrapped_for_tmux() {
+        let picture = DynamicImage::new_rgb8(16, 16);
+        let passthrough = Some(Passthrough { true_colour: true });
+        for protocol in [Protocol::Kitty, Protocol::Sixel, Protocol::Iterm] {
+            let (cells, side) = cells(&picture, protocol, SCREEN, Cells { columns: 20, rows: 5 });
+            let place = Place {
+                cells,
+                side,
+                screen: SCREEN,
+                id: Some(7),
+                passthrough,
+                is_draft: false,
+            };
+            let mut out = Vec::new();
+            write(&mut out, &picture, protocol, place).unwrap();
+            let text = String::from_utf8_lossy(&out);
+            assert!(text.starts_with("\x1bPtmux;\x1b\x1b"), "{text:?}");
+            assert_eq!(text.contains('\u{10eeee}'), protocol == Protocol::Kitty);
+        }
     }
 }

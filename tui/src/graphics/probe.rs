@@ -1,16 +1,17 @@
-//! Asks the terminal: one burst of questions with the device attributes last, which every terminal answers. When that
-//! answer is there, nothing more will come, and no late answer turns into keystrokes.
+//! Asks the terminal: one burst of questions with the device attributes last, which every terminal answers. When that answer is
+//! there, nothing more will come. A terminal that is slower than our patience is listened to until the program ends, so that its
+//! answers do not become the shell's input; keys that were typed meanwhile are given back.
 
-use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetpgrp, tcsetattr};
-
+use super::keys::split;
 use super::terminal::Stream;
+use super::tty::{Quiet, can_give_back};
+use super::{memory, mux};
 
 /// What the terminal said.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Answers {
     /// It takes kitty graphics.
     pub kitty: bool,
@@ -18,95 +19,150 @@ pub(super) struct Answers {
     pub sixel: bool,
     /// Width and height of a character cell in pixels.
     pub cell: Option<(u32, u32)>,
+    /// What the terminal around tmux said, where it was asked and answered.
+    pub outer: Option<Outer>,
 }
 
-/// A terminal on a slow link answers within this time.
+/// What the terminal around tmux said.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Outer {
+    /// It takes sixel.
+    pub sixel: bool,
+    /// Its name and version, as it gives them.
+    pub name: String,
+}
+
+/// Who is asked what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Question {
+    /// The terminal, about kitty's protocol too.
+    All,
+    /// The terminal, without kitty's question: a multiplexer would show it as text.
+    Plain,
+    /// tmux, and through it the terminal around it. `sure` that it lets that pass.
+    Through {
+        /// Whether tmux said so.
+        sure: bool,
+    },
+}
+
+/// A terminal on a slow link answers within this time ...
 const PATIENCE: Duration = Duration::from_secs(2);
-/// A real answer is far shorter.
-const MAX_ANSWER: usize = 4096;
+/// ... and is listened to for so long before the program ends.
+const LAST_PATIENCE: Duration = Duration::from_secs(5);
+/// The terminal around tmux answers so long after tmux, if tmux may not let it.
+const AFTER_TMUX: Duration = Duration::from_millis(700);
 
-/// Asks the terminal there; `None` when it does not answer or must not be asked.
-pub(super) fn probe(stream: Stream, with_kitty: bool) -> Option<Answers> {
-    let stdin = std::io::stdin();
-    if rustix::termios::isatty(&stdin) {
-        return ask(stdin.as_fd(), stream, with_kitty);
-    }
-    stream.with_fd(|fd| ask(fd, stream, with_kitty))
+/// A question whose answer is due.
+struct Open {
+    stream: Stream,
+    quiet: Quiet,
+    question: Question,
+    asked: Instant,
+    bytes: Vec<u8>,
 }
 
-fn ask(input: BorrowedFd<'_>, stream: Stream, with_kitty: bool) -> Option<Answers> {
-    // A background job that touches the terminal's settings is stopped.
-    if tcgetpgrp(input).ok()? != rustix::process::getpgrp() {
+static OPEN: Mutex<Option<Open>> = Mutex::new(None);
+
+/// Asks the terminal there; `None` when it does not answer or must not be asked. What it said before is remembered.
+pub(super) fn probe(stream: Stream, question: Question) -> Option<Answers> {
+    if let Some(known) = memory::recall(stream, question) {
+        return known;
+    }
+    let quiet = Quiet::enter(stream)?;
+    // Keys that could not be given back are not taken.
+    if quiet.has_keys() && !can_give_back() {
         return None;
     }
-    let _raw = Raw::enter(input)?;
-    let asked = stream.with(|out| out.write_all(question(with_kitty)).and_then(|()| out.flush()));
+    let asked = stream.with(|out| out.write_all(&burst(question)).and_then(|()| out.flush()));
     asked.ok()?;
-    parse(&listen(input, Instant::now() + PATIENCE))
-}
-
-fn question(with_kitty: bool) -> &'static [u8] {
-    if with_kitty {
-        b"\x1b_Gi=31,s=1,v=1,a=q,t=d,f=24;AAAA\x1b\\\x1b[16t\x1b[c"
+    let (asked, mut bytes) = (Instant::now(), Vec::new());
+    listen(&quiet, question, &mut bytes, asked + PATIENCE);
+    let answers = parse(&split(&bytes).answers, question);
+    let open = Open {
+        stream,
+        quiet,
+        question,
+        asked,
+        bytes,
+    };
+    if answers.is_some() {
+        open.close();
     } else {
-        b"\x1b[16t\x1b[c"
+        *OPEN.lock().unwrap_or_else(PoisonError::into_inner) = Some(open);
+    }
+    answers
+}
+
+/// To be called before the program ends: answers that are still due are waited for, for a while, and taken off the terminal's input.
+pub fn settle() {
+    let open = OPEN.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let Some(mut open) = open {
+        listen(&open.quiet, open.question, &mut open.bytes, open.asked + LAST_PATIENCE);
+        open.close();
     }
 }
 
-/// The terminal without echo and line editing for as long as this lives.
-struct Raw<'a> {
-    fd: BorrowedFd<'a>,
-    before: Termios,
-}
-
-impl<'a> Raw<'a> {
-    fn enter(fd: BorrowedFd<'a>) -> Option<Self> {
-        let before = tcgetattr(fd).ok()?;
-        let mut raw = before.clone();
-        raw.make_raw();
-        tcsetattr(fd, OptionalActions::Now, &raw).ok()?;
-        Some(Self { fd, before })
-    }
-}
-
-impl Drop for Raw<'_> {
-    fn drop(&mut self) {
-        // Nothing can be done when it fails.
-        let _ = tcsetattr(self.fd, OptionalActions::Now, &self.before);
-    }
-}
-
-fn listen(fd: BorrowedFd<'_>, until: Instant) -> Vec<u8> {
-    let mut text = Vec::new();
-    while parse(&text).is_none() && text.len() < MAX_ANSWER {
-        let left = until.saturating_duration_since(Instant::now());
-        let timeout = Timespec {
-            tv_sec: left.as_secs() as _,
-            tv_nsec: left.subsec_nanos().into(),
-        };
-        match poll(&mut [PollFd::from_borrowed_fd(fd, PollFlags::IN)], Some(&timeout)) {
-            Ok(0) => break,
-            Err(rustix::io::Errno::INTR) if !left.is_zero() => continue,
-            Err(_) => break,
-            Ok(_) => {}
-        }
-        let mut piece = [0; 256];
-        match rustix::io::read(fd, &mut piece) {
-            Ok(0) | Err(_) => break,
-            Ok(n) => text.extend_from_slice(&piece[..n]),
+impl Open {
+    /// Keeps what was learnt, gives keys back, and the terminal's settings.
+    fn close(self) {
+        let found = split(&self.bytes);
+        memory::keep(
+            self.stream,
+            self.question,
+            parse(&found.answers, self.question).as_ref(),
+        );
+        let lost = self.quiet.give_back(&found.keys);
+        drop(self.quiet);
+        if !lost.is_empty() {
+            let keys = String::from_utf8_lossy(&lost).escape_debug().to_string();
+            let words = format!(
+                "Keys that were typed while the terminal was asked are lost, for the system forbids to give them back: {keys}\n"
+            );
+            // Nothing can be done when that fails.
+            let _ = Stream::Err.with(|out| out.write_all(words.as_bytes()));
         }
     }
-    text
 }
 
-/// Reads the answers once the device attributes (`ESC [ ? … c`) are among them.
-fn parse(bytes: &[u8]) -> Option<Answers> {
-    let text = String::from_utf8_lossy(bytes);
-    let attributes = text
-        .split("\x1b[?")
-        .skip(1)
-        .find_map(|rest| between(rest, 'c'))?
-        .split(';');
+fn listen(quiet: &Quiet, question: Question, bytes: &mut Vec<u8>, until: Instant) {
+    quiet.listen(bytes, until, |bytes| is_complete(bytes, question));
+    if matches!(question, Question::Through { sure: false }) && attributes(&split(bytes).answers).len() == 1 {
+        let until = until.min(Instant::now() + AFTER_TMUX);
+        quiet.listen(bytes, until, |bytes| attributes(&split(bytes).answers).len() > 1);
+    }
+}
+
+/// Whether nothing more will come.
+fn is_complete(bytes: &[u8], question: Question) -> bool {
+    // Both tmux and the terminal around it tell their attributes.
+    let expected = if question == (Question::Through { sure: true }) {
+        2
+    } else {
+        1
+    };
+    bytes.last() == Some(&b'c') && attributes(&split(bytes).answers).len() >= expected
+}
+
+fn burst(question: Question) -> Vec<u8> {
+    const KITTY: &str = "\x1b_Gi=31,s=1,v=1,a=q,t=d,f=24;AAAA\x1b\\";
+    const SIZE: &str = "\x1b[16t";
+    const NAME: &str = "\x1b[>q";
+    const ATTRIBUTES: &str = "\x1b[c";
+    match question {
+        Question::All => format!("{KITTY}{SIZE}{ATTRIBUTES}").into_bytes(),
+        Question::Plain => format!("{SIZE}{ATTRIBUTES}").into_bytes(),
+        Question::Through { .. } => {
+            let outer = [KITTY, NAME, SIZE, ATTRIBUTES].map(|part| mux::wrap(part.as_bytes()));
+            [outer.concat(), ATTRIBUTES.as_bytes().to_vec()].concat()
+        }
+    }
+}
+
+/// Reads the answers once the device attributes are among them.
+fn parse(answers: &[u8], question: Question) -> Option<Answers> {
+    let all = attributes(answers);
+    let text = String::from_utf8_lossy(answers);
     let cell = text
         .split("\x1b[6;")
         .skip(1)
@@ -116,11 +172,37 @@ fn parse(bytes: &[u8]) -> Option<Answers> {
             Some((width.parse().ok()?, height.parse().ok()?))
         })
         .filter(|&(w, h)| (1..=256).contains(&w) && (1..=256).contains(&h));
-    Some(Answers {
+    let mut said = Answers {
         kitty: text.contains("\x1b_Gi=31;OK"),
-        sixel: attributes.skip(1).any(|a| a == "4"),
+        sixel: has_sixel(all.first()?),
         cell,
-    })
+        outer: None,
+    };
+    if let Question::Through { .. } = question {
+        // tmux's own are 1;2 or, with sixel, 1;2;4. Which come first, nobody knows.
+        let own = all.iter().position(|a| a.starts_with("1;2")).unwrap_or(0);
+        said.sixel = has_sixel(all[own]);
+        let name = text.split("\x1bP>|").nth(1).and_then(|rest| rest.split('\x1b').next());
+        let others = all.iter().enumerate().filter(|(at, _)| *at != own);
+        said.outer = (all.len() > 1).then(|| Outer {
+            sixel: others.into_iter().any(|(_, attributes)| has_sixel(attributes)),
+            name: name.unwrap_or_default().to_owned(),
+        });
+    }
+    Some(said)
+}
+
+/// What stands in each `ESC [ ? … c`.
+fn attributes(answers: &[u8]) -> Vec<&str> {
+    let text = std::str::from_utf8(answers).unwrap_or_default();
+    text.split("\x1b[?")
+        .skip(1)
+        .filter_map(|rest| between(rest, 'c'))
+        .collect()
+}
+
+fn has_sixel(attributes: &str) -> bool {
+    attributes.split(';').skip(1).any(|a| a == "4")
 }
 
 /// The digits and semicolons before `end`, when nothing else is.
@@ -135,7 +217,12 @@ mod tests {
     use rstest::rstest;
 
     fn said(kitty: bool, sixel: bool, cell: Option<(u32, u32)>) -> Option<Answers> {
-        Some(Answers { kitty, sixel, cell })
+        Some(Answers {
+            kitty,
+            sixel,
+            cell,
+            outer: None,
+        })
     }
 
     #[rstest]
@@ -150,6 +237,31 @@ mod tests {
     #[case::hostile("\x1b[6;99999999999;0t\x1b[?62c", said(false, false, None))]
     #[case::silent("", None)]
     fn answers(#[case] text: &str, #[case] expected: Option<Answers>) {
-        assert_eq!(parse(text.as_bytes()), expected);
+        assert_eq!(parse(&split(text.as_bytes()).answers, Question::All), expected);
+    }
+
+    #[rstest]
+    #[case::kitty("\x1b[?1;2c\x1b_Gi=31;OK\x1b\\\x1bP>|kitty(0.41.1)\x1b\\\x1b[6;19;10t\x1b[?62;c", true, false, Some((false, "kitty(0.41.1)")))]
+    #[case::foot("\x1b[?1;2c\x1bP>|foot(1.21.0)\x1b\\\x1b[?62;4;22;28c", false, false, Some((true, "foot(1.21.0)")))]
+    #[case::outer_first("\x1b[?62;4c\x1b[?1;2c", false, false, Some((true, "")))]
+    #[case::sixel_of_its_own("\x1b[?1;2;4c\x1b[?62;4c", false, true, Some((true, "")))]
+    #[case::closed("\x1b[?1;2c", false, false, None)]
+    fn answers_through_tmux(
+        #[case] text: &str,
+        #[case] kitty: bool,
+        #[case] sixel: bool,
+        #[case] outer: Option<(bool, &str)>,
+    ) {
+        let found = parse(text.as_bytes(), Question::Through { sure: true }).unwrap();
+        assert_eq!((found.kitty, found.sixel), (kitty, sixel));
+        assert_eq!(found.outer.as_ref().map(|o| (o.sixel, o.name.as_str())), outer);
+    }
+
+    #[test]
+    fn tmux_is_waited_for_until_both_have_answered() {
+        let (sure, unsure) = (Question::Through { sure: true }, Question::Through { sure: false });
+        assert!(!is_complete(b"\x1b[?1;2c", sure) && is_complete(b"\x1b[?1;2c", unsure));
+        assert!(is_complete(b"\x1b[?1;2cls\x1b[?62;c", sure));
+        assert!(!is_complete(b"\x1b[?62;4c", sure) && is_complete(b"x\x1b[?62;4c", Question::Plain));
     }
 }

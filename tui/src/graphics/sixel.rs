@@ -1,47 +1,221 @@
-//! DEC sixel: the pixels themselves in 256 colours, so the picture is scaled here.
+//! DEC sixel: the pixels themselves in at most 256 colours, so the picture is scaled here and its palette made for it.
 
 use std::io::Write;
 
-use icy_sixel::{DiffusionMethod, MethodForLargest, MethodForRep, PixelFormat, Quality, sixel_string};
-use image::DynamicImage;
 use image::imageops::FilterType;
+use image::{DynamicImage, Rgb, RgbImage};
 
+use super::Result;
 use super::fit::Cells;
-use super::{Error, Result};
+use super::palette::{Indexed, reduce};
 
-/// Writes the picture so that it covers `cells` of `cell` pixels each.
-pub(super) fn write(out: &mut impl Write, picture: &DynamicImage, cells: Cells, cell: (u32, u32)) -> Result<()> {
+/// Rows of pixels that one line of sixels draws.
+pub(super) const BAND: u32 = 6;
+/// The share of an error that is handed on to neighbours: enough to hide bands in a gradient, and little noise.
+const DIFFUSION: f32 = 0.3;
+const COLOURS: usize = 256;
+/// Colours of a draft: its palette is sent with every frame.
+const DRAFT_COLOURS: usize = 128;
+
+/// Writes the picture so that it covers `cells` of `cell` pixels each. A draft is scaled by squares that whole bands draw, which
+/// takes a fraction of the bytes.
+pub(super) fn write(
+    out: &mut impl Write,
+    picture: &DynamicImage,
+    cells: Cells,
+    cell: (u32, u32),
+    is_draft: bool,
+) -> Result<()> {
     let (width, height) = (cells.columns * cell.0, cells.rows * cell.1);
-    let rgb = picture.resize(width, height, FilterType::CatmullRom).into_rgb8();
-    let text = sixel_string(
-        rgb.as_raw(),
-        rgb.width() as i32,
-        rgb.height() as i32,
-        PixelFormat::RGB888,
-        DiffusionMethod::Auto,
-        MethodForLargest::Auto,
-        MethodForRep::Auto,
-        Quality::HIGH,
-    )
-    .map_err(|e| Error::Encode(e.to_string()))?;
-    out.write_all(text.as_bytes())?;
+    let (scaled, most, diffusion) = if is_draft {
+        (squares(picture, width, height), DRAFT_COLOURS, 0.0)
+    } else {
+        (
+            picture.resize(width, height, FilterType::CatmullRom),
+            COLOURS,
+            DIFFUSION,
+        )
+    };
+    let pixels = opaque(scaled);
+    let text = sequence(&reduce(&pixels, most, diffusion), pixels.width() as usize);
+    out.write_all(&text)?;
     Ok(out.flush()?)
+}
+
+/// The whole sequence: sizes, colours, and each band colour by colour.
+fn sequence(picture: &Indexed, width: usize) -> Vec<u8> {
+    let height = picture.indices.len() / width.max(1);
+    let mut out = format!("\x1bP0;1;0q\"1;1;{width};{height}").into_bytes();
+    for (at, colour) in picture.palette.iter().enumerate() {
+        let [r, g, b] = colour.map(|value| (u32::from(value) * 100 + 127) / 255);
+        out.extend(format!("#{at};2;{r};{g};{b}").into_bytes());
+    }
+    let mut bits = vec![Vec::new(); picture.palette.len()];
+    for (number, band) in picture.indices.chunks(BAND as usize * width.max(1)).enumerate() {
+        // Between bands alone: one after the last would move the screen.
+        if number > 0 {
+            out.push(b'-');
+        }
+        for (at, index) in band.iter().enumerate() {
+            let row = &mut bits[usize::from(*index)];
+            row.resize(width, 0_u8);
+            row[at % width] |= 1 << (at / width);
+        }
+        let mut is_first = true;
+        for (colour, row) in bits.iter_mut().enumerate().filter(|(_, row)| !row.is_empty()) {
+            if !std::mem::take(&mut is_first) {
+                out.push(b'$');
+            }
+            out.extend(format!("#{colour}").into_bytes());
+            runs(&mut out, row);
+            row.clear();
+        }
+    }
+    out.extend(b"\x1b\\");
+    out
+}
+
+/// One colour's sixels of a band; what is empty at its end is left out.
+fn runs(out: &mut Vec<u8>, row: &[u8]) {
+    let end = row.iter().rposition(|bits| *bits != 0).map_or(0, |at| at + 1);
+    for run in row[..end].chunk_by(|a, b| a == b) {
+        let letter = b'?' + run[0];
+        if run.len() > 3 {
+            out.extend(format!("!{}", run.len()).into_bytes());
+            out.push(letter);
+        } else {
+            out.extend(std::iter::repeat_n(letter, run.len()));
+        }
+    }
+}
+
+/// The picture within that size, each of its pixels a square of a multiple of six where that fits.
+fn squares(picture: &DynamicImage, width: u32, height: u32) -> DynamicImage {
+    let fits = (width / picture.width().max(1)).min(height / picture.height().max(1));
+    match fits {
+        0 => picture.resize(width, height, FilterType::Triangle),
+        _ => {
+            let factor = if fits >= BAND { fits / BAND * BAND } else { fits };
+            picture.resize_exact(picture.width() * factor, picture.height() * factor, FilterType::Nearest)
+        }
+    }
+}
+
+/// What is transparent shows white, as on paper: terminals differ in what they put there.
+fn opaque(picture: DynamicImage) -> RgbImage {
+    if !picture.color().has_alpha() {
+        return picture.into_rgb8();
+    }
+    let pixels = picture.into_rgba8();
+    let over_white = |x, y| {
+        let [r, g, b, alpha] = pixels.get_pixel(x, y).0.map(u16::from);
+        Rgb([r, g, b].map(|value| ((value * alpha + 255 * (255 - alpha)) / 255) as u8))
+    };
+    RgbImage::from_fn(pixels.width(), pixels.height(), over_white)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rstest::rstest;
+
+    /// What a terminal makes of it.
+    fn decoded(text: &str) -> RgbImage {
+        let body = text
+            .strip_prefix("\x1bP0;1;0q\"1;1;")
+            .unwrap()
+            .strip_suffix("\x1b\\")
+            .unwrap();
+        let (sizes, rest) = body.split_once('#').unwrap();
+        let (width, height) = sizes.split_once(';').unwrap();
+        let mut image = RgbImage::new(width.parse().unwrap(), height.parse().unwrap());
+        let mut palette = Vec::new();
+        let number = |text: &str| text.parse::<u32>().unwrap();
+        let (mut x, mut y) = (0, 0);
+        let mut rest = rest;
+        let mut colour = Rgb([0; 3]);
+        let mut is_register = true;
+        while !rest.is_empty() {
+            let end = rest
+                .find(|c: char| !c.is_ascii_digit() && c != ';')
+                .unwrap_or(rest.len());
+            let (digits, after) = rest.split_at(end);
+            let mut count = 1;
+            if is_register {
+                let parts: Vec<u32> = digits.split(';').map(number).collect();
+                if parts.len() == 5 {
+                    palette.push(Rgb([parts[2], parts[3], parts[4]].map(|v| ((v * 255 + 50) / 100) as u8)));
+                } else {
+                    colour = palette[parts[0] as usize];
+                }
+            } else if !digits.is_empty() {
+                count = number(digits);
+            }
+            let Some(command) = after.chars().next() else { break };
+            rest = &after[1..];
+            is_register = command == '#';
+            match command {
+                '$' => x = 0,
+                '-' => (x, y) = (0, y + BAND),
+                '#' | '!' => {}
+                letter => {
+                    for _ in 0..count {
+                        let bits = letter as u8 - b'?';
+                        (0..BAND)
+                            .filter(|bit| bits >> bit & 1 == 1)
+                            .for_each(|bit| image.put_pixel(x, y + bit, colour));
+                        x += 1;
+                    }
+                }
+            }
+        }
+        image
+    }
+
+    fn drawn(picture: &DynamicImage, cells: Cells, cell: (u32, u32), is_draft: bool) -> (RgbImage, usize) {
+        let mut out = Vec::new();
+        write(&mut out, picture, cells, cell, is_draft).unwrap();
+        (decoded(std::str::from_utf8(&out).unwrap()), out.len())
+    }
 
     #[test]
     fn a_sixel_string_of_the_right_size() {
-        let mut out = Vec::new();
         let picture = DynamicImage::new_rgb8(8, 8);
-        write(&mut out, &picture, Cells { columns: 4, rows: 2 }, (10, 20)).unwrap();
-        let text = String::from_utf8(out).unwrap();
-        assert!(
-            text.starts_with("\x1bP") && text.trim_end().ends_with("\x1b\\"),
-            "{text:?}"
-        );
-        assert!(text.contains("40;40"), "{text:?}");
+        let (image, _) = drawn(&picture, Cells { columns: 4, rows: 2 }, (10, 20), false);
+        assert_eq!(image.dimensions(), (40, 40));
+        let (image, _) = drawn(&picture, Cells { columns: 4, rows: 2 }, (10, 20), true);
+        assert_eq!(image.dimensions(), (5 * 8, 5 * 8));
+        let (image, _) = drawn(&picture, Cells { columns: 32, rows: 16 }, (10, 20), true);
+        assert_eq!(image.dimensions(), (36 * 8, 36 * 8));
+    }
+
+    /// Root of the mean squared error of 8-bit values.
+    fn error(picture: &DynamicImage, image: &RgbImage) -> f64 {
+        let (a, b) = (picture.to_rgb8().into_raw(), image.as_raw());
+        let squares = a.iter().zip(b).map(|(a, b)| f64::from(a.abs_diff(*b)).powi(2));
+        (squares.sum::<f64>() / a.len() as f64).sqrt()
+    }
+
+    fn painted(pixel: impl Fn(f64, f64) -> [f64; 3]) -> DynamicImage {
+        let side = 160;
+        let at = |v: u32| f64::from(v) / f64::from(side);
+        image::RgbImage::from_fn(side, side, |x, y| {
+            image::Rgb(pixel(at(x), at(y)).map(|v| (v.clamp(0.0, 1.0) * 255.0) as u8))
+        })
+        .into()
+    }
+
+    /// libsixel's encoder has 5.3 for the slope and 6 to 8 for drawings like the balls.
+    #[rstest]
+    #[case::slope(painted(|x, y| [x, y, (x + y) / 2.0]), 6.0)]
+    #[case::balls(painted(|x, y| {
+        let ball = |u: f64, v: f64| (1.0 - ((x - u).hypot(y - v) * 3.5).powi(2)).max(0.0).sqrt();
+        let (a, b) = (ball(0.35, 0.4), ball(0.7, 0.65));
+        [1.0 - b + 0.2 * a, 1.0 - 0.8 * a - 0.3 * b, 1.0 - a]
+    }), 3.0)]
+    fn colours_are_close(#[case] picture: DynamicImage, #[case] most: f64) {
+        let (image, _) = drawn(&picture, Cells { columns: 16, rows: 8 }, (10, 20), false);
+        let error = error(&picture, &image);
+        assert!(error <= most, "{error}");
     }
 }

@@ -6,7 +6,7 @@ use crate::Result;
 /// Classifier-free guidance (Ho and Salimans 2022, arXiv 2207.12598), as diffusers scales it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Cfg {
-    /// How far to go from the prediction without the prompt toward the one with it; 1 is the latter alone.
+    /// How far to go from the prediction without the prompt toward the one with it; up to 1 it is the latter alone.
     pub scale: f64,
     /// How the two predictions are computed.
     pub passes: Passes,
@@ -51,7 +51,7 @@ impl Guidance for Cfg {
     }
 
     fn needs_negative(&self) -> bool {
-        self.scale != 1.0
+        self.scale > 1.0
     }
 }
 
@@ -93,7 +93,9 @@ mod tests {
     #[rstest]
     #[case(7.5, Passes::One, &[4], 0.5 + 7.5 * 1.5)]
     #[case(7.5, Passes::Two, &[2, 2], 0.5 + 7.5 * 1.5)]
-    #[case(0.0, Passes::One, &[4], 0.5)]
+    #[case(0.0, Passes::One, &[2], 2.0)]
+    #[case(0.5, Passes::Two, &[2], 2.0)]
+    #[case(1.01, Passes::One, &[4], 0.5 + 1.01 * 1.5)]
     #[case(1.0, Passes::One, &[2], 2.0)]
     #[case(1.0, Passes::Two, &[2], 2.0)]
     fn the_formula_is_diffusers(

@@ -10,6 +10,8 @@ use crate::{Error, Result};
 pub struct Weight<P> {
     state: RefCell<State<P>>,
     kind: Kind,
+    /// Whether it is used as it is for good, so that a copy of it is no passing thing.
+    stays: bool,
 }
 
 #[derive(Debug)]
@@ -35,6 +37,15 @@ impl<P> Weight<P> {
         Self {
             kind,
             state: RefCell::new(State::Loaded(loaded)),
+            stays: kind == Kind::BFloat16 && wide_pays(),
+        }
+    }
+
+    /// The same for a weight that is never packed.
+    pub fn unpacked(weight: (Tensor, Kind)) -> Self {
+        Self {
+            stays: true,
+            ..Self::new(weight)
         }
     }
 
@@ -49,7 +60,7 @@ impl<P> Weight<P> {
         let mut state = self.state.borrow_mut();
         if let State::Loaded(loaded) = &*state {
             // What is packed goes again at once; what is used as it is stays.
-            let plain = match self.kind == Kind::BFloat16 && wide_pays() {
+            let plain = match self.stays {
                 true => keep(loaded, self.kind).unwrap_or_else(|error| raise(&error)),
                 false => loaded.to_kind(self.kind),
             };

@@ -25,8 +25,8 @@ pub fn encode_prompts(
 ) -> Result<Prompts> {
     let text_encoder = model.text_encoder()?;
     let positive = encode(model, &text_encoder, &task.prompt, "prompt", cancel, observer)?;
-    let guided = task.cfg_scale != 1.0;
-    let negative = guided
+    let negative = task
+        .is_guided()
         .then(|| {
             encode(
                 model,

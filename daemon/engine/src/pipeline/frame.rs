@@ -1,16 +1,28 @@
+use darkroom_formats::card::{detect_folder, scheduler_config};
 use darkroom_formats::folder::{Files, Folder};
 use serde_json::{Map, Value};
 
 use crate::families::stable_diffusion::VaeConfig;
 use crate::residency::{Identity, Key, Plan, Role};
 use crate::sampling::SchedulerConfig;
-use crate::text::Tokenizer;
+use crate::text::clip::ClipTextConfig;
+use crate::text::{Encoder, Tokenizer};
 use crate::torch::Device;
 use crate::weights::{Source, Weights};
 use crate::{Cancel, Error, Result};
 
 /// The longest file of a tokenizer, in bytes.
 const MAX_TOKENIZER: u64 = 32 << 20;
+
+/// The files that make a tokenizer.
+const TOKENIZER: [&str; 6] = [
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "tokenizer.json",
+    "vocab.json",
+    "merges.txt",
+];
 
 /// What there is of a model beside its weights: configuration, tokenizer, and how its parts are read.
 #[derive(Debug)]
@@ -35,12 +47,12 @@ impl Frame {
     pub fn open(key: &Key) -> Result<Self> {
         let source = Source::open(&key.source)?;
         let folder = Folder::read(&source)?;
-        let files = file_names(&folder);
+        let files = file_names(&source, &folder);
         // Before anything is read: files that change meanwhile make the frame old, not wrong.
         let identity = Identity::of(&source, files.iter().map(String::as_str));
         Ok(Self {
-            tokenizer: tokenizer(&source)?,
-            scheduler: SchedulerConfig::from_json(&json("scheduler", &folder.scheduler.config)?)?,
+            tokenizer: tokenizer(&source, encoder(&folder)?)?,
+            scheduler: SchedulerConfig::from_json(&json("scheduler", &scheduler(&folder)?)?)?,
             vae: VaeConfig::from_json(&json("vae", &folder.component("vae")?.config)?)?,
             key: key.clone(),
             source,
@@ -104,21 +116,38 @@ impl Frame {
 }
 
 /// The files whose change makes the model another one.
-fn file_names(folder: &Folder) -> Vec<String> {
+fn file_names(source: &Source, folder: &Folder) -> Vec<String> {
     let configs = folder.components.keys().map(|name| format!("{name}/config.json"));
     let weights = folder.components.values().flat_map(|c| c.weights.iter().cloned());
     let index = ["model_index.json", "scheduler/scheduler_config.json"].map(str::to_owned);
-    index.into_iter().chain(configs).chain(weights).collect()
+    let tokenizer = TOKENIZER.map(|file| format!("tokenizer/{file}"));
+    let all = index.into_iter().chain(configs).chain(weights).chain(tokenizer);
+    all.chain(source.beside()).collect()
 }
 
-fn tokenizer(source: &Source) -> Result<Tokenizer> {
-    Tokenizer::open(|file| {
+/// What tokens are made for.
+fn encoder(folder: &Folder) -> Result<Encoder> {
+    let config = ClipTextConfig::from_json(&json("text_encoder", &folder.component("text_encoder")?.config)?)?;
+    Ok(Encoder {
+        rows: config.vocab_size,
+        positions: config.max_position_embeddings,
+    })
+}
+
+/// The model's scheduler_config.json; where it brings none, its family's.
+fn scheduler(folder: &Folder) -> Result<Map<String, Value>> {
+    Ok(scheduler_config(folder, detect_folder(folder)?)?)
+}
+
+fn tokenizer(source: &Source, encoder: Encoder) -> Result<Tokenizer> {
+    let read = |file: &str| {
         let name = format!("tokenizer/{file}");
         Ok(match source.len(&name)? {
             Some(_) => Some(source.read(&name, MAX_TOKENIZER)?.into()),
             None => None,
         })
-    })
+    };
+    Tokenizer::open(read, encoder)
 }
 
 fn json(component: &str, config: &Map<String, Value>) -> Result<Vec<u8>> {

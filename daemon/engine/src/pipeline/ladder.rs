@@ -58,7 +58,7 @@ impl Ladder {
         if at.phase == Phase::Denoise && together > 1 {
             return Some(Rung::SmallerBatch(together / 2));
         }
-        if at.phase == Phase::Denoise && task.cfg_scale != 1.0 && !task.two_passes {
+        if at.phase == Phase::Denoise && task.is_guided() && !task.two_passes {
             return Some(Rung::TwoPasses);
         }
         (!at.on_cpu && !task.offload).then_some(Rung::Offload)

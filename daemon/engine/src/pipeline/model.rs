@@ -113,13 +113,19 @@ impl Model {
         self.frame.vae.latent_channels
     }
 
-    /// Token ids [1, 77] of `text`, and one line when its end found no room.
+    /// Token ids [1, N] of `text`, as many as the model reads, and one line when its end found no room.
     pub(super) fn tokens(&self, text: &str) -> Result<(Tensor, Option<String>)> {
-        let chunk = self.frame.tokenizer.chunk77(text)?;
+        let chunk = self.frame.tokenizer.chunk(text)?;
         let line = chunk.dropped.map(|dropped| {
             let text = darkroom_protocol::text::escape_line(dropped.text.trim()).into_owned();
+            let reads = self.frame.tokenizer.length() - 2;
+            let which = if self.frame.tokenizer.truncates_left() {
+                "first"
+            } else {
+                "last"
+            };
             format!(
-                "the model reads 75 tokens, the last {} are not used: “{}”.",
+                "the model reads {reads} tokens, the {which} {} are not used: “{}”.",
                 dropped.tokens,
                 shorten(&text)
             )
@@ -127,7 +133,7 @@ impl Model {
         Ok((Tensor::from_slice(&chunk.ids).unsqueeze(0), line))
     }
 
-    /// Token ids [1, 77] to hidden states [1, 77, width].
+    /// Token ids [1, N] to hidden states [1, N, width].
     pub(super) fn encode(&self, text_encoder: &ClipTextModel, ids: &Tensor, cancel: &Cancel) -> Result<Tensor> {
         let ids = torch::to(ids, self.device(), Kind::Int64)?;
         Ok(text_encoder.forward(&ids, ClipSelect::default(), cancel)?.hidden_states)

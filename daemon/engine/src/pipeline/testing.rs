@@ -13,6 +13,7 @@ pub fn task(batch: u32, micro_batch: u32) -> ImageTask {
         cfg_scale: 4.0,
         sampler: Sampler::Ddim,
         schedule: Schedule::Auto,
+        prediction: None,
         seed: 0,
         batch,
         micro_batch,

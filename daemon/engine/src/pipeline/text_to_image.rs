@@ -37,7 +37,8 @@ pub fn text_to_image_within<R: Room>(
     let task = work.task;
     check_size(task, model)?;
     relief.set_tile(model.tile() * model.vae_factor());
-    let plan = plan(model.scheduler(), task.sampler, task.schedule, task.steps as usize)?;
+    let scheduler = model.scheduler().predicting(task.prediction);
+    let plan = plan(&scheduler, task.sampler, task.schedule, task.steps as usize)?;
     plan.notices.iter().for_each(|line| observer.notice(line));
     observer.progress(at(task, Phase::Encode, 0, 0, 1));
     let prompts = loop {

@@ -3,4 +3,4 @@
 pub mod clip;
 mod tokenizer;
 
-pub use tokenizer::{Chunk, Dropped, Tokenizer};
+pub use tokenizer::{Chunk, Dropped, Encoder, Tokenizer};

@@ -94,6 +94,7 @@ unsafe extern "C" {
     ) -> c_int;
 
     pub(super) fn dk_wide_pays() -> c_int;
+    pub(super) fn dk_wide_conv_pays() -> c_int;
     pub(super) fn dk_wide_linear(
         x: *const C_tensor,
         weight: *const C_tensor,
@@ -126,6 +127,7 @@ unsafe extern "C" {
     pub(super) fn dk_profile_start() -> c_int;
     pub(super) fn dk_profile_stop(out: *mut *const c_char) -> c_int;
     pub(super) fn dk_threads_used(count: *mut c_int) -> c_int;
+    pub(super) fn dk_crowd(threads: c_int, ran: *mut c_int) -> c_int;
     pub(super) fn dk_int8_possible() -> c_int;
     pub(super) fn dk_int8_pack(
         weight: *const C_tensor,

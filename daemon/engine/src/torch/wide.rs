@@ -10,6 +10,14 @@ pub fn wide_pays() -> bool {
     unsafe { ffi::dk_wide_pays() != 0 }
 }
 
+/// Whether a 3×3 convolution of bf16 is faster in f32 by Winograd's way than by the processor's own instructions for bf16: where
+/// [`wide_pays`], and where these are no more than twice as fast as f32's.
+#[allow(unsafe_code)]
+pub fn wide_conv3x3_pays() -> bool {
+    // SAFETY: asks for a number.
+    unsafe { ffi::dk_wide_conv_pays() != 0 }
+}
+
 /// Whether a layer leaves this weight where the file has it and uses [`wide_linear`] or [`wide_conv3x3`]: bf16 on the CPU, where
 /// [`wide_pays`].
 pub fn wide_serves(weight: &Tensor) -> bool {

@@ -1,5 +1,4 @@
 use std::collections::HashMap;
-use std::fs::File;
 use std::path::Path;
 
 use darkroom_formats::safetensors::{Entry, Header};
@@ -99,10 +98,7 @@ pub fn map(path: &Path) -> Result<Bytes> {
         path: path.to_path_buf(),
         source,
     };
-    let file = File::open(path).map_err(io)?;
-    if !file.metadata().map_err(io)?.is_file() {
-        return Err(io(std::io::Error::other("not a regular file")));
-    }
+    let file = darkroom_protocol::files::open(path).map_err(io)?;
     // SAFETY: the mapping is private and read-only, and its length is that of the open file. Another process may still write
     // into the file: then weights change, which no code here depends on for soundness, since tensors hold plain numbers.
     // Or truncate it: then touching the lost pages is SIGBUS, which ends this worker and nothing else; the daemon sees it.

@@ -79,8 +79,16 @@ impl Source {
     pub fn on_disk(&self, name: &str) -> Option<PathBuf> {
         match self {
             Self::Embedded(_) => None,
-            Self::Single(file) => Some(file.path().to_owned()),
+            Self::Single(file) => Some(file.beside(name).unwrap_or_else(|| file.path().to_owned())),
             Self::Directory(folder) => Some(folder.path().join(name)),
+        }
+    }
+
+    /// Names of the files beside a single file that say something of it, whether they are there or not.
+    pub fn beside(&self) -> Vec<String> {
+        match self {
+            Self::Single(_) => SingleFile::BESIDE.map(str::to_owned).to_vec(),
+            Self::Directory(_) | Self::Embedded(_) => Vec::new(),
         }
     }
 

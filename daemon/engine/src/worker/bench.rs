@@ -31,7 +31,9 @@ fn measure(order: &BenchOrder) -> Result<BenchReport> {
     let ready = describe::ready(&task.device)?;
     let device = describe::choose(&ready.device, &ready.devices)?;
     let _inference = torch::inference_mode();
-    torch::set_threads(threads_for(task));
+    let threads = threads_for(task);
+    torch::set_threads(threads);
+    let _following = torch::follow_load(threads);
     let before = since(order.started);
     let mut watch = Stopwatch::start();
     let kind = kind_for(device, task.dtype, &mut watch);

@@ -152,7 +152,9 @@ impl Executor {
         cancel: &Cancel,
     ) -> Result<()> {
         let _inference = torch::inference_mode();
-        torch::set_threads(threads_for(task));
+        let threads = threads_for(task);
+        torch::set_threads(threads);
+        let _following = torch::follow_load(threads);
         let mut reporter = Reporter::new(job, self.outbox.clone(), self.previews.clone(), cancel);
         let device = self.models.device();
         let kind = kind_for(device, task.dtype, &mut reporter);

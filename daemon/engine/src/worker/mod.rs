@@ -76,6 +76,7 @@ fn serve(backends: &torch::Backends) -> Result<(), String> {
         .with_writer(std::io::stderr)
         .with_target(false)
         .with_ansi(false)
+        .with_timer(Clock)
         .init();
     tracing::info!(?backends, "darkroom-worker {}", env!("CARGO_PKG_VERSION"));
     torch::check_version().map_err(|e| e.to_string())?;
@@ -141,4 +142,13 @@ fn obey(order: Order, executor: &mut Executor, cancels: &Cancels) -> Result<(), 
         Order::Shutdown {} | Order::Cancel { .. } | Order::Ping { .. } | Order::Previews { .. } => {}
     }
     Ok(())
+}
+
+/// Times as the daemon writes them.
+struct Clock;
+
+impl tracing_subscriber::fmt::time::FormatTime for Clock {
+    fn format_time(&self, writer: &mut tracing_subscriber::fmt::format::Writer<'_>) -> std::fmt::Result {
+        writer.write_str(&darkroom_protocol::time::shown(std::time::SystemTime::now()))
+    }
 }

@@ -2,6 +2,7 @@ use std::fmt;
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::writer::{BoxMakeWriter, MakeWriterExt as _};
@@ -13,6 +14,7 @@ use tracing_subscriber::{Layer as _, Registry};
 use super::filter::Filter;
 use super::line::Line;
 use super::rotate::Rotating;
+use super::writer::Lines;
 use crate::{Error, Result};
 
 /// The variable that says what is logged from the start.
@@ -23,6 +25,7 @@ static CONTROL: OnceLock<Control> = OnceLock::new();
 /// Says what is logged, while the daemon runs.
 #[derive(Clone)]
 pub struct Control {
+    lines: Lines,
     /// `None` where another library took this process's log first.
     handle: Option<reload::Handle<Targets, Registry>>,
     filter: Arc<Mutex<Filter>>,
@@ -49,6 +52,13 @@ impl Control {
     }
 }
 
+/// Waits until what was logged so far is on its way to the disk, at most so long.
+pub fn flush(patience: Duration) {
+    if let Some(control) = CONTROL.get() {
+        control.lines.flush(patience);
+    }
+}
+
 impl fmt::Debug for Control {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Control({})", self.filter())
@@ -66,7 +76,8 @@ pub fn start(path: &Path, foreground: bool) -> Result<Control> {
     }
     let file = Rotating::open(path).map_err(|e| Error::io("open", path, e))?;
     let (filter, wrong) = wanted();
-    let file = Mutex::new(file);
+    let file = Lines::to(file).map_err(|e| Error::io("start a thread for", path, e))?;
+    let handed = file.clone();
     let writer = if foreground {
         BoxMakeWriter::new(file.and(io::stderr))
     } else {
@@ -79,6 +90,7 @@ pub fn start(path: &Path, foreground: bool) -> Result<Control> {
         .with_writer(writer);
     let taken = Registry::default().with(targets).with(lines.boxed()).try_init().is_ok();
     let control = Control {
+        lines: handed,
         handle: taken.then_some(handle),
         filter: Arc::new(Mutex::new(filter)),
     };

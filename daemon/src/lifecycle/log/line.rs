@@ -1,6 +1,8 @@
 use std::fmt;
+use std::time::SystemTime;
 
 use darkroom_protocol::text::escape_line;
+use darkroom_protocol::time::shown;
 use tracing::{Event, Subscriber};
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
@@ -18,10 +20,9 @@ where
     fn format_event(&self, context: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
         let mut text = String::new();
         context.field_format().format_fields(Writer::new(&mut text), event)?;
-        let now = crate::clock::now().to_zoned_datetime(jiff::tz::TimeZone::system());
         let level = event.metadata().level();
         let part = part(event.metadata().target());
-        let time = now.strftime("%Y-%m-%dT%H:%M:%S%.3f%:z");
+        let time = shown(SystemTime::now());
         writeln!(writer, "{time} {level:<5} {part}: {}", escape_line(&text))
     }
 }

@@ -4,7 +4,8 @@ mod control;
 mod filter;
 mod line;
 mod rotate;
+mod writer;
 
-pub use control::{Control, start};
+pub use control::{Control, flush, start};
 pub use filter::Filter;
 pub use rotate::{KEPT, open};

@@ -82,6 +82,10 @@ impl Write for Rotating {
 }
 
 fn append(path: &Path) -> io::Result<File> {
+    // Opening a pipe would wait for a reader.
+    if let Ok(meta) = fs::metadata(path) {
+        darkroom_protocol::files::regular(meta.file_type())?;
+    }
     OpenOptions::new().append(true).create(true).mode(0o600).open(path)
 }
 

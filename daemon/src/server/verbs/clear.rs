@@ -1,11 +1,11 @@
 use darkroom_protocol::message::RemoteError;
 use darkroom_protocol::{JobState, Reply, failpoint};
 
-use crate::server::Context;
 use crate::server::session::Answer;
+use crate::store::Store;
 
 /// Takes ended jobs off the list, or counts them.
-pub async fn clear(context: &Context, states: &[JobState], dry_run: bool) -> Result<Answer, RemoteError> {
+pub async fn clear(store: &Store, states: &[JobState], dry_run: bool) -> Result<Answer, RemoteError> {
     if let Some(state) = states.iter().find(|state| !state.is_final()) {
         return Err(RemoteError::usage(format!(
             "Only jobs that have ended can be cleared: `darkroom cancel` ends those that are {}.",
@@ -14,9 +14,9 @@ pub async fn clear(context: &Context, states: &[JobState], dry_run: bool) -> Res
     }
     let states = if states.is_empty() { &JobState::ALL } else { states };
     let (jobs, kept) = if dry_run {
-        context.store.clearable(states).await?
+        store.clearable(states).await?
     } else {
-        context.store.clear(states).await?
+        store.clear(states).await?
     };
     failpoint::hit(16);
     Ok(Reply::Cleared { jobs, kept }.into())

@@ -1,29 +1,30 @@
-use std::fs::File;
 use std::io::ErrorKind;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
 use darkroom_protocol::Reply;
+use darkroom_protocol::files;
 use darkroom_protocol::message::RemoteError;
 use darkroom_protocol::message::client::Piece;
+use darkroom_protocol::paths::Paths;
 
 use super::blocking;
 use crate::Error;
-use crate::server::Context;
 use crate::server::session::Answer;
 use crate::server::uploads::MAX_PIECE;
+use crate::store::Store;
 
 /// A piece of what a job's worker printed while it ran; nothing of one that has not run, or whose log is gone.
-pub async fn log(context: &Context, prefix: &str, offset: u64) -> Result<Answer, RemoteError> {
-    let job = context.store.find(prefix).await?;
-    let path = context.paths.job_log(job);
+pub async fn log(store: &Store, paths: &Paths, prefix: &str, offset: u64) -> Result<Answer, RemoteError> {
+    let job = store.find(prefix).await?;
+    let path = paths.job_log(job);
     let piece = blocking(move || read(&path, offset)).await?;
     Ok(Reply::Piece(piece).into())
 }
 
 fn read(path: &Path, offset: u64) -> Result<Piece, RemoteError> {
     let failed = |e| RemoteError::from(Error::io("read", path, e));
-    let file = match File::open(path) {
+    let file = match files::open(path) {
         Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Piece { size: 0, bytes: vec![] }),
         other => other.map_err(failed)?,
     };

@@ -31,7 +31,7 @@ pub use cancel::cancel;
 pub use cancel_all::cancel_all;
 pub use clear::clear;
 pub use download::download;
-pub use job::job;
+pub use job::{job, kept_job};
 pub use load::load;
 pub use log::log;
 pub use log_filter::log_filter;
@@ -41,8 +41,8 @@ pub use models::models;
 pub use move_to::move_to;
 pub use pause::pause;
 pub use pin::pin;
-pub use priority::priority;
-pub use queue::{Order, queue};
+pub use priority::{check_priority, priority};
+pub use queue::{Order, kept_jobs, queue};
 pub use retry::retry;
 pub use shutdown::shutdown;
 pub use status::status;
@@ -51,6 +51,8 @@ pub use subscribe::subscribe;
 pub use unload::unload;
 pub use upload::upload;
 
+use std::time::Duration;
+
 use darkroom_protocol::event::QueueChange;
 use darkroom_protocol::message::RemoteError;
 use darkroom_protocol::{FailureKind, JobId, Reply};
@@ -58,12 +60,23 @@ use darkroom_protocol::{FailureKind, JobId, Reply};
 use super::Context;
 use super::session::Answer;
 
-/// Runs what blocks (files, sums) beside the tasks that must not.
+/// Files must have answered within this time: less than clients wait.
+const DISK: Duration = Duration::from_secs(25);
+
+/// Runs what blocks (files, sums) beside the tasks that must not. A disk that hangs is told, and its reader left to itself.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, RemoteError> + Send + 'static,
 ) -> Result<T, RemoteError> {
-    let done = tokio::task::spawn_blocking(work).await;
-    done.unwrap_or_else(|e| Err(lost(&e)))
+    match tokio::time::timeout(DISK, tokio::task::spawn_blocking(work)).await {
+        Ok(done) => done.unwrap_or_else(|e| Err(lost(&e))),
+        Err(_) => {
+            let message = format!(
+                "The files do not answer within {} s: is their disk there? Try again when it is.",
+                DISK.as_secs()
+            );
+            Err(RemoteError::new(FailureKind::Disk, message))
+        }
+    }
 }
 
 /// Runs what must not stop half-way when its peer goes away.

@@ -5,19 +5,13 @@ use darkroom_protocol::message::RemoteError;
 use darkroom_protocol::message::client::Place;
 
 use super::{placed, wholly};
-use crate::server::Context;
 use crate::server::session::Answer;
-use crate::store::Spot;
+use crate::server::{Context, kept};
 
 /// Gives a waiting job another place.
 pub async fn move_to(context: &Arc<Context>, prefix: &str, place: Place) -> Result<Answer, RemoteError> {
     let job = context.store.find(prefix).await?;
-    let spot = match place {
-        Place::First => Spot::First,
-        Place::Last => Spot::Last,
-        Place::Before(other) => Spot::Before(context.store.find(&other).await?),
-        Place::After(other) => Spot::After(context.store.find(&other).await?),
-    };
+    let spot = kept::spot(&context.store, place).await?;
     let context = context.clone();
     wholly(async move {
         let moved = context.store.move_to(job, spot).await?;

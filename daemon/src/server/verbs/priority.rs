@@ -10,11 +10,7 @@ use crate::server::session::Answer;
 
 /// Gives a waiting job another priority.
 pub async fn priority(context: &Arc<Context>, prefix: &str, priority: i32) -> Result<Answer, RemoteError> {
-    if !(MIN_PRIORITY..=MAX_PRIORITY).contains(&priority) {
-        return Err(RemoteError::usage(format!(
-            "priority must be a whole number from {MIN_PRIORITY} to {MAX_PRIORITY}, not {priority}."
-        )));
-    }
+    check_priority(priority)?;
     let job = context.store.find(prefix).await?;
     let context = context.clone();
     wholly(async move {
@@ -23,4 +19,14 @@ pub async fn priority(context: &Arc<Context>, prefix: &str, priority: i32) -> Re
         placed(&context, job, change).await
     })
     .await
+}
+
+/// Whether a job may have that priority.
+pub fn check_priority(priority: i32) -> Result<(), RemoteError> {
+    if (MIN_PRIORITY..=MAX_PRIORITY).contains(&priority) {
+        return Ok(());
+    }
+    Err(RemoteError::usage(format!(
+        "priority must be a whole number from {MIN_PRIORITY} to {MAX_PRIORITY}, not {priority}."
+    )))
 }

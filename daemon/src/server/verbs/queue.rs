@@ -1,15 +1,16 @@
 use darkroom_protocol::message::RemoteError;
-use darkroom_protocol::{Job, JobState, Reply, Task};
+use darkroom_protocol::message::client::Page;
+use darkroom_protocol::{JobState, Reply};
 
 use super::outlook::outlook;
 use crate::server::Context;
 use crate::server::session::Answer;
-use crate::store::Page;
+use crate::store::{Cursor, Part, Store};
 
 /// The most jobs of one answer.
 const MOST: u32 = 1000;
-/// About the most bytes of one answer; long prompts may make it end earlier.
-const MAX_BYTES: usize = 8 << 20;
+/// About the most bytes of one answer. A single job may be longer.
+const MAX_BYTES: u64 = 1 << 20;
 
 /// In which order jobs are listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +40,7 @@ impl Order {
     }
 }
 
-/// Jobs in one of three orders.
+/// A page of jobs in one of three orders.
 pub async fn queue(
     context: &Context,
     states: &[JobState],
@@ -47,32 +48,36 @@ pub async fn queue(
     before: Option<&str>,
     order: Order,
 ) -> Result<Answer, RemoteError> {
-    let after = match before {
-        Some(prefix) => Some(context.store.find(prefix).await?),
-        None => None,
-    };
-    let limit = limit.min(MOST);
-    let page = Page { after, limit };
-    let mut jobs = match order {
-        Order::Accepted => context.store.list(states, page).await?,
-        Order::Line => context.store.line(states, page).await?,
-        Order::Ended => context.store.ended(states, page).await?,
-    };
-    let mut bytes = 0;
-    let fitting = jobs.iter().take_while(|job| {
-        bytes += weight(job);
-        bytes <= MAX_BYTES
-    });
-    jobs.truncate(fitting.count());
-    outlook(context, &mut jobs).await?;
-    Ok(Reply::Queue(jobs).into())
+    let mut page = kept_jobs(&context.store, states, limit, before, order).await?;
+    outlook(context, &mut page.jobs).await?;
+    Ok(Reply::Queue(page).into())
 }
 
-/// About how long a job is in a message: its prompts are in the request once and in the task twice.
-fn weight(job: &Job) -> usize {
-    let prompts = match &job.task {
-        Task::Image(image) => 3 * (image.prompt.text.len() + image.negative.text.len()),
-        Task::Upscale(_) | Task::Caption(_) | Task::Train(_) => 0,
+/// The same as they are kept.
+pub async fn kept_jobs(
+    store: &Store,
+    states: &[JobState],
+    limit: u32,
+    before: Option<&str>,
+    order: Order,
+) -> Result<Page, RemoteError> {
+    let after = match before {
+        None => None,
+        Some(text) => Some(match text.parse::<Cursor>() {
+            Ok(cursor) => cursor,
+            Err(()) => Cursor::Job(store.find(text).await?),
+        }),
     };
-    2048 + prompts + 512 * job.pictures.len()
+    let part = Part {
+        after,
+        limit: limit.min(MOST),
+        bytes: MAX_BYTES,
+    };
+    let found = match order {
+        Order::Accepted => store.list(states, part).await?,
+        Order::Line => store.line(states, part).await?,
+        Order::Ended => store.ended(states, part).await?,
+    };
+    let next = found.next.map(|cursor| cursor.to_string());
+    Ok(Page { jobs: found.jobs, next })
 }

@@ -11,10 +11,11 @@ use darkroom_protocol::{
 
 use super::blocking;
 use super::standing::tell_standing;
+use crate::catalog::NO_MODEL;
 use crate::deliver::agree;
 use crate::dispatch::Board;
 use crate::events::{Filter, Subscription};
-use crate::expand::{random_seed, resolve};
+use crate::expand::{notices, random_seed, resolve};
 use crate::server::Context;
 use crate::server::session::{Answer, Session, Then};
 use crate::store::Accepted;
@@ -41,7 +42,7 @@ pub async fn submit(session: &Session, submit: Submit) -> Result<Accepting, Remo
         output,
     } = submit;
     let (request, output, delivers) = destined(request, output, watch).await?;
-    let WorkedOut { task, notice, short } = work_out(&session.context, &request).await?;
+    let WorkedOut { task, told, short } = work_out(&session.context, &request).await?;
     let model = task.model.clone();
     let (context, subscription) = (session.context.clone(), session.subscription.clone());
     let seq = context.bus.seq();
@@ -55,7 +56,9 @@ pub async fn submit(session: &Session, submit: Submit) -> Result<Accepting, Remo
             job: accepted.job,
             position: accepted.position,
             model,
-            notice,
+            notice: told.notice,
+            hint: told.hint,
+            complaint: told.complaint,
             delivers,
         });
         let filter = Filter {
@@ -73,7 +76,7 @@ pub async fn submit(session: &Session, submit: Submit) -> Result<Accepting, Remo
 struct WorkedOut {
     task: ImageTask,
     /// What the person should know about it.
-    notice: Option<String>,
+    told: Told,
     /// The part of that about what keeps everything waiting.
     short: Option<String>,
 }
@@ -129,19 +132,32 @@ async fn work_out(context: &Arc<Context>, request: &GenerateRequest) -> Result<W
         random_seed(),
     )?;
     let short = board.short.clone();
-    let notice = notice(card, context.settings.complaint(), board);
-    Ok(WorkedOut { task, notice, short })
+    let told = Told {
+        notice: notice(&card, notices(&task), board),
+        hint: card.notice.filter(|notice| notice == NO_MODEL),
+        complaint: context.settings.complaint(),
+    };
+    Ok(WorkedOut { task, told, short })
 }
 
-fn notice(card: ModelCard, complaint: Option<String>, board: Board) -> Option<String> {
+/// What the person is told besides.
+struct Told {
+    notice: Option<String>,
+    hint: Option<String>,
+    complaint: Option<String>,
+}
+
+/// One line about this job: what its model's card has to say, what the task's own words say, whether the queue is paused, and
+/// what keeps everything waiting.
+fn notice(card: &ModelCard, about: Vec<String>, board: Board) -> Option<String> {
+    let of_card = card.notice.clone().filter(|notice| *notice != NO_MODEL);
     let paused = board.paused.then(|| PAUSED.to_owned());
-    let notices = card
-        .notice
+    let notices: Vec<String> = of_card
         .into_iter()
-        .chain(complaint)
+        .chain(about)
         .chain(paused)
-        .chain(board.short);
-    let notices: Vec<String> = notices.collect();
+        .chain(board.short)
+        .collect();
     (!notices.is_empty()).then(|| notices.join(" "))
 }
 

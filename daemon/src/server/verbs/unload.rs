@@ -1,8 +1,11 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use darkroom_protocol::Reply;
 use darkroom_protocol::message::RemoteError;
+use darkroom_protocol::message::client::WorkerStatus;
 use darkroom_protocol::text::escape_line;
+use tokio::time::timeout;
 
 use super::blocking;
 use crate::dispatch::Named;
@@ -10,7 +13,10 @@ use crate::expand::canonical_device;
 use crate::server::Context;
 use crate::server::session::Answer;
 
-/// Removes a model from memory, all when nothing is named.
+/// So long a model that no job uses may take to leave; the client waits a little longer for the answer.
+const LEAVES: Duration = Duration::from_secs(20);
+
+/// Removes a model from memory, all when nothing is named. Answered once those have left that no job uses.
 pub async fn unload(context: &Arc<Context>, model: String, device: &str) -> Result<Answer, RemoteError> {
     let device = match device {
         "" => String::new(),
@@ -21,16 +27,31 @@ pub async fn unload(context: &Arc<Context>, model: String, device: &str) -> Resu
             ))
         })?,
     };
-    if model.is_empty() {
-        let models = context.dispatch.unload(None, device).await?;
-        return Ok(Reply::Released { models }.into());
-    }
-    let named = named(context, model.clone()).await?;
-    let models = context.dispatch.unload(Some(named), device).await?;
-    if models.is_empty() {
+    let named = match model.as_str() {
+        "" => None,
+        _ => Some(named(context, model.clone()).await?),
+    };
+    let is_named = named.is_some();
+    let models = context.dispatch.unload(named, device.clone()).await?;
+    if models.is_empty() && is_named {
         return Err(not_there(&model));
     }
+    let left = context
+        .dispatch
+        .until(|board| have_left(&models, &device, &board.workers));
+    if timeout(LEAVES, left).await.is_err() {
+        tracing::warn!("a model has not left memory within {} s", LEAVES.as_secs());
+    }
     Ok(Reply::Released { models }.into())
+}
+
+/// Whether none of these models, called as [`Reply::Released`] calls them, is in the memory of a worker that does nothing else.
+fn have_left(models: &[String], device: &str, workers: &[WorkerStatus]) -> bool {
+    let idle = workers
+        .iter()
+        .filter(|worker| worker.state == "idle" && (device.is_empty() || worker.device == device));
+    let mut held = idle.flat_map(|worker| &worker.resident.models);
+    !held.any(|held| models.iter().any(|name| held.is_called(name)))
 }
 
 /// What is known of the model that is named so. Its files may be gone.

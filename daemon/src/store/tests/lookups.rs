@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::{Fixture, page, raw, request, task};
 use crate::Error;
-use crate::store::{Page, Start, Waiting};
+use crate::store::{Cursor, Listed, Part, Start, Waiting};
 
 #[tokio::test]
 async fn waiting_jobs_run_by_priority_then_age() {
@@ -66,18 +66,102 @@ async fn lists_are_newest_first_and_filtered() {
         f.job().await,
     ];
     let ids = async |states: &[JobState], limit| -> Vec<JobId> {
-        let jobs = f.store.list(states, page(limit)).await.unwrap();
+        let jobs = f.store.list(states, page(limit)).await.unwrap().jobs;
         jobs.into_iter().map(|job| job.id).collect()
     };
     assert_eq!(ids(&[], 10).await, [jobs[3], jobs[2], jobs[1], jobs[0]]);
     assert_eq!(ids(&[], 2).await, [jobs[3], jobs[2]]);
     assert_eq!(ids(&[Queued, Done], 10).await, [jobs[3], jobs[1], jobs[0]]);
     assert_eq!(ids(&[Running], 10).await, []);
-    let after = Some(jobs[2]);
-    let older = f.store.list(&[], Page { after, limit: 1 }).await.unwrap();
-    assert_eq!(older[0].id, jobs[1]);
+    let part = Part {
+        after: Some(Cursor::Job(jobs[2])),
+        ..page(1)
+    };
+    let older = f.store.list(&[], part).await.unwrap();
+    assert_eq!(older.jobs[0].id, jobs[1]);
+    assert_eq!(older.next, Some(Cursor::Job(jobs[1])));
     assert_eq!(f.store.count(Queued).await.unwrap(), 2);
     assert_eq!(f.store.count(Running).await.unwrap(), 0);
+}
+
+/// Every page in turn.
+async fn every_page(f: &Fixture, in_line: bool, bytes: u64) -> Vec<Listed> {
+    let (mut pages, mut after) = (Vec::new(), None);
+    loop {
+        let part = Part {
+            after,
+            limit: 1000,
+            bytes,
+        };
+        let page = if in_line {
+            f.store.line(&[], part).await.unwrap()
+        } else {
+            f.store.list(&[], part).await.unwrap()
+        };
+        after = page.next;
+        pages.push(page);
+        if after.is_none() {
+            return pages;
+        }
+    }
+}
+
+#[tokio::test]
+async fn pages_are_cut_by_bytes_and_lose_nothing() {
+    let f = Fixture::new();
+    let mut ids = Vec::new();
+    for _ in 0..7 {
+        ids.push(f.job().await);
+    }
+    f.sql("UPDATE jobs SET request = json_object('prompt', printf('%.60000c', 'x')) WHERE seq > 2")
+        .await;
+    f.store.start(ids[3]).await.unwrap();
+    for in_line in [false, true] {
+        let pages = every_page(&f, in_line, 130_000).await;
+        let counts: Vec<_> = pages.iter().map(|page| page.jobs.len()).collect();
+        assert!(counts.len() >= 3 && counts.iter().all(|n| *n > 0), "{counts:?}");
+        let mut found: Vec<_> = pages
+            .iter()
+            .flat_map(|page| page.jobs.iter().map(|job| job.id))
+            .collect();
+        found.sort();
+        assert_eq!(found, ids, "{counts:?}");
+        // A job longer than a page is a page.
+        assert_eq!(every_page(&f, in_line, 1).await.len(), 7);
+    }
+}
+
+#[tokio::test]
+async fn a_page_goes_on_where_the_last_one_ended_whatever_became_of_its_jobs() {
+    let f = Fixture::new();
+    let [a, b, c, d] = [f.job().await, f.job().await, f.job().await, f.job().await];
+    f.store.start(a).await.unwrap();
+    let next = async |after: Option<Cursor>| {
+        let page = f.store.line(&[], Part { after, ..page(1) }).await.unwrap();
+        (page.jobs.first().map(|job| job.id), page.next)
+    };
+    let (first, cursor) = next(None).await;
+    assert_eq!(first, Some(a));
+    f.store.finish(a, Done, None).await.unwrap();
+    let (second, cursor) = next(cursor).await;
+    assert_eq!(second, Some(b));
+    f.store.cancel(b, false).await.unwrap();
+    let (third, cursor) = next(cursor).await;
+    assert_eq!(third, Some(c));
+    let text = cursor.unwrap().to_string();
+    assert_eq!(text.parse(), Ok(cursor.unwrap()));
+    assert_eq!(next(cursor).await, (Some(d), None));
+    for other in [
+        "",
+        "ran",
+        "ran:x",
+        "ran:1:2",
+        "waited:1:2",
+        "waited:99999999999:1:1",
+        "zzz",
+    ] {
+        assert_eq!(other.parse::<Cursor>(), Err(()), "{other}");
+    }
 }
 
 #[tokio::test]
@@ -197,7 +281,7 @@ async fn ids_rise_when_the_clock_is_set_back() {
     let f = Fixture::new();
     f.job().await;
     let next = |now| move |c: &mut rusqlite::Connection| Ok(super::super::id::next(c, now)?);
-    let last = f.store.list(&[], page(1)).await.unwrap()[0].id;
+    let last = f.store.list(&[], page(1)).await.unwrap().jobs[0].id;
     assert!(raw(&f.store, next(1000)).await.unwrap().stamp() > last.stamp());
     assert!(raw(&f.store, next(-5)).await.unwrap().stamp() > last.stamp());
 }
@@ -212,7 +296,7 @@ async fn a_row_of_another_version_is_failed_in_words_not_met_again() {
     let error = f.store.job(strange).await.unwrap_err();
     assert!(error.to_string().contains("another version"), "{error}");
     assert_eq!(f.store.count(JobState::Failed).await.unwrap(), 1);
-    assert_eq!(f.store.list(&[], page(10)).await.unwrap().len(), 1);
+    assert_eq!(f.store.list(&[], page(10)).await.unwrap().jobs.len(), 1);
     let kind = raw(&f.store, |c| {
         Ok(c.query_row(
             "SELECT failure_kind FROM jobs WHERE failure_kind IS NOT NULL",

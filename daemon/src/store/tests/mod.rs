@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use super::fault::Fault;
-use super::{Page, Start, Store};
+use super::{Part, Start, Store};
 use crate::Result;
 
 /// A store of its own in a folder that goes with it.
@@ -64,8 +64,12 @@ impl Fixture {
 }
 
 /// The first `limit` jobs of a list.
-pub(super) fn page(limit: u32) -> Page {
-    Page { after: None, limit }
+pub(super) fn page(limit: u32) -> Part {
+    Part {
+        after: None,
+        limit,
+        bytes: u64::MAX,
+    }
 }
 
 pub(super) async fn raw<T: Send + 'static>(
@@ -95,6 +99,7 @@ pub(super) fn task() -> Task {
         cfg_scale: 4.1,
         sampler: Sampler::Ddim,
         schedule: Schedule::Auto,
+        prediction: None,
         seed: 7,
         batch: 2,
         micro_batch: 2,

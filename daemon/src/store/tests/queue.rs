@@ -8,10 +8,10 @@ use rstest::rstest;
 
 use super::{Fixture, failure, page, picture, raw, task};
 use crate::Error;
-use crate::store::{Page, Spot, Start, Store};
+use crate::store::{Cursor, Part, Spot, Start, Store};
 
 async fn line(f: &Fixture) -> Vec<JobId> {
-    let jobs = f.store.line(&[], page(1000)).await.unwrap();
+    let jobs = f.store.line(&[], page(1000)).await.unwrap().jobs;
     jobs.into_iter().map(|job| job.id).collect()
 }
 
@@ -61,7 +61,7 @@ async fn moves_outlast_a_start_a_return_and_a_restart() {
     let again = Store::open(&f.dir.path().join("darkroom.db")).unwrap();
     again.recover().await.unwrap();
     assert!(again.paused().await.unwrap());
-    let jobs = again.line(&[], page(9)).await.unwrap();
+    let jobs = again.line(&[], page(9)).await.unwrap().jobs;
     let ids: Vec<JobId> = jobs.iter().map(|job| job.id).collect();
     assert_eq!(ids, [c, d, a, b]);
     let positions: Vec<_> = jobs.iter().map(|job| (job.held, job.position)).collect();
@@ -207,7 +207,7 @@ async fn what_is_cleared_leaves_the_list_and_nothing_else() {
     assert_eq!(f.store.clearable(&[Done, Queued]).await.unwrap(), (1, 2));
     assert_eq!(f.store.clear(&[Done, Queued]).await.unwrap(), (1, 2));
     let listed = async || -> Vec<JobId> {
-        let jobs = f.store.list(&[], page(9)).await.unwrap();
+        let jobs = f.store.list(&[], page(9)).await.unwrap().jobs;
         jobs.into_iter().map(|job| job.id).collect()
     };
     assert_eq!(listed().await, [failed, waiting]);
@@ -237,14 +237,18 @@ async fn the_line_comes_in_pages() {
     f.store.start(c).await.unwrap();
     f.store.move_to(d, Spot::First).await.unwrap();
     let ids = async |after, limit| -> Vec<(JobId, Option<u32>)> {
-        let jobs = f.store.line(&[], Page { after, limit }).await.unwrap();
+        let part = Part {
+            after: Option::map(after, Cursor::Job),
+            ..page(limit)
+        };
+        let jobs = f.store.line(&[], part).await.unwrap().jobs;
         jobs.into_iter().map(|job| (job.id, job.position)).collect()
     };
     assert_eq!(ids(None, 2).await, [(c, None), (d, Some(1))]);
     assert_eq!(ids(Some(d), 9).await, [(a, Some(2)), (b, Some(3))]);
     assert_eq!(ids(Some(b), 9).await, []);
     let waiting = f.store.line(&[Queued], page(1)).await.unwrap();
-    assert_eq!(waiting[0].id, d);
+    assert_eq!(waiting.jobs[0].id, d);
 }
 
 /// What people and workers may do to a store of a few jobs, named by when they came.
@@ -320,7 +324,7 @@ async fn perform(store: &Store, jobs: &mut Vec<JobId>, act: &Act) {
 
 /// The list, the positions one by one, what dispatch is told and the counts agree.
 async fn check(store: &Store) {
-    let listed = store.line(&[Queued], page(100)).await.unwrap();
+    let listed = store.line(&[Queued], page(100)).await.unwrap().jobs;
     let waiting = store.waiting().await.unwrap();
     let ids: Vec<JobId> = listed.iter().map(|job| job.id).collect();
     assert_eq!(waiting.iter().map(|w| w.job).collect::<Vec<_>>(), ids);
@@ -369,7 +373,11 @@ async fn what_has_ended_is_listed_by_its_end() {
         raw(&f.store, move |c| Ok(c.execute_batch(&sql)?)).await.unwrap();
     }
     let ended = async |states: &[JobState], after, limit| -> Vec<JobId> {
-        let jobs = f.store.ended(states, Page { after, limit }).await.unwrap();
+        let part = Part {
+            after: Option::map(after, Cursor::Job),
+            ..page(limit)
+        };
+        let jobs = f.store.ended(states, part).await.unwrap().jobs;
         jobs.into_iter().map(|job| job.id).collect()
     };
     assert_eq!(ended(&[], None, 9).await, [a, b, c]);

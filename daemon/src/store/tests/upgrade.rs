@@ -14,7 +14,7 @@ async fn a_database_of_the_first_tables_keeps_its_jobs() {
     std::fs::write(&path, VERSION_1).unwrap();
     let store = Store::open(&path).unwrap();
     assert_eq!(store.recover().await.unwrap().len(), 1);
-    let mut jobs = store.list(&[], page(10)).await.unwrap();
+    let mut jobs = store.list(&[], page(10)).await.unwrap().jobs;
     jobs.reverse();
     let states: Vec<_> = jobs.iter().map(|job| job.state).collect();
     assert_eq!(states, [Done, Failed, Queued, Queued, Cancelled, Queued]);
@@ -38,6 +38,7 @@ async fn a_database_of_the_first_tables_keeps_its_jobs() {
         .line(&[], page(10))
         .await
         .unwrap()
+        .jobs
         .into_iter()
         .map(|job| job.id)
         .collect();

@@ -1,9 +1,11 @@
 use darkroom_protocol::{ModelCard, ModelSource, Sampler, Schedule};
 use serde_json::Value;
 
+use super::scheduler::own_schedule;
 use super::{Family, MAX_SIDE, check_numbers, choose_sampler, detect_folder};
 use crate::folder::{Component, Files, Folder};
-use crate::schema::{Prediction, StableDiffusion, whole};
+use crate::schema::{ClipTextConfig, Prediction, StableDiffusion, whole};
+use crate::tokenizer::TokenizerProblem;
 use crate::{Error, Result};
 
 /// The most levels that a VAE may have: each but the last halves the sides.
@@ -70,7 +72,9 @@ impl Card {
             .components
             .values()
             .filter_map(|component| component.notice.clone());
-        let notices: Vec<String> = choice.notice.into_iter().chain(of_weights).collect();
+        let mut notices: Vec<String> = choice.notice.into_iter().chain(of_weights).collect();
+        notices.extend(own_schedule(folder, family));
+        notices.extend(tokenizer(folder, &parts.text_encoder)?);
         Ok(Self {
             name: name.to_owned(),
             family,
@@ -113,10 +117,32 @@ impl Card {
             cfg_scale: row.cfg_scale,
             sampler: self.sampler,
             schedule: Schedule::Auto,
+            prediction: self.prediction,
             bytes: self.bytes,
             notice: self.notice.clone(),
         }
     }
+}
+
+/// Lines about a tokenizer that the text encoder can use.
+///
+/// # Errors
+/// [`Error::Tokenizer`] for one that it cannot.
+fn tokenizer(folder: &Folder, text_encoder: &ClipTextConfig) -> Result<Vec<String>> {
+    let Some((_, facts)) = folder.tokenizer_facts.get("tokenizer") else {
+        return Ok(Vec::new());
+    };
+    let problem = |problem: TokenizerProblem| Error::Tokenizer {
+        file: format!("{}: tokenizer/{}", folder.place, problem.file),
+        what: problem.what,
+    };
+    let facts = facts.as_ref().map_err(|e| problem(e.clone()))?;
+    let rows = text_encoder.vocab_size.unsigned_abs();
+    facts
+        .length_for(text_encoder.max_position_embeddings.unsigned_abs())
+        .map_err(problem)?;
+    facts.check_marks(rows).map_err(problem)?;
+    Ok(facts.notices.iter().cloned().chain(facts.beyond(rows)).collect())
 }
 
 fn factor(folder: &Folder, vae: &Component) -> Result<u32> {
@@ -160,7 +186,7 @@ fn prediction(folder: &Folder) -> Result<Prediction> {
     match value.unwrap_or("epsilon") {
         "epsilon" => Ok(Prediction::Epsilon),
         "v_prediction" => Ok(Prediction::VPrediction),
-        "sample" => Ok(Prediction::Sample),
+        "sample" | "original_sample" => Ok(Prediction::Sample),
         other => Err(Error::Json {
             file: scheduler_file(folder),
             problem: format!("prediction_type '{other}' is none of epsilon, v_prediction, sample"),

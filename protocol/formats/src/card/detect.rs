@@ -85,6 +85,17 @@ fn objection(row: &FamilyRow, folder: &Folder) -> Result<Option<String>> {
             )));
         }
     }
+    for (name, classes) in row.tokenizers {
+        match folder.tokenizer_facts.get(*name) {
+            Some((class, _)) if !classes.contains(&class.as_str()) => {
+                return Ok(Some(format!(
+                    "its {name} is of class {class}; in {} it is {}",
+                    row.label, classes[0]
+                )));
+            }
+            _ => {}
+        }
+    }
     for fact in row.facts {
         let (component, field, wanted) = match fact {
             Fact::Number {

@@ -64,6 +64,8 @@ pub struct FamilyRow {
     pub pipelines: &'static [&'static str],
     /// The components that it must have, with their class.
     pub components: &'static [(&'static str, &'static str)],
+    /// The classes of its tokenizers, where the folder names them.
+    pub tokenizers: &'static [(&'static str, &'static [&'static str])],
     /// What their configuration must say.
     pub facts: &'static [Fact],
     /// The same in single files, one a layout.
@@ -93,6 +95,7 @@ pub const FAMILIES: &[FamilyRow] = &[FamilyRow {
         ("unet", "UNet2DConditionModel"),
         ("vae", "AutoencoderKL"),
     ],
+    tokenizers: &[("tokenizer", &["CLIPTokenizer", "CLIPTokenizerFast"])],
     facts: &[
         Fact::Number {
             component: "unet",

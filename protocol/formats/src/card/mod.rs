@@ -16,7 +16,7 @@ pub use build::Card;
 pub use detect::{Detected, Layout, detect_file, detect_folder};
 pub use family::{FAMILIES, Fact, Family, FamilyRow, KeyShape, Signature};
 pub use latents::{LATENT_FORMATS, LatentFormat, Latents};
-pub use scheduler::{SamplerChoice, choose_sampler};
+pub use scheduler::{SamplerChoice, choose_sampler, scheduler_config};
 pub use size::{MAX_SIDE, check_size};
 
 #[cfg(test)]

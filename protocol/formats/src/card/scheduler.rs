@@ -1,8 +1,12 @@
 use darkroom_protocol::Sampler;
 use darkroom_protocol::sampler::Named;
+use serde_json::{Map, Value};
 
-use crate::folder::Scheduler;
+use super::Family;
+use crate::folder::{Folder, Scheduler};
+use crate::json::object;
 use crate::shown::Shown;
+use crate::{Error, Result};
 
 /// The sampler that stands in for schedulers that are not built.
 const FALLBACK: Sampler = Sampler::DpmPp2m;
@@ -22,6 +26,29 @@ pub struct SamplerChoice {
     pub sampler: Sampler,
     /// One line for the person where it is not the one that the model names.
     pub notice: Option<String>,
+}
+
+/// The scheduler_config.json of a folder of that family; where it brings none, what the family's published ones say.
+///
+/// # Errors
+/// [`Error::Json`], should the published one not parse.
+pub fn scheduler_config(folder: &Folder, family: Family) -> Result<Map<String, Value>> {
+    const NAME: &str = "scheduler/scheduler_config.json";
+    if folder.scheduler.is_there {
+        return Ok(folder.scheduler.config.clone());
+    }
+    let published = family.published().configs.iter().find(|(name, _)| *name == NAME);
+    object(published.map_or("{}", |(_, text)| text).as_bytes()).map_err(|problem| Error::Json {
+        file: NAME.to_owned(),
+        problem,
+    })
+}
+
+/// One line where a folder brings no scheduler_config.json.
+pub(super) fn own_schedule(folder: &Folder, family: Family) -> Option<String> {
+    let label = family.row().label;
+    (!folder.scheduler.is_there)
+        .then(|| format!("The model has no scheduler_config.json: the noise schedule is that of {label} (scaled_linear, 0.00085 to 0.012)."))
 }
 
 /// The sampler that a folder's scheduler is, or DPM++ 2M where it is none that is built, with a line that says so.
@@ -83,6 +110,7 @@ mod tests {
         let choice = choose_sampler(&Scheduler {
             class: class.to_owned(),
             config,
+            is_there: true,
         });
         assert_eq!(
             choice,

@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use darkroom_protocol::{ModelSource, Sampler, Schedule};
+use darkroom_protocol::{ModelSource, Prediction, Sampler, Schedule};
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -148,6 +148,7 @@ fn predictions(#[case] name: &str, #[case] prediction: Option<Prediction>) {
     let mut folder = folder(unet(), vae());
     let config = json!({"prediction_type": name}).as_object().unwrap().clone();
     folder.scheduler = Scheduler {
+        is_there: true,
         class: "DDIMScheduler".to_owned(),
         config,
     };

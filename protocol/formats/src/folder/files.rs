@@ -1,6 +1,8 @@
-use std::fs::{self, File};
+use std::fs;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
+
+use darkroom_protocol::files;
 
 use crate::{Error, Result};
 
@@ -90,12 +92,8 @@ impl Files for Directory {
     fn read(&self, name: &str, cap: u64) -> Result<Vec<u8>> {
         let path = self.path.join(name);
         let io = |source| Error::io(&path, source);
-        // Opening a pipe would wait for a writer, so the kind is asked first.
-        if !path.metadata().map_err(io)?.is_file() {
-            return Err(io(std::io::Error::other("not a regular file")));
-        }
         let mut bytes = Vec::new();
-        File::open(&path)
+        files::open(&path)
             .map_err(io)?
             .take(cap.saturating_add(1))
             .read_to_end(&mut bytes)

@@ -5,10 +5,13 @@ use serde_json::{Map, Value};
 use super::choose::{self, Library};
 use super::{Component, Files, TokenizerFiles};
 use crate::json::{MAX_CONFIG, object};
+use crate::tokenizer::{TokenizerFacts, TokenizerProblem, TokenizerSources};
 use crate::{Error, Result};
 
-/// The most components that a model_index.json may name.
-const MAX_COMPONENTS: usize = 64;
+/// The most entries of a model_index.json.
+const MAX_ENTRIES: usize = 64;
+/// The most components that are read. Published pipelines have up to ten.
+const MAX_COMPONENTS: usize = 24;
 /// Components of published folders that make no picture: they are neither read nor asked for.
 const IGNORED: [&str; 3] = ["safety_checker", "feature_extractor", "image_encoder"];
 
@@ -25,6 +28,8 @@ pub struct Folder {
     pub components: BTreeMap<String, Component>,
     /// The tokenizers by component name, for instance `tokenizer`.
     pub tokenizers: BTreeMap<String, TokenizerFiles>,
+    /// The class of each tokenizer, and what the files beside its tables say, tokenizer.json left out.
+    pub tokenizer_facts: BTreeMap<String, (String, std::result::Result<TokenizerFacts, TokenizerProblem>)>,
     /// The scheduler's class and its scheduler_config.json; empty where the folder has none.
     pub scheduler: Scheduler,
 }
@@ -36,6 +41,8 @@ pub struct Scheduler {
     pub class: String,
     /// Its scheduler_config.json.
     pub config: Map<String, Value>,
+    /// Whether there is a scheduler_config.json; without one the family's own noise schedule counts.
+    pub is_there: bool,
 }
 
 enum Role {
@@ -56,7 +63,7 @@ impl Folder {
         }
         let index = config(files, "model_index.json")?;
         let class = text(&index, "_class_name").ok_or_else(|| not_an_index(files, "it has no _class_name"))?;
-        if index.len() > MAX_COMPONENTS {
+        if index.len() > MAX_ENTRIES {
             return Err(not_an_index(files, "it names more than 64 components"));
         }
         let mut folder = Self {
@@ -64,11 +71,17 @@ impl Folder {
             class,
             components: BTreeMap::new(),
             tokenizers: BTreeMap::new(),
+            tokenizer_facts: BTreeMap::new(),
             scheduler: Scheduler::default(),
             index: Map::new(),
         };
+        let mut count = 0;
         for (name, value) in &index {
             if let Some((library, class)) = class_of(files, name, value)? {
+                count += 1;
+                if count > MAX_COMPONENTS {
+                    return Err(not_an_index(files, "it names more than 24 components with files"));
+                }
                 folder.add(files, name, Library::named(library), class)?;
             }
         }
@@ -97,12 +110,15 @@ impl Folder {
             Role::Tokenizer => {
                 self.tokenizers
                     .insert(name.to_owned(), TokenizerFiles::find(files, name)?);
+                self.tokenizer_facts
+                    .insert(name.to_owned(), (class.to_owned(), facts(files, name)?));
             }
             Role::Scheduler => {
-                let config = required(files, name, "scheduler_config.json")?;
+                let config = optional(files, &format!("{name}/scheduler_config.json"))?;
                 self.scheduler = Scheduler {
                     class: class.to_owned(),
-                    config,
+                    is_there: config.is_some(),
+                    config: config.unwrap_or_default(),
                 };
             }
             Role::Weights => {
@@ -158,6 +174,29 @@ fn role(name: &str, class: &str) -> Role {
     } else {
         Role::Weights
     }
+}
+
+/// What the small files beside a tokenizer's tables say.
+fn facts(files: &dyn Files, folder: &str) -> Result<std::result::Result<TokenizerFacts, TokenizerProblem>> {
+    let read = |file: &str| -> Result<Option<Vec<u8>>> {
+        let name = format!("{folder}/{file}");
+        let there = files.len(&name)?.is_some();
+        there.then(|| files.read(&name, MAX_CONFIG)).transpose()
+    };
+    let config = read("tokenizer_config.json")?;
+    let specials = read("special_tokens_map.json")?;
+    let added = read("added_tokens.json")?;
+    Ok(TokenizerFacts::parse(&TokenizerSources {
+        config: config.as_deref(),
+        specials: specials.as_deref(),
+        added: added.as_deref(),
+        whole: None,
+    }))
+}
+
+fn optional(files: &dyn Files, name: &str) -> Result<Option<Map<String, Value>>> {
+    let there = files.len(name)?.is_some();
+    there.then(|| config(files, name)).transpose()
 }
 
 fn required(files: &dyn Files, component: &str, file: &str) -> Result<Map<String, Value>> {

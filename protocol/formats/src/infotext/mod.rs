@@ -8,7 +8,8 @@
 //!
 //! Source of the format: `create_infotext` in modules/processing.py and `parse_generation_parameters`, `quote`, `unquote` in
 //! modules/infotext_utils.py of stable-diffusion-webui. The format has no escape for prompts: a prompt with a line that starts
-//! with `Negative prompt:` reads back split there. Darkroom's own pictures carry the whole task as JSON beside it.
+//! with `Negative prompt:` reads back split there. Darkroom's own pictures carry the whole task as JSON beside it, which counts
+//! where it is there: see [`crate::record`].
 
 mod parse;
 mod write;

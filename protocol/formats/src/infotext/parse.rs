@@ -1,3 +1,5 @@
+use darkroom_protocol::text::unmarked;
+
 use super::Infotext;
 
 /// Fewer settings than this on the last line, and it is taken for the prompt's (A1111's rule) ...
@@ -9,7 +11,7 @@ const NEGATIVE: &str = "Negative prompt:";
 impl Infotext {
     /// The prompt and settings that `text` spells. Any text is some prompt, so nothing is refused.
     pub fn parse(text: &str) -> Self {
-        let text = text.trim();
+        let text = unmarked(text).trim();
         let (above, last) = text.rsplit_once('\n').unwrap_or(("", text));
         let settings = settings(last);
         let is_settings = settings.len() >= ENOUGH || settings.first().is_some_and(|(key, _)| key == FIRST_KEY);

@@ -1,9 +1,10 @@
 //! The texts that a PNG carries.
 
-use std::fs::File;
 use std::io::{BufRead, BufReader, Seek};
 use std::path::Path;
 
+use darkroom_protocol::files;
+use darkroom_protocol::text::unmarked;
 use png::text_metadata::{ITXtChunk, TEXtChunk, ZTXtChunk};
 use png::{Decoder, DecodingError, Info, Limits};
 
@@ -16,7 +17,8 @@ const MAX_TEXT: usize = 4 << 20;
 /// The most texts that one picture may carry.
 const MAX_TEXTS: usize = 1000;
 
-/// Keyword and text of every tEXt, zTXt and iTXt chunk of the PNG at `path`.
+/// Keyword and text of every tEXt, zTXt and iTXt chunk of the PNG at `path`. UTF-8 in the first two is read as such, other bytes
+/// as the specification has it; a byte order mark is dropped.
 ///
 /// Chunks before the pixels are read; those behind them only where there are none before, as that takes reading all pixels.
 ///
@@ -24,11 +26,7 @@ const MAX_TEXTS: usize = 1000;
 /// [`Error::Io`] when it cannot be opened, [`Error::Png`] for another kind of file, a damaged one, or texts over the limits.
 pub fn read_text(path: &Path) -> Result<Vec<(String, String)>> {
     let io = |source| Error::io(path, source);
-    // Opening a pipe would wait for a writer, so the kind is asked first.
-    if !path.metadata().map_err(io)?.is_file() {
-        return Err(io(std::io::Error::other("not a regular file")));
-    }
-    let file = File::open(path).map_err(io)?;
+    let file = files::open(path).map_err(io)?;
     texts(BufReader::new(file)).map_err(|problem| Error::Png {
         file: path.display().to_string(),
         problem,
@@ -81,12 +79,15 @@ impl Text<'_> {
     fn read(self, budget: &mut usize) -> Result<(String, String), String> {
         let limit = MAX_TEXT.min(*budget);
         let (keyword, text) = match self {
-            Self::Plain(chunk) => (chunk.keyword.clone(), Ok(chunk.text.clone())),
+            Self::Plain(chunk) => (chunk.keyword.clone(), Ok(utf8(chunk.text.clone()))),
             Self::Packed(chunk) => {
                 let mut chunk = chunk.clone();
                 (
                     chunk.keyword.clone(),
-                    chunk.decompress_text_with_limit(limit).and_then(|()| chunk.get_text()),
+                    chunk
+                        .decompress_text_with_limit(limit)
+                        .and_then(|()| chunk.get_text())
+                        .map(utf8),
                 )
             }
             Self::Wide(chunk) => {
@@ -102,8 +103,18 @@ impl Text<'_> {
             return Err(format!("its text '{keyword}' is longer than {MAX_TEXT} bytes"));
         }
         *budget = budget.saturating_sub(text.len());
-        Ok((keyword, text))
+        Ok((keyword, unmarked(&text).to_owned()))
     }
+}
+
+/// The text that was written, of one that was read as Latin-1: PNG's specification wants Latin-1 in these chunks, and many
+/// programs write UTF-8 all the same. What is valid UTF-8 and no ASCII is hardly ever meant as anything else.
+fn utf8(latin: String) -> String {
+    if latin.is_ascii() {
+        return latin;
+    }
+    let bytes: Option<Vec<u8>> = latin.chars().map(|c| u8::try_from(u32::from(c)).ok()).collect();
+    bytes.and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or(latin)
 }
 
 #[cfg(test)]

@@ -36,6 +36,42 @@ fn all_three_kinds_are_read() {
     assert_eq!(found[2], ("darkroom".to_owned(), "{\"prompt\":\"狐\"}".to_owned()));
 }
 
+/// The picture with a chunk of these bytes before its pixels.
+fn with_chunk(kind: png::chunk::ChunkType, data: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut encoder = png::Encoder::new(&mut bytes, 1, 1);
+    encoder.set_color(png::ColorType::Grayscale);
+    let mut writer = encoder.write_header().unwrap();
+    writer.write_chunk(kind, data).unwrap();
+    writer.write_image_data(&[128]).unwrap();
+    writer.finish().unwrap();
+    bytes
+}
+
+#[rstest]
+#[case::utf8("雪の狐 café".as_bytes(), "雪の狐 café")]
+#[case::latin(b"caf\xe9", "café")]
+#[case::latin_beside_what_looks_like_utf8(b"\xc3\xa9 \xe9", "Ã© é")]
+#[case::marked(b"\xef\xbb\xbfa fox", "a fox")]
+#[case::ascii(b"a fox", "a fox")]
+fn plain_and_packed_texts_are_utf8_where_they_can_be(#[case] written: &[u8], #[case] text: &str) {
+    let expected = [("parameters".to_owned(), text.to_owned())];
+    let plain = [b"parameters\0", written].concat();
+    assert_eq!(read(&with_chunk(png::chunk::tEXt, &plain)).unwrap(), expected);
+    // One stored block is deflate's simplest form.
+    let length = written.len() as u16;
+    let sum = written.iter().fold((1_u32, 0_u32), |(a, b), byte| {
+        let a = (a + u32::from(*byte)) % 65_521;
+        (a, (a + b) % 65_521)
+    });
+    let mut packed = b"parameters\0\0\x78\x01\x01".to_vec();
+    packed.extend(length.to_le_bytes());
+    packed.extend((!length).to_le_bytes());
+    packed.extend(written);
+    packed.extend((sum.1 << 16 | sum.0).to_be_bytes());
+    assert_eq!(read(&with_chunk(png::chunk::zTXt, &packed)).unwrap(), expected);
+}
+
 #[test]
 fn a_text_behind_the_pixels_is_read() {
     let mut bytes = Vec::new();

@@ -1,12 +1,14 @@
+use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry as Slot;
-use std::fs::File;
 use std::io::Read;
 use std::ops::Range;
 use std::path::Path;
 
-use super::raw::{RawEntry, RawHeader};
-use super::{Dtype, HeaderProblem, MAX_HEADER, MAX_NAME, MAX_RANK, MAX_TENSORS};
+use darkroom_protocol::files;
+use serde::de::DeserializeSeed as _;
+
+use super::raw::{Dimensions, HeaderSeed, RawEntry, Tables};
+use super::{Dtype, HeaderProblem, MAX_HEADER, MAX_RANK};
 use crate::{Error, Result};
 
 /// Bytes of the little-endian length that every safetensors file starts with.
@@ -48,7 +50,7 @@ impl Header {
     /// The header of a file of `file_len` bytes that starts with `prefix`.
     ///
     /// `prefix` holds at least the header (a whole mapped file will do; [`Header::prefix_len`] says how much is needed).
-    /// Nothing is allocated beyond a small multiple of the header's own bytes.
+    /// Memory is bounded by the limits of this module, whatever the header's bytes are.
     ///
     /// # Errors
     /// [`HeaderProblem`] for everything that the format forbids, for a name twice, and for the limits of this module.
@@ -64,17 +66,7 @@ impl Header {
         if json.first() != Some(&b'{') {
             return Err(HeaderProblem::Json("it does not start with '{'".to_owned()));
         }
-        let raw: RawHeader = serde_json::from_slice(json).map_err(|e| HeaderProblem::Json(e.to_string()))?;
-        if raw.tensors.len() > MAX_TENSORS {
-            return Err(HeaderProblem::TooManyTensors);
-        }
-        let metadata = unique(raw.metadata.map(|pairs| pairs.0).unwrap_or_default())?;
-        let mut tensors = Vec::with_capacity(raw.tensors.len());
-        for (name, entry) in raw.tensors {
-            let entry = checked(&name, entry)?;
-            tensors.push((name, entry));
-        }
-        let mut tensors = unique(tensors)?;
+        let Tables { mut tensors, metadata } = stream(json)?;
         place(&mut tensors, data, file_len)?;
         Ok(Self { tensors, metadata })
     }
@@ -106,11 +98,7 @@ impl Header {
     /// [`Error::Io`] and [`Error::Header`], both with the path.
     pub fn read(path: &Path) -> Result<Self> {
         let io = |source| Error::io(path, source);
-        // Opening a pipe would wait for a writer, so the kind is asked first.
-        if !path.metadata().map_err(io)?.is_file() {
-            return Err(io(std::io::Error::other("not a regular file")));
-        }
-        let mut file = File::open(path).map_err(io)?;
+        let mut file = files::open(path).map_err(io)?;
         let len = file.metadata().map_err(io)?.len();
         let named = |problem: HeaderProblem| problem.in_file(path.display());
         let mut prefix = Vec::new();
@@ -126,25 +114,36 @@ impl Header {
     }
 }
 
+/// The tables that the header's JSON spells, its entries checked one by one.
+fn stream(json: &[u8]) -> Result<Tables, HeaderProblem> {
+    let problem = RefCell::new(None);
+    let mut from = serde_json::Deserializer::from_slice(json);
+    let read = HeaderSeed { problem: &problem }.deserialize(&mut from);
+    let read = read.and_then(|tables| from.end().map(|()| tables));
+    read.map_err(|error| problem.take().unwrap_or_else(|| HeaderProblem::Json(brief(&error))))
+}
+
+/// What serde says. It repeats whatever text it did not expect, however long.
+fn brief(error: &serde_json::Error) -> String {
+    error.to_string().chars().take(300).collect()
+}
+
 /// What one entry says of itself, checked; its range still counts from the end of the header.
-fn checked(name: &str, raw: RawEntry) -> Result<Entry, HeaderProblem> {
-    if name.len() > MAX_NAME {
-        return Err(HeaderProblem::LongName { len: name.len() });
-    }
+pub(super) fn checked(name: &str, raw: RawEntry) -> Result<Entry, HeaderProblem> {
     let name = || name.to_owned();
     let RawEntry {
         dtype,
-        shape,
+        shape: Dimensions { sizes: shape, rank },
         data_offsets: (begin, end),
     } = raw;
-    let Ok(dtype) = dtype.parse::<Dtype>() else {
-        return Err(HeaderProblem::UnknownDtype { name: name(), dtype });
-    };
-    if shape.len() > MAX_RANK {
-        return Err(HeaderProblem::Rank {
+    let Ok(dtype) = dtype.0.parse::<Dtype>() else {
+        return Err(HeaderProblem::UnknownDtype {
             name: name(),
-            rank: shape.len(),
+            dtype: dtype.0,
         });
+    };
+    if rank > MAX_RANK {
+        return Err(HeaderProblem::Rank { name: name(), rank });
     }
     let elements = shape.iter().try_fold(1u64, |product, n| product.checked_mul(*n));
     let Some(needed) = elements.and_then(|n| dtype.bytes(n)) else {
@@ -217,19 +216,4 @@ fn place(tensors: &mut BTreeMap<String, Entry>, data: u64, file_len: u64) -> Res
         return Err(HeaderProblem::Trailing { needed, len: file_len });
     }
     Ok(())
-}
-
-fn unique<T>(pairs: Vec<(String, T)>) -> Result<BTreeMap<String, T>, HeaderProblem> {
-    let mut map = BTreeMap::new();
-    for (name, value) in pairs {
-        match map.entry(name) {
-            Slot::Vacant(slot) => slot.insert(value),
-            Slot::Occupied(slot) => {
-                return Err(HeaderProblem::Duplicate {
-                    name: slot.key().clone(),
-                });
-            }
-        };
-    }
-    Ok(map)
 }

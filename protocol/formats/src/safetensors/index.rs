@@ -1,14 +1,16 @@
+use std::cell::RefCell;
+use std::collections::btree_map::Entry as Slot;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
-use serde::Deserialize;
+use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 
-use super::raw::{Object, Pairs};
 use super::{MAX_NAME, MAX_TENSORS};
 use crate::Error;
 use crate::shown::Shown;
 
-/// The longest shard index, in bytes: a million tensors with room to spare.
-pub const MAX_INDEX: u64 = 128 * 1024 * 1024;
+/// The longest shard index, in bytes. Those of published image models have a few hundred thousand.
+pub const MAX_INDEX: u64 = 8 << 20;
 /// The most shards that one index may name.
 pub const MAX_SHARDS: usize = 1000;
 
@@ -63,38 +65,20 @@ pub struct ShardIndex {
     pub weight_map: BTreeMap<String, String>,
 }
 
-#[derive(Deserialize)]
-struct RawIndex {
-    weight_map: Pairs,
-}
-
 impl ShardIndex {
     /// The index that `json` spells. Fields other than `weight_map` are skipped.
     ///
     /// # Errors
     /// [`IndexProblem`]: other JSON, a tensor twice, a shard whose name could leave the folder.
     pub fn parse(json: &[u8]) -> Result<Self, IndexProblem> {
-        let Object(raw) =
-            serde_json::from_slice::<Object<RawIndex>>(json).map_err(|e| IndexProblem::Json(e.to_string()))?;
-        let pairs = raw.weight_map.0;
-        if pairs.is_empty() {
+        let problem = RefCell::new(None);
+        let mut from = serde_json::Deserializer::from_slice(json);
+        let read = IndexSeed { problem: &problem }.deserialize(&mut from);
+        let read = read.and_then(|map| from.end().map(|()| map));
+        let other = |error: serde_json::Error| IndexProblem::Json(error.to_string().chars().take(300).collect());
+        let weight_map = read.map_err(|error| problem.take().unwrap_or_else(|| other(error)))?;
+        if weight_map.is_empty() {
             return Err(IndexProblem::Empty);
-        }
-        if pairs.len() > MAX_TENSORS {
-            return Err(IndexProblem::TooMany {
-                what: "tensors",
-                limit: MAX_TENSORS,
-            });
-        }
-        let mut weight_map = BTreeMap::new();
-        for (tensor, shard) in pairs {
-            if !is_shard_name(&shard) {
-                return Err(IndexProblem::Shard { tensor, shard });
-            }
-            if tensor.len() > MAX_NAME || weight_map.contains_key(&tensor) {
-                return Err(IndexProblem::Tensor { tensor });
-            }
-            weight_map.insert(tensor, shard);
         }
         let index = Self { weight_map };
         if index.shards().len() > MAX_SHARDS {
@@ -109,6 +93,93 @@ impl ShardIndex {
     /// The files that the index names, each once, in order of name.
     pub fn shards(&self) -> BTreeSet<&str> {
         self.weight_map.values().map(String::as_str).collect()
+    }
+}
+
+/// Reads an index into its map as it streams by; what is wrong beyond JSON's own rules is in `problem`.
+#[derive(Clone, Copy)]
+struct IndexSeed<'a> {
+    problem: &'a RefCell<Option<IndexProblem>>,
+}
+
+impl<'de> DeserializeSeed<'de> for IndexSeed<'_> {
+    type Value = BTreeMap<String, String>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for IndexSeed<'_> {
+    type Value = BTreeMap<String, String>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object with a weight_map")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut found = None;
+        while let Some(name) = map.next_key::<String>()? {
+            if name != "weight_map" {
+                map.next_value::<IgnoredAny>()?;
+            } else if found.replace(map.next_value_seed(MapSeed(self))?).is_some() {
+                return Err(A::Error::duplicate_field("weight_map"));
+            }
+        }
+        found.ok_or_else(|| A::Error::missing_field("weight_map"))
+    }
+}
+
+/// Reads a `weight_map`.
+struct MapSeed<'a>(IndexSeed<'a>);
+
+impl MapSeed<'_> {
+    /// Ends the reading for that reason.
+    fn stop<E: serde::de::Error>(&self, problem: IndexProblem) -> E {
+        self.0.problem.replace(Some(problem));
+        E::custom("the index is refused")
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for MapSeed<'_> {
+    type Value = BTreeMap<String, String>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for MapSeed<'_> {
+    type Value = BTreeMap<String, String>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object of strings")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut weight_map = BTreeMap::new();
+        while let Some((tensor, shard)) = map.next_entry::<String, String>()? {
+            if weight_map.len() == MAX_TENSORS {
+                return Err(self.stop(IndexProblem::TooMany {
+                    what: "tensors",
+                    limit: MAX_TENSORS,
+                }));
+            }
+            if !is_shard_name(&shard) {
+                return Err(self.stop(IndexProblem::Shard { tensor, shard }));
+            }
+            if tensor.len() > MAX_NAME {
+                return Err(self.stop(IndexProblem::Tensor { tensor }));
+            }
+            match weight_map.entry(tensor) {
+                Slot::Vacant(slot) => slot.insert(shard),
+                Slot::Occupied(slot) => {
+                    let tensor = slot.key().clone();
+                    return Err(self.stop(IndexProblem::Tensor { tensor }));
+                }
+            };
+        }
+        Ok(weight_map)
     }
 }
 
@@ -169,6 +240,7 @@ mod tests {
     #[case("", "not a shard index")]
     #[case(r#"[{"a":"a.safetensors"}]"#, "expected an object")]
     #[case("{}", "missing field `weight_map`")]
+    #[case(r#"{"weight_map":{},"weight_map":{}}"#, "duplicate field `weight_map`")]
     #[case(r#"{"weight_map":{}}"#, "names no tensor")]
     #[case(r#"{"weight_map":{"a":1}}"#, "expected a string")]
     #[case(r#"{"weight_map":{"a":"1.safetensors","a":"2.safetensors"}}"#, "'a' twice")]

@@ -1,7 +1,7 @@
 use crate::Error;
 use crate::shown::Shown;
 
-use super::{Dtype, MAX_HEADER, MAX_NAME, MAX_RANK, MAX_TENSORS};
+use super::{Dtype, MAX_HEADER, MAX_METADATA, MAX_NAME, MAX_RANK, MAX_TENSORS};
 
 /// What is wrong with a safetensors file. The message starts after the file's name; [`HeaderProblem::in_file`] puts it there.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -17,7 +17,7 @@ pub enum HeaderProblem {
     LfsPointer,
     /// The length is one that no safetensors file has.
     #[error(
-        "the header claims {claimed} bytes; the format allows {MAX_HEADER}. This is not a safetensors file, or a damaged one: download it again."
+        "the header claims {claimed} bytes; {MAX_HEADER} are the most, and no known model comes near. This is not a safetensors file, or a damaged one: download it again."
     )]
     OverLimit {
         /// Bytes that the header claims.
@@ -47,6 +47,11 @@ pub enum HeaderProblem {
     /// More tensors than any model has.
     #[error("the header names more than {MAX_TENSORS} tensors. No known model does: the file is damaged or hostile.")]
     TooManyTensors,
+    /// More metadata than any model has.
+    #[error(
+        "the header has more than {MAX_METADATA} entries of metadata. No known model does: the file is damaged or hostile."
+    )]
+    TooMuchMetadata,
     /// A name longer than any model's.
     #[error("a tensor's name has {len} bytes, over the limit of {MAX_NAME}. The file is damaged or hostile.")]
     LongName {
@@ -68,7 +73,7 @@ pub enum HeaderProblem {
         /// Its type as written.
         dtype: String,
     },
-    /// More dimensions than torch takes.
+    /// More dimensions than weights have.
     #[error("tensor '{name}' has {rank} dimensions; {MAX_RANK} are the most. The file is damaged or hostile.", name = Shown(name))]
     Rank {
         /// The tensor.

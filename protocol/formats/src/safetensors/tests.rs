@@ -147,7 +147,8 @@ fn hostile_headers_are_refused(#[case] json: &str, #[case] data: usize, #[case] 
 #[case::seven_bytes(vec![0; 7], HeaderProblem::TooShort { len: 7 })]
 #[case::git_lfs(b"version https://git-lfs.github.com/spec/v1".to_vec(), HeaderProblem::LfsPointer)]
 #[case::huge_length(u64::MAX.to_le_bytes().to_vec(), HeaderProblem::OverLimit { claimed: u64::MAX })]
-#[case::lying_length(99_999_999u64.to_le_bytes().to_vec(), HeaderProblem::OverFile { claimed: 99_999_999, len: 8 })]
+#[case::over_our_limit((MAX_HEADER + 1).to_le_bytes().to_vec(), HeaderProblem::OverLimit { claimed: MAX_HEADER + 1 })]
+#[case::lying_length(MAX_HEADER.to_le_bytes().to_vec(), HeaderProblem::OverFile { claimed: MAX_HEADER, len: 8 })]
 fn lengths_that_lie_are_refused_before_anything_is_read(#[case] bytes: Vec<u8>, #[case] problem: HeaderProblem) {
     assert_eq!(parse(&bytes), Err(problem));
 }
@@ -181,13 +182,56 @@ fn limits_hold_at_their_edges() {
 }
 
 #[test]
-fn a_million_and_one_tensors_are_too_many() {
+fn one_tensor_too_many_is_refused() {
     let entry = |i: usize| format!(r#""{i:x}":{{"dtype":"U8","shape":[0],"data_offsets":[0,0]}}"#);
     let json = (0..=MAX_TENSORS).map(entry).collect::<Vec<_>>().join(",");
     assert_eq!(
         parse(&file(&format!("{{{json}}}"), 0)),
         Err(HeaderProblem::TooManyTensors)
     );
+}
+
+/// What fills eight megabytes with as little as can be: each is refused before it costs more than a model.
+#[test]
+fn headers_of_very_many_small_things_are_refused() {
+    let size = MAX_HEADER as usize - 200;
+    let fill = |begin: &str, unit: &str, end: &str| format!("{begin}{}{end}", unit.repeat(size / unit.len()));
+    let metadata: String = (0..size / 12).map(|n| format!(r#""{n:06}":"","#)).collect();
+    let metadata = format!(r#"{{"__metadata__":{{{metadata}"x":""}}}}"#);
+    assert_eq!(parse(&file(&metadata, 0)), Err(HeaderProblem::TooMuchMetadata));
+    let shape = fill(r#"{"a":{"dtype":"U8","shape":["#, "1,", r#"1],"data_offsets":[0,1]}}"#);
+    assert_eq!(
+        parse(&file(&shape, 1)),
+        Err(HeaderProblem::Rank {
+            name: "a".to_owned(),
+            rank: size / 2 + 1
+        })
+    );
+    let entry = r#""":{"dtype":"U8","shape":[0],"data_offsets":[0,0]},"#;
+    let nameless = fill("{", entry, r#""b":{}}"#);
+    assert_eq!(
+        parse(&file(&nameless, 0)),
+        Err(HeaderProblem::Duplicate { name: String::new() })
+    );
+    let keys = fill(r#"{"__metadata__":{"#, r#""k":"","#, r#""x":""}}"#);
+    assert_eq!(
+        parse(&file(&keys, 0)),
+        Err(HeaderProblem::Duplicate { name: "k".to_owned() })
+    );
+    let field = fill(
+        r#"{"a":{"#,
+        r#""x":{},"#,
+        r#""dtype":"U8","shape":[],"data_offsets":[0,1]}}"#,
+    );
+    assert_eq!(
+        parse(&file(&field, 1)).unwrap().tensors.len(),
+        1,
+        "unknown fields are passed over"
+    );
+    let dtype = fill(r#"{"a":{"dtype":""#, "F", r#"","shape":[],"data_offsets":[0,1]}}"#);
+    assert!(parse(&file(&dtype, 1)).unwrap_err().to_string().len() < 500);
+    let number = fill(r#"{"a":{"dtype":"U8","shape":["#, "9", r#"],"data_offsets":[0,1]}}"#);
+    assert!(parse(&file(&number, 1)).unwrap_err().to_string().len() < 500);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! `scheduler/scheduler_config.json`, whatever class wrote it.
 
+use darkroom_protocol::Prediction;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -9,20 +10,6 @@ use crate::Result;
 
 /// The component that errors name.
 const COMPONENT: &str = "scheduler";
-
-/// What a network's output means (diffusers `prediction_type`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Prediction {
-    /// The noise.
-    #[default]
-    Epsilon,
-    /// α·noise − σ·clean, the velocity (Salimans and Ho 2022, arXiv 2202.00512, appendix D).
-    VPrediction,
-    /// The clean sample.
-    #[serde(alias = "original_sample")]
-    Sample,
-}
 
 /// Which training timesteps are visited (arXiv 2305.08891, table 2; diffusers `timestep_spacing`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -198,6 +185,14 @@ impl SchedulerConfig {
             }
         }
         Ok(())
+    }
+
+    /// The same with `prediction` in place of what the file says, where somebody asked for it.
+    pub fn predicting(&self, prediction: Option<Prediction>) -> Self {
+        Self {
+            prediction_type: prediction.or(self.prediction_type),
+            ..self.clone()
+        }
     }
 
     /// Timesteps of training.

@@ -1,7 +1,10 @@
-use std::fs::File;
+use std::borrow::Cow;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use darkroom_protocol::files;
+
+use super::facts::Facts;
 use super::guess::seems;
 use super::parts::{Part, Published};
 use crate::card::{Detected, FAMILIES, Layout, detect_file};
@@ -17,6 +20,7 @@ pub struct SingleFile {
     detected: Detected,
     /// Bytes of each part's tensors.
     bytes: Vec<u64>,
+    facts: Facts,
 }
 
 impl SingleFile {
@@ -59,12 +63,38 @@ impl SingleFile {
             );
             return Err(refused(&path, what));
         }
+        let text_encoder = published.parts.iter().find(|part| part.component == "text_encoder");
+        let yaml = beside(&path)?;
+        let facts = Facts::read(&header, text_encoder.map_or("", |part| part.prefix), yaml.as_deref());
+        let facts = facts.map_err(|what| refused(&path, format!("cannot be used: {what}.")))?;
         Ok(Self {
             path,
             published,
             detected,
             bytes,
+            facts,
         })
+    }
+
+    /// Names for the files beside it that say something of it: see [`Self::beside`].
+    pub const BESIDE: [&str; 2] = ["beside.yaml", "beside.yml"];
+
+    /// Where the file is, or would be, that is called `name` in [`Self::BESIDE`].
+    pub fn beside(&self, name: &str) -> Option<PathBuf> {
+        Self::BESIDE
+            .contains(&name)
+            .then(|| self.path.with_extension(&name["beside.".len()..]))
+    }
+
+    /// Every file that the model is made of, whether it is there or not: the one at `path`, and those beside it.
+    pub fn all_files(path: &Path) -> Vec<PathBuf> {
+        let beside = Self::BESIDE.map(|name| path.with_extension(&name["beside.".len()..]));
+        std::iter::once(path.to_owned()).chain(beside).collect()
+    }
+
+    /// Lines for the person about what the file and those beside it say.
+    pub fn notices(&self) -> &[String] {
+        &self.facts.notices
     }
 
     /// Where it is.
@@ -87,10 +117,38 @@ impl SingleFile {
         inside(&self.detected, part, key)
     }
 
-    fn config(&self, name: &str) -> Option<&'static str> {
-        let found = self.published.configs.iter().find(|(known, _)| *known == name);
-        found.map(|(_, text)| *text)
+    fn config(&self, name: &str) -> Option<Cow<'static, str>> {
+        let (_, published) = self.published.configs.iter().find(|(known, _)| *known == name)?;
+        let changed = self.facts.configuration(name, published);
+        Some(changed.map_or(Cow::Borrowed(*published), Cow::Owned))
     }
+}
+
+/// The longest configuration beside a file, in bytes; published ones have two thousand.
+const MAX_BESIDE: u64 = 1 << 20;
+
+/// The configuration beside the file at `path`: what has its name and ends in `.yaml` or `.yml`.
+fn beside(path: &Path) -> Result<Option<String>> {
+    for twin in SingleFile::all_files(path)
+        .into_iter()
+        .skip(1)
+        .filter(|twin| twin != path)
+    {
+        // Opening a pipe would wait for a writer.
+        if !twin.metadata().is_ok_and(|found| found.is_file()) {
+            continue;
+        }
+        let io = |source| Error::io(&twin, source);
+        let mut bytes = Vec::new();
+        let file = files::open(&twin).map_err(io)?;
+        file.take(MAX_BESIDE + 1).read_to_end(&mut bytes).map_err(io)?;
+        if bytes.len() as u64 > MAX_BESIDE {
+            let file = twin.display().to_string();
+            return Err(Error::TooLong { file, cap: MAX_BESIDE });
+        }
+        return Ok(Some(String::from_utf8_lossy(&bytes).into_owned()));
+    }
+    Ok(None)
 }
 
 fn inside<'k>(detected: &Detected, part: &Part, key: &'k str) -> Option<&'k str> {
@@ -118,9 +176,7 @@ fn unknown(path: &Path, header: &Header) -> Error {
 /// A better word for a file without a safetensors header, from its first bytes.
 fn foreign(path: &Path) -> Option<Error> {
     let mut first = [0; 4];
-    // Opening a pipe would wait for a writer.
-    path.metadata().ok().filter(std::fs::Metadata::is_file)?;
-    File::open(path).ok()?.read_exact(&mut first).ok()?;
+    files::open(path).ok()?.read_exact(&mut first).ok()?;
     let what = match &first {
         b"GGUF" => "is a GGUF file, which Darkroom does not read yet: use its .safetensors file.",
         [b'P', b'K', 3, 4] | [0x80, 2..=5, ..] => {

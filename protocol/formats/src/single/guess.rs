@@ -91,6 +91,7 @@ const DENOISERS: &[(&str, &[Mark])] = &[
 
 /// Other files by the end of a tensor's name.
 const OTHERS: &[(&str, &str)] = &[
+    ("averaged weights (EMA) alone", "diffusion_modelinput_blocks00weight"),
     ("a LoRA", ".lora_down.weight"),
     ("a LoRA", ".lora_A.weight"),
     ("a LoRA", ".lora.down.weight"),

@@ -1,11 +1,14 @@
 //! A model in one file: the weights of every component under the names of the code that trained it, and no configuration.
 //!
 //! [`SingleFile`] shows such a file as the diffusers folder that it would be: the configurations are the family's published
-//! ones, and each component's weights are the tensors under its prefix. Whoever reads folders reads these too.
+//! ones with what the file and its `.yaml` say otherwise, and each component's weights are the tensors under its prefix.
+//! Whoever reads folders reads these too.
 
+mod facts;
 mod file;
 mod guess;
 mod parts;
+mod yaml;
 
 pub use file::SingleFile;
 pub use guess::seems;

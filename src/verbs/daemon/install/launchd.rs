@@ -5,6 +5,7 @@ use super::site::Site;
 
 const AGENT: &str = include_str!("../../../../packaging/launchd/darkroom.plist");
 /// The parts that depend on the site.
+const LABEL: &str = "<string>darkroom</string>";
 const PROGRAM: &str = "<string>/usr/local/bin/darkroom</string>";
 const VARIABLES: &str = "    <key>EnvironmentVariables</key>\n    <dict>\n";
 
@@ -23,7 +24,9 @@ impl Manager for Launchd {
             format!("        <key>{name}</key>\n        <string>{}</string>\n", xml(value))
         };
         let variables = VARIABLES.to_owned() + &variables.map(entry).collect::<String>();
-        let agent = AGENT.replace(PROGRAM, &program).replace(VARIABLES, &variables);
+        let label = format!("<string>{}</string>", xml(&site.unit));
+        let agent = AGENT.replace(LABEL, &label).replace(PROGRAM, &program);
+        let agent = agent.replace(VARIABLES, &variables);
         vec![(file(site), agent)]
     }
 
@@ -36,8 +39,8 @@ impl Manager for Launchd {
         Vec::new()
     }
 
-    fn disable(&self, _: &Site) -> Vec<Vec<String>> {
-        let service = format!("{}/darkroom", domain());
+    fn disable(&self, site: &Site) -> Vec<Vec<String>> {
+        let service = format!("{}/{}", domain(), site.unit);
         vec![vec!["launchctl".to_owned(), "bootout".to_owned(), service]]
     }
 
@@ -51,7 +54,7 @@ impl Manager for Launchd {
 }
 
 fn file(site: &Site) -> PathBuf {
-    site.home.join("Library/LaunchAgents/darkroom.plist")
+    site.home.join(format!("Library/LaunchAgents/{}.plist", site.unit))
 }
 
 /// The person's own services.
@@ -70,6 +73,7 @@ mod tests {
     #[test]
     fn an_agent_names_the_program_and_its_variables() {
         let site = Site {
+            unit: "darkroom".into(),
             program: "/Users/ann/<bin> & more/darkroom".into(),
             variables: vec![("DARKROOM_HOME".into(), "/h".into())],
             socket: None,

@@ -1,7 +1,8 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use darkroom_protocol::paths::Paths;
+use darkroom_protocol::data_folder;
+use darkroom_protocol::paths::{self, Paths};
 
 use crate::{Error, Result, local};
 
@@ -17,11 +18,13 @@ const VARIABLES: [&str; 6] = [
 
 /// What a service's files are made from.
 pub struct Site {
+    /// The service's name: `darkroom`, with the home's tag where another home has that name.
+    pub unit: String,
     /// This program.
     pub program: String,
     /// Variables that are set here.
     pub variables: Vec<(String, String)>,
-    /// The socket, where `DARKROOM_HOME` puts it; else it is in the session's runtime folder.
+    /// The socket, where `DARKROOM_HOME` puts it; else it is in the session's runtime folder, called like the unit.
     pub socket: Option<String>,
     /// The person's home.
     pub home: PathBuf,
@@ -46,17 +49,31 @@ impl Site {
                 variables.push((name.to_owned(), plain(path.into())?));
             }
         }
+        if paths::login_home().is_some_and(|login| login != home) {
+            variables.push(("HOME".to_owned(), plain(home.clone().into())?));
+        }
+        let paths = Paths::from_env()?;
         let socket = match set("DARKROOM_HOME") {
-            Some(_) => Some(plain(Paths::from_env()?.socket().into())?),
+            Some(_) => Some(plain(paths.socket().into())?),
             None => None,
         };
         Ok(Self {
+            unit: unit(&paths),
             program: plain(program.into())?,
             variables,
             socket,
             config: set("XDG_CONFIG_HOME").map_or_else(|| home.join(".config"), PathBuf::from),
             home,
         })
+    }
+}
+
+/// The name of the service of that home. Only the one whose socket has the plain name has the plain name here.
+pub fn unit(paths: &Paths) -> String {
+    let apart = std::env::var_os("DARKROOM_HOME").is_some_and(|home| !home.is_empty());
+    match &paths.tag {
+        None if !apart => "darkroom".to_owned(),
+        _ => format!("darkroom-{}", data_folder::tag(&paths.data)),
     }
 }
 

@@ -23,26 +23,33 @@ impl Manager for Systemd {
         let variable =
             |(name, value): &(String, String)| format!("Environment={}\n", word(&format!("{name}={value}"), false));
         let exec = exec + &site.variables.iter().map(variable).collect::<String>();
-        let socket = match &site.socket {
-            Some(path) => SOCKET.replace(LISTEN, &format!("ListenStream={}\n", path.replace('%', "%%"))),
-            None => SOCKET.to_owned(),
+        let unit = &site.unit;
+        let listen = match &site.socket {
+            Some(path) => format!("ListenStream={}\n", path.replace('%', "%%")),
+            None => format!("ListenStream=%t/darkroom/{unit}.sock\n"),
         };
+        let name = |text: &str| text.replace("darkroom.socket\n", &format!("{unit}.socket\n"));
         vec![
-            (folder.join("darkroom.socket"), socket),
-            (folder.join("darkroom.service"), SERVICE.replace(EXEC, &exec)),
+            (folder.join(format!("{unit}.socket")), SOCKET.replace(LISTEN, &listen)),
+            (
+                folder.join(format!("{unit}.service")),
+                name(SERVICE).replace(EXEC, &exec),
+            ),
         ]
     }
 
-    fn enable(&self, _: &Site) -> Vec<Vec<String>> {
-        commands(&["--user daemon-reload", "--user enable --now darkroom.socket"])
+    fn enable(&self, site: &Site) -> Vec<Vec<String>> {
+        let enable = format!("--user enable --now {}.socket", site.unit);
+        commands(&["--user daemon-reload", &enable])
     }
 
-    fn start(&self, _: &Site) -> Vec<Vec<String>> {
-        commands(&["--user start darkroom.service"])
+    fn start(&self, site: &Site) -> Vec<Vec<String>> {
+        commands(&[&format!("--user start {}.service", site.unit)])
     }
 
-    fn disable(&self, _: &Site) -> Vec<Vec<String>> {
-        commands(&["--user disable --now darkroom.socket darkroom.service"])
+    fn disable(&self, site: &Site) -> Vec<Vec<String>> {
+        let unit = &site.unit;
+        commands(&[&format!("--user disable --now {unit}.socket {unit}.service")])
     }
 
     fn forget(&self, _: &Site) -> Vec<Vec<String>> {
@@ -86,6 +93,7 @@ mod tests {
     #[test]
     fn the_units_of_a_plain_site_are_the_packaged_ones_but_for_the_program() {
         let site = Site {
+            unit: "darkroom".into(),
             program: "/home/ann/.local/bin/darkroom".into(),
             variables: vec![],
             socket: None,
@@ -101,8 +109,31 @@ mod tests {
     }
 
     #[test]
+    fn another_home_has_units_and_a_socket_of_its_own() {
+        let site = Site {
+            unit: "darkroom-0123456789ab".into(),
+            program: "/d".into(),
+            variables: vec![],
+            socket: None,
+            home: "/home/ann".into(),
+            config: "/home/ann/.config".into(),
+        };
+        let files = Systemd.files(&site);
+        assert!(
+            files[0]
+                .1
+                .contains("ListenStream=%t/darkroom/darkroom-0123456789ab.sock\n")
+        );
+        let enabled = Systemd.enable(&site);
+        assert_eq!(enabled[1].last().unwrap(), "darkroom-0123456789ab.socket");
+        let plain = |text: &str| text.contains("darkroom.socket") || text.contains("darkroom.service");
+        assert!(files.iter().all(|(_, text)| !plain(text)), "{files:#?}");
+    }
+
+    #[test]
     fn strange_paths_are_quoted_and_variables_go_along() {
         let site = Site {
+            unit: "darkroom-0123456789ab".into(),
             program: "/a b/100%/$x/\"dark\"".into(),
             variables: vec![("DARKROOM_HOME".into(), "/h $y 5%".into())],
             socket: Some("/h $y 5%/run/darkroom.sock".into()),
@@ -113,6 +144,9 @@ mod tests {
         let line = |text: &str, begin: &str| text.lines().find(|l| l.starts_with(begin)).map(str::to_owned);
         insta::assert_snapshot!(line(&files[1].1, "ExecStart").unwrap(), @r#"ExecStart="/a b/100%%/$$x/\"dark\"" daemon run"#);
         insta::assert_snapshot!(line(&files[1].1, "Environment").unwrap(), @r#"Environment="DARKROOM_HOME=/h $y 5%%""#);
+        assert!(files[1].0.ends_with("darkroom-0123456789ab.service"));
+        insta::assert_snapshot!(line(&files[1].1, "Requires").unwrap(), @"Requires=darkroom-0123456789ab.socket");
+        insta::assert_snapshot!(line(&files[1].1, "Also").unwrap(), @"Also=darkroom-0123456789ab.socket");
         insta::assert_snapshot!(line(&files[0].1, "ListenStream").unwrap(), @"ListenStream=/h $y 5%%/run/darkroom.sock");
     }
 }

@@ -23,6 +23,7 @@ mod tests {
             cfg_scale: 6.5,
             sampler: Sampler::DpmPp2m,
             schedule: Schedule::Karras,
+            prediction: None,
             seed: 41,
             batch: 4,
             micro_batch: 1,

@@ -19,7 +19,7 @@ fn write(image: &Rgb8, parameters: &str, task_json: &str) -> Result<Vec<u8>, Enc
     encoder.set_depth(BitDepth::Eight);
     // NUL ends the text for some readers, and the format forbids it.
     let parameters = parameters.replace('\0', "\u{fffd}");
-    if parameters.chars().all(|c| u32::from(c) < 256) {
+    if is_latin(&parameters) {
         encoder.add_text_chunk("parameters".into(), parameters)?;
     } else {
         encoder.add_itxt_chunk("parameters".into(), parameters)?;
@@ -29,4 +29,21 @@ fn write(image: &Rgb8, parameters: &str, task_json: &str) -> Result<Vec<u8>, Enc
     writer.write_image_data(image.pixels())?;
     writer.finish()?;
     Ok(bytes)
+}
+
+/// Whether every reader takes the text for the same in Latin-1. Bytes that UTF-8 has too are read as that by many.
+fn is_latin(text: &str) -> bool {
+    let bytes: Option<Vec<u8>> = text.chars().map(|c| u8::try_from(u32::from(c)).ok()).collect();
+    bytes.is_some_and(|bytes| text.is_ascii() || std::str::from_utf8(&bytes).is_err())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_reads_two_ways_is_no_latin() {
+        assert!(is_latin("a fox") && is_latin("café"));
+        assert!(!is_latin("Ã©") && !is_latin("狐"));
+    }
 }

@@ -1,12 +1,10 @@
-use super::Tokenizer;
+use super::{Tokenizer, error};
 use crate::Result;
 
-const LENGTH: usize = 77;
-
-/// A prompt cut and padded to the 77 places of CLIP.
+/// A prompt cut and padded to the places that the text encoder reads: 77 for CLIP.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Chunk {
-    /// The mark before, up to 75 ids, the mark after, padding: 77 in all.
+    /// The mark before, the ids of the text, the mark after, padding: [`Tokenizer::length`] in all.
     pub ids: Vec<i64>,
     /// How many ids of the text are in it, marks not counted.
     pub used: usize,
@@ -14,7 +12,7 @@ pub struct Chunk {
     pub dropped: Option<Dropped>,
 }
 
-/// The end of a prompt that is longer than a chunk.
+/// The part of a prompt that is longer than a chunk: its end, where the tokenizer does not cut at the left.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dropped {
     /// How many ids.
@@ -24,30 +22,66 @@ pub struct Dropped {
 }
 
 impl Tokenizer {
-    /// The first 75 ids of `text` between the two marks, padded to 77.
-    pub fn chunk77(&self, text: &str) -> Result<Chunk> {
+    /// As many ids of `text` as there is room for between the two marks, padded.
+    ///
+    /// # Errors
+    /// `Error::Config` naming a token of the text whose number is beyond the text encoder's table.
+    pub fn chunk(&self, text: &str) -> Result<Chunk> {
         let encoding = self.encoding(text)?;
         let ids: Vec<i64> = encoding.get_ids().iter().map(|id| i64::from(*id)).collect();
-        let used = ids.len().min(LENGTH - 2);
-        let dropped = encoding.get_offsets().get(used).map(|(start, _)| Dropped {
-            tokens: ids.len() - used,
-            text: text.get(*start..).unwrap_or_default().to_owned(),
+        let used = ids.len().min(self.length - 2);
+        let over = ids.len() - used;
+        let range = if self.truncates_left { over..ids.len() } else { 0..used };
+        let offsets = encoding.get_offsets();
+        if let Some(at) = range.clone().find(|at| ids[*at] >= self.rows) {
+            let (start, end) = offsets.get(at).copied().unwrap_or_default();
+            let word = text.get(start..end).unwrap_or_default().trim();
+            let what = format!(
+                "{word:?} in the prompt is token {}, and the text encoder's table has {} rows: the model's tokenizer and text \
+                 encoder do not fit each other; leave the word out.",
+                ids[at], self.rows
+            );
+            return Err(error("vocabulary", what));
+        }
+        let text_of = |range: std::ops::Range<usize>| {
+            let start = offsets.get(range.start).map_or(text.len(), |(start, _)| *start);
+            let end = if range.end < ids.len() {
+                offsets[range.end].0
+            } else {
+                text.len()
+            };
+            text.get(start..end).unwrap_or_default().to_owned()
+        };
+        let dropped = (over > 0).then(|| Dropped {
+            tokens: over,
+            text: text_of(if self.truncates_left { 0..over } else { used..ids.len() }),
         });
         Ok(Chunk {
-            ids: self.wrap77(&ids[..used]),
+            ids: self.wrap(&ids[range]),
             used,
             dropped,
         })
     }
 
-    /// Up to 75 ids between the two marks, padded to 77; more are left out.
-    pub fn wrap77(&self, ids: &[i64]) -> Vec<i64> {
-        let body = &ids[..ids.len().min(LENGTH - 2)];
-        let mut wrapped = Vec::with_capacity(LENGTH);
-        wrapped.push(self.bos);
-        wrapped.extend_from_slice(body);
-        wrapped.push(self.eos);
-        wrapped.resize(LENGTH, self.pad);
-        wrapped
+    /// Ids between the two marks, padded to the length; what is more than fits is left out at the end.
+    pub fn wrap(&self, ids: &[i64]) -> Vec<i64> {
+        let body = &ids[..ids.len().min(self.length - 2)];
+        let padding = std::iter::repeat_n(self.pad, self.length - 2 - body.len());
+        let text = [self.bos].into_iter().chain(body.iter().copied()).chain([self.eos]);
+        if self.pads_left {
+            padding.chain(text).collect()
+        } else {
+            text.chain(padding).collect()
+        }
+    }
+
+    /// Whether a prompt that is too long loses its beginning.
+    pub fn truncates_left(&self) -> bool {
+        self.truncates_left
+    }
+
+    /// Places of a chunk, both marks included.
+    pub fn length(&self) -> usize {
+        self.length
     }
 }

@@ -1,16 +1,16 @@
-//! CLIP's byte-level BPE (Radford et al. 2021; `CLIPTokenizer` of transformers).
+//! CLIP's byte-level BPE (Radford et al. 2021; `CLIPTokenizer` of transformers), with the tokens that were added to it.
 
 mod build;
 mod chunk;
-mod specials;
 mod tables;
 
 pub use chunk::{Chunk, Dropped};
 
 use std::borrow::Cow;
 
+use darkroom_formats::tokenizer::{TokenizerFacts, TokenizerSources};
+
 use crate::{Error, Result};
-use specials::Specials;
 use tables::Tables;
 
 /// Turns text into the numbers of its pieces.
@@ -20,19 +20,53 @@ pub struct Tokenizer {
     bos: i64,
     eos: i64,
     pad: i64,
+    /// Places of a chunk, at least 3.
+    length: usize,
+    rows: i64,
+    truncates_left: bool,
+    pads_left: bool,
+}
+
+/// The text encoder that the numbers are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Encoder {
+    /// Rows of its token table.
+    pub rows: i64,
+    /// Places of a prompt, at least 3.
+    pub positions: i64,
+}
+
+impl Encoder {
+    /// OpenAI CLIP's.
+    pub const CLIP: Self = Self {
+        rows: 49_408,
+        positions: 77,
+    };
 }
 
 impl Tokenizer {
-    /// The tokenizer of a model folder. `read` answers a file's bytes by its name, or None where the folder lacks it.
+    /// The tokenizer of a model folder, for its text encoder. `read` answers a file's bytes by its name, or None where the folder
+    /// lacks it.
     ///
-    /// The tables are `tokenizer.json`'s, else `vocab.json`'s and `merges.txt`'s, else OpenAI CLIP's own; the marks are those
-    /// of `tokenizer_config.json`, else of `special_tokens_map.json`, else CLIP's.
+    /// The tables are `tokenizer.json`'s, else `vocab.json`'s and `merges.txt`'s, else OpenAI CLIP's own; marks and added tokens
+    /// are those of [`TokenizerFacts`].
     ///
     /// # Errors
-    /// `Error::Config` naming the file where one does not parse, is not a CLIP BPE or lacks a mark.
-    pub fn open<'a>(read: impl Fn(&str) -> Result<Option<Cow<'a, [u8]>>>) -> Result<Self> {
-        let specials = Specials::read(&read)?;
-        let tables = match read("tokenizer.json")? {
+    /// `Error::Config` naming the file where one does not parse, is not a CLIP BPE, lacks a mark, gives a token a number that it
+    /// cannot have, or makes prompts that are longer than the encoder reads.
+    pub fn open<'a>(read: impl Fn(&str) -> Result<Option<Cow<'a, [u8]>>>, encoder: Encoder) -> Result<Self> {
+        let whole = read("tokenizer.json")?;
+        let small = ["tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"].map(&read);
+        let [config, specials, added] = small;
+        let (config, specials, added) = (config?, specials?, added?);
+        let facts = TokenizerFacts::parse(&TokenizerSources {
+            config: config.as_deref(),
+            specials: specials.as_deref(),
+            added: added.as_deref(),
+            whole: whole.as_deref(),
+        })
+        .map_err(build::problem)?;
+        let tables = match whole {
             Some(json) => Tables::from_tokenizer_json(&json)?,
             None => match (read("vocab.json")?, read("merges.txt")?) {
                 (Some(vocab), Some(merges)) => Tables::from_vocab_and_merges(&vocab, &merges)?,
@@ -51,12 +85,12 @@ impl Tokenizer {
                 }
             },
         };
-        build::build(tables, &specials)
+        build::build(tables, &facts, encoder)
     }
 
     /// OpenAI CLIP's tokenizer, for checkpoints that bring none.
     pub fn embedded() -> Result<Self> {
-        build::build(Tables::embedded()?, &Specials::default())
+        Self::open(|_| Ok(None), Encoder::CLIP)
     }
 
     /// The ids of `text`, without marks at start and end.

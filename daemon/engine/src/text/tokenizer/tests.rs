@@ -21,7 +21,14 @@ fn cases(of: &str) -> Vec<Case> {
 }
 
 fn open(folder: &Folder) -> Result<Tokenizer> {
-    Tokenizer::open(|name| Ok(folder.get(name).map(|bytes| Cow::Owned(bytes.clone()))))
+    open_for(folder, Encoder::CLIP)
+}
+
+fn open_for(folder: &Folder, encoder: Encoder) -> Result<Tokenizer> {
+    Tokenizer::open(
+        |name| Ok(folder.get(name).map(|bytes| Cow::Owned(bytes.clone()))),
+        encoder,
+    )
 }
 
 /// OpenAI CLIP's tables, written as published folders have them.
@@ -87,7 +94,7 @@ fn marks_come_from_the_folder(#[case] config: Value) {
 #[test]
 fn a_chunk_has_77_places() {
     let tokenizer = Tokenizer::embedded().unwrap();
-    let chunk = tokenizer.chunk77("a red apple").unwrap();
+    let chunk = tokenizer.chunk("a red apple").unwrap();
     let mut expected = vec![49_406, 320, 736, 3055];
     expected.resize(77, 49_407);
     assert_eq!(
@@ -99,7 +106,7 @@ fn a_chunk_has_77_places() {
         }
     );
 
-    let empty = tokenizer.chunk77("").unwrap();
+    let empty = tokenizer.chunk("").unwrap();
     assert_eq!(
         (empty.ids.len(), empty.ids[0], empty.ids[1], empty.used),
         (77, 49_406, 49_407, 0)
@@ -110,13 +117,13 @@ fn a_chunk_has_77_places() {
 fn a_chunk_says_what_it_drops() {
     let tokenizer = Tokenizer::embedded().unwrap();
     let text = format!("{}Über  alles É", "dog ".repeat(75));
-    let chunk = tokenizer.chunk77(&text).unwrap();
+    let chunk = tokenizer.chunk(&text).unwrap();
     assert_eq!((chunk.ids.len(), chunk.used, chunk.ids[76]), (77, 75, 49_407));
     let dropped = chunk.dropped.unwrap();
     assert_eq!(dropped.text, "Über  alles É");
     assert_eq!(dropped.tokens, tokenizer.encode(&text).unwrap().len() - 75);
 
-    let exact = tokenizer.chunk77(&"dog ".repeat(75)).unwrap();
+    let exact = tokenizer.chunk(&"dog ".repeat(75)).unwrap();
     assert_eq!((exact.used, exact.dropped), (75, None));
 }
 
@@ -192,7 +199,92 @@ proptest! {
     #[test]
     fn no_text_panics(text in any::<String>()) {
         thread_local!(static TOKENIZER: Tokenizer = Tokenizer::embedded().unwrap());
-        let chunk = TOKENIZER.with(|tokenizer| tokenizer.chunk77(&text)).unwrap();
+        let chunk = TOKENIZER.with(|tokenizer| tokenizer.chunk(&text)).unwrap();
         prop_assert_eq!(chunk.ids.len(), 77);
     }
+}
+
+/// A token beyond the published table, in each of its spellings.
+#[rstest]
+#[case::by_name("added_tokens.json", json!({"<cat-toy>": 49_408}))]
+#[case::by_number("tokenizer_config.json", json!({"added_tokens_decoder": {"49408": {"content": "<cat-toy>"}}}))]
+#[case::special("special_tokens_map.json", json!({"additional_special_tokens": ["<cat-toy>"]}))]
+fn added_tokens_are_found_whole(#[case] file: &str, #[case] json: Value) {
+    let folder = HashMap::from([(file, serde_json::to_vec(&json).unwrap())]);
+    let longer = Encoder {
+        rows: 49_409,
+        ..Encoder::CLIP
+    };
+    let tokenizer = open_for(&folder, longer).unwrap();
+    assert_eq!(tokenizer.encode("a <cat-toy>.").unwrap(), [320, 49_408, 269]);
+    assert_eq!(tokenizer.chunk("a<cat-toy>").unwrap().ids[1..3], [320, 49_408]);
+    let refused = open(&folder).unwrap().chunk("a <cat-toy>.").unwrap_err().to_string();
+    assert!(
+        refused.contains("\"<cat-toy>\" in the prompt is token 49408, and the text encoder's table has 49408 rows"),
+        "{refused}"
+    );
+    assert!(open(&folder).unwrap().chunk("a cat toy").is_ok());
+}
+
+#[test]
+fn added_tokens_of_tokenizer_json_are_found_with_their_flags() {
+    let mut folder = tokenizer_json(|pair| json!(pair));
+    let mut whole: Value = serde_json::from_slice(&folder["tokenizer.json"]).unwrap();
+    whole["added_tokens"] = json!([
+        {"id": 49_408, "content": "<T>", "normalized": true, "lstrip": true, "rstrip": false, "single_word": false, "special": false},
+        {"id": 49_409, "content": "toy", "normalized": true, "lstrip": false, "rstrip": false, "single_word": true, "special": false},
+    ]);
+    folder.insert("tokenizer.json", serde_json::to_vec(&whole).unwrap());
+    let tokenizer = open_for(
+        &folder,
+        Encoder {
+            rows: 49_410,
+            ..Encoder::CLIP
+        },
+    )
+    .unwrap();
+    // As transformers 5.24 has them: normalised tokens are found in lower case, a single word only by itself.
+    assert_eq!(tokenizer.encode("a <t> b").unwrap(), [320, 49_408, 321]);
+    assert_eq!(tokenizer.encode("a toy, toys").unwrap(), [320, 49_409, 267, 8_785]);
+}
+
+#[rstest]
+#[case::gap(json!({"added_tokens.json": {"<a>": 49_409}}), "numbers the token \"<a>\" as 49409; after the vocabulary and the tokens before it, it would be 49408.")]
+#[case::taken(json!({"added_tokens.json": {"dog</w>": 49_408}}), "as 49408")]
+#[case::class(json!({"tokenizer_config.json": {"tokenizer_class": "BertTokenizer"}}), "tokenizer_class is BertTokenizer")]
+#[case::length(json!({"tokenizer_config.json": {"model_max_length": 248}}), "model_max_length is 248, and the text encoder has 77 positions")]
+#[case::mark(json!({"tokenizer_config.json": {"pad_token": "<p>"}, "added_tokens.json": {"<p>": 49_408}}), "\"<p>\" is number 49408, and the text encoder's table has 49408 rows")]
+fn files_that_do_not_fit_are_named(#[case] files: Value, #[case] message: &str) {
+    let files = files.as_object().unwrap().iter();
+    let folder: Folder = files
+        .map(|(name, json)| (name.as_str(), serde_json::to_vec(json).unwrap()))
+        .collect();
+    let error = open(&folder).unwrap_err().to_string();
+    assert!(error.contains(message), "{error}");
+}
+
+#[test]
+fn a_chunk_is_as_long_as_the_tokenizer_says_or_the_encoder_reads() {
+    let long = Encoder {
+        positions: 248,
+        ..Encoder::CLIP
+    };
+    let text = "dog ".repeat(300);
+    let all = open_for(&HashMap::new(), long).unwrap().chunk(&text).unwrap();
+    assert_eq!((all.ids.len(), all.used, all.ids[247]), (248, 246, 49_407));
+    let config = |json: Value| HashMap::from([("tokenizer_config.json", serde_json::to_vec(&json).unwrap())]);
+    let short = open_for(&config(json!({"model_max_length": 20})), long).unwrap();
+    assert_eq!(short.chunk(&text).unwrap().ids.len(), 20);
+    assert_eq!(short.chunk(&text).unwrap().dropped.unwrap().tokens, 282);
+}
+
+#[test]
+fn sides_are_those_that_the_files_name() {
+    let config = json!({"truncation_side": "left", "padding_side": "left", "model_max_length": 5});
+    let folder = HashMap::from([("tokenizer_config.json", serde_json::to_vec(&config).unwrap())]);
+    let tokenizer = open(&folder).unwrap();
+    assert_eq!(tokenizer.chunk("a").unwrap().ids, [49_407, 49_407, 49_406, 320, 49_407]);
+    let cut = tokenizer.chunk("Red a b c d").unwrap();
+    assert_eq!(cut.ids, [49_406, 321, 322, 323, 49_407].map(|id| id));
+    assert_eq!(cut.dropped.unwrap().text, "Red a ");
 }

@@ -1,0 +1,126 @@
+//! What a person should know about a request before it is made: what of it will not be done as it was perhaps meant.
+
+use darkroom_protocol::ImageTask;
+use darkroom_protocol::text::escape_line;
+
+use super::syntax::foreign;
+
+/// The most pieces of a prompt that are named.
+const NAMED: usize = 8;
+/// The most characters of each.
+const SHOWN: usize = 40;
+
+/// Sentences about `task`, one a subject; none for most.
+pub fn notices(task: &ImageTask) -> Vec<String> {
+    guidance(task).into_iter().chain(syntax(task)).collect()
+}
+
+/// Guidance that other programs read in another way, or that leaves the negative prompt unused.
+fn guidance(task: &ImageTask) -> Option<String> {
+    let negative = !task.negative.text.trim().is_empty();
+    if task.is_guided() || (task.cfg_scale == 1.0 && !negative) {
+        return None;
+    }
+    let unused = if negative {
+        " The negative prompt is not used."
+    } else {
+        ""
+    };
+    Some(format!(
+        "Guidance of {} means the prompt alone, as all up to 1 does.{unused}",
+        task.cfg_scale
+    ))
+}
+
+/// Syntax of other programs in either prompt.
+fn syntax(task: &ImageTask) -> Option<String> {
+    let prompts = [
+        (&task.prompt.text, ""),
+        (&task.negative.text, "in the negative prompt "),
+    ];
+    let found = prompts.map(|(text, place)| (named(&foreign(text)), place));
+    let found: Vec<String> = found
+        .into_iter()
+        .filter_map(|(names, place)| Some(format!("{place}{}", names?)))
+        .collect();
+    (!found.is_empty()).then(|| {
+        format!(
+            "Read as plain words, because Darkroom has no such syntax yet: {}.",
+            found.join("; ")
+        )
+    })
+}
+
+/// The different ones among `pieces`, as a list.
+fn named(pieces: &[&str]) -> Option<String> {
+    let mut different: Vec<&str> = Vec::new();
+    let mut more = 0;
+    for piece in pieces {
+        if different.contains(piece) {
+            continue;
+        }
+        if different.len() < NAMED {
+            different.push(piece);
+        } else {
+            more += 1;
+        }
+    }
+    let list: Vec<String> = different.iter().map(|piece| shown(piece)).collect();
+    let more = if more > 0 {
+        format!(" and {more} more")
+    } else {
+        String::new()
+    };
+    (!list.is_empty()).then(|| format!("{}{more}", list.join(", ")))
+}
+
+fn shown(piece: &str) -> String {
+    let piece = escape_line(piece);
+    match piece.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}…", &piece[..end]),
+        None => piece.into_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing;
+    use darkroom_protocol::{Conditioning, Task};
+    use rstest::rstest;
+
+    fn task(prompt: &str, negative: &str, cfg_scale: f64) -> ImageTask {
+        let Task::Image(task) = testing::task(prompt) else {
+            unreachable!()
+        };
+        ImageTask {
+            prompt: Conditioning::plain(prompt),
+            negative: Conditioning::plain(negative),
+            cfg_scale,
+            ..task
+        }
+    }
+
+    #[rstest]
+    #[case(task("a fox", "blur", 5.0), &[])]
+    #[case(task("a fox", "", 1.0), &[])]
+    #[case(task("a fox", "", 0.0), &["Guidance of 0 means the prompt alone, as all up to 1 does."])]
+    #[case(task("a fox", "blur", 1.0), &["Guidance of 1 means the prompt alone, as all up to 1 does. The negative prompt is not used."])]
+    #[case(task("a (red:1.3) fox, (red:1.3) <lora:x:0.8>\u{1b}", "", 5.0),
+        &["Read as plain words, because Darkroom has no such syntax yet: (red:1.3), <lora:x:0.8>."])]
+    #[case(task("x", "(bad)", 5.0), &["Read as plain words, because Darkroom has no such syntax yet: in the negative prompt (bad)."])]
+    #[case(task("(a) (b) (c) (d) (e) (f) (g) (h) (i) (j)", "BREAK", 0.5),
+        &["Guidance of 0.5 means the prompt alone, as all up to 1 does. The negative prompt is not used.",
+          "Read as plain words, because Darkroom has no such syntax yet: (a), (b), (c), (d), (e), (f), (g), (h) and 2 more; \
+           in the negative prompt BREAK."])]
+    fn what_is_said(#[case] task: ImageTask, #[case] said: &[&str]) {
+        assert_eq!(notices(&task), said);
+    }
+
+    #[test]
+    fn a_long_piece_is_cut_and_made_safe() {
+        let said = notices(&task(&format!("({}\u{1b}[2J)", "a".repeat(100)), "", 5.0));
+        assert!(said[0].contains("aaaa…") && !said[0].contains('\u{1b}'), "{said:?}");
+        assert!(said[0].len() < 200);
+    }
+}

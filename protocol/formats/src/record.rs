@@ -1,0 +1,129 @@
+//! The exact record that Darkroom writes into its pictures: the whole task as JSON, beside A1111's text.
+//!
+//! A1111's text cannot carry every prompt: a line that begins with `Negative prompt:` reads back as one. So where a picture has a
+//! record, it counts, and the text is for other programs.
+
+use darkroom_protocol::{GenerateRequest, ImageTask, Task};
+use serde::Deserialize;
+
+use crate::Infotext;
+
+/// The keyword of the record among a PNG's texts.
+pub const KEYWORD: &str = "darkroom";
+
+/// What a picture's record says.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct Record {
+    /// The work that the picture came from.
+    pub task: Task,
+    /// Which of its pictures this is, from 0.
+    #[serde(default)]
+    pub index: u32,
+    /// The version that made it.
+    #[serde(default)]
+    pub version: Option<String>,
+}
+
+impl Record {
+    /// The record that `json` spells; `None` for other JSON, and for a task that this version does not know.
+    pub fn parse(json: &str) -> Option<Self> {
+        serde_json::from_str(json).ok()
+    }
+
+    /// The request that makes this very picture again; `None` where it is not one from a prompt.
+    pub fn request(&self) -> Option<GenerateRequest> {
+        let task = self.image()?;
+        let mut request = task.to_request();
+        request.seed = i64::try_from(task.seed.saturating_add(self.index.into())).ok();
+        Some(request)
+    }
+
+    /// The same as A1111's keys and values, the prompts exact; `None` where it is no picture from a prompt.
+    pub fn infotext(&self) -> Option<Infotext> {
+        let task = self.image()?;
+        let mut info = Infotext::new(&task.prompt.text, task.metadata(self.index));
+        info.negative.clone_from(&task.negative.text);
+        if let (Some(version), Some((_, value))) =
+            (&self.version, info.settings.iter_mut().find(|(k, _)| k == "Version"))
+        {
+            *value = format!("darkroom {version}");
+        }
+        Some(info)
+    }
+
+    fn image(&self) -> Option<&ImageTask> {
+        match &self.task {
+            Task::Image(task) => Some(task),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use darkroom_protocol::{Conditioning, Dtype, Format, ModelSource, Quant, Sampler, Schedule};
+
+    fn record(prompt: &str, negative: &str) -> String {
+        let task = ImageTask {
+            model: "sd15".into(),
+            source: ModelSource::Folder("/models/sd15".into()),
+            prompt: Conditioning::plain(prompt),
+            negative: Conditioning::plain(negative),
+            width: 8,
+            height: 16,
+            steps: 2,
+            cfg_scale: 4.0,
+            sampler: Sampler::Ddim,
+            schedule: Schedule::Auto,
+            prediction: None,
+            seed: 7,
+            batch: 3,
+            micro_batch: 1,
+            device: "cpu".into(),
+            dtype: Dtype::F32,
+            threads: 1,
+            format: Format::Png,
+            quant: Quant::None,
+            vae_tiling: false,
+            offload: false,
+            two_passes: false,
+        };
+        serde_json::json!({ "task": { "image": task }, "index": 2, "version": "9.9" }).to_string()
+    }
+
+    #[test]
+    fn prompts_that_the_text_cannot_carry_are_exact() {
+        for prompt in [
+            "a fox\nNegative prompt: hens",
+            "a\nSteps: 3, Seed: 1, Size: 1x1",
+            " spaced \r\n",
+            "",
+            "雪の狐",
+        ] {
+            let record = Record::parse(&record(prompt, "Steps: 4")).unwrap();
+            let info = record.infotext().unwrap();
+            assert_eq!((info.prompt.as_str(), info.negative.as_str()), (prompt, "Steps: 4"));
+            assert_eq!(
+                (info.get("Seed"), info.get("Version")),
+                (Some("9"), Some("darkroom 9.9"))
+            );
+            let request = record.request().unwrap();
+            assert_eq!((request.prompt.as_deref(), request.seed), (Some(prompt), Some(9)));
+        }
+    }
+
+    #[test]
+    fn other_json_is_no_record() {
+        for text in [
+            "",
+            "{}",
+            "[]",
+            "{\"task\": {\"image\": {}}}",
+            "{\"task\": {\"song\": {}}}",
+            "null",
+        ] {
+            assert_eq!(Record::parse(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,269 @@
+//! What a single file and the files beside it say of the model, beyond its tensors' shapes: what it predicts, its noise
+//! schedule, the scale of its latents, the size of its text encoder's tables. [`super::SingleFile`] puts it into the
+//! configurations that it shows; what cannot be followed is refused or said.
+
+use darkroom_protocol::Prediction;
+use darkroom_protocol::sampler::Named;
+use serde_json::{Map, Value, json};
+
+use super::yaml;
+use crate::safetensors::Header;
+use crate::shown::Shown;
+
+/// Tensors that some savers put in, empty, to mark a v-prediction model, and one of zero terminal SNR.
+const V_PRED: [&str; 3] = ["v_pred", "model.v_pred", "model.diffusion_model.v_pred"];
+const ZERO_SNR: [&str; 3] = ["ztsnr", "model.ztsnr", "model.diffusion_model.ztsnr"];
+/// Marks of a kind of noise schedule that is not built.
+const EDM: &str = "edm_";
+/// Metadata that name a prediction: modelspec.org's, ComfyUI's, plain ones.
+const PREDICTION_KEYS: [&str; 5] = [
+    "modelspec.prediction_type",
+    "modelspec.predict_key",
+    "prediction_type",
+    "ss_prediction_type",
+    "parameterization",
+];
+/// Metadata that say yes or no to v-prediction.
+const V_KEYS: [&str; 4] = ["ss_v_parameterization", "v_parameterization", "v_pred", "v_prediction"];
+/// Metadata that say yes or no to zero terminal SNR.
+const ZERO_SNR_KEYS: [&str; 7] = [
+    "ss_zero_terminal_snr",
+    "zero_terminal_snr",
+    "modelspec.zero_terminal_snr",
+    "ztsnr",
+    "zsnr",
+    "rescale_betas_zero_snr",
+    "ss_rescale_betas_zero_snr",
+];
+/// diffusers counts averages of the training only where there are more of them.
+const EMA_TENSORS: usize = 100;
+/// Settings of `unet_config` that make the family, with its values; others there are another net.
+const UNET: [(&str, &str); 8] = [
+    ("in_channels", "4"),
+    ("out_channels", "4"),
+    ("model_channels", "320"),
+    ("num_res_blocks", "2"),
+    ("channel_mult", "[1,2,4,4]"),
+    ("transformer_depth", "1"),
+    ("context_dim", "768"),
+    ("use_linear_in_transformer", "false"),
+];
+
+/// What was found.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Facts {
+    scheduler: Map<String, Value>,
+    text_encoder: Map<String, Value>,
+    unet: Map<String, Value>,
+    vae: Map<String, Value>,
+    /// Lines for the person.
+    pub notices: Vec<String>,
+}
+
+impl Facts {
+    /// Facts of a file with this header and, beside it, the configuration `yaml`.
+    ///
+    /// # Errors
+    /// What asks for another model than the family's, or cannot be read: a clause with the file as its subject.
+    pub fn read(header: &Header, text_encoder: &str, yaml: Option<&str>) -> Result<Self, String> {
+        let mut facts = Self::default();
+        let mut words = Vec::new();
+        if let Some(text) = yaml {
+            let pairs = yaml::scalars(text).map_err(|what| format!("its .yaml cannot be read: {what}"))?;
+            for (path, value) in &pairs {
+                facts.of_yaml(path, value, &mut words)?;
+            }
+        }
+        let has = |names: &[&str]| names.iter().any(|name| header.tensors.contains_key(*name));
+        if has(&V_PRED) {
+            words.push(("its v_pred tensor", Prediction::VPrediction));
+        }
+        if header.tensors.keys().any(|name| name.starts_with(EDM)) {
+            return Err("its edm_ tensors ask for a noise schedule that is not built".to_owned());
+        }
+        let yes = |keys: &[&str]| {
+            keys.iter()
+                .any(|key| header.metadata.get(*key).is_some_and(|text| is_yes(text)))
+        };
+        if has(&ZERO_SNR) || yes(&ZERO_SNR_KEYS) {
+            facts.scheduler.insert("rescale_betas_zero_snr".to_owned(), true.into());
+        }
+        facts.of_metadata(header, &mut words);
+        facts.predict(&words);
+        facts.tables(header, text_encoder);
+        if header
+            .tensors
+            .keys()
+            .filter(|name| name.starts_with("model_ema."))
+            .count()
+            > EMA_TENSORS
+        {
+            let line = "The file holds averaged weights (model_ema) beside the trained ones: the trained ones are used, as in diffusers.";
+            facts.notices.push(line.to_owned());
+        }
+        Ok(facts)
+    }
+
+    fn of_metadata(&mut self, header: &Header, words: &mut Vec<(&'static str, Prediction)>) {
+        let get = |key: &str| {
+            header
+                .metadata
+                .get(key)
+                .map(|text| text.trim())
+                .filter(|text| !text.is_empty())
+        };
+        for text in PREDICTION_KEYS.iter().filter_map(|key| get(key)) {
+            match Prediction::from_name(text) {
+                Some(prediction) => words.push(("its metadata", prediction)),
+                None => self.notices.push(format!(
+                    "The file's metadata say that it predicts {}, which is not known: --prediction says what it does.",
+                    Shown(text)
+                )),
+            }
+        }
+        if V_KEYS.iter().filter_map(|key| get(key)).any(is_yes) {
+            words.push(("its metadata", Prediction::VPrediction));
+        }
+        let Some(architecture) = get("modelspec.architecture") else {
+            return;
+        };
+        let base = architecture.split('/').next().unwrap_or_default();
+        if base.ends_with("-v") {
+            words.push(("its metadata", Prediction::VPrediction));
+        } else if base.starts_with("stable-diffusion-") && !base.starts_with("stable-diffusion-v1") {
+            self.notices.push(format!(
+                "The file's metadata call it {}, and its tensors are Stable Diffusion 1.x's: read as what the tensors are.",
+                Shown(architecture)
+            ));
+        }
+    }
+
+    /// One setting of the configuration beside the file.
+    fn of_yaml(&mut self, path: &str, value: &str, words: &mut Vec<(&'static str, Prediction)>) -> Result<(), String> {
+        const YAML: &str = "its .yaml";
+        let Some(setting) = path.strip_prefix("model.params.") else {
+            return Ok(());
+        };
+        match setting {
+            "parameterization" => match Prediction::from_name(value) {
+                Some(prediction) => words.push((YAML, prediction)),
+                None => return Err(format!("its .yaml has the parameterization {}, which is not built", Shown(value))),
+            },
+            "linear_start" => set(&mut self.scheduler, "beta_start", setting, value)?,
+            "linear_end" => set(&mut self.scheduler, "beta_end", setting, value)?,
+            "timesteps" => set(&mut self.scheduler, "num_train_timesteps", setting, value)?,
+            "scale_factor" => set(&mut self.vae, "scaling_factor", setting, value)?,
+            "beta_schedule" if value != "linear" => {
+                return Err(format!("its .yaml has the beta_schedule {}, which is not built", Shown(value)));
+            }
+            "zero_terminal_snr" | "rescale_betas_zero_snr" | "ztsnr" | "zsnr" if is_yes(value) => {
+                self.scheduler.insert("rescale_betas_zero_snr".to_owned(), true.into());
+            }
+            "denoiser_config.params.scaling_config.target" => match value.rsplit('.').next().unwrap_or_default() {
+                "EpsScaling" => words.push((YAML, Prediction::Epsilon)),
+                "VScaling" => words.push((YAML, Prediction::VPrediction)),
+                other => return Err(format!("its .yaml has the scaling {}, which is not built", Shown(other))),
+            },
+            "cond_stage_config.target" if !value.ends_with(".FrozenCLIPEmbedder") => {
+                return Err(format!(
+                    "its .yaml has the text encoder {}, which is not Stable Diffusion 1.x's",
+                    Shown(value)
+                ));
+            }
+            "cond_stage_config.params.layer" if value != "last" => self.notices.push(format!(
+                "The .yaml beside the file asks for the text encoder's layer {}, which is not built: its last one is used.",
+                Shown(value)
+            )),
+            _ => {
+                let unet = ["unet_config.params.", "network_config.params."];
+                if let Some(setting) = unet.iter().find_map(|prefix| setting.strip_prefix(prefix)) {
+                    return self.of_unet(setting, value);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn of_unet(&mut self, setting: &str, value: &str) -> Result<(), String> {
+        if setting == "num_heads" {
+            if value != "-1" {
+                // diffusers calls the number of heads so in this family.
+                set(&mut self.unet, "attention_head_dim", setting, value)?;
+            }
+            return Ok(());
+        }
+        let plain: String = value
+            .chars()
+            .filter(|c| !c.is_whitespace())
+            .flat_map(char::to_lowercase)
+            .collect();
+        match UNET.iter().find(|(known, _)| *known == setting) {
+            Some((_, expected)) if plain != *expected => Err(format!(
+                "its .yaml has {setting} = {}; in Stable Diffusion 1.x it is {expected}",
+                Shown(value)
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// The first word counts: the configuration beside the file, then its tensors, then its metadata.
+    fn predict(&mut self, words: &[(&'static str, Prediction)]) {
+        let Some((source, prediction)) = words.first() else {
+            return;
+        };
+        self.scheduler
+            .insert("prediction_type".to_owned(), prediction.name().into());
+        if let Some((other, says)) = words.iter().find(|(_, says)| says != prediction) {
+            self.notices.push(format!(
+                "For this file {source} says {}, {other} says {}: using {}, --prediction says otherwise.",
+                prediction.name(),
+                says.name(),
+                prediction.name()
+            ));
+        }
+    }
+
+    /// Rows of the text encoder's two tables, which are longer where tokens or positions were added.
+    fn tables(&mut self, header: &Header, prefix: &str) {
+        for (table, field) in [
+            ("token_embedding", "vocab_size"),
+            ("position_embedding", "max_position_embeddings"),
+        ] {
+            let end = format!("embeddings.{table}.weight");
+            let found = header
+                .tensors
+                .iter()
+                .find(|(name, _)| name.starts_with(prefix) && name.ends_with(&end));
+            if let Some(rows) = found.and_then(|(_, entry)| entry.shape.first()) {
+                self.text_encoder.insert(field.to_owned(), (*rows).into());
+            }
+        }
+    }
+
+    /// The configuration `name` with what was found in it; `None` where the published one stands.
+    pub fn configuration(&self, name: &str, published: &str) -> Option<String> {
+        let found = match name {
+            "scheduler/scheduler_config.json" => &self.scheduler,
+            "text_encoder/config.json" => &self.text_encoder,
+            "unet/config.json" => &self.unet,
+            "vae/config.json" => &self.vae,
+            _ => return None,
+        };
+        let mut config: Map<String, Value> = serde_json::from_str(published).ok()?;
+        config.extend(found.clone());
+        (!found.is_empty()).then(|| json!(config).to_string())
+    }
+}
+
+fn is_yes(text: &str) -> bool {
+    matches!(text.trim().to_ascii_lowercase().as_str(), "true" | "1" | "yes" | "on")
+}
+
+/// Sets `field` of a configuration to the number that `setting` has.
+fn set(config: &mut Map<String, Value>, field: &str, setting: &str, value: &str) -> Result<(), String> {
+    let whole = value.parse::<u64>().map(Value::from).ok();
+    let parsed = whole.or_else(|| value.parse::<f64>().ok().filter(|n| n.is_finite()).map(Value::from));
+    let wrong = || format!("its .yaml has {setting} = {}, which is no number", Shown(value));
+    config.insert(field.to_owned(), parsed.ok_or_else(wrong)?);
+    Ok(())
+}

@@ -1,0 +1,148 @@
+//! What a request may hold, checked alike at both doors before anything is done: lengths of names and lists, and times. The
+//! parameters of a picture have their own table (`params`), which is checked where the request is worked out.
+
+use super::RemoteError;
+use super::client::{Download, Load, Place, Submit, Subscribe};
+use crate::params::MAX_NAME;
+use crate::text::escape_line;
+use crate::{KeepAlive, Request};
+
+/// The longest id or prefix of a job, or place in a list, in bytes.
+const MAX_JOB: usize = 128;
+/// The longest name of a device, in bytes.
+const MAX_DEVICE: usize = 64;
+/// The longest filter of the log, in bytes.
+const MAX_FILTER: usize = 4096;
+/// The longest list of states or kinds of events.
+const MAX_LIST: usize = 64;
+
+impl Request {
+    /// Checks lengths and ranges.
+    ///
+    /// # Errors
+    /// `Usage`, naming the field and what it may hold.
+    pub fn check(&self) -> Result<(), RemoteError> {
+        match self {
+            Self::Ping {}
+            | Self::Status {}
+            | Self::Shutdown {}
+            | Self::CancelAll {}
+            | Self::Metrics {}
+            | Self::Models {}
+            | Self::Upload(_) => Ok(()),
+            Self::Submit(Submit { request, .. }) => request.check().map_err(|e| RemoteError::usage(e.to_string())),
+            Self::Job { job }
+            | Self::Cancel { job, .. }
+            | Self::Priority { job, .. }
+            | Self::Retry { job }
+            | Self::Log { job, .. }
+            | Self::Download(Download { job, .. }) => text("job", job, MAX_JOB),
+            Self::Queue { states, before, .. } => {
+                list("states", states)?;
+                maybe("before", before.as_ref(), MAX_JOB)
+            }
+            Self::Subscribe(Subscribe { job, kinds, .. }) => {
+                list("kinds", kinds)?;
+                maybe("job", job.as_ref(), MAX_JOB)
+            }
+            Self::Move { job, place } => {
+                text("job", job, MAX_JOB)?;
+                match place {
+                    Place::First | Place::Last => Ok(()),
+                    Place::Before(other) | Place::After(other) => text("place", other, MAX_JOB),
+                }
+            }
+            Self::Pause { job } | Self::Resume { job } => maybe("job", job.as_ref(), MAX_JOB),
+            Self::Clear { states, .. } => list("states", states),
+            Self::LogFilter { filter } => maybe("filter", filter.as_ref(), MAX_FILTER),
+            Self::Model { model } | Self::Pin { model, .. } => text("model", model, MAX_NAME),
+            Self::Unload { model, device } => {
+                text("model", model, MAX_NAME)?;
+                text("device", device, MAX_DEVICE)
+            }
+            Self::Load(load) => check_load(load),
+        }
+    }
+}
+
+fn check_load(load: &Load) -> Result<(), RemoteError> {
+    text("model", &load.model, MAX_NAME)?;
+    text("device", &load.device, MAX_DEVICE)?;
+    match load.keep_alive {
+        Some(KeepAlive::Seconds(seconds)) if seconds > KeepAlive::MOST => Err(RemoteError::usage(format!(
+            "keep_alive must be at most {} s, not {seconds}: give \"forever\" for longer.",
+            KeepAlive::MOST
+        ))),
+        _ => Ok(()),
+    }
+}
+
+fn maybe(field: &str, given: Option<&String>, most: usize) -> Result<(), RemoteError> {
+    given.map_or(Ok(()), |given| text(field, given, most))
+}
+
+fn text(field: &str, given: &str, most: usize) -> Result<(), RemoteError> {
+    if given.len() <= most {
+        return Ok(());
+    }
+    let begin: String = given.chars().take(20).collect();
+    Err(RemoteError::usage(format!(
+        "{field} has {} bytes ({}…), the most is {most}: shorten it.",
+        given.len(),
+        escape_line(&begin)
+    )))
+}
+
+fn list<T>(field: &str, given: &[T]) -> Result<(), RemoteError> {
+    if given.len() <= MAX_LIST {
+        return Ok(());
+    }
+    Err(RemoteError::usage(format!(
+        "{field} has {} entries, the most is {MAX_LIST}: give each once.",
+        given.len()
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{GenerateRequest, JobState};
+    use rstest::rstest;
+
+    #[rstest]
+    #[case(Request::Job { job: "x".repeat(MAX_JOB + 1) }, "job has 129 bytes")]
+    #[case(Request::Model { model: "é".repeat(MAX_NAME) }, "model has 8192 bytes")]
+    #[case(Request::Clear { states: vec![JobState::Done; MAX_LIST + 1], dry_run: false }, "states has 65 entries")]
+    #[case(Request::Move { job: "a".into(), place: Place::After("b".repeat(999)) }, "place has 999 bytes")]
+    #[case(Request::Load(Load { keep_alive: Some(KeepAlive::Seconds(u64::MAX)), ..Load::default() }), "keep_alive must be")]
+    #[case(
+        Request::Submit(Submit {
+            request_id: uuid::Uuid::nil(),
+            request: GenerateRequest { steps: Some(0), ..GenerateRequest::default() },
+            watch: false,
+            max_fps: 0,
+            max_px: 0,
+        }),
+        "steps must be"
+    )]
+    fn what_is_too_long_is_refused_by_name(#[case] request: Request, #[case] words: &str) {
+        let error = request.check().unwrap_err();
+        assert!(error.message.starts_with(words), "{error}");
+    }
+
+    #[test]
+    fn the_longest_that_is_allowed_passes() {
+        let request = Request::Unload {
+            model: "m".repeat(MAX_NAME),
+            device: "d".repeat(MAX_DEVICE),
+        };
+        assert_eq!(request.check(), Ok(()));
+        assert_eq!(
+            Request::Job {
+                job: "x".repeat(MAX_JOB)
+            }
+            .check(),
+            Ok(())
+        );
+    }
+}

@@ -1,0 +1,125 @@
+//! `darkroom show FILE|JOB|-`: pictures in the terminal, and what they say of themselves; with `--json` as one flat object a
+//! picture. Files are read here; a job's pictures are found by the daemon. What a picture says is read in [`about`], and put into
+//! JSON in [`object`].
+
+mod about;
+mod object;
+mod source;
+
+use std::io::IsTerminal;
+
+use about::About;
+use clap::builder::NonEmptyStringValueParser;
+use clap::{Arg, ArgMatches, Command};
+use darkroom_tui::graphics::{self, Options, Protocol};
+use source::Shown;
+
+use super::json_flag;
+use crate::{Error, Result, say};
+
+pub fn command() -> Command {
+    Command::new("show")
+        .about("Show pictures in the terminal, with what was asked for when they were made")
+        .arg(
+            Arg::new("picture")
+                .value_name("FILE|JOB")
+                .required(true)
+                .num_args(1..)
+                .value_parser(NonEmptyStringValueParser::new())
+                .help("PNG, JPEG or WebP files, or jobs: their ids, the beginnings of them, or @last; - is standard input"),
+        )
+        .arg(json_flag("Draw nothing: print a JSON object a picture, with all that it says of itself"))
+        .after_help(
+            "DARKROOM_IMAGES=auto|kitty|sixel|iterm|blocks|off chooses how. Into a pipe only the words are printed. Within tmux \
+             pictures need `tmux set -p allow-passthrough on`.",
+        )
+}
+
+pub fn run(matches: &ArgMatches) -> Result<()> {
+    let json = matches.get_flag("json");
+    let options = (!json).then(options);
+    let names = matches.get_many::<String>("picture").into_iter().flatten();
+    let mut failed = None;
+    for name in names {
+        let shown =
+            source::find(name).and_then(|found| found.iter().try_for_each(|shown| show(shown, options.as_ref())));
+        match shown {
+            Err(e @ (Error::BrokenPipe | Error::Said(_))) => return Err(e),
+            Err(e) => {
+                say::error(&e);
+                failed.get_or_insert(e.code());
+            }
+            Ok(()) => {}
+        }
+    }
+    failed.map_or(Ok(()), |code| Err(Error::Said(code)))
+}
+
+/// How pictures are drawn here; why not, or not as well as they could be, is said once.
+fn options() -> Options {
+    let found = graphics::detect();
+    if found.protocol == Protocol::Off && std::io::stdout().is_terminal() {
+        say::note(&format!("Pictures are not shown: {}.", found.reason));
+    }
+    if let Some(word) = &found.word {
+        say::note(word);
+    }
+    Options {
+        found: Some(found),
+        ..Options::default()
+    }
+}
+
+/// Without `options` as JSON.
+fn show(shown: &Shown, options: Option<&Options>) -> Result<()> {
+    let picture = shown.decode()?;
+    let about = About::read(shown);
+    let size = (picture.width(), picture.height());
+    let Some(options) = options else {
+        return say::json(&object::of(shown, size, &about));
+    };
+    match graphics::print_inline(&picture, options) {
+        Ok(_) | Err(graphics::Error::NoTerminal(_)) => {}
+        Err(graphics::Error::Write(e)) if e.kind() == std::io::ErrorKind::BrokenPipe => return Err(Error::BrokenPipe),
+        Err(e) => return Err(e.into()),
+    }
+    let (name, times, bytes) = (say::shown(&shown.path), say::marks().times, say::size(shown.bytes()));
+    say::data(&format!("{name}  {}{times}{}, {bytes}", size.0, size.1))?;
+    lines(&about).iter().try_for_each(|line| say::data(line))
+}
+
+fn lines(about: &About) -> Vec<String> {
+    let Some(info) = about.infotext() else {
+        return vec![];
+    };
+    let words = [("Prompt", &info.prompt), ("Negative prompt", &info.negative)];
+    let words = words.into_iter().filter(|(_, text)| !text.is_empty());
+    let settings = info.settings.iter().map(|(key, value)| (key.as_str(), value));
+    let line = |(key, value): (&str, &String)| format!("{:<15}  {}", say::brief(key, 40), say::brief(value, 2000));
+    words.chain(settings).map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_picture_says() {
+        let text = "a fox\x1b[2J\nNegative prompt: blurry\nSteps: 20, Sampler: Euler a, CFG scale: 5, Seed: 7, Size: 64x64, Model: emoji";
+        let about = About {
+            record: None,
+            parameters: Some(text.to_owned()),
+        };
+        insta::assert_snapshot!(lines(&about).join("\n"), @r"
+        Prompt           a fox\u{1b}[2J
+        Negative prompt  blurry
+        Steps            20
+        Sampler          Euler a
+        CFG scale        5
+        Seed             7
+        Size             64x64
+        Model            emoji
+        ");
+        assert!(lines(&About::default()).is_empty());
+    }
+}
