@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// Where pictures go besides the gallery.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Output {
     /// Absolute. A file, with `{seed}` and other fields filled in, or a folder where it ends in `/`.
     pub path: String,
@@ -31,6 +32,7 @@ fn private() -> u32 {
 
 /// A folder, told apart from every other folder of every machine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Seen {
     /// Absolute.
     pub folder: String,

@@ -48,6 +48,7 @@ fn task() -> Task {
         cfg_scale: 1.0,
         sampler: Sampler::DpmPp2m,
         schedule: Schedule::Auto,
+        prediction: None,
         seed: 7,
         batch: 1,
         micro_batch: 1,

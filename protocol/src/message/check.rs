@@ -5,7 +5,7 @@ use super::RemoteError;
 use super::client::{Download, Load, Place, Submit, Subscribe};
 use crate::params::MAX_NAME;
 use crate::text::escape_line;
-use crate::{KeepAlive, Request};
+use crate::{KeepAlive, Output, Request};
 
 /// The longest id or prefix of a job, or place in a list, in bytes.
 const MAX_JOB: usize = 128;
@@ -13,6 +13,8 @@ const MAX_JOB: usize = 128;
 const MAX_DEVICE: usize = 64;
 /// The longest filter of the log, in bytes.
 const MAX_FILTER: usize = 4096;
+/// The longest path of an output, in bytes: Linux takes no longer one.
+const MAX_PATH: usize = 4096;
 /// The longest list of states or kinds of events.
 const MAX_LIST: usize = 64;
 
@@ -30,7 +32,10 @@ impl Request {
             | Self::Metrics {}
             | Self::Models {}
             | Self::Upload(_) => Ok(()),
-            Self::Submit(Submit { request, .. }) => request.check().map_err(|e| RemoteError::usage(e.to_string())),
+            Self::Submit(Submit { request, output, .. }) => {
+                request.check().map_err(|e| RemoteError::usage(e.to_string()))?;
+                output.as_ref().map_or(Ok(()), destination)
+            }
             Self::Job { job }
             | Self::Cancel { job, .. }
             | Self::Priority { job, .. }
@@ -81,6 +86,16 @@ fn maybe(field: &str, given: Option<&String>, most: usize) -> Result<(), RemoteE
     given.map_or(Ok(()), |given| text(field, given, most))
 }
 
+fn destination(output: &Output) -> Result<(), RemoteError> {
+    text("output.path", &output.path, MAX_PATH)?;
+    maybe("output.zone", output.zone.as_ref(), MAX_JOB)?;
+    if let Some(seen) = &output.seen {
+        text("output.seen.folder", &seen.folder, MAX_PATH)?;
+        text("output.seen.system", &seen.system, MAX_JOB)?;
+    }
+    Ok(())
+}
+
 fn text(field: &str, given: &str, most: usize) -> Result<(), RemoteError> {
     if given.len() <= most {
         return Ok(());
@@ -122,8 +137,20 @@ mod tests {
             watch: false,
             max_fps: 0,
             max_px: 0,
+            output: None,
         }),
         "steps must be"
+    )]
+    #[case(
+        Request::Submit(Submit {
+            request_id: uuid::Uuid::nil(),
+            request: GenerateRequest::default(),
+            watch: false,
+            max_fps: 0,
+            max_px: 0,
+            output: Some(Output { path: "/x".repeat(MAX_PATH), force: false, umask: 0, zone: None, seen: None }),
+        }),
+        "output.path has 8192 bytes"
     )]
     fn what_is_too_long_is_refused_by_name(#[case] request: Request, #[case] words: &str) {
         let error = request.check().unwrap_err();
