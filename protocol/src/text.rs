@@ -129,13 +129,18 @@ pub fn closest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         return None;
     }
     let name = fold(name);
-    candidates
-        .into_iter()
-        .filter(|c| c.len() <= 2 * LONGEST_NAME)
-        .map(|c| (strsim::damerau_levenshtein(&name, &fold(c)), c))
-        .filter(|(distance, c)| *distance <= 1 + c.len() / 4)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, c)| c)
+    // A loop, not a chain of adapters: over callers' own chains their types grow beyond what the compiler finishes in minutes.
+    let mut best: Option<(usize, &str)> = None;
+    for candidate in candidates {
+        if candidate.len() > 2 * LONGEST_NAME {
+            continue;
+        }
+        let distance = strsim::damerau_levenshtein(&name, &fold(candidate));
+        if distance <= 1 + candidate.len() / 4 && best.is_none_or(|(least, _)| distance < least) {
+            best = Some((distance, candidate));
+        }
+    }
+    best.map(|(_, candidate)| candidate)
 }
 
 #[cfg(test)]
