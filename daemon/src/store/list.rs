@@ -353,7 +353,7 @@ fn rows(connection: &Connection, spots: &[Spot]) -> rusqlite::Result<Vec<RawJob>
 fn pictures(connection: &Connection, raws: &[RawJob]) -> rusqlite::Result<HashMap<JobId, Vec<Picture>>> {
     let ids: Vec<String> = raws.iter().map(|raw| format!("\"{}\"", id::text(raw.id()))).collect();
     let sql = format!(
-        "SELECT {PICTURE_COLUMNS} FROM json_each(?) AS wanted JOIN pictures ON job_id = wanted.value ORDER BY job_id, place"
+        "SELECT {PICTURE_COLUMNS} FROM pictures WHERE job_id IN (SELECT value FROM json_each(?)) ORDER BY job_id, place"
     );
     let mut statement = connection.prepare_cached(&sql)?;
     let mut found: HashMap<JobId, Vec<Picture>> = HashMap::new();
