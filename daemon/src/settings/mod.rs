@@ -106,6 +106,27 @@ pub const KEYS: &[Key] = &[
         help: "What models may take of one device's memory.",
         example: "memory_budget = \"6GB\"",
     },
+    Key {
+        name: "keep_logs",
+        takes: "a time such as \"30d\" or \"12h\", or \"forever\"",
+        default: "30d",
+        help: "How long the logs of jobs that have ended are kept.",
+        example: "keep_logs = \"30d\"",
+    },
+    Key {
+        name: "keep_logs_bytes",
+        takes: "a size such as \"1GB\" or \"100MB\"",
+        default: "1GB",
+        help: "What the logs of jobs may take together; the oldest go first.",
+        example: "keep_logs_bytes = \"1GB\"",
+    },
+    Key {
+        name: "keep_cleared",
+        takes: "a time such as \"30d\", or \"forever\"",
+        default: "30d",
+        help: "How long jobs are remembered that were taken off the list; their pictures stay.",
+        example: "keep_cleared = \"30d\"",
+    },
 ];
 
 /// The longest settings file, in bytes.
