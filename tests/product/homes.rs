@@ -95,7 +95,7 @@ fn two_homes_with_one_runtime_folder_never_meet() {
     assert!(other != plain && other.is_absolute());
     for (socket, status) in [(&plain, &of_a), (&other, &of_b)] {
         let told = Rpc::connect(socket).call("status", &serde_json::json!({}));
-        assert_eq!(told["result"]["status"]["pid"], status["pid"], "{told:#}");
+        assert_eq!(told["result"]["pid"], status["pid"], "{told:#}");
     }
     let doctor = b.run("doctor --json").json().remove(0);
     assert_eq!(doctor["socket"], of_b["socket"]);

@@ -237,7 +237,7 @@ fn a_job_is_named_as_people_name_it() {
     home.run("cancel @running").refused(2, &["No job runs now"]);
     home.run("queue move @last --before @3").ok();
     let asked = home.rpc().call("job", &serde_json::json!({ "job": "@last" }));
-    assert_eq!(asked["result"]["job"]["id"], ids[2].as_str());
+    assert_eq!(asked["result"]["id"], ids[2].as_str());
     home.run("queue resume").ok();
     home.run("wait @last @2 @3").ok();
     let log = home.run("logs --job @last").ok();

@@ -344,9 +344,9 @@ fn rows(connection: &Connection, spots: &[Spot]) -> rusqlite::Result<Vec<RawJob>
     let placed = raws.into_iter().map(|raw| {
         let position = positions.get(&raw.seq()).copied();
         let own = pictures.remove(&raw.id()).unwrap_or_default();
-        raw.with(own).at(position)
+        raw.with(own).at(position).with_deliveries(connection)
     });
-    Ok(placed.collect())
+    placed.collect()
 }
 
 /// The pictures of all of these jobs, in one question.

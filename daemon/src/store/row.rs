@@ -60,6 +60,11 @@ impl RawJob {
         let mut statement = connection.prepare_cached(&sql)?;
         let rows = statement.query_map([id::text(self.id)], picture)?;
         self.pictures = rows.collect::<rusqlite::Result<_>>()?;
+        self.with_deliveries(connection)
+    }
+
+    /// With what became of its output. Jobs without one are not asked about.
+    pub(super) fn with_deliveries(mut self, connection: &Connection) -> rusqlite::Result<Self> {
         if self.output.is_some() {
             self.deliveries = deliver::deliveries(connection, self.id)?;
         }
