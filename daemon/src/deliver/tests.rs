@@ -1,3 +1,6 @@
+//! Pictures brought to where their job's output says, on a real folder: links, names that are taken, rights, patterns and what
+//! cannot be written. The way through the daemon is tested at the product's door.
+
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};

@@ -1,3 +1,6 @@
+//! What the store forgets: rows of jobs that were taken off the list long ago. The daemon asks for it at its start and daily; the
+//! pictures' files are never touched here.
+
 use darkroom_protocol::JobId;
 
 use super::thread::Durability;

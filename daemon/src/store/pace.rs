@@ -1,3 +1,6 @@
+//! What earlier jobs took and what the jobs ahead ask for, as `forecast` needs it to tell when a waiting job begins. Only columns
+//! that an index holds are read; the arithmetic is not here.
+
 use rusqlite::Row;
 
 use super::{Store, id};

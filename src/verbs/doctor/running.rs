@@ -1,3 +1,6 @@
+//! What `doctor` says of a daemon that runs: limits, niceness and descriptors that it kept of the command that started it. Read from
+//! /proc; nothing is changed here.
+
 use std::path::Path;
 
 use rustix::process::Pid;

@@ -1,3 +1,6 @@
+//! When the hint is due that no model is configured: once a day and to people only. `generate` and `bench` ask; the words are the
+//! daemon's.
+
 use std::io::IsTerminal;
 use std::path::Path;
 use std::time::Duration;

@@ -1,3 +1,6 @@
+//! Configurations as diffusers and transformers write and read them: nulls, lists of equal values, whole floats, and what is refused
+//! with its field's name. The engine's fixtures compare the pictures.
+
 use rstest::rstest;
 use serde_json::{Value, json};
 

@@ -1,3 +1,6 @@
+//! Tokens that were added to a model's vocabulary, in each of the spellings that transformers writes. `facts` asks for them; cutting
+//! a text into tokens is the engine's.
+
 use serde::Deserialize;
 use serde_json::{Map, Value};
 

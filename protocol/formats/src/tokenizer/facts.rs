@@ -1,3 +1,6 @@
+//! What the files beside a tokenizer's vocabulary say: its class, its longest text, its marks and added tokens. The model's card and
+//! the engine read it here, so that what is listed as usable is; the vocabulary itself is read by the engine.
+
 use serde_json::{Map, Value};
 
 use super::added::Added;

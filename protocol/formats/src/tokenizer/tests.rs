@@ -1,3 +1,5 @@
+//! A tokenizer's facts from small files of each spelling, and what is refused of them by file and token.
+
 use rstest::rstest;
 use serde_json::{Value, json};
 
