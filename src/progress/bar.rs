@@ -19,7 +19,7 @@ const SPARE: usize = 3;
 /// Columns of the phase's name.
 const NAME: usize = 7;
 /// Cells of the bar itself on a wide and on a narrow screen.
-const CELLS: (usize, usize) = (24, 10);
+const CELLS: (usize, usize) = (24, 8);
 /// A screen narrower than this is narrow ...
 const NARROW: usize = 72;
 /// ... and one narrower than this has no room for a bar beside its words.
@@ -195,7 +195,7 @@ mod tests {
     fn it_fits_the_screen() {
         insta::assert_snapshot!(line(100, true, false), @"denoise ━━━━━━────────────────── 5/20 · picture 2/4 · σ 3.21 · 0.41 s/step · ETA 1 min 5 s");
         insta::assert_snapshot!(line(80, true, false), @"denoise ━━━━━━────────────────── 5/20 · picture 2/4 · ETA 1 min 5 s");
-        insta::assert_snapshot!(line(40, true, false), @"denoise ━━━─────── 5/20 · ETA 1 min 5 s");
+        insta::assert_snapshot!(line(40, true, false), @"denoise ━━────── 5/20 · ETA 1 min 5 s");
         insta::assert_snapshot!(line(30, true, false), @"denoise 5/20 · ETA 1 min 5 s");
         for columns in 1..200 {
             for is_utf8 in [true, false] {

@@ -151,8 +151,10 @@ fn line(row: &Row, shown: &[usize], widths: &[usize; 7], view: &View<'_>) -> Str
         let left = view
             .columns
             .map(|columns| columns.saturating_sub(used + prompt.width() + "  (…)".width()));
-        let width = left.map_or(PROMPT, |left| left.max(LEAST));
-        line.push_str(&format!("  ({})", say::brief(failure, width)));
+        match left.unwrap_or(PROMPT) {
+            0 => {}
+            width => line.push_str(&format!("  ({})", say::brief(failure, width))),
+        }
     }
     line.trim_end().to_owned()
 }

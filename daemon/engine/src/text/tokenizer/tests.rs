@@ -128,7 +128,8 @@ fn a_chunk_says_what_it_drops() {
 }
 
 #[rstest]
-#[case::not_json("tokenizer.json", "{", "tokenizer: config tokenizer.json: is not a BPE tokenizer")]
+#[case::not_json("tokenizer.json", "{", "tokenizer: config tokenizer.json: is not JSON of a tokenizer: EOF while")]
+#[case::no_model("tokenizer.json", "{}", "tokenizer: config tokenizer.json: is not a BPE tokenizer")]
 #[case::word_piece(
     "tokenizer.json",
     r#"{"model": {"type": "WordPiece", "vocab": {}, "merges": []}}"#,
@@ -232,7 +233,7 @@ fn added_tokens_of_tokenizer_json_are_found_with_their_flags() {
     let mut whole: Value = serde_json::from_slice(&folder["tokenizer.json"]).unwrap();
     whole["added_tokens"] = json!([
         {"id": 49_408, "content": "<T>", "normalized": true, "lstrip": true, "rstrip": false, "single_word": false, "special": false},
-        {"id": 49_409, "content": "toy", "normalized": true, "lstrip": false, "rstrip": false, "single_word": true, "special": false},
+        {"id": 49_409, "content": "blorp", "normalized": true, "lstrip": false, "rstrip": false, "single_word": true, "special": false},
     ]);
     folder.insert("tokenizer.json", serde_json::to_vec(&whole).unwrap());
     let tokenizer = open_for(
@@ -245,7 +246,7 @@ fn added_tokens_of_tokenizer_json_are_found_with_their_flags() {
     .unwrap();
     // As transformers 5.24 has them: normalised tokens are found in lower case, a single word only by itself.
     assert_eq!(tokenizer.encode("a <t> b").unwrap(), [320, 49_408, 321]);
-    assert_eq!(tokenizer.encode("a toy, toys").unwrap(), [320, 49_409, 267, 8_785]);
+    assert_eq!(tokenizer.encode("a blorp, blorps").unwrap(), [320, 49_409, 267, 833, 523, 814]);
 }
 
 #[rstest]
