@@ -16,10 +16,6 @@ pub fn complain(verb: &str) {
     }
     let Ok(paths) = Paths::from_env() else { return };
     let path = paths.config_file();
-    // A pipe or a device in its place is not read here: that could take for ever.
-    if std::fs::metadata(&path).is_ok_and(|meta| !meta.is_file()) {
-        return say::note(&format!("{} is no file: move it away.", say::shown(&path)));
-    }
     if let Err(error) = Settings::load(&path) {
         say::note(&error.to_string());
     }
@@ -27,6 +23,5 @@ pub fn complain(verb: &str) {
 
 /// Whether [`complain`] had something to say.
 pub fn is_wrong(paths: &Paths) -> bool {
-    let path = paths.config_file();
-    std::fs::metadata(&path).is_ok_and(|meta| !meta.is_file()) || Settings::load(&path).is_err()
+    Settings::load(&paths.config_file()).is_err()
 }

@@ -196,7 +196,7 @@ mod tests {
         insta::assert_snapshot!(line(100, true, false), @"denoise ━━━━━━────────────────── 5/20 · picture 2/4 · σ 3.21 · 0.41 s/step · ETA 1 min 5 s");
         insta::assert_snapshot!(line(80, true, false), @"denoise ━━━━━━────────────────── 5/20 · picture 2/4 · ETA 1 min 5 s");
         insta::assert_snapshot!(line(40, true, false), @"denoise ━━────── 5/20 · ETA 1 min 5 s");
-        insta::assert_snapshot!(line(30, true, false), @"denoise 5/20 · ETA 1 min 5 s");
+        insta::assert_snapshot!(line(31, true, false), @"denoise 5/20 · ETA 1 min 5 s");
         for columns in 1..200 {
             for is_utf8 in [true, false] {
                 let line = line(columns, is_utf8, false);

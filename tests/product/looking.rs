@@ -249,7 +249,11 @@ fn a_broken_settings_file_is_told_by_every_verb() {
         "wait @last",
     ] {
         let ran = home.run(line).ok();
-        let told: Vec<&str> = ran.stderr.lines().filter(|line| line.contains("config.toml")).collect();
+        let told: Vec<&str> = ran
+            .stderr
+            .lines()
+            .filter(|line| line.contains("config.toml: "))
+            .collect();
         assert_eq!(told.len(), 1, "{line}: {ran:#?}");
         assert!(
             told[0].contains("config.toml: line 2, column 1: ") && told[0].contains("modle"),
@@ -296,7 +300,7 @@ fn habits_are_answered() {
     );
     let all = home.run("generate --help-all").ok().stdout;
     assert!(all.contains("--vae-tiling") && all.contains("default: "), "{all}");
-    home.generate("fox --size 24x16 -H 24")
+    home.run("generate fox --size 24x16 -H 24")
         .refused(2, &["--size 24x16", "-H", "24"]);
     let args = ["generate", "fox", "--size", "24x16", "--steps", "1", "-n", "4"];
     let sized = home.run_args(args).ok();

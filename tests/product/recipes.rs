@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use darkroom_daemon::settings::Settings;
 
-use crate::support::{Home, Ran};
+use crate::support::{Home, Ran, wait_until};
 
 /// Lines that begin so change the machine, not the home.
 const LEFT_OUT: [&str; 2] = ["cargo xtask", "darkroom daemon install"];
@@ -124,7 +124,9 @@ fn every_line_of_the_readme_works_as_it_is_written() {
     for file in ["fox.png", "rockets"] {
         assert!(home.at(file).exists(), "{file}");
     }
-    assert_eq!(std::fs::read_dir(home.at("rockets")).unwrap().count(), 4);
+    wait_until("the four of both recipes that write there", || {
+        std::fs::read_dir(home.at("rockets")).unwrap().count() == 8
+    });
 }
 
 #[test]

@@ -125,6 +125,7 @@ fn control_characters_never_reach_the_terminal() {
         .refused(2, &["\\u{1b}"]);
     home.run_args(["generate", "x", "--device", nasty])
         .refused(2, &["\\u{1b}"]);
+    std::fs::write(home.at(nasty), "").unwrap();
     home.run_args(["generate", "x", "-o", &format!("{nasty}/x.png")])
         .refused(1, &["\\u{1b}"]);
     home.run_args(["generate", "x", &format!("--{nasty}")])

@@ -10,6 +10,22 @@ const QUESTION: &str = "\x1b[c";
 const SIXEL: &str = "\x1b[?62;4c";
 const KITTY: &str = "\x1b_Gi=31;OK\x1b\\\x1b[6;20;10t\x1b[?62;c";
 
+/// Programs that read a pipe are told no hints: `looking` has that.
+#[test]
+fn a_person_is_told_once_a_day_that_no_model_is_configured() {
+    let home = Home::empty();
+    let mut told = [1, 2].map(|_| {
+        let mut terminal = Terminal::run(&home, "generate rocket --steps 1 -W 16 -H 16", 80, &[], "");
+        assert_eq!(terminal.end(), 0);
+        terminal.written()
+    });
+    told[0].retain(|c| !c.is_control());
+    for words in ["`emoji`", "apple", "rocket"] {
+        assert!(told[0].contains(words), "{words}: {told:#?}");
+    }
+    assert!(!told[1].contains("`emoji`"), "{told:#?}");
+}
+
 fn with_picture() -> Home {
     let home = Home::new();
     let pixel = |x: u32, y: u32| image::Rgb([x as u8 * 4, y as u8 * 6, 99]);

@@ -298,6 +298,7 @@ fn a_reader_that_reads_nothing_does_not_hold_up_the_others() {
 #[test]
 fn what_is_not_known_is_refused_by_name_and_nothing_is_done() {
     let home = Home::new();
+    home.run("daemon start").ok();
     home.run("queue pause").ok();
     let mut rpc = home.rpc();
     let id = "01990000-0000-7000-8000-000000000003";

@@ -1,5 +1,7 @@
+use std::collections::BTreeMap;
+
 use darkroom_formats::card::{detect_folder, scheduler_config};
-use darkroom_formats::folder::{Files, Folder};
+use darkroom_formats::folder::{Files, Folder, Watched};
 use serde_json::{Map, Value};
 
 use crate::families::stable_diffusion::VaeConfig;
@@ -14,16 +16,6 @@ use crate::{Cancel, Error, Result};
 /// The longest file of a tokenizer, in bytes.
 const MAX_TOKENIZER: u64 = 32 << 20;
 
-/// The files that make a tokenizer.
-const TOKENIZER: [&str; 6] = [
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "tokenizer.json",
-    "vocab.json",
-    "merges.txt",
-];
-
 /// What there is of a model beside its weights: configuration, tokenizer, and how its parts are read.
 #[derive(Debug)]
 pub struct Frame {
@@ -35,8 +27,8 @@ pub struct Frame {
     key: Key,
     source: Source,
     folder: Folder,
-    files: Vec<String>,
-    identity: Identity,
+    /// The files and folders that it was read from, and those that were looked for.
+    seen: BTreeMap<String, Identity>,
 }
 
 impl Frame {
@@ -46,25 +38,27 @@ impl Frame {
     /// What is wrong with the files, in words.
     pub fn open(key: &Key) -> Result<Self> {
         let source = Source::open(&key.source)?;
-        let folder = Folder::read(&source)?;
-        let files = file_names(&source, &folder);
-        // Before anything is read: files that change meanwhile make the frame old, not wrong.
-        let identity = Identity::of(&source, files.iter().map(String::as_str));
+        let look = |name: &str| Identity::of(&source, [name]);
+        let watched = Watched::new(&source, &look);
+        source.beside().iter().for_each(|name| watched.note(name));
+        let folder = Folder::read(&watched)?;
+        let tokenizer = tokenizer(&watched, encoder(&folder)?)?;
+        let seen = watched.into_seen();
         Ok(Self {
-            tokenizer: tokenizer(&source, encoder(&folder)?)?,
+            tokenizer,
             scheduler: SchedulerConfig::from_json(&json("scheduler", &scheduler(&folder)?)?)?,
             vae: VaeConfig::from_json(&json("vae", &folder.component("vae")?.config)?)?,
             key: key.clone(),
             source,
             folder,
-            files,
-            identity,
+            seen,
         })
     }
 
-    /// Whether its files are still those it was read from.
+    /// Whether reading it again would read the same: its files are as they were, and none has appeared beside them.
     pub fn is_current(&self) -> bool {
-        Identity::of(&self.source, self.files.iter().map(String::as_str)) == self.identity
+        let mut seen = self.seen.iter();
+        seen.all(|(name, then)| Identity::of(&self.source, [name.as_str()]) == *then)
     }
 
     /// Which model it is, and where its parts go.
@@ -115,16 +109,6 @@ impl Frame {
     }
 }
 
-/// The files whose change makes the model another one.
-fn file_names(source: &Source, folder: &Folder) -> Vec<String> {
-    let configs = folder.components.keys().map(|name| format!("{name}/config.json"));
-    let weights = folder.components.values().flat_map(|c| c.weights.iter().cloned());
-    let index = ["model_index.json", "scheduler/scheduler_config.json"].map(str::to_owned);
-    let tokenizer = TOKENIZER.map(|file| format!("tokenizer/{file}"));
-    let all = index.into_iter().chain(configs).chain(weights).chain(tokenizer);
-    all.chain(source.beside()).collect()
-}
-
 /// What tokens are made for.
 fn encoder(folder: &Folder) -> Result<Encoder> {
     let config = ClipTextConfig::from_json(&json("text_encoder", &folder.component("text_encoder")?.config)?)?;
@@ -139,11 +123,11 @@ fn scheduler(folder: &Folder) -> Result<Map<String, Value>> {
     Ok(scheduler_config(folder, detect_folder(folder)?)?)
 }
 
-fn tokenizer(source: &Source, encoder: Encoder) -> Result<Tokenizer> {
+fn tokenizer(files: &dyn Files, encoder: Encoder) -> Result<Tokenizer> {
     let read = |file: &str| {
         let name = format!("tokenizer/{file}");
-        Ok(match source.len(&name)? {
-            Some(_) => Some(source.read(&name, MAX_TOKENIZER)?.into()),
+        Ok(match files.len(&name)? {
+            Some(_) => Some(files.read(&name, MAX_TOKENIZER)?.into()),
             None => None,
         })
     };

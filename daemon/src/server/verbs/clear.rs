@@ -16,8 +16,9 @@ pub async fn clear(store: &Store, states: &[JobState], dry_run: bool) -> Result<
     let (jobs, kept) = if dry_run {
         store.clearable(states).await?
     } else {
-        store.clear(states).await?
+        let cleared = store.clear(states).await?;
+        failpoint::hit(16);
+        cleared
     };
-    failpoint::hit(16);
     Ok(Reply::Cleared { jobs, kept }.into())
 }

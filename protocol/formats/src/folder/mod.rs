@@ -5,11 +5,13 @@ mod component;
 mod files;
 mod read;
 mod tokenizer;
+mod watched;
 
 pub use component::Component;
 pub use files::{Directory, Embedded, Files};
 pub use read::{Folder, Scheduler};
 pub use tokenizer::TokenizerFiles;
+pub use watched::Watched;
 
 #[cfg(test)]
 mod tests;

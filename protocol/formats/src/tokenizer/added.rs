@@ -175,7 +175,8 @@ impl Added {
         }
         const FILE: &str = "tokenizer.json";
         let problem = |what: String| TokenizerProblem { file: FILE, what };
-        let whole: Whole = serde_json::from_slice(json).map_err(|e| problem(format!("is not JSON of a tokenizer: {e}")))?;
+        let whole: Whole =
+            serde_json::from_slice(json).map_err(|e| problem(format!("is not JSON of a tokenizer: {e}")))?;
         for raw in whole.added_tokens {
             let id = raw
                 .id

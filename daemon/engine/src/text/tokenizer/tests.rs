@@ -128,7 +128,11 @@ fn a_chunk_says_what_it_drops() {
 }
 
 #[rstest]
-#[case::not_json("tokenizer.json", "{", "tokenizer: config tokenizer.json: is not JSON of a tokenizer: EOF while")]
+#[case::not_json(
+    "tokenizer.json",
+    "{",
+    "tokenizer: config tokenizer.json: is not JSON of a tokenizer: EOF while"
+)]
 #[case::no_model("tokenizer.json", "{}", "tokenizer: config tokenizer.json: is not a BPE tokenizer")]
 #[case::word_piece(
     "tokenizer.json",
@@ -246,7 +250,10 @@ fn added_tokens_of_tokenizer_json_are_found_with_their_flags() {
     .unwrap();
     // As transformers 5.24 has them: normalised tokens are found in lower case, a single word only by itself.
     assert_eq!(tokenizer.encode("a <t> b").unwrap(), [320, 49_408, 321]);
-    assert_eq!(tokenizer.encode("a blorp, blorps").unwrap(), [320, 49_409, 267, 833, 523, 814]);
+    assert_eq!(
+        tokenizer.encode("a blorp, blorps").unwrap(),
+        [320, 49_409, 267, 833, 523, 814]
+    );
 }
 
 #[rstest]
