@@ -590,6 +590,10 @@ fn every_request_is_a_method_and_every_reply_its_result() {
 fn refusals_have_json_rpcs_codes() {
     let code = |line: &str| rpc::parse(line.as_bytes()).unwrap_err().code;
     assert_eq!(code("nonsense"), rpc::PARSE_ERROR);
+    for id in ["[]", "{}", "true", "[{},{},{},{},{},{},{},{},{},{}]"] {
+        let line = format!(r#"{{"jsonrpc":"2.0","method":"ping","id":{id}}}"#);
+        assert_eq!(code(&line), rpc::INVALID_REQUEST, "{line}");
+    }
     assert_eq!(code("[]"), rpc::INVALID_REQUEST);
     assert_eq!(code(r#"{"id":1,"method":"ping"}"#), rpc::INVALID_REQUEST);
     assert_eq!(code(r#"{"jsonrpc":"2.0","id":1}"#), rpc::INVALID_REQUEST);

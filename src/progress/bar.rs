@@ -152,9 +152,9 @@ fn compose(name: &str, share: f64, details: impl Fn(usize) -> String, columns: u
         let full = ((share.clamp(0.0, 1.0) * cells as f64).round() as usize).min(cells);
         let (done, left) = (look.marks.full.repeat(full), look.marks.left.repeat(cells - full));
         if look.colour {
-            line.push_str(&format!("\x1b[36m{done}\x1b[0m\x1b[2m{left}\x1b[0m "));
+            line.extend(["\x1b[36m", &done, "\x1b[0m\x1b[2m", &left, "\x1b[0m "]);
         } else {
-            line.push_str(&format!("{done}{left} "));
+            line.extend([&done, &left, " "]);
         }
     }
     line + &details(room - taken)

@@ -21,21 +21,20 @@ fn settings_that_are_no_file_are_told_and_keep_nobody_waiting() {
     let home = Home::new();
     let (daemon, _) = home.warm();
     let config = home.at("config/config.toml");
-    let with_folder = |path: &Path| {
+    let with_folder: fn(&Path) = |path| {
         let _ = std::fs::remove_file(path);
         std::fs::create_dir(path).unwrap();
     };
-    let with_too_much = |path: &Path| {
+    let with_too_much: fn(&Path) = |path| {
         let _ = std::fs::remove_dir(path);
         std::fs::write(path, vec![b'#'; 2 << 20]).unwrap();
     };
-    let kinds: [(&str, &dyn Fn(&Path)); 4] = [
-        ("a pipe is there", &pipe),
-        ("a device is there", &device),
-        ("a folder is there", &with_folder),
-        ("at most 1048576", &with_too_much),
-    ];
-    for (words, put) in kinds {
+    for (words, put) in [
+        ("a pipe is there", pipe as fn(&Path)),
+        ("a device is there", device),
+        ("a folder is there", with_folder),
+        ("at most 1048576", with_too_much),
+    ] {
         put(&config);
         let made = home.generate("fox").ok();
         assert!(made.stderr.contains(words), "{made:#?}");

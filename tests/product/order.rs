@@ -111,12 +111,11 @@ fn agree(rpc: &mut Rpc, heard: &Heard, jobs: &[String]) {
             .iter()
             .filter(|row| row["state"] == "queued" && row["held"] == true)
             .count();
-        let all = rows.iter().all(|row| heard.agrees_with(row))
+        rows.iter().all(|row| heard.agrees_with(row))
             && status["queued"] == count(&["queued"])
             && status["held"] == held
             && status["running"].as_array().map(Vec::len) == Some(count(&["running", "cancelling"]))
-            && status["cancelling"].as_array().map(Vec::len) == Some(count(&["cancelling"]));
-        all
+            && status["cancelling"].as_array().map(Vec::len) == Some(count(&["cancelling"]))
     });
 }
 

@@ -15,7 +15,7 @@ const KITTY: &str = "\x1b_Gi=31;OK\x1b\\\x1b[6;20;10t\x1b[?62;c";
 fn a_person_is_told_once_a_day_that_no_model_is_configured() {
     let home = Home::empty();
     let mut told = [1, 2].map(|_| {
-        let mut terminal = Terminal::run(&home, "generate rocket --steps 1 -W 16 -H 16", 80, &[], "");
+        let terminal = Terminal::run(&home, "generate rocket --steps 1 -W 16 -H 16", 80, &[], "");
         assert_eq!(terminal.end(), 0);
         terminal.written()
     });

@@ -143,7 +143,7 @@ impl Dispatcher {
         }
     }
 
-    /// Looks at every device that waiting jobs ask for, as [`Self::sort`] does.
+    /// Looks at every device that waiting jobs ask for, as `sort_device` does.
     pub async fn sort_all(&mut self) {
         let devices: Vec<String> = self.floor.line.devices().map(str::to_owned).collect();
         for device in devices {

@@ -198,7 +198,7 @@ impl Settings {
     /// The settings in the file at `path`; the default ones when there is no file.
     ///
     /// # Errors
-    /// [`Error::Settings`] with the line, or with what is there instead of a file of at most [`MAX_BYTES`]; [`Error::Io`] when the
+    /// [`Error::Settings`] with the line, or with what is there instead of a file of at most 1 MiB; [`Error::Io`] when the
     /// file cannot be read.
     pub fn load(path: &Path) -> Result<Self> {
         let wrong = |what: String| Error::Settings {

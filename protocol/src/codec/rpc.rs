@@ -204,7 +204,9 @@ impl<'de> Visitor<'de> for Envelope {
             let allowance = Allowance::of(if is_params { MAX_NODES } else { FEW });
             let value = map.next_value_seed(Seed::new(&allowance))?;
             self.over |= is_params && allowance.is_over();
-            self.put(known, value);
+            let is_too_much = !is_params && allowance.is_over();
+            // What was cut short must not pass for the null that is left of it.
+            self.put(known, if is_too_much { Tree::Object(Vec::new()) } else { value });
         }
         Ok(self)
     }

@@ -153,7 +153,7 @@ fn line(row: &Row, shown: &[usize], widths: &[usize; 7], view: &View<'_>) -> Str
             .map(|columns| columns.saturating_sub(used + prompt.width() + "  (…)".width()));
         match left.unwrap_or(PROMPT) {
             0 => {}
-            width => line.push_str(&format!("  ({})", say::brief(failure, width))),
+            width => line.extend(["  (", &say::brief(failure, width), ")"]),
         }
     }
     line.trim_end().to_owned()

@@ -143,7 +143,7 @@ fn redrawn(before: usize, lines: &[String], height: usize) -> (String, usize) {
     // Lines too long for a screen that shrank are cut off by it, not wrapped: their number must hold.
     let mut text = String::from("\r\x1b[?7l");
     if before > 0 {
-        text.push_str(&format!("\x1b[{before}A"));
+        text.extend(["\x1b[", &before.to_string(), "A"]);
     }
     for line in lines {
         text.push_str(line);
