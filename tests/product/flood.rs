@@ -77,6 +77,7 @@ fn submit(n: u64, request_id: Uuid, model: &str) -> Request {
 fn a_flood_of_jobs_is_accepted_in_order_and_listed_at_once() {
     let jobs: u64 = std::env::var(JOBS).map_or(1000, |n| n.parse().unwrap());
     let home = Home::new();
+    home.run("daemon start").ok();
     home.run("queue pause").ok();
     let daemon = home.daemon_pid().unwrap();
     let frames = Frames::connect(&home);

@@ -123,7 +123,7 @@ pub struct Object<'a> {
     batch: u32,
     /// Seconds from its start to its end, or until now.
     duration_s: Option<f64>,
-    /// The first picture's file.
+    /// The first picture's file: where it was brought, else in the gallery.
     path: Option<&'a str>,
 }
 
@@ -141,7 +141,7 @@ pub fn object(job: &Job) -> Object<'_> {
         seed: image.map(|image| image.seed),
         batch: super::row::batch(job),
         duration_s: duration_ms(job, now_ms()).map(|ms| ms as f64 / 1000.0),
-        path: job.pictures.first().map(|picture| picture.path.as_str()),
+        path: job.pictures.first().map(|picture| job.place(picture)),
     }
 }
 

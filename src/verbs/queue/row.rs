@@ -51,7 +51,7 @@ struct Row {
     prompt: String,
     /// Priority, where it is not 0.
     mark: String,
-    /// Why it failed.
+    /// Why it failed, or its picture did not get where it was to be brought.
     failure: Option<String>,
     tone: Tone,
 }
@@ -166,7 +166,7 @@ fn row(job: &Job, number: &mut u32, view: &View<'_>) -> Row {
         Task::Image(image) => (say::brief(&image.model, PROMPT), Some(image.seed.to_string())),
         Task::Upscale(_) | Task::Caption(_) | Task::Train(_) => (String::new(), None),
     };
-    let path = job.pictures.first().map(|picture| Path::new(&picture.path));
+    let path = job.pictures.first().map(|picture| Path::new(job.place(picture)));
     let file = path.and_then(Path::file_name).map(|name| {
         let name = say::shown(Path::new(name));
         format!("{}/{name}", view.style.sign("…", "..."))
@@ -188,13 +188,18 @@ fn row(job: &Job, number: &mut u32, view: &View<'_>) -> Row {
             _ if job.state.is_final() => String::new(),
             priority => format!("  [priority {priority}]"),
         },
-        failure: job.failure.as_ref().map(|failure| failure.message.clone()),
+        failure: problem(job).map(str::to_owned),
         tone: match job.state {
             JobState::Running | JobState::Cancelling => Tone::Accent,
             JobState::Queued | JobState::Cancelled => Tone::Dim,
             _ => Tone::Plain,
         },
     }
+}
+
+fn problem(job: &Job) -> Option<&str> {
+    let failed = job.failure.as_ref().map(|failure| failure.message.as_str());
+    failed.or_else(|| job.deliveries.iter().find_map(|delivery| delivery.problem.as_deref()))
 }
 
 /// How it stands, on a terminal behind a sign.
@@ -300,8 +305,8 @@ fn shown(path: &Path, view: &View<'_>) -> String {
 mod tests {
     use super::*;
     use darkroom_protocol::{
-        Conditioning, Dtype, Failure, FailureKind, Format, GenerateRequest, ImageTask, JobId, ModelSource, Picture,
-        Quant, Sampler, Schedule,
+        Conditioning, Delivery, Dtype, Failure, FailureKind, Format, GenerateRequest, ImageTask, JobId, ModelSource,
+        Picture, Quant, Sampler, Schedule,
     };
 
     fn job() -> Job {
@@ -422,6 +427,26 @@ mod tests {
             }],
             ..job()
         }
+    }
+
+    #[test]
+    fn a_picture_is_where_it_was_brought_and_why_it_is_not_is_told() {
+        let brought = |problem: Option<&str>| Job {
+            deliveries: vec![Delivery {
+                index: 0,
+                path: "/home/me/fox.png".into(),
+                taken: None,
+                problem: problem.map(str::to_owned),
+            }],
+            ..done()
+        };
+        let there = table(&[brought(None)], Some(170));
+        assert!(there.contains(" ~/fox.png ") && !there.contains('('), "{there}");
+        let not = table(&[brought(Some("The disk is full."))], Some(170));
+        assert!(
+            not.contains("/2026-03-21/fox-0.png") && not.contains("(The disk is full.)"),
+            "{not}"
+        );
     }
 
     fn running(progress: Progress) -> Job {
