@@ -1,5 +1,3 @@
-use darkroom_protocol::text::unmarked;
-
 use super::Infotext;
 
 /// Fewer settings than this on the last line, and it is taken for the prompt's (A1111's rule) ...
@@ -11,7 +9,10 @@ const NEGATIVE: &str = "Negative prompt:";
 impl Infotext {
     /// The prompt and settings that `text` spells. Any text is some prompt, so nothing is refused.
     pub fn parse(text: &str) -> Self {
-        let text = unmarked(text).trim();
+        // Byte order marks that are left by editors, with whatever space is between them.
+        let text = text
+            .trim_start_matches(|c: char| c.is_whitespace() || c == '\u{feff}')
+            .trim_end();
         let (above, last) = text.rsplit_once('\n').unwrap_or(("", text));
         let settings = settings(last);
         let is_settings = settings.len() >= ENOUGH || settings.first().is_some_and(|(key, _)| key == FIRST_KEY);

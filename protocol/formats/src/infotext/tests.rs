@@ -54,6 +54,7 @@ fn texts_of_other_programs_read() {
 #[case::settings_alone("Steps: 20", "", "", &[("Steps", "20")])]
 #[case::negative_alone("Negative prompt: hens", "", "hens", &[])]
 #[case::negative_below("a fox\r\nNegative prompt: hens\r\nSteps: 2", "a fox", "hens", &[("Steps", "2")])]
+#[case::marks_and_spaces("  \u{feff} \u{feff} \u{1}\nSteps: 2", "\u{1}", "", &[("Steps", "2")])]
 #[case::byte_order_mark("\u{feff}a fox\r\nSteps: 2\r\n", "a fox", "", &[("Steps", "2")])]
 #[case::open_quotation("a\nSteps: 2, Model: \"x, Seed: 1", "a", "", &[("Steps", "2"), ("Model", "\"x"), ("Seed", "1")])]
 #[case::text_after_quotation("Steps: 2, Model: \"x\" y, Seed: 1", "", "", &[("Steps", "2"), ("Model", "\"x\" y"), ("Seed", "1")])]
