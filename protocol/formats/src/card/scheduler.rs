@@ -28,14 +28,19 @@ pub struct SamplerChoice {
     pub notice: Option<String>,
 }
 
-/// The scheduler_config.json of a folder of that family; where it brings none, what the family's published ones say.
+/// The scheduler_config.json of a folder of that family, as its pipeline takes it; where it brings none, what the family's
+/// published ones say.
 ///
 /// # Errors
 /// [`Error::Json`], should the published one not parse.
 pub fn scheduler_config(folder: &Folder, family: Family) -> Result<Map<String, Value>> {
     const NAME: &str = "scheduler/scheduler_config.json";
     if folder.scheduler.is_there {
-        return Ok(folder.scheduler.config.clone());
+        let mut config = folder.scheduler.config.clone();
+        if family == Family::StableDiffusion1 {
+            config.extend(fixed());
+        }
+        return Ok(config);
     }
     let published = family.published().configs.iter().find(|(name, _)| *name == NAME);
     object(published.map_or("{}", |(_, text)| text).as_bytes()).map_err(|problem| Error::Json {
@@ -44,11 +49,30 @@ pub fn scheduler_config(folder: &Folder, family: Family) -> Result<Map<String, V
     })
 }
 
-/// One line where a folder brings no scheduler_config.json.
+/// What every pipeline of Stable Diffusion 1 sets, whatever the file says (`StableDiffusionPipeline.__init__` of diffusers
+/// 0.42): early files lack them, or say otherwise by mistake.
+fn fixed() -> [(String, Value); 2] {
+    [("steps_offset", Value::from(1)), ("clip_sample", Value::from(false))]
+        .map(|(name, value)| (name.to_owned(), value))
+}
+
+/// One line where a folder brings no scheduler_config.json, or one that its pipeline does not take as it is.
 pub(super) fn own_schedule(folder: &Folder, family: Family) -> Option<String> {
     let label = family.row().label;
-    (!folder.scheduler.is_there)
-        .then(|| format!("The model has no scheduler_config.json: the noise schedule is that of {label} (scaled_linear, 0.00085 to 0.012)."))
+    if !folder.scheduler.is_there {
+        return Some(format!(
+            "The model has no scheduler_config.json: the noise schedule is that of {label} (scaled_linear, 0.00085 to 0.012)."
+        ));
+    }
+    let fixed = fixed();
+    let (name, value) = fixed.iter().find(|(name, value)| {
+        let said = folder.scheduler.config.get(name);
+        family == Family::StableDiffusion1 && said.is_some_and(|said| !said.is_null() && said != value)
+    })?;
+    Some(format!(
+        "scheduler_config.json sets {name} to {}: {label} is always made with {value}, as diffusers does.",
+        Shown(&folder.scheduler.config[name].to_string())
+    ))
 }
 
 /// The sampler that a folder's scheduler is, or DPM++ 2M where it is none that is built, with a line that says so.
@@ -86,8 +110,36 @@ pub fn choose_sampler(scheduler: &Scheduler) -> SamplerChoice {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::folder::Embedded;
     use rstest::rstest;
     use serde_json::json;
+
+    fn folder(scheduler: serde_json::Value) -> Folder {
+        let files = Embedded {
+            name: "m",
+            files: &[("model_index.json", br#"{"_class_name": "StableDiffusionPipeline"}"#)],
+        };
+        let mut folder = Folder::read(&files).unwrap();
+        folder.scheduler.config = scheduler.as_object().unwrap().clone();
+        folder.scheduler.is_there = true;
+        folder
+    }
+
+    #[rstest]
+    #[case(json!({}), None)]
+    #[case(json!({"steps_offset": 1, "clip_sample": false}), None)]
+    #[case(json!({"steps_offset": null}), None)]
+    #[case(json!({"steps_offset": 0}), Some("scheduler_config.json sets steps_offset to 0: Stable Diffusion 1.x is always made with 1, as diffusers does."))]
+    #[case(json!({"clip_sample": true}), Some("scheduler_config.json sets clip_sample to true: Stable Diffusion 1.x is always made with false, as diffusers does."))]
+    fn its_pipeline_has_the_last_word(#[case] config: serde_json::Value, #[case] notice: Option<&str>) {
+        let folder = folder(config);
+        let taken = scheduler_config(&folder, Family::StableDiffusion1).unwrap();
+        assert_eq!(
+            (&taken["steps_offset"], &taken["clip_sample"]),
+            (&json!(1), &json!(false))
+        );
+        assert_eq!(own_schedule(&folder, Family::StableDiffusion1).as_deref(), notice);
+    }
 
     #[rstest]
     #[case("DDIMScheduler", json!({}), Sampler::Ddim, None)]

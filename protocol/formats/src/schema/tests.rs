@@ -57,6 +57,22 @@ fn what_diffusers_takes_as_the_default_is_the_default(
     );
 }
 
+#[rstest]
+#[case("0.8.1", json!(32), 64)]
+#[case("0.6.0.dev0", json!(32), 64)]
+#[case("0.6.0", json!(96), 96)]
+#[case("0.9.0.dev0", json!(32), 32)]
+#[case("0.42.1", json!(32), 32)]
+#[case("1.2.0", json!(32), 32)]
+#[case("", json!(32), 32)]
+#[case("0.8.1", json!([32, 32]), 32)]
+fn early_files_mean_512_pixels(#[case] version: &str, #[case] size: Value, #[case] expected: i64) {
+    let mut early = small();
+    early["_diffusers_version"] = json!(version);
+    let config = UNetConfig::from_json(&with(early, "sample_size", size)).unwrap();
+    assert_eq!(config.sample_size, Some([expected; 2]));
+}
+
 #[test]
 fn what_diffusers_builds_otherwise_is_another_config() {
     let read = |field: &str, value| UNetConfig::from_json(&with(small(), field, value)).unwrap();

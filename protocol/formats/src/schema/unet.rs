@@ -305,10 +305,24 @@ fn sample_size(fields: Fields<'_>) -> Result<Option<[i64; 2]>> {
             [height, width] => [whole(height), whole(width)],
             _ => return Err(shape()),
         },
-        Some(one) => [whole(one); 2],
+        Some(one) => match whole(one) {
+            // What early versions of diffusers wrote for models of 512 pixels (`StableDiffusionPipeline.__init__`).
+            Some(side) if side < 64 && is_early(fields) => [Some(64); 2],
+            side => [side; 2],
+        },
     };
     let side = |side: Option<i64>| fields.within(FIELD, side.ok_or_else(shape)?, 1..=8192);
     Ok(Some([side(sides[0])?, side(sides[1])?]))
+}
+
+/// Whether diffusers before 0.9 wrote the file.
+fn is_early(fields: Fields<'_>) -> bool {
+    let version = fields
+        .get("_diffusers_version")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    let mut numbers = version.split('.').map(|part| part.parse::<u32>().ok());
+    matches!((numbers.next(), numbers.next()), (Some(Some(0)), Some(Some(0..9))))
 }
 
 /// Fields that change the network and of which only these values are built. Those that change nothing in the blocks

@@ -60,13 +60,14 @@ impl AutoencoderKl {
         }
     }
 
-    /// From the autoencoder's latents to the denoiser's: `(z − shift)·scale`.
+    /// From the autoencoder's latents to the denoiser's. A `shift_factor` counts in other families' pipelines, not in this one's
+    /// (`StableDiffusionPipeline` of diffusers 0.42).
     pub fn scale(&self, z: &Tensor) -> Tensor {
-        (z - self.config.shift_factor.unwrap_or_default()) * self.config.scaling_factor
+        z * self.config.scaling_factor
     }
 
-    /// From the denoiser's latents to the autoencoder's: `latents / scale + shift`.
+    /// From the denoiser's latents to the autoencoder's.
     pub fn unscale(&self, latents: &Tensor) -> Tensor {
-        latents / self.config.scaling_factor + self.config.shift_factor.unwrap_or_default()
+        latents / self.config.scaling_factor
     }
 }
