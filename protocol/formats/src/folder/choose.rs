@@ -120,7 +120,7 @@ pub(super) fn weights(files: &dyn Files, component: &str, library: Library, expl
     Ok(Choice {
         files: chosen,
         variant: variant.cloned(),
-        notice: notice(component, library, &sets),
+        notice: unread(component, set, &present).or_else(|| notice(component, library, &sets)),
     })
 }
 
@@ -214,6 +214,19 @@ fn notice(component: &str, library: Library, sets: &[Set]) -> Option<String> {
         all.join(", "),
         Shown(variant)
     ))
+}
+
+/// What is said where the plain weights are in a file that is not read, and a variant stands in for them.
+fn unread(component: &str, chosen: &Set, present: &BTreeSet<String>) -> Option<String> {
+    let plain = ["diffusion_pytorch_model", "pytorch_model"]
+        .map(|stem| [".bin", ".bin.index.json"].map(|end| format!("{stem}{end}")));
+    let file = plain.as_flattened().iter().find(|name| present.contains(*name))?;
+    (!chosen.variant.1.is_empty()).then(|| {
+        format!(
+            "{component}/ has its plain weights in {file}, which is not read, for such files can run code: using {}.",
+            Shown(&chosen.file)
+        )
+    })
 }
 
 fn missing(files: &dyn Files, component: &str, library: Library, present: &BTreeSet<String>) -> Error {

@@ -193,7 +193,7 @@ fn a_variant_is_taken_where_there_is_nothing_plain(
     #[case] taken: &str,
     #[case] said: Option<&str>,
 ) {
-    let mut model = published();
+    let mut model = published().without("unet/diffusion_pytorch_model.bin");
     for end in ["", ".fp16", ".non_ema"] {
         model = model.without(&format!("unet/diffusion_pytorch_model{end}.safetensors"));
     }
@@ -208,6 +208,15 @@ fn a_variant_is_taken_where_there_is_nothing_plain(
         "{notice}"
     );
     assert_eq!(notice.is_empty(), said.is_none());
+    let with_bin = model.with("unet/diffusion_pytorch_model.bin", "1");
+    let unet = Folder::read(&with_bin).unwrap().component("unet").unwrap().clone();
+    assert_eq!(
+        unet.notice.unwrap_or_default(),
+        format!(
+            "unet/ has its plain weights in diffusion_pytorch_model.bin, which is not read, for such files can run code: using \
+             diffusion_pytorch_model.{taken}."
+        )
+    );
 }
 
 #[test]
