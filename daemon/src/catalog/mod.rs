@@ -8,15 +8,15 @@ mod builtin;
 mod cache;
 mod file;
 mod folder;
-mod gate;
 mod list;
 mod lookup;
+mod readers;
 mod remedy;
 mod scan;
 mod seen;
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use darkroom_protocol::message::RemoteError;
@@ -24,9 +24,9 @@ use darkroom_protocol::{FailureKind, ModelCard};
 
 use crate::settings::Live;
 pub use cache::{cached, caches};
-use gate::Gate;
 pub use list::problem;
 use lookup::{EMBEDDED, Meant, Places};
+use readers::{Read, Readers};
 use seen::Stamp;
 
 /// The name of the model that every worker carries.
@@ -44,7 +44,7 @@ pub struct Catalog {
     /// Hugging Face's download caches.
     caches: Vec<PathBuf>,
     cards: Mutex<HashMap<PathBuf, (Stamp, ModelCard)>>,
-    reading: Gate,
+    reading: Readers,
 }
 
 impl Catalog {
@@ -54,7 +54,7 @@ impl Catalog {
             settings,
             caches: Vec::new(),
             cards: Mutex::default(),
-            reading: Gate::default(),
+            reading: Readers::default(),
         }
     }
 
@@ -103,8 +103,8 @@ impl Catalog {
         })?;
         match meant {
             Meant::Emoji => builtin::card(),
-            Meant::Folder { name, path } => self.seen(&name, path, |path| folder::read(&name, path)),
-            Meant::File { name, path } => self.seen(&name, path, |path| file::read(&name, path)),
+            Meant::Folder { name, path } => self.seen(&name, path, folder::read),
+            Meant::File { name, path } => self.seen(&name, path, file::read),
         }
     }
 
@@ -120,21 +120,14 @@ impl Catalog {
     }
 
     /// The card of the model at `path`: the one kept while its files stay the same, else as `read` finds it.
-    fn seen(
-        &self,
-        name: &str,
-        path: PathBuf,
-        read: impl FnOnce(&Path) -> Result<(Stamp, ModelCard), RemoteError>,
-    ) -> Result<ModelCard, RemoteError> {
+    fn seen(&self, name: &str, path: PathBuf, read: Read) -> Result<ModelCard, RemoteError> {
         if let Some((stamp, card)) = self.kept().get(&path)
             && stamp.is_current()
             && card.name == name
         {
             return Ok(card.clone());
         }
-        let inside = self.reading.enter();
-        let (stamp, card) = read(&path)?;
-        drop(inside);
+        let (stamp, card) = self.reading.read(read, name, &path)?;
         let mut kept = self.kept();
         if kept.len() >= KEPT {
             kept.clear();

@@ -104,6 +104,8 @@ impl Header {
         let mut prefix = Vec::new();
         file.by_ref().take(LENGTH as u64).read_to_end(&mut prefix).map_err(io)?;
         let needed = Self::prefix_len(&prefix, len).map_err(named)?;
+        // The file has so many, and they are few: no vector that doubles.
+        prefix.reserve_exact((needed as usize).saturating_sub(prefix.len()));
         file.take(needed - LENGTH as u64).read_to_end(&mut prefix).map_err(io)?;
         Self::parse(&prefix, len).map_err(named)
     }
