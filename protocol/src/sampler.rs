@@ -54,6 +54,8 @@ pub enum Sampler {
     EulerAncestral,
     /// Second-order multistep DPM-Solver++ (Lu et al. 2022, arXiv 2211.01095).
     DpmPp2m,
+    /// Heun's method on the same ODE: two calls of the network a step (Karras et al. 2022, algorithm 1).
+    Heun,
 }
 
 impl Named for Sampler {
@@ -92,6 +94,11 @@ impl Named for Sampler {
                 "dpmpp_multistep",
                 "DPMSolverMultistepScheduler",
             ],
+        ),
+        (
+            Self::Heun,
+            "Heun",
+            &["k_heun", "sample_heun", "heun_discrete", "HeunDiscreteScheduler"],
         ),
     ];
 
@@ -149,7 +156,7 @@ const ENDS: &[(Schedule, &[&str])] = &[
 ];
 
 /// Samplers of other programs that are not built.
-const UNBUILT_SAMPLERS: &str = "PLMS, PNDM, PNDMScheduler, LMS, k_lms, LMSDiscreteScheduler, Heun, k_heun, HeunDiscreteScheduler, \
+const UNBUILT_SAMPLERS: &str = "PLMS, PNDM, PNDMScheduler, LMS, k_lms, LMSDiscreteScheduler, \
     HeunPP2, DPM2, k_dpm_2, dpm_2, KDPM2DiscreteScheduler, DPM2 a, k_dpm_2_a, k_dpm_2_ancestral, \
     dpm_2_ancestral, KDPM2AncestralDiscreteScheduler, DPM fast, k_dpm_fast, DPM adaptive, k_dpm_adaptive, \
     DPM++, DPM++ 1S, DPM++ 2S, DPM++ 3M, DPM++ 2S a, dpmpp_2s_ancestral, k_dpmpp_2s_a, \

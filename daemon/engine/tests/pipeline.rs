@@ -230,7 +230,7 @@ fn latents_are_those_of_diffusers() {
             guidance.predict(x, &positive, Some(&negative), &mut predict)
         };
         let initial = plan.initial(&noise.draw().unwrap());
-        let found = sample(&plan, initial, &mut model, &mut || noise.draw(), &mut |_| Ok(())).unwrap();
+        let found = sample(&plan, initial, &mut model, &mut |_, _| noise.draw(), &mut |_| Ok(())).unwrap();
         let (_, latents) = expected.iter().find(|(key, _)| *key == format!("{n}.latents")).unwrap();
         let difference = (found - latents).abs().max().double_value(&[]);
         println!("case {n}, {}: differs by {difference}", case.sampler);

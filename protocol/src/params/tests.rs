@@ -74,12 +74,12 @@ fn short_flags_are_unique() {
 #[case(
     "sampler",
     "plms",
-    "sampler must be one of DDIM, Euler, Euler a, DPM++ 2M, not plms: PLMS is not built yet."
+    "sampler must be one of DDIM, Euler, Euler a, DPM++ 2M, Heun, not plms: PLMS is not built yet."
 )]
 #[case(
     "sample_method",
     "eular a",
-    "sample_method must be one of DDIM, Euler, Euler a, DPM++ 2M, not eular a: did you mean Euler a?"
+    "sample_method must be one of DDIM, Euler, Euler a, DPM++ 2M, Heun, not eular a: did you mean Euler a?"
 )]
 #[case(
     "scheduler",

@@ -1,6 +1,6 @@
 use tch::Tensor;
 
-use super::{Guidance, Predict};
+use super::{Guidance, Guided, Predict};
 use crate::Result;
 
 /// Classifier-free guidance (Ho and Salimans 2022, arXiv 2207.12598), as diffusers scales it.
@@ -33,11 +33,11 @@ impl Guidance for Cfg {
         positive: &Tensor,
         negative: Option<&Tensor>,
         predict: &mut Predict<'_>,
-    ) -> Result<Tensor> {
+    ) -> Result<Guided> {
         let batch = input.size()[0];
         let with = for_batch(positive, batch);
         let Some(negative) = negative.filter(|_| self.needs_negative()) else {
-            return predict(input, &with);
+            return predict(input, &with).map(Guided::alone);
         };
         let without = for_batch(negative, batch);
         let (uncond, cond) = match self.passes {
@@ -47,7 +47,11 @@ impl Guidance for Cfg {
             }
             Passes::Two => (predict(input, &without)?, predict(input, &with)?),
         };
-        Ok(&uncond + (cond - &uncond) * self.scale)
+        let guided = &uncond + (cond - &uncond) * self.scale;
+        Ok(Guided {
+            guided,
+            uncond: Some(uncond),
+        })
     }
 
     fn needs_negative(&self) -> bool {
@@ -110,7 +114,11 @@ mod tests {
         let got = guidance
             .predict(&input(), &with, Some(&without), &mut denoiser(&mut calls))
             .unwrap();
-        assert!(got.allclose(&(input() + shift), 1e-6, 1e-6, false));
+        assert!(got.guided.allclose(&(input() + shift), 1e-6, 1e-6, false));
+        let uncond = got
+            .uncond
+            .map(|uncond| uncond.allclose(&(input() + 0.5), 1e-6, 1e-6, false));
+        assert_eq!(uncond, (batches != [2]).then_some(true));
         assert_eq!(calls, batches);
     }
 
@@ -120,7 +128,7 @@ mod tests {
         let got = cfg(7.5, Passes::One)
             .predict(&input(), &context(2.0), None, &mut denoiser(&mut calls))
             .unwrap();
-        assert!(got.equal(&(input() + 2.0)) && calls == [2]);
+        assert!(got.guided.equal(&(input() + 2.0)) && got.uncond.is_none() && calls == [2]);
     }
 
     #[test]

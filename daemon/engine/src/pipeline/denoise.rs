@@ -33,7 +33,7 @@ pub fn denoise(
 
     let passes = if task.two_passes { Passes::Two } else { Passes::One };
     let guidance = guidance::cfg(task.cfg_scale, passes);
-    let mut clock = Clock::new(plan.steps(), groups_left);
+    let mut clock = Clock::new(plan, groups_left);
     observer.progress(clock.progress(work, &group, 0, plan.sigmas[0]));
     let latents = sample(
         plan,
@@ -46,14 +46,14 @@ pub fn denoise(
             };
             guidance.predict(x, &prompts.positive, prompts.negative.as_ref(), predict)
         },
-        &mut || draw(&mut stream),
+        &mut |_, _| draw(&mut stream),
         &mut |step: StepInfo| {
             failpoint::hit(6);
             torch::synchronise(model.device())?;
             if step.index == 0 {
                 check_numbers("unet", step.denoised)?;
             }
-            clock.tick();
+            clock.tick(step.calls.0);
             let next = plan.sigmas.get(step.index + 1).copied().unwrap_or(0.0);
             observer.progress(clock.progress(work, &group, step.index as u32 + 1, next));
             show(work, model, &group, &step, observer);
@@ -78,38 +78,41 @@ fn show(work: &Work, model: &Model, group: &Range<u32>, step: &StepInfo<'_>, obs
     });
 }
 
-/// Times the steps of one group.
+/// Times the steps of one group. What is left is told by calls of the network, of which a step may take several.
 struct Clock {
     steps: usize,
-    done: usize,
+    calls: usize,
+    called: usize,
     groups_left: usize,
+    begun: Instant,
     last: Instant,
     step_s: Option<f64>,
-    mean_s: f64,
 }
 
 impl Clock {
-    fn new(steps: usize, groups_left: usize) -> Self {
+    fn new(plan: &Plan, groups_left: usize) -> Self {
+        let now = Instant::now();
         Self {
-            steps,
-            done: 0,
+            steps: plan.steps(),
+            calls: plan.calls(),
+            called: 0,
             groups_left,
-            last: Instant::now(),
+            begun: now,
+            last: now,
             step_s: None,
-            mean_s: 0.0,
         }
     }
 
-    fn tick(&mut self) {
-        let took = self.last.elapsed().as_secs_f64();
+    /// A step has ended, after so many calls in all.
+    fn tick(&mut self, called: usize) {
+        self.step_s = Some(self.last.elapsed().as_secs_f64());
         self.last = Instant::now();
-        self.step_s = Some(took);
-        self.done += 1;
-        self.mean_s += (took - self.mean_s) / self.done as f64;
+        self.called = called;
     }
 
     fn progress(&self, work: &Work, group: &Range<u32>, step: u32, sigma: f64) -> Progress {
-        let left = self.steps.saturating_sub(self.done) + self.groups_left * self.steps;
+        let left = self.calls.saturating_sub(self.called) + self.groups_left * self.calls;
+        let call_s = self.last.duration_since(self.begun).as_secs_f64() / self.called.max(1) as f64;
         Progress {
             phase: Phase::Denoise,
             image: group.start,
@@ -118,7 +121,7 @@ impl Clock {
             steps: self.steps as u32,
             sigma: Some(sigma),
             step_s: self.step_s,
-            eta_s: self.step_s.map(|_| left as f64 * self.mean_s),
+            eta_s: self.step_s.map(|_| left as f64 * call_s),
         }
     }
 }

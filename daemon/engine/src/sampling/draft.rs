@@ -1,32 +1,130 @@
+//! Computes a [`Plan`]: the σs and timesteps of a denoise loop from a model's scheduler_config.json, a sampler, a schedule and a
+//! number of steps, as diffusers' scheduler of that name lays them. The pipeline calls it once a job; samplers only read the plan.
+
+use darkroom_protocol::sampler::Named as _;
 use darkroom_protocol::{Sampler, Schedule};
 
-use super::plan::Method;
-use super::spacing::Visits;
+use super::noising::Noising;
+use super::plan::Settings;
+use super::samplers::{self, Grid, Row};
+use super::spacing::{Visits, linspace};
 use super::table::NoiseTable;
 use super::{BetaSchedule, FinalSigma, Level, Plan, Prediction, SchedulerConfig, Spacing, config_error, ramp};
-use crate::Result;
+use crate::{Error, Result};
+
+/// Plans a denoise loop of `steps` steps with `sampler`.
+///
+/// Fields that `config` lacks are the sampler's defaults in diffusers, so that the plan is that of
+/// `XScheduler.from_config(config)`.
+///
+/// # Errors
+/// `Error::Config` for a number out of range, and for a setting that changes the picture and is not built.
+pub fn plan(config: &SchedulerConfig, sampler: Sampler, schedule: Schedule, steps: usize) -> Result<Plan> {
+    let train = config.train_timesteps()?;
+    if steps == 0 || steps > train {
+        return Err(steps_error(steps, train));
+    }
+    let row = samplers::row(sampler);
+    refuse_unbuilt(config, sampler)?;
+    let draft = Draft {
+        config,
+        table: NoiseTable::new(&with_betas(config, row.betas))?,
+        row,
+        steps,
+        offset: offset(config, train)?,
+    };
+    let (schedule, notice) = resolve(config, row.has_schedule, schedule);
+    let mut plan = draft.plan(schedule)?;
+    plan.notices.extend(notice);
+    Ok(plan)
+}
+
+/// Plans a denoise loop of a model whose noise flows, over σs from 1 down to `1 / train` as diffusers'
+/// FlowMatchEulerDiscreteScheduler lays them, pushed toward noise by `shift`.
+///
+/// # Errors
+/// `Error::Unsupported` for a sampler that is not right there, `Error::Config` for numbers out of range.
+pub fn plan_flow(shift: f64, train: usize, sampler: Sampler, steps: usize) -> Result<Plan> {
+    let row = samplers::row(sampler);
+    if !row.flows {
+        let flowing = Sampler::NAMES.iter().filter(|(one, ..)| samplers::row(*one).flows);
+        let names: Vec<&str> = flowing.map(|(_, name, _)| *name).collect();
+        return Err(Error::Unsupported(format!(
+            "{} does not fit a model whose noise flows: choose {}.",
+            sampler.name(),
+            names.join(" or ")
+        )));
+    }
+    if !(shift > 0.0 && shift <= 1e3) {
+        return Err(config_error("shift", format!("{shift} is not between 0 and 1000.")));
+    }
+    if steps == 0 || steps > train {
+        return Err(steps_error(steps, train));
+    }
+    let train = train as f64;
+    let noising = Noising::Flow { shift, train };
+    // The scheduler shifts its lowest σ when it is made, and all of them when steps are set.
+    let lowest = noising.shifted(1.0 / train);
+    let mut sigmas: Vec<f64> = linspace(1.0, lowest, steps)
+        .into_iter()
+        .map(|s| noising.shifted(s))
+        .collect();
+    as_f32(&mut sigmas);
+    let mut timesteps: Vec<f64> = sigmas.iter().map(|s| noising.timestep(*s)).collect();
+    as_f32(&mut timesteps);
+    sigmas.push(0.0);
+    Ok(Plan {
+        sampler,
+        schedule: Schedule::Auto,
+        init_scale: noising.init_scale(sigmas[0]),
+        timesteps,
+        sigmas,
+        notices: Vec::new(),
+        noising,
+        settings: Settings::None,
+        start: 0,
+        calls_a_step: row.calls,
+    })
+}
+
+fn steps_error(steps: usize, train: usize) -> Error {
+    config_error(
+        "steps",
+        format!("{steps} is not between 1 and the model's {train} training timesteps."),
+    )
+}
+
+/// `config` with those βs where it names none.
+fn with_betas(config: &SchedulerConfig, (start, end): (f64, f64)) -> SchedulerConfig {
+    SchedulerConfig {
+        beta_start: config.beta_start.or(Some(start)),
+        beta_end: config.beta_end.or(Some(end)),
+        ..config.clone()
+    }
+}
 
 /// What a plan is computed from, checked.
-pub(super) struct Draft<'a> {
-    pub config: &'a SchedulerConfig,
-    pub table: NoiseTable,
-    pub sampler: Sampler,
-    pub steps: usize,
-    pub offset: i64,
+struct Draft<'a> {
+    config: &'a SchedulerConfig,
+    table: NoiseTable,
+    row: &'static Row,
+    steps: usize,
+    offset: i64,
 }
 
 impl Draft<'_> {
     /// The plan of the sampler with a schedule; [`Schedule::Auto`] means the spaced timesteps.
-    pub fn plan(&self, schedule: Schedule) -> Result<Plan> {
-        match self.sampler {
-            Sampler::Ddim => self.ddim(schedule),
-            Sampler::Euler | Sampler::EulerAncestral => self.euler(schedule),
-            Sampler::DpmPp2m => self.dpmpp_2m(schedule),
+    fn plan(&self, schedule: Schedule) -> Result<Plan> {
+        match self.row.grid {
+            Grid::Jumps => self.jumps(schedule),
+            Grid::ToZero => self.k_diffusion(schedule, 0.0),
+            Grid::ToFinal => self.k_diffusion(schedule, self.final_sigma()),
+            Grid::Solver => self.solver(schedule),
         }
     }
 
     /// diffusers DDIMScheduler at η = 0. A named schedule makes a chain of levels in k-diffusion's σ instead.
-    fn ddim(&self, schedule: Schedule) -> Result<Plan> {
+    fn jumps(&self, schedule: Schedule) -> Result<Plan> {
         let config = self.config;
         let spacing = config.timestep_spacing.unwrap_or(Spacing::Leading);
         let mut timesteps = spacing.whole(self.table.len(), self.steps, self.offset);
@@ -71,11 +169,11 @@ impl Draft<'_> {
         if clip.is_some_and(|range| range.is_nan() || range <= 0.0) {
             return Err(config_error("clip_sample_range", "must be above 0."));
         }
-        Ok(self.finish(schedule, timesteps, sigmas, Method::Ddim { jumps, clip }, 1.0))
+        Ok(self.finish(schedule, timesteps, sigmas, Settings::Ddim { jumps, clip }, 1.0))
     }
 
-    /// diffusers EulerDiscreteScheduler and EulerAncestralDiscreteScheduler.
-    fn euler(&self, schedule: Schedule) -> Result<Plan> {
+    /// diffusers EulerDiscreteScheduler, EulerAncestralDiscreteScheduler and HeunDiscreteScheduler.
+    fn k_diffusion(&self, schedule: Schedule, last: f64) -> Result<Plan> {
         let config = self.config;
         let spacing = config.timestep_spacing.unwrap_or(Spacing::Linspace);
         let mut timesteps = spacing.fractional(self.table.len(), self.steps, self.offset);
@@ -86,8 +184,7 @@ impl Draft<'_> {
             timesteps = sigmas.iter().map(|&s| self.table.timestep(s)).collect();
             as_f32(&mut timesteps);
         }
-        let ancestral = self.sampler == Sampler::EulerAncestral;
-        sigmas.push(if ancestral { 0.0 } else { self.final_sigma() });
+        sigmas.push(last);
         as_f32(&mut sigmas);
         let most = sigmas.iter().copied().fold(0.0, f64::max);
         let init_scale = if spacing == Spacing::Leading {
@@ -95,16 +192,11 @@ impl Draft<'_> {
         } else {
             most
         };
-        let method = if ancestral {
-            Method::EulerAncestral
-        } else {
-            Method::Euler
-        };
-        Ok(self.finish(schedule, timesteps, sigmas, method, init_scale))
+        Ok(self.finish(schedule, timesteps, sigmas, Settings::None, init_scale))
     }
 
     /// diffusers DPMSolverMultistepScheduler with `dpmsolver++`.
-    fn dpmpp_2m(&self, schedule: Schedule) -> Result<Plan> {
+    fn solver(&self, schedule: Schedule) -> Result<Plan> {
         let (config, train) = (self.config, self.table.len());
         let spacing = config.timestep_spacing.unwrap_or(Spacing::Linspace);
         let last = config
@@ -134,8 +226,8 @@ impl Draft<'_> {
         sigmas.push(self.final_sigma());
         as_f32(&mut sigmas);
         let init_scale = sigmas[0].hypot(1.0);
-        let method = self.solver(sigmas.len() - 1)?;
-        Ok(self.finish(schedule, timesteps, sigmas, method, init_scale))
+        let settings = self.solver_settings(sigmas.len() - 1)?;
+        Ok(self.finish(schedule, timesteps, sigmas, settings, init_scale))
     }
 
     /// The DPM solver tells the network whole timesteps: rounded under Karras, cut off otherwise and with a squared cosine.
@@ -150,7 +242,7 @@ impl Draft<'_> {
         }
     }
 
-    fn solver(&self, steps: usize) -> Result<Method> {
+    fn solver_settings(&self, steps: usize) -> Result<Settings> {
         let config = self.config;
         let heun = match config.solver_type.as_deref().unwrap_or("midpoint") {
             "heun" => true,
@@ -169,7 +261,7 @@ impl Draft<'_> {
         let single_at_end = config.euler_at_final.unwrap_or(false)
             || (config.lower_order_final.unwrap_or(true) && steps < 15)
             || config.final_sigmas_type != Some(FinalSigma::SigmaMin);
-        Ok(Method::DpmPp2m {
+        Ok(Settings::DpmPp2m {
             single: order == 1,
             heun,
             single_at_end,
@@ -213,21 +305,23 @@ impl Draft<'_> {
         schedule: Schedule,
         timesteps: Vec<f64>,
         sigmas: Vec<f64>,
-        method: Method,
+        settings: Settings,
         init_scale: f64,
     ) -> Plan {
-        let prediction = self.config.prediction_type.unwrap_or_default();
-        let notices = Vec::new();
         Plan {
-            sampler: self.sampler,
+            sampler: self.row.sampler,
             schedule,
-            prediction,
             timesteps,
             sigmas,
-            notices,
-            method,
+            notices: Vec::new(),
+            noising: Noising::VariancePreserving {
+                table: self.table.clone(),
+                prediction: self.config.prediction_type.unwrap_or_default(),
+            },
+            settings,
             start: 0,
             init_scale,
+            calls_a_step: self.row.calls,
         }
     }
 }
@@ -236,5 +330,68 @@ impl Draft<'_> {
 fn as_f32(values: &mut [f64]) {
     for v in values {
         *v = f64::from(*v as f32);
+    }
+}
+
+fn offset(config: &SchedulerConfig, train: usize) -> Result<i64> {
+    let offset = config.steps_offset.unwrap_or(0);
+    if (0..train as i64).contains(&offset) {
+        Ok(offset)
+    } else {
+        Err(config_error(
+            "steps_offset",
+            format!("{offset} is not between 0 and {}.", train - 1),
+        ))
+    }
+}
+
+/// The schedule that runs, and a line where the model's own is not built.
+fn resolve(config: &SchedulerConfig, has_own: bool, schedule: Schedule) -> (Schedule, Option<String>) {
+    if schedule != Schedule::Auto || !has_own {
+        return (schedule, None);
+    }
+    let is = |flag: Option<bool>| flag.unwrap_or(false);
+    if is(config.use_karras_sigmas) {
+        (Schedule::Karras, None)
+    } else if is(config.use_exponential_sigmas) {
+        (Schedule::Exponential, None)
+    } else if is(config.use_beta_sigmas) || is(config.use_lu_lambdas) {
+        let line = "The model's schedule (beta or Lu) is not built yet: spacing the timesteps without it.";
+        (Schedule::Auto, Some(line.into()))
+    } else {
+        (Schedule::Auto, None)
+    }
+}
+
+fn refuse_unbuilt(config: &SchedulerConfig, sampler: Sampler) -> Result<()> {
+    let unlike = |value: &Option<String>, built: &str| value.as_deref().is_some_and(|v| v != built);
+    let euler = sampler == Sampler::Euler;
+    let clips = matches!(sampler, Sampler::Ddim | Sampler::DpmPp2m);
+    let found = [
+        (
+            "clip_sample",
+            sampler == Sampler::Heun && config.clip_sample == Some(true),
+        ),
+        ("thresholding", clips && config.thresholding == Some(true)),
+        ("use_flow_sigmas", config.use_flow_sigmas == Some(true)),
+        (
+            "variance_type",
+            config
+                .variance_type
+                .as_deref()
+                .is_some_and(|v| v.starts_with("learned")),
+        ),
+        (
+            "interpolation_type",
+            euler && unlike(&config.interpolation_type, "linear"),
+        ),
+        ("timestep_type", euler && unlike(&config.timestep_type, "discrete")),
+    ];
+    match found.into_iter().find(|(_, unbuilt)| *unbuilt) {
+        Some((field, _)) => Err(config_error(
+            field,
+            "this setting is not built: choose another sampler or model.",
+        )),
+        None => Ok(()),
     }
 }

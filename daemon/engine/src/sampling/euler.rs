@@ -4,11 +4,12 @@ use super::run::Run;
 use crate::Result;
 
 /// Euler's method on dx/dσ = (x − D)/σ, D the denoised sample (Karras et al. 2022, arXiv 2206.00364, algorithm 1 without
-/// its second half; diffusers EulerDiscreteScheduler without churn).
-pub(super) fn run(mut x: Tensor, sigmas: &[f64], run: &mut Run<'_>) -> Result<Tensor> {
+/// its second half; diffusers EulerDiscreteScheduler without churn, FlowMatchEulerDiscreteScheduler where noise flows).
+pub(super) fn run(mut x: Tensor, run: &mut Run<'_>) -> Result<Tensor> {
     for i in run.steps() {
-        let denoised = run.denoised(&x, i)?;
-        x = toward(&denoised, &x, sigmas[i], sigmas[i + 1]);
+        let (from, to) = (run.sigma(i), run.sigma(i + 1));
+        let denoised = run.denoised(&x, from)?.guided;
+        x = toward(&denoised, &x, from, to);
         run.report(i, &denoised)?;
     }
     Ok(x)

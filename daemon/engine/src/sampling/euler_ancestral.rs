@@ -9,11 +9,12 @@ use crate::Result;
 ///
 /// Noise is drawn at the last step too, where its share is zero, so that a stream read on afterwards stands where
 /// diffusers' generator does.
-pub(super) fn run(mut x: Tensor, sigmas: &[f64], run: &mut Run<'_>) -> Result<Tensor> {
+pub(super) fn run(mut x: Tensor, run: &mut Run<'_>) -> Result<Tensor> {
     for i in run.steps() {
-        let denoised = run.denoised(&x, i)?;
-        let (down, up) = split(sigmas[i], sigmas[i + 1]);
-        x = toward(&denoised, &x, sigmas[i], down) + run.noise()? * up;
+        let (from, to) = (run.sigma(i), run.sigma(i + 1));
+        let denoised = run.denoised(&x, from)?.guided;
+        let (down, up) = split(from, to);
+        x = toward(&denoised, &x, from, down) + run.noise(from, to)? * up;
         run.report(i, &denoised)?;
     }
     Ok(x)

@@ -1,16 +1,19 @@
 //! The denoise loop's mathematics: schedules, samplers and noise.
 //!
 //! [`plan()`] turns a model's scheduler_config.json, a sampler, a schedule and a number of steps into a [`Plan`]: every
-//! timestep and noise level, in f64 on the host. [`sample`] runs a plan over a state tensor and a model closure. The
-//! samplers are pure functions, one a file, equal to diffusers' scheduler of the same name.
+//! timestep and noise level, in f64 on the host; [`plan_flow`] does so for models whose noise flows. [`sample`] runs a plan over a
+//! state tensor and a network's closure. How noise mixes is [`Noising`]'s business; the samplers are pure functions over a run, rows
+//! of one table, equal to diffusers' scheduler of the same name.
 
 mod ddim;
 mod dpmpp_2m;
 mod draft;
 mod euler;
 mod euler_ancestral;
+mod heun;
 mod level;
 mod noise;
+mod noising;
 #[cfg(test)]
 mod oracle;
 mod plan;
@@ -19,14 +22,18 @@ mod plan_tests;
 mod prediction;
 mod ramp;
 mod run;
+mod samplers;
 mod spacing;
 mod table;
 
 pub use darkroom_formats::schema::{BetaSchedule, FinalSigma, Prediction, SchedulerConfig, Spacing};
+pub use draft::{plan, plan_flow};
 pub use level::Level;
 pub use noise::NoiseStream;
-pub use plan::{Plan, plan};
-pub use run::{StepInfo, sample};
+pub use noising::Noising;
+pub use plan::Plan;
+pub use run::StepInfo;
+pub use samplers::sample;
 
 use crate::Error;
 

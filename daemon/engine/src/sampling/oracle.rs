@@ -6,8 +6,9 @@ use darkroom_protocol::{Sampler, Schedule};
 use serde::Deserialize;
 use tch::{Kind, Tensor};
 
-use super::plan::Method;
-use super::{Level, Plan, SchedulerConfig, plan, sample};
+use super::plan::Settings;
+use super::{Level, Plan, SchedulerConfig, plan, plan_flow, sample};
+use crate::guidance::Guided;
 
 #[derive(Deserialize)]
 struct Case {
@@ -47,8 +48,13 @@ impl Case {
     }
 
     fn plan(&self) -> crate::Result<Plan> {
-        let config = SchedulerConfig::from_json(self.config.to_string().as_bytes())?;
-        let plan = plan(&config, self.sampler, Schedule::Auto, self.steps)?;
+        let plan = match self.config["shift"].as_f64() {
+            Some(shift) => plan_flow(shift, 1000, self.sampler, self.steps)?,
+            None => {
+                let config = SchedulerConfig::from_json(self.config.to_string().as_bytes())?;
+                plan(&config, self.sampler, Schedule::Auto, self.steps)?
+            }
+        };
         match self.strength {
             Some(strength) => plan.denoise(strength),
             None => Ok(plan),
@@ -72,8 +78,8 @@ fn wave() -> Tensor {
 }
 
 /// The dummy network of diffusers' scheduler tests.
-fn network(input: &Tensor, t: f64) -> crate::Result<Tensor> {
-    Ok(input * t / (t + 1.0))
+fn network(input: &Tensor, t: f64) -> crate::Result<Guided> {
+    Ok(Guided::alone(input * t / (t + 1.0)))
 }
 
 fn run(case: &Case, plan: &Plan) -> Vec<f64> {
@@ -83,7 +89,7 @@ fn run(case: &Case, plan: &Plan) -> Vec<f64> {
         plan.initial(&clean())
     };
     let mut stream = crate::torch::Generator::seeded(7).unwrap();
-    let mut noise = || stream.randn(&[4, 3, 8, 8]);
+    let mut noise = |_, _| stream.randn(&[4, 3, 8, 8]);
     let last = sample(plan, x, &mut network, &mut noise, &mut |_| Ok(())).unwrap();
     Vec::try_from(last.reshape([-1]).to_kind(Kind::Double)).unwrap()
 }
@@ -106,7 +112,7 @@ fn timesteps_and_noise_levels_are_diffusers() {
                 plan.timesteps[i],
                 case.timesteps[k]
             );
-            if let Method::Ddim { jumps, .. } = &plan.method {
+            if let Settings::Ddim { jumps, .. } = &plan.settings {
                 let bars = [jumps[i].0, jumps[i].1].map(|l: Level| l.alpha * l.alpha);
                 assert!(
                     (0..2).all(|j| close(bars[j], case.levels[k][j], 1e-6)),

@@ -1,8 +1,10 @@
+use darkroom_protocol::sampler::Named as _;
 use darkroom_protocol::{Sampler, Schedule};
 use rstest::rstest;
 use tch::{Kind, Tensor};
 
-use super::{BetaSchedule, Plan, Prediction, SchedulerConfig, Spacing, plan, ramp, sample};
+use super::{BetaSchedule, Plan, Prediction, SchedulerConfig, Spacing, plan, plan_flow, ramp, sample};
+use crate::guidance::Guided;
 use crate::{Error, Result};
 
 fn sd() -> SchedulerConfig {
@@ -24,19 +26,19 @@ fn unit() -> Tensor {
 }
 
 fn run(plan: &Plan) -> Result<Tensor> {
-    let mut network = |x: &Tensor, t: f64| Ok(x.sin() * (t / 1000.0));
+    let mut network = |x: &Tensor, t: f64| Ok(Guided::alone(x.sin() * (t / 1000.0)));
     sample(
         plan,
         plan.initial(&unit()),
         &mut network,
-        &mut || Ok(unit()),
+        &mut |_, _| Ok(unit()),
         &mut |_| Ok(()),
     )
 }
 
 #[rstest]
 fn a_named_schedule_spans_the_spaced_timesteps(
-    #[values(Sampler::Ddim, Sampler::Euler, Sampler::EulerAncestral)] sampler: Sampler,
+    #[values(Sampler::Ddim, Sampler::Euler, Sampler::EulerAncestral, Sampler::Heun)] sampler: Sampler,
     #[values(1, 2, 9)] steps: usize,
 ) {
     let spaced = plan(&sd(), Sampler::Euler, Schedule::Auto, steps).unwrap().sigmas;
@@ -75,7 +77,8 @@ fn ddim_is_euler_on_a_named_schedule(
 
 #[test]
 fn pure_noise_stays_finite() {
-    for sampler in [Sampler::Ddim, Sampler::Euler, Sampler::EulerAncestral, Sampler::DpmPp2m] {
+    for (sampler, ..) in Sampler::NAMES {
+        let sampler = *sampler;
         for (prediction, schedule) in [
             (Prediction::Epsilon, Schedule::Auto),
             (Prediction::VPrediction, Schedule::Karras),
@@ -141,7 +144,7 @@ fn denoise_runs_the_last_part(#[case] denoise: f64, #[case] steps: usize) {
         .denoise(denoise)
         .unwrap();
     let mut seen = Vec::new();
-    let mut network = |x: &Tensor, _| Ok(x.shallow_clone());
+    let mut network = |x: &Tensor, _| Ok(Guided::alone(x.shallow_clone()));
     let mut on_step = |step: super::StepInfo<'_>| {
         assert_eq!((step.total, step.denoised.size()), (steps, vec![1, 4, 4, 4]));
         assert_eq!(step.sigma, plan.sigmas[8 - steps + step.index]);
@@ -152,7 +155,7 @@ fn denoise_runs_the_last_part(#[case] denoise: f64, #[case] steps: usize) {
         &plan,
         plan.noised(&unit(), &unit()),
         &mut network,
-        &mut || Ok(unit()),
+        &mut |_, _| Ok(unit()),
         &mut on_step,
     )
     .unwrap();
@@ -172,11 +175,18 @@ fn denoise_out_of_range(#[case] denoise: f64, #[case] says: &str) {
 
 #[rstest]
 fn a_closures_error_ends_the_run(
-    #[values(Sampler::Ddim, Sampler::Euler, Sampler::EulerAncestral, Sampler::DpmPp2m)] sampler: Sampler,
+    #[values(
+        Sampler::Ddim,
+        Sampler::Euler,
+        Sampler::EulerAncestral,
+        Sampler::DpmPp2m,
+        Sampler::Heun
+    )]
+    sampler: Sampler,
 ) {
     let plan = plan(&sd(), sampler, Schedule::Auto, 8).unwrap();
     let mut steps = 0;
-    let mut network = |x: &Tensor, _| Ok(x.shallow_clone());
+    let mut network = |x: &Tensor, _| Ok(Guided::alone(x.shallow_clone()));
     let mut on_step = |_: super::StepInfo<'_>| {
         steps += 1;
         if steps == 3 { Err(Error::Cancelled) } else { Ok(()) }
@@ -185,8 +195,102 @@ fn a_closures_error_ends_the_run(
         &plan,
         plan.initial(&unit()),
         &mut network,
-        &mut || Ok(unit()),
+        &mut |_, _| Ok(unit()),
         &mut on_step,
     );
     assert!(matches!(end, Err(Error::Cancelled)) && steps == 3);
+}
+
+#[rstest]
+#[case(Sampler::Euler, 1.0, 8)]
+#[case(Sampler::Heun, 1.0, 15)]
+#[case(Sampler::Heun, 0.25, 3)]
+fn the_network_is_called_as_often_as_was_said(#[case] sampler: Sampler, #[case] denoise: f64, #[case] calls: usize) {
+    let plan = plan(&sd(), sampler, Schedule::Auto, 8)
+        .unwrap()
+        .denoise(denoise)
+        .unwrap();
+    let (mut called, mut told) = (0, (0, 0));
+    let mut network = |x: &Tensor, _| {
+        called += 1;
+        Ok(Guided::alone(x.shallow_clone()))
+    };
+    let mut on_step = |step: super::StepInfo<'_>| {
+        told = step.calls;
+        Ok(())
+    };
+    let end = sample(
+        &plan,
+        plan.initial(&unit()),
+        &mut network,
+        &mut |_, _| Ok(unit()),
+        &mut on_step,
+    )
+    .unwrap();
+    assert_eq!(end.size(), [1, 4, 4, 4]);
+    assert_eq!((called, told, plan.calls()), (calls, (calls, calls), calls));
+}
+
+/// A sampler may ask anywhere, and gets what guidance computed without the prompt too.
+#[test]
+fn the_clean_sample_is_seen_from_any_sigma() {
+    let plan = plan(&sd(), Sampler::Euler, Schedule::Auto, 8).unwrap();
+    let (clean, noise) = (unit() * 0.5, unit());
+    let mut told = Vec::new();
+    let mut network = |_: &Tensor, timestep: f64| {
+        told.push(timestep);
+        Ok(Guided {
+            guided: noise.shallow_clone(),
+            uncond: Some(&noise * 2.0),
+        })
+    };
+    let between = (plan.sigmas[3] + plan.sigmas[4]) / 2.0;
+    let mut run = super::run::Run {
+        plan: &plan,
+        network: &mut network,
+        noise: &mut |_, _| Ok(unit()),
+        on_step: &mut |_| Ok(()),
+        calls: 0,
+    };
+    for sigma in [plan.sigmas[2], between] {
+        let seen = run.denoised(&(&clean + &noise * sigma), sigma).unwrap();
+        assert!(seen.guided.allclose(&clean, 1e-5, 1e-5, false));
+        assert!(
+            seen.uncond
+                .unwrap()
+                .allclose(&(&clean - &noise * sigma), 1e-5, 1e-5, false)
+        );
+    }
+    assert_eq!(told[0], plan.timesteps[2]);
+    assert!(told[1] < plan.timesteps[3] && told[1] > plan.timesteps[4]);
+}
+
+#[rstest]
+#[case(
+    Sampler::EulerAncestral,
+    3.0,
+    8,
+    "Euler a does not fit a model whose noise flows: choose Euler or Heun."
+)]
+#[case(Sampler::Euler, 0.0, 8, "shift: 0 is not between 0 and 1000")]
+#[case(Sampler::Euler, f64::NAN, 8, "shift: NaN")]
+#[case(Sampler::Euler, 3.0, 0, "steps: 0 is not between 1")]
+fn impossible_flows_say_why(#[case] sampler: Sampler, #[case] shift: f64, #[case] steps: usize, #[case] says: &str) {
+    let message = plan_flow(shift, 1000, sampler, steps).unwrap_err().to_string();
+    assert!(message.contains(says), "{message}");
+}
+
+/// Where the velocity is the same everywhere every sampler goes straight to the clean sample.
+#[rstest]
+fn a_straight_flow_ends_at_the_clean_sample(#[values(Sampler::Euler, Sampler::Heun)] sampler: Sampler) {
+    let plan = plan_flow(3.0, 1000, sampler, 5).unwrap();
+    let (clean, noise) = (unit() * 0.5, unit());
+    let velocity = &noise - &clean;
+    let mut network = |_: &Tensor, _| Ok(Guided::alone(velocity.shallow_clone()));
+    for late in [1.0, 0.4] {
+        let plan = plan.clone().denoise(late).unwrap();
+        let begin = plan.noised(&clean, &noise);
+        let end = sample(&plan, begin, &mut network, &mut |_, _| Ok(unit()), &mut |_| Ok(())).unwrap();
+        assert!(end.allclose(&clean, 1e-5, 1e-5, false));
+    }
 }

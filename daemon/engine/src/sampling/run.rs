@@ -1,9 +1,13 @@
+//! A plan at work: [`Run`], through which samplers reach the network, the noise and whoever watches. Samplers are pure functions
+//! over it, rows of one table ([`super::samplers`]), and know neither guidance nor what the family's network says.
+
+use std::ops::Range;
+
 use tch::{Kind, Tensor};
 
-use super::plan::Method;
-use super::prediction::Implies;
-use super::{Level, Plan, ddim, dpmpp_2m, euler, euler_ancestral};
+use super::Plan;
 use crate::Result;
+use crate::guidance::Guided;
 
 /// What is known after a step.
 pub struct StepInfo<'a> {
@@ -11,85 +15,73 @@ pub struct StepInfo<'a> {
     pub index: usize,
     /// Steps that run in all.
     pub total: usize,
-    /// σ (noise over clean) that the step began at.
+    /// Times that the network was called so far, and that it will have been in all.
+    pub calls: (usize, usize),
+    /// σ that the step began at.
     pub sigma: f64,
     /// The clean sample as it looked from there, f32, for previews.
     pub denoised: &'a Tensor,
 }
 
-/// Runs a plan.
-///
-/// - `x`: the state from [`Plan::initial`] or [`Plan::noised`], any shape and device.
-/// - `model(input, timestep)`: the network's raw output, guidance included, for an f32 input of unit variance; any dtype.
-/// - `noise()`: fresh unit noise of the state's shape on its device; called once a step, by ancestral samplers only.
-/// - `on_step`: called after each step; its error ends the run.
-///
-/// Returns the clean sample, f32, in the shape of `x`.
-///
-/// # Errors
-/// Those of the closures.
-pub fn sample(
-    plan: &Plan,
-    x: Tensor,
-    model: &mut dyn FnMut(&Tensor, f64) -> Result<Tensor>,
-    noise: &mut dyn FnMut() -> Result<Tensor>,
-    on_step: &mut dyn FnMut(StepInfo<'_>) -> Result<()>,
-) -> Result<Tensor> {
-    let x = x.to_kind(Kind::Float);
-    let mut run = Run {
-        plan,
-        model,
-        noise,
-        on_step,
-    };
-    match &plan.method {
-        Method::Ddim { jumps, clip } => ddim::run(x, jumps, *clip, &mut run),
-        Method::Euler => euler::run(x, &plan.sigmas, &mut run),
-        Method::EulerAncestral => euler_ancestral::run(x, &plan.sigmas, &mut run),
-        Method::DpmPp2m { .. } => dpmpp_2m::run(x, &plan.sigmas, &mut run),
-    }
-}
+/// What a network says of an f32 input at a timestep; any dtype.
+pub type Network<'a> = dyn FnMut(&Tensor, f64) -> Result<Guided> + 'a;
 
-/// A plan at work: what samplers ask of the world.
+/// Fresh unit noise of the state's shape on its device, for the way from one σ to another. Noise without memory ignores the σs.
+pub type Noise<'a> = dyn FnMut(f64, f64) -> Result<Tensor> + 'a;
+
+/// What samplers ask of the world.
 pub(super) struct Run<'a> {
     pub plan: &'a Plan,
-    model: &'a mut dyn FnMut(&Tensor, f64) -> Result<Tensor>,
-    noise: &'a mut dyn FnMut() -> Result<Tensor>,
-    on_step: &'a mut dyn FnMut(StepInfo<'_>) -> Result<()>,
+    pub network: &'a mut Network<'a>,
+    pub noise: &'a mut Noise<'a>,
+    pub on_step: &'a mut dyn FnMut(StepInfo<'_>) -> Result<()>,
+    /// Calls of the network so far.
+    pub calls: usize,
 }
 
 impl Run<'_> {
     /// The steps to take.
-    pub fn steps(&self) -> std::ops::Range<usize> {
+    pub fn steps(&self) -> Range<usize> {
         self.plan.start..self.plan.timesteps.len()
     }
 
-    /// The network's output in f32 for `input` of unit variance at step `i`.
-    pub fn output(&mut self, input: &Tensor, i: usize) -> Result<Tensor> {
-        Ok((self.model)(input, self.plan.timesteps[i])?.to_kind(Kind::Float))
+    /// σ before step `i`, and after the last one.
+    pub fn sigma(&self, i: usize) -> f64 {
+        self.plan.sigmas[i]
     }
 
-    /// The clean sample as seen from `x` = clean + σ·noise at step `i`.
-    pub fn denoised(&mut self, x: &Tensor, i: usize) -> Result<Tensor> {
-        let level = Level::from_sigma(self.plan.sigmas[i]);
-        let input = x * level.alpha;
-        let output = self.output(&input, i)?;
-        Ok(self.plan.prediction.clean(&input, &output, level))
+    /// The network's guided output in f32 for an `input` in its own frame.
+    pub fn output(&mut self, input: &Tensor, timestep: f64) -> Result<Tensor> {
+        Ok(self.ask(input, timestep)?.guided)
     }
 
-    /// Fresh unit noise.
-    pub fn noise(&mut self) -> Result<Tensor> {
-        Ok((self.noise)()?.to_kind(Kind::Float))
+    /// The clean sample as seen from the state `x` at `sigma`, a σ of the plan or any other, with and without the prompt.
+    pub fn denoised(&mut self, x: &Tensor, sigma: f64) -> Result<Guided> {
+        let plan = self.plan;
+        let input = plan.noising.input(x, sigma);
+        let said = self.ask(&input, plan.timestep(sigma))?;
+        Ok(said.map(|output| plan.noising.clean(x, &input, output, sigma)))
+    }
+
+    /// Fresh unit noise for the way from one σ to another.
+    pub fn noise(&mut self, from: f64, to: f64) -> Result<Tensor> {
+        Ok((self.noise)(from, to)?.to_kind(Kind::Float))
     }
 
     /// Tells that step `i` is done.
     pub fn report(&mut self, i: usize, denoised: &Tensor) -> Result<()> {
-        let (index, total, sigma) = (i - self.plan.start, self.plan.steps(), self.plan.sigmas[i]);
+        let plan = self.plan;
         (self.on_step)(StepInfo {
-            index,
-            total,
-            sigma,
+            index: i - plan.start,
+            total: plan.steps(),
+            calls: (self.calls, plan.calls()),
+            sigma: plan.sigmas[i],
             denoised,
         })
+    }
+
+    fn ask(&mut self, input: &Tensor, timestep: f64) -> Result<Guided> {
+        self.calls += 1;
+        Ok((self.network)(input, timestep)?.map(|output| output.to_kind(Kind::Float)))
     }
 }

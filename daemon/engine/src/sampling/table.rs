@@ -8,10 +8,18 @@ const GREATEST_SIGMA: f64 = 1e8;
 ///
 /// Everything here is f32, operation by operation as diffusers computes it with torch, because 1−ᾱ of the first timesteps
 /// has few bits left: with other roundings the smallest σ would differ by 10⁻⁵. From here on the mathematics is f64.
-pub(super) struct NoiseTable {
+#[derive(Clone, PartialEq)]
+pub struct NoiseTable {
     alpha_bars: Vec<f32>,
     sigmas: Vec<f32>,
     log_sigmas: Vec<f32>,
+}
+
+impl std::fmt::Debug for NoiseTable {
+    /// Without its thousand values.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NoiseTable").field("len", &self.sigmas.len()).finish()
+    }
 }
 
 impl NoiseTable {

@@ -11,10 +11,10 @@ import itertools, json, math, pathlib, sys
 
 import torch
 from diffusers import (DDIMScheduler, DPMSolverMultistepScheduler, EulerAncestralDiscreteScheduler, EulerDiscreteScheduler,
-                       PNDMScheduler)
+                       FlowMatchEulerDiscreteScheduler, HeunDiscreteScheduler, PNDMScheduler)
 
 CLASSES = {"ddim": DDIMScheduler, "euler": EulerDiscreteScheduler, "euler_ancestral": EulerAncestralDiscreteScheduler,
-           "dpm_pp2m": DPMSolverMultistepScheduler}
+           "dpm_pp2m": DPMSolverMultistepScheduler, "heun": HeunDiscreteScheduler}
 SPACINGS = ("leading", "linspace", "trailing")
 SD = dict(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear")
 KEEP = 24
@@ -50,11 +50,13 @@ def run(name, config, steps, strength=None, source=None):
     """One case; `source` builds the scheduler from another class's config, as a pipeline does when one swaps schedulers."""
     scheduler = source if source is not None else CLASSES[name](**config)
     scheduler.set_timesteps(steps)
+    # Heun's class lists every step but the first twice.
+    once = (lambda values: torch.cat([values[:1], values[1::2]])) if name == "heun" else (lambda values: values)
     timesteps = scheduler.timesteps
-    total = len(timesteps)
+    total = len(once(timesteps))
     begin = 0
     if strength is not None:
-        begin = max(steps - min(int(steps * strength), steps), 0)
+        begin = max(steps - min(int(steps * strength), steps), 0) * scheduler.order
     if hasattr(scheduler, "set_begin_index"):
         scheduler.set_begin_index(begin)
     if strength is not None:
@@ -65,12 +67,12 @@ def run(name, config, steps, strength=None, source=None):
     extra = dict(generator=generator) if name == "euler_ancestral" else {}
     at = places(total)
     case = dict(sampler=name, config=config, steps=steps, strength=strength, total=total, at=at,
-                timesteps=[short(timesteps[i]) for i in at], init=short(scheduler.init_noise_sigma))
+                timesteps=[short(once(timesteps)[i]) for i in at], init=short(scheduler.init_noise_sigma))
     if name == "ddim":
         pairs = levels(scheduler, timesteps.tolist(), steps)
         case["levels"] = [[short(pairs[i][0]), short(pairs[i][1])] for i in at]
     else:
-        case["sigmas"] = [short(scheduler.sigmas[i]) for i in at + [total]]
+        case["sigmas"] = [short(once(scheduler.sigmas)[i]) for i in at + [total]]
     for t in timesteps[begin:]:
         scaled = scheduler.scale_model_input(x, t)
         x = scheduler.step(scaled * t / (t + 1), t, x, **extra).prev_sample
@@ -82,13 +84,29 @@ def run(name, config, steps, strength=None, source=None):
     return case
 
 
+def flow(shift, steps, strength=None):
+    """A case of noise that flows, with Euler's method."""
+    scheduler = FlowMatchEulerDiscreteScheduler(shift=shift)
+    scheduler.set_timesteps(steps)
+    timesteps, at = scheduler.timesteps, places(steps)
+    begin = 0 if strength is None else max(steps - min(int(steps * strength), steps), 0)
+    scheduler.set_begin_index(begin)
+    x = sample() if strength is None else scheduler.scale_noise(sample(), timesteps[begin : begin + 1], noise())
+    case = dict(sampler="euler", config=dict(shift=shift), steps=steps, strength=strength, total=steps, at=at,
+                timesteps=[short(timesteps[i]) for i in at], init=1.0, sigmas=[short(scheduler.sigmas[i]) for i in at + [steps]])
+    for t in timesteps[begin:]:
+        x = scheduler.step(x * t / (t + 1), t, x).prev_sample
+    flat = x.flatten()
+    return dict(case, final=[short(flat[i]) for i in places(flat.numel())], max_abs=short(flat.abs().max()), sum_abs=short(flat.abs().sum()))
+
+
 def cases():
     for name, spacing, offset in itertools.product(CLASSES, SPACINGS, (0, 1)):
         where = dict(SD, timestep_spacing=spacing, steps_offset=offset)
         if name == "ddim":
             where["clip_sample"] = False
         for prediction in ("epsilon", "v_prediction", "sample"):
-            if (name, prediction) != ("euler_ancestral", "sample"):
+            if (name, prediction) not in (("euler_ancestral", "sample"), ("heun", "sample")):
                 yield run(name, dict(where, prediction_type=prediction), 7)
         for steps in (1, 2, 20):
             yield run(name, where, steps)
@@ -99,10 +117,12 @@ def cases():
         if offset == 0:
             for steps in (61, 999, 1000):
                 yield run(name, where, steps)
-            yield run(name, dict(where, rescale_betas_zero_snr=True, prediction_type="v_prediction"), 10)
-        if name in ("euler", "dpm_pp2m") and offset == 1:
+            if name != "heun":
+                yield run(name, dict(where, rescale_betas_zero_snr=True, prediction_type="v_prediction"), 10)
+        if name in ("euler", "dpm_pp2m", "heun") and offset == 1:
             for ramp, steps in itertools.product(("use_karras_sigmas", "use_exponential_sigmas"), (1, 2, 7, 20)):
                 yield run(name, dict(where, **{ramp: True}), steps)
+        if name in ("euler", "dpm_pp2m") and offset == 1:
             yield run(name, dict(where, final_sigmas_type="sigma_min"), 7)
             yield run(name, dict(where, final_sigmas_type="sigma_min"), 20)
         for strength in (0.35, 0.6, 1.0):
@@ -127,6 +147,10 @@ def cases():
     pndm = PNDMScheduler.from_config(dict(published, clip_sample=False, _class_name="PNDMScheduler"))
     for name, cls in CLASSES.items():
         yield run(name, dict(published, clip_sample=False), 20, source=cls.from_config(pndm.config))
+    for shift, steps in itertools.product((1.0, 3.0), (1, 2, 7, 28)):
+        yield flow(shift, steps)
+    for strength in (0.35, 0.6, 1.0):
+        yield flow(3.0, 10, strength)
 
 
 def main():

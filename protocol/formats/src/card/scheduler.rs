@@ -17,6 +17,7 @@ const CLASSES: &[(&str, Sampler)] = &[
     ("EulerDiscreteScheduler", Sampler::Euler),
     ("EulerAncestralDiscreteScheduler", Sampler::EulerAncestral),
     ("DPMSolverMultistepScheduler", Sampler::DpmPp2m),
+    ("HeunDiscreteScheduler", Sampler::Heun),
 ];
 
 /// A model's default sampler.
@@ -145,6 +146,7 @@ mod tests {
     #[case("DDIMScheduler", json!({}), Sampler::Ddim, None)]
     #[case("EulerDiscreteScheduler", json!({}), Sampler::Euler, None)]
     #[case("EulerAncestralDiscreteScheduler", json!({}), Sampler::EulerAncestral, None)]
+    #[case("HeunDiscreteScheduler", json!({}), Sampler::Heun, None)]
     #[case("DPMSolverMultistepScheduler", json!({"algorithm_type": "dpmsolver++"}), Sampler::DpmPp2m, None)]
     #[case("DPMSolverMultistepScheduler", json!({"algorithm_type": "sde-dpmsolver++"}), Sampler::DpmPp2m,
         Some("The model's scheduler variant sde-dpmsolver++ is not built yet: using DPM++ 2M."))]
