@@ -24,4 +24,6 @@ pub use uploads::Uploads;
 #[cfg(test)]
 mod pipeline_tests;
 #[cfg(test)]
+mod socket_tests;
+#[cfg(test)]
 mod tests;

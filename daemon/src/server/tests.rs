@@ -1,5 +1,3 @@
-use std::os::unix::fs::MetadataExt as _;
-use std::sync::Arc;
 use std::time::Duration;
 
 use darkroom_protocol::codec::preface::{HEAD, Head, MAGIC};
@@ -14,9 +12,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 use tokio::net::UnixStream;
 use tokio::time::timeout;
 
-use crate::lifecycle::{Daemon, Stop};
-use crate::testing::{Client, Rig, SOON};
-use crate::{Error, RunOptions};
+use crate::testing::{Rig, SOON};
 
 const BLINK: Duration = Duration::from_millis(100);
 
@@ -582,52 +578,5 @@ async fn requests_that_cannot_be_met_are_refused_before_they_are_jobs() {
         assert_eq!(error.kind, kind, "{error}");
     }
     assert_eq!(client.status().await.queued, 0);
-    rig.stop().await;
-}
-
-#[tokio::test]
-async fn a_shutdown_is_answered_and_leaves_no_socket_and_no_lock() {
-    let rig = Rig::start().await;
-    let mut client = rig.client().await;
-    assert_eq!(client.ask(Request::Shutdown {}).await, Ok(Reply::ShuttingDown {}));
-    assert!(matches!(client.message().await, Some(ServerMessage::Bye { .. })));
-    assert_eq!(client.message().await, None);
-    let socket = rig.paths.socket();
-    let home = rig.stop().await;
-    assert!(!socket.exists());
-    Rig::at(home, "", |_| {}).await.stop().await;
-}
-
-#[tokio::test]
-async fn of_two_daemons_one_lives_and_the_other_says_who() {
-    let home = Arc::new(tempfile::tempdir().unwrap());
-    let rig = Rig::at(home, "", |_| {}).await;
-    let second = Daemon::prepare(RunOptions::new(rig.paths.clone()), Stop::default(), None).await;
-    let Err(Error::AlreadyRunning { pid, .. }) = second else {
-        panic!("two daemons");
-    };
-    assert_eq!(pid, std::process::id());
-    rig.client().await.status().await;
-    rig.stop().await;
-}
-
-#[tokio::test]
-async fn a_socket_that_was_taken_away_is_made_again() {
-    let rig = Rig::with("", |options| options.limits.socket_check = Duration::from_millis(10)).await;
-    let mut before = rig.client().await;
-    let old = std::fs::metadata(rig.paths.socket()).unwrap().ino();
-    std::fs::remove_dir_all(&rig.paths.run).unwrap();
-    let again = async {
-        loop {
-            if let Ok(stream) = UnixStream::connect(rig.paths.socket()).await {
-                return stream;
-            }
-            tokio::task::yield_now().await;
-        }
-    };
-    let stream = timeout(SOON, again).await.unwrap();
-    Client::greet(stream).await.status().await;
-    before.status().await;
-    assert_ne!(std::fs::metadata(rig.paths.socket()).unwrap().ino(), old);
     rig.stop().await;
 }
