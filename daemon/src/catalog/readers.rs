@@ -97,31 +97,34 @@ mod tests {
     use super::*;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    static INSIDE: AtomicUsize = AtomicUsize::new(0);
-    static MOST: AtomicUsize = AtomicUsize::new(0);
-
-    fn counted(name: &str, path: &Path) -> Found {
-        MOST.fetch_max(INSIDE.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
-        std::thread::yield_now();
-        INSIDE.fetch_sub(1, Ordering::SeqCst);
+    fn told(name: &str, path: &Path) -> Found {
         let thread = std::thread::current().name().unwrap_or_default().to_owned();
         Err(RemoteError::usage(format!("{thread} {name} {}", path.display())))
     }
 
     #[test]
     fn few_are_read_at_one_time_and_everybody_is_answered() {
+        // Of this test alone: others read beside it.
+        static INSIDE: AtomicUsize = AtomicUsize::new(0);
+        static MOST: AtomicUsize = AtomicUsize::new(0);
+        let counted: Read = |name, path| {
+            MOST.fetch_max(INSIDE.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            std::thread::yield_now();
+            INSIDE.fetch_sub(1, Ordering::SeqCst);
+            told(name, path)
+        };
         let readers = Readers::default();
         std::thread::scope(|scope| {
             for n in 0..16 {
                 let readers = &readers;
                 scope.spawn(move || {
-                    let told = readers
+                    let message = readers
                         .read(counted, &n.to_string(), Path::new("/m"))
                         .unwrap_err()
                         .message;
                     assert!(
-                        told.starts_with("models-") && told.ends_with(&format!(" {n} /m")),
-                        "{told}"
+                        message.starts_with("models-") && message.ends_with(&format!(" {n} /m")),
+                        "{message}"
                     );
                 });
             }
@@ -137,6 +140,9 @@ mod tests {
             let told = readers.read(panics, "m", Path::new("/m")).unwrap_err();
             assert_eq!(told.kind, FailureKind::Internal);
         }
-        assert!(readers.read(counted, "m", Path::new("/m")).is_err());
+        assert_eq!(
+            readers.read(told, "m", Path::new("/m")).unwrap_err().kind,
+            FailureKind::Usage
+        );
     }
 }

@@ -35,10 +35,10 @@ enum Door {
     Shut,
     Read(Store),
     /// No daemon lives meanwhile.
-    Written(
-        Store,
-        #[allow(dead_code, reason = "it holds as long as it is here")] Lock,
-    ),
+    Written {
+        store: Store,
+        _lock: Lock,
+    },
 }
 
 impl Kept {
@@ -52,7 +52,7 @@ impl Kept {
 
     /// The store to be looked at; `None` where nothing was ever kept.
     async fn read(&mut self) -> Result<Option<Store>> {
-        if let Door::Read(store) | Door::Written(store, _) = &self.door {
+        if let Door::Read(store) | Door::Written { store, .. } = &self.door {
             return Ok(Some(store.clone()));
         }
         if !self.paths.database().exists() {
@@ -70,7 +70,7 @@ impl Kept {
 
     /// The store to be changed.
     async fn write(&mut self) -> Result<Store> {
-        if let Door::Written(store, _) = &self.door {
+        if let Door::Written { store, .. } = &self.door {
             return Ok(store.clone());
         }
         let paths = crate::lifecycle::prepare(self.paths.clone(), false)?;
@@ -78,7 +78,10 @@ impl Kept {
         let gallery = Gallery::open(&paths)?;
         let store = Store::open(&paths.database())?;
         recover(&store, &gallery).await?;
-        self.door = Door::Written(store.clone(), lock);
+        self.door = Door::Written {
+            store: store.clone(),
+            _lock: lock,
+        };
         Ok(store)
     }
 

@@ -3,7 +3,8 @@ use darkroom_protocol::{Sampler, Schedule};
 use rstest::rstest;
 use tch::{Kind, Tensor};
 
-use super::{BetaSchedule, Plan, Prediction, SchedulerConfig, Spacing, plan, plan_flow, ramp, sample};
+use super::run::{Network, Run};
+use super::{BetaSchedule, Plan, Prediction, SchedulerConfig, Spacing, StepInfo, plan, plan_flow, ramp, sample};
 use crate::guidance::Guided;
 use crate::{Error, Result};
 
@@ -27,13 +28,17 @@ fn unit() -> Tensor {
 
 fn run(plan: &Plan) -> Result<Tensor> {
     let mut network = |x: &Tensor, t: f64| Ok(Guided::alone(x.sin() * (t / 1000.0)));
-    sample(
-        plan,
-        plan.initial(&unit()),
-        &mut network,
-        &mut |_, _| Ok(unit()),
-        &mut |_| Ok(()),
-    )
+    watched(plan, plan.initial(&unit()), &mut network, &mut |_| Ok(()))
+}
+
+/// `plan` from the state `x`, with the same noise each time it is asked for.
+fn watched(
+    plan: &Plan,
+    x: Tensor,
+    network: &mut Network<'_>,
+    on_step: &mut dyn FnMut(StepInfo<'_>) -> Result<()>,
+) -> Result<Tensor> {
+    sample(plan, x, network, &mut |_, _| Ok(unit()), on_step)
 }
 
 #[rstest]
@@ -145,20 +150,13 @@ fn denoise_runs_the_last_part(#[case] denoise: f64, #[case] steps: usize) {
         .unwrap();
     let mut seen = Vec::new();
     let mut network = |x: &Tensor, _| Ok(Guided::alone(x.shallow_clone()));
-    let mut on_step = |step: super::StepInfo<'_>| {
+    let mut on_step = |step: StepInfo<'_>| {
         assert_eq!((step.total, step.denoised.size()), (steps, vec![1, 4, 4, 4]));
         assert_eq!(step.sigma, plan.sigmas[8 - steps + step.index]);
         seen.push(step.index);
         Ok(())
     };
-    let last = sample(
-        &plan,
-        plan.noised(&unit(), &unit()),
-        &mut network,
-        &mut |_, _| Ok(unit()),
-        &mut on_step,
-    )
-    .unwrap();
+    let last = watched(&plan, plan.noised(&unit(), &unit()), &mut network, &mut on_step).unwrap();
     assert_eq!(last.size(), [1, 4, 4, 4]);
     assert_eq!(seen, (0..steps).collect::<Vec<_>>());
 }
@@ -187,17 +185,11 @@ fn a_closures_error_ends_the_run(
     let plan = plan(&sd(), sampler, Schedule::Auto, 8).unwrap();
     let mut steps = 0;
     let mut network = |x: &Tensor, _| Ok(Guided::alone(x.shallow_clone()));
-    let mut on_step = |_: super::StepInfo<'_>| {
+    let mut on_step = |_: StepInfo<'_>| {
         steps += 1;
         if steps == 3 { Err(Error::Cancelled) } else { Ok(()) }
     };
-    let end = sample(
-        &plan,
-        plan.initial(&unit()),
-        &mut network,
-        &mut |_, _| Ok(unit()),
-        &mut on_step,
-    );
+    let end = watched(&plan, plan.initial(&unit()), &mut network, &mut on_step);
     assert!(matches!(end, Err(Error::Cancelled)) && steps == 3);
 }
 
@@ -215,18 +207,11 @@ fn the_network_is_called_as_often_as_was_said(#[case] sampler: Sampler, #[case] 
         called += 1;
         Ok(Guided::alone(x.shallow_clone()))
     };
-    let mut on_step = |step: super::StepInfo<'_>| {
+    let mut on_step = |step: StepInfo<'_>| {
         told = step.calls;
         Ok(())
     };
-    let end = sample(
-        &plan,
-        plan.initial(&unit()),
-        &mut network,
-        &mut |_, _| Ok(unit()),
-        &mut on_step,
-    )
-    .unwrap();
+    let end = watched(&plan, plan.initial(&unit()), &mut network, &mut on_step).unwrap();
     assert_eq!(end.size(), [1, 4, 4, 4]);
     assert_eq!((called, told, plan.calls()), (calls, (calls, calls), calls));
 }
@@ -245,7 +230,7 @@ fn the_clean_sample_is_seen_from_any_sigma() {
         })
     };
     let between = (plan.sigmas[3] + plan.sigmas[4]) / 2.0;
-    let mut run = super::run::Run {
+    let mut run = Run {
         plan: &plan,
         network: &mut network,
         noise: &mut |_, _| Ok(unit()),
@@ -290,7 +275,7 @@ fn a_straight_flow_ends_at_the_clean_sample(#[values(Sampler::Euler, Sampler::He
     for late in [1.0, 0.4] {
         let plan = plan.clone().denoise(late).unwrap();
         let begin = plan.noised(&clean, &noise);
-        let end = sample(&plan, begin, &mut network, &mut |_, _| Ok(unit()), &mut |_| Ok(())).unwrap();
+        let end = watched(&plan, begin, &mut network, &mut |_| Ok(())).unwrap();
         assert!(end.allclose(&clean, 1e-5, 1e-5, false));
     }
 }
