@@ -89,7 +89,7 @@ fn of(target: &str) -> Result<Vec<Vec<u8>>> {
 fn golden() -> Result<Vec<Vec<u8>>> {
     let mut seeds = Vec::new();
     for (whose, name) in (0_u8..).zip(GOLDEN) {
-        let text = read(&format!("protocol/tests/snapshots/wire__{name}.snap"))?;
+        let text = read(&format!("protocol/tests/wire/snapshots/wire__{name}.snap"))?;
         let text = String::from_utf8_lossy(&text).into_owned();
         seeds.extend(
             text.lines()
