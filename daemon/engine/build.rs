@@ -4,7 +4,7 @@ use std::env;
 use std::path::{Path, PathBuf};
 use std::process::exit;
 
-const SOURCES: [&str; 12] = [
+const SOURCES: [&str; 14] = [
     "shim/arena.cpp",
     "shim/attention.cpp",
     "shim/device.cpp",
@@ -15,15 +15,20 @@ const SOURCES: [&str; 12] = [
     "shim/packed.cpp",
     "shim/profile.cpp",
     "shim/tensor.cpp",
+    "shim/tiled.cpp",
+    "shim/tiles.cpp",
     "shim/wide.cpp",
     "shim/winograd.cpp",
 ];
 
-const HEADERS: [&str; 6] = [
+const HEADERS: [&str; 9] = [
     "shim/arena.h",
     "shim/guard.h",
     "shim/panel.h",
+    "shim/products.h",
     "shim/simd.h",
+    "shim/tiled.h",
+    "shim/tiles.h",
     "shim/wide.h",
     "shim/winograd.h",
 ];

@@ -1,9 +1,10 @@
 // softmax(q·kᵀ·scale)·v for bf16 on processors with AVX-512 BF16: one pass over blocks of keys with a running maximum
-// (Milakov and Gimelshein 2018; Dao et al. 2022), sums in f32, products of bf16 pairs or of f32 numbers, whichever the processor
-// has more of; probabilities are rounded to bf16 for the former.
+// (Milakov and Gimelshein 2018; Dao et al. 2022), sums in f32, products of bf16 pairs, of f32 numbers or of tiles of pairs,
+// whichever the processor has most of; probabilities are rounded to bf16 for all but f32.
 // A row of the result depends on its own query and on all keys alone: not on threads, batch or block of queries.
 #include "guard.h"
-#include "panel.h"
+#include "products.h"
+#include "tiles.h"
 
 #include <algorithm>
 #include <cmath>
@@ -22,8 +23,10 @@ namespace {
 using darkroom::Element;
 using darkroom::LANES;
 using darkroom::store;
+#ifdef DARKROOM_TILES
+namespace tiles = darkroom::tiles;
+#endif
 
-constexpr int64_t ROWS = 6;     // queries whose sums stay in registers
 constexpr int64_t QUERIES = 96; // queries of a task: their block of keys is read once into the cache
 
 TARGET INLINE __m512bh bits(__m512i x) { return reinterpret_cast<__m512bh>(x); }
@@ -31,8 +34,10 @@ TARGET INLINE __m512bh bits(__m512i x) { return reinterpret_cast<__m512bh>(x); }
 // How numbers are held for multiplication: so many of type Number in each lane of a vector.
 struct Pairs {
   using Number = Element;
-  static constexpr int64_t IN_LANE = 2;
+  static constexpr int64_t IN_LANE = 2, LANES_MULTIPLE = 1;
+  static constexpr int64_t ROWS = 6;   // queries whose sums stay in registers: a divisor of QUERIES
   static constexpr int64_t KEYS = 512; // keys in a block: a multiple of 64
+  static constexpr int64_t STRIDE = KEYS; // from one query's scores to the next's
   static Number number(Element x) { return x; }
   static TARGET INLINE __m512 add_product(__m512 sum, __m512i a, __m512i b) {
     return _mm512_dpbf16_ps(sum, bits(a), bits(b));
@@ -44,8 +49,9 @@ struct Pairs {
 
 struct Floats {
   using Number = float;
-  static constexpr int64_t IN_LANE = 1;
+  static constexpr int64_t IN_LANE = 1, LANES_MULTIPLE = 1, ROWS = 6;
   static constexpr int64_t KEYS = 128; // a block of short keys and its values stay in the first cache
+  static constexpr int64_t STRIDE = KEYS;
   static Number number(Element x) {
     const uint32_t wide = static_cast<uint32_t>(x) << 16;
     float value;
@@ -61,10 +67,21 @@ struct Floats {
   }
 };
 
+#ifdef DARKROOM_TILES
+struct Tiles : Pairs {
+  static constexpr int64_t LANES_MULTIPLE = tiles::DEEP / IN_LANE, ROWS = tiles::SIDE;
+  // Equal keys of all queries would fall on the same lines of the first cache.
+  static constexpr int64_t STRIDE = KEYS + 2 * LANES;
+};
+#endif
+
 // Sizes in numbers, rounded up to what the kernel reads: lanes, vectors, blocks of 64 keys.
 template <class F> struct Shape {
   int64_t batch, heads, queries, keys, dim;
-  int64_t lanes() const { return (dim + F::IN_LANE - 1) / F::IN_LANE; }
+  int64_t lanes() const {
+    const int64_t numbers = F::IN_LANE * F::LANES_MULTIPLE;
+    return (dim + numbers - 1) / numbers * F::LANES_MULTIPLE;
+  }
   int64_t row() const { return lanes() * F::IN_LANE; }
   int64_t vectors() const { return (dim + LANES - 1) / LANES; }
   int64_t width() const { return vectors() * LANES; }
@@ -74,7 +91,7 @@ template <class F> struct Shape {
 };
 
 // [keys, dim] → [keys / 16][lanes][16][IN_LANE], zeros beyond.
-TARGET void pack_key(const Element *from, int64_t stride, const Shape<Pairs> &s, Element *to) {
+template <class F> TARGET void pack_key(const Element *from, int64_t stride, const Shape<F> &s, Element *to) {
   for (int64_t block = 0; block < s.padded_keys() / LANES; ++block)
     for (int64_t l = 0; l < s.lanes(); ++l)
       for (int64_t lane = 0; lane < LANES; ++lane)
@@ -92,7 +109,7 @@ TARGET void pack_key(const Element *from, int64_t stride, const Shape<Floats> &s
 }
 
 // [keys, dim] → [keys / IN_LANE][vectors][16][IN_LANE], zeros beyond.
-TARGET void pack_value(const Element *from, int64_t stride, const Shape<Pairs> &s, Element *to) {
+template <class F> TARGET void pack_value(const Element *from, int64_t stride, const Shape<F> &s, Element *to) {
   for (int64_t l = 0; l < s.padded_keys() / Pairs::IN_LANE; ++l)
     for (int64_t d = 0; d < s.width(); ++d)
       for (int64_t i = 0; i < Pairs::IN_LANE; ++i) {
@@ -128,7 +145,7 @@ template <class F> TARGET INLINE __m512i everywhere(const typename F::Number *fr
   return _mm512_set1_epi32(lane);
 }
 
-// Scores of R queries of `row` numbers and 64 keys: out[r·KEYS + 0..64]. Inlined, it would share its registers with what is around.
+// Scores of R queries of `row` numbers and 64 keys: out[r·STRIDE + 0..64]. Inlined, it would share its registers with what is around.
 template <class F, int R>
 TARGET NOINLINE void scores64(const typename F::Number *q, const typename F::Number *k, int64_t row, float *out) {
   __m512 sum[R][4];
@@ -147,7 +164,7 @@ TARGET NOINLINE void scores64(const typename F::Number *q, const typename F::Num
   }
   for (int r = 0; r < R; ++r)
     for (int c = 0; c < 4; ++c)
-      _mm512_storeu_ps(out + r * F::KEYS + c * LANES, sum[r][c]);
+      _mm512_storeu_ps(out + r * F::STRIDE + c * LANES, sum[r][c]);
 }
 
 // out[r·width + 16·c ..] += probabilities [R, keys] · values, C vectors of 16 channels.
@@ -162,7 +179,7 @@ TARGET NOINLINE void values(const typename F::Number *p, const typename F::Numbe
     for (int c = 0; c < C; ++c)
       value[c] = _mm512_loadu_si512(v + key * width + c * F::IN_LANE * LANES);
     for (int r = 0; r < R; ++r) {
-      const __m512i probability = everywhere<F>(p + r * F::KEYS + key);
+      const __m512i probability = everywhere<F>(p + r * F::STRIDE + key);
       for (int c = 0; c < C; ++c)
         sum[r][c] = F::add_product(sum[r][c], probability, value[c]);
     }
@@ -173,15 +190,15 @@ TARGET NOINLINE void values(const typename F::Number *p, const typename F::Numbe
 }
 
 // The vectors of a row, as many at a time as registers allow.
-template <class F, int R>
+template <class F>
 TARGET INLINE void all_values(const typename F::Number *p, const typename F::Number *v, int64_t keys, int64_t width, float *out) {
   int64_t c = 0;
   for (; width - c >= 4 * LANES; c += 4 * LANES)
-    values<F, R, 4>(p, v + c * F::IN_LANE, keys, width, out + c);
+    values<F, F::ROWS, 4>(p, v + c * F::IN_LANE, keys, width, out + c);
   switch ((width - c) / LANES) {
-  case 3: return values<F, R, 3>(p, v + c * F::IN_LANE, keys, width, out + c);
-  case 2: return values<F, R, 2>(p, v + c * F::IN_LANE, keys, width, out + c);
-  case 1: return values<F, R, 1>(p, v + c * F::IN_LANE, keys, width, out + c);
+  case 3: return values<F, F::ROWS, 3>(p, v + c * F::IN_LANE, keys, width, out + c);
+  case 2: return values<F, F::ROWS, 2>(p, v + c * F::IN_LANE, keys, width, out + c);
+  case 1: return values<F, F::ROWS, 1>(p, v + c * F::IN_LANE, keys, width, out + c);
   }
 }
 
@@ -218,20 +235,35 @@ template <class F> struct Scratch {
   std::vector<typename F::Number> query, probability;
   std::vector<float> score, sums, maximum, total;
   explicit Scratch(const Shape<F> &s)
-      : query(QUERIES * s.row()), probability(ROWS * F::KEYS), score(ROWS * F::KEYS), sums(QUERIES * s.width()), maximum(QUERIES),
+      : query(QUERIES * s.row()), probability(F::ROWS * F::STRIDE), score(F::ROWS * F::STRIDE), sums(QUERIES * s.width()), maximum(QUERIES),
         total(QUERIES) {}
 };
 
-template <class F, int R>
+// The scores of F::ROWS queries.
+template <class F>
+TARGET INLINE void all_scores(const typename F::Number *q, const typename F::Number *k, int64_t row, int64_t padded, float *out) {
+  for (int64_t c = 0; c < padded; c += 64)
+    scores64<F, F::ROWS>(q, k + c * row, row, out + c);
+}
+
+#ifdef DARKROOM_TILES
+template <> TARGET INLINE void all_scores<Tiles>(const Element *q, const Element *k, int64_t row, int64_t padded, float *out) {
+  tiles::scores(q, k, row, padded, out, Tiles::STRIDE);
+}
+
+template <> TARGET INLINE void all_values<Tiles>(const Element *p, const Element *v, int64_t keys, int64_t width, float *out) {
+  tiles::values(p, Tiles::STRIDE, v, keys, width, out);
+}
+#endif
+
+template <class F>
 TARGET void rows(const Shape<F> &s, Scratch<F> &w, int64_t row, const typename F::Number *k, const typename F::Number *v,
                  int64_t keys, int64_t padded, float scale) {
-  const typename F::Number *q = w.query.data() + row * s.row();
-  for (int64_t c = 0; c < padded; c += 64)
-    scores64<F, R>(q, k + c * s.row(), s.row(), w.score.data() + c);
-  for (int r = 0; r < R; ++r)
-    softmax<F>(w.score.data() + r * F::KEYS, keys, padded, scale, w.maximum[row + r], w.total[row + r],
-               w.sums.data() + (row + r) * s.width(), s.width(), w.probability.data() + r * F::KEYS);
-  all_values<F, R>(w.probability.data(), v, padded, s.width(), w.sums.data() + row * s.width());
+  all_scores<F>(w.query.data() + row * s.row(), k, s.row(), padded, w.score.data());
+  for (int r = 0; r < F::ROWS; ++r)
+    softmax<F>(w.score.data() + r * F::STRIDE, keys, padded, scale, w.maximum[row + r], w.total[row + r],
+               w.sums.data() + (row + r) * s.width(), s.width(), w.probability.data() + r * F::STRIDE);
+  all_values<F>(w.probability.data(), v, padded, s.width(), w.sums.data() + row * s.width());
 }
 
 // A task: `count` queries from `q` on, against all keys of their head.
@@ -247,8 +279,8 @@ TARGET void task(const Shape<F> &s, Scratch<F> &w, const Element *q, int64_t str
   for (int64_t key = 0; key < s.keys; key += F::KEYS) {
     const int64_t keys = std::min(F::KEYS, s.keys - key), padded = (keys + 63) / 64 * 64;
     // QUERIES is a multiple of ROWS: rows beyond `count` are zeros that nobody reads.
-    for (int64_t row = 0; row < count; row += ROWS)
-      rows<F, ROWS>(s, w, row, k + key * s.row(), v + key * s.width(), keys, padded, scale);
+    for (int64_t row = 0; row < count; row += F::ROWS)
+      rows<F>(s, w, row, k + key * s.row(), v + key * s.width(), keys, padded, scale);
   }
   for (int64_t r = 0; r < count; ++r) {
     const __m512 by = _mm512_set1_ps(1.0f / w.total[r]);
@@ -273,6 +305,14 @@ const Element *head(const at::Tensor &t, int64_t b, int64_t h) {
   return static_cast<const Element *>(t.const_data_ptr()) + b * t.stride(0) + h * t.stride(1);
 }
 
+// What a thread needs for its tasks.
+template <class F> struct Ready {};
+#ifdef DARKROOM_TILES
+template <> struct Ready<Tiles> {
+  tiles::Whole whole;
+};
+#endif
+
 // → [B, queries, heads·dim].
 template <class F> at::Tensor attend(const at::Tensor &q, const at::Tensor &k, const at::Tensor &v, float scale) {
   RECORD_FUNCTION("darkroom::attention", {});
@@ -290,6 +330,7 @@ template <class F> at::Tensor attend(const at::Tensor &q, const at::Tensor &k, c
     }
   });
   at::parallel_for(0, s.batch * s.heads * blocks, 1, [&](int64_t begin, int64_t end) {
+    [[maybe_unused]] const Ready<F> ready;
     Scratch<F> scratch(s);
     for (int64_t i = begin; i < end; ++i) {
       const int64_t at = i / blocks, b = at / s.heads, h = at % s.heads, first = i % blocks * QUERIES;
@@ -307,14 +348,23 @@ template <class F> at::Tensor attend(const at::Tensor &q, const at::Tensor &k, c
 
 extern "C" {
 
-// q [B, heads, N, D], k and v [B, heads, M, D] → [B, N, heads·D], multiplied in f32 if `wide`; out stays null where the processor,
+// q [B, heads, N, D], k and v [B, heads, M, D] → [B, N, heads·D], multiplied by `products`; out stays null where the processor,
 // the dtype or the layout is not this kernel's.
-int dk_attention(const at::Tensor *q, const at::Tensor *k, const at::Tensor *v, double scale, int wide, at::Tensor **out) {
+int dk_attention(const at::Tensor *q, const at::Tensor *k, const at::Tensor *v, double scale, int products, at::Tensor **out) {
   return guarded([&] {
     *out = nullptr;
 #ifdef DARKROOM_AVX512_BF16
-    if (possible(*q, *k, *v))
-      *out = new at::Tensor((wide ? attend<Floats> : attend<Pairs>)(*q, *k, *v, static_cast<float>(scale * 1.4426950408889634)));
+    if (!possible(*q, *k, *v))
+      return;
+    const auto powers = static_cast<float>(scale * 1.4426950408889634);
+    if (products == darkroom::PAIRS)
+      *out = new at::Tensor(attend<Pairs>(*q, *k, *v, powers));
+    else if (products == darkroom::FLOATS)
+      *out = new at::Tensor(attend<Floats>(*q, *k, *v, powers));
+#ifdef DARKROOM_TILES
+    else if (products == darkroom::TILES && tiles::has())
+      *out = new at::Tensor(attend<Tiles>(*q, *k, *v, powers));
+#endif
 #endif
   });
 }

@@ -1,5 +1,7 @@
-// x·Wᵀ + b of bf16 in f32, the weight read where its file has it.
+// x·Wᵀ + b of bf16 with sums in f32, the weight read where its file has it: the products in f32 are here.
 #include "guard.h"
+#include "products.h"
+#include "tiled.h"
 #include "wide.h"
 
 #include <ATen/record_function.h>
@@ -82,8 +84,8 @@ bool possible(const Tensor &x, const Tensor &weight, const Tensor *bias, const T
 extern "C" {
 
 // x [.., inputs], weight [outputs, inputs], bias [outputs] or null, other [.., outputs] or null, which is added → [.., outputs];
-// out stays null where the processor, the dtype or the layout is not this kernel's.
-int dk_wide_linear(const Tensor *x, const Tensor *weight, const Tensor *bias, const Tensor *other, Tensor **out) {
+// multiplied by `products`. out stays null where the processor, the dtype or the layout is not this kernel's.
+int dk_wide_linear(const Tensor *x, const Tensor *weight, const Tensor *bias, const Tensor *other, int products, Tensor **out) {
   return guarded([&] {
     *out = nullptr;
 #ifdef DARKROOM_AVX512_BF16
@@ -93,12 +95,24 @@ int dk_wide_linear(const Tensor *x, const Tensor *weight, const Tensor *bias, co
     size.back() = weight->size(0);
     if (!possible(*x, *weight, bias, other, size))
       return;
-    RECORD_FUNCTION("darkroom::wide_linear", {});
-    const Tensor rows = x->contiguous();
-    Tensor y = at::empty(size, x->options());
-    const Layer layer{weight->size(1), weight->size(0), bits(*weight), bias ? bits(*bias) : nullptr};
-    multiply_rows(layer, bits(rows), rows.numel() / layer.inputs, other ? bits(*other) : nullptr, bits_of(y));
-    *out = new Tensor(std::move(y));
+    const Element *added = other ? bits(*other) : nullptr, *biases = bias ? bits(*bias) : nullptr;
+    const int64_t inputs = weight->size(1), outputs = weight->size(0);
+    if (products == darkroom::FLOATS) {
+      RECORD_FUNCTION("darkroom::wide_linear", {});
+      const Tensor rows = x->contiguous();
+      Tensor y = at::empty(size, x->options());
+      multiply_rows({inputs, outputs, bits(*weight), biases}, bits(rows), rows.numel() / inputs, added, bits_of(y));
+      *out = new Tensor(std::move(y));
+    }
+#ifdef DARKROOM_TILES
+    if (products == darkroom::TILES && darkroom::tiles::has()) {
+      RECORD_FUNCTION("darkroom::tiled_linear", {});
+      const Tensor rows = x->contiguous();
+      Tensor y = at::empty(size, x->options());
+      darkroom::tiles::linear({inputs, outputs, 1, bits(*weight), biases}, bits(rows), rows.numel() / inputs, added, bits_of(y));
+      *out = new Tensor(std::move(y));
+    }
+#endif
 #endif
   });
 }

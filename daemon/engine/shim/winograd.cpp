@@ -1,6 +1,8 @@
-// The 3×3 convolution of bf16 in f32, the weight read where its file has it.
+// The 3×3 convolution of bf16 with sums in f32, the weight read where its file has it: the products in f32 are here.
 #include "winograd.h"
 #include "guard.h"
+#include "products.h"
+#include "tiled.h"
 #include "wide.h"
 
 #include <ATen/record_function.h>
@@ -122,23 +124,35 @@ bool possible(const Tensor &x, const Tensor &weight, const Tensor *bias, const T
 extern "C" {
 
 // x [B, inputs, H, W], weight [outputs, inputs, 3, 3], bias [outputs] or null, other [B, outputs, H, W] or null, which is added
-// → [B, outputs, H, W] with the channels innermost; a zero beyond each side. out stays null where the processor, the dtype or
-// the layout is not this kernel's.
-int dk_wide_conv3x3(const Tensor *x, const Tensor *weight, const Tensor *bias, const Tensor *other, Tensor **out) {
+// → [B, outputs, H, W] with the channels innermost; a zero beyond each side; multiplied by `products`. out stays null where the
+// processor, the dtype or the layout is not this kernel's.
+int dk_wide_conv3x3(const Tensor *x, const Tensor *weight, const Tensor *bias, const Tensor *other, int products, Tensor **out) {
   return guarded([&] {
     *out = nullptr;
 #ifdef DARKROOM_AVX512_BF16
     if (!possible(*x, *weight, bias, other))
       return;
-    RECORD_FUNCTION("darkroom::wide_conv3x3", {});
     const auto format = at::MemoryFormat::ChannelsLast;
-    const Tensor pixels = x->contiguous(format), added = other ? other->contiguous(format) : Tensor();
-    const Layer layer{x->size(0),   x->size(2),    x->size(3),
-                      x->size(1),   weight->size(0), bits(*weight),
-                      bias ? bits(*bias) : nullptr, other ? bits(added) : nullptr};
-    Tensor y = at::empty({layer.batch, layer.outputs, layer.height, layer.width}, x->options().memory_format(format));
-    convolve(layer, bits(pixels), bits_of(y));
-    *out = new Tensor(std::move(y));
+    const int64_t batch = x->size(0), height = x->size(2), width = x->size(3), inputs = x->size(1), outputs = weight->size(0);
+    const auto ends = [&](auto convolve) {
+      const Tensor pixels = x->contiguous(format), added = other ? other->contiguous(format) : Tensor();
+      Tensor y = at::empty({batch, outputs, height, width}, x->options().memory_format(format));
+      convolve(bits(pixels), other ? bits(added) : nullptr, bits_of(y));
+      *out = new Tensor(std::move(y));
+    };
+    const Element *biases = bias ? bits(*bias) : nullptr;
+    if (products == darkroom::FLOATS)
+      ends([&](const Element *pixels, const Element *added, Element *y) {
+        RECORD_FUNCTION("darkroom::wide_conv3x3", {});
+        convolve({batch, height, width, inputs, outputs, bits(*weight), biases, added}, pixels, y);
+      });
+#ifdef DARKROOM_TILES
+    if (products == darkroom::TILES && darkroom::tiles::has())
+      ends([&](const Element *pixels, const Element *added, Element *y) {
+        RECORD_FUNCTION("darkroom::tiled_conv3x3", {});
+        darkroom::tiles::convolve3x3({inputs, outputs, 9, bits(*weight), biases}, pixels, batch, height, width, added, y);
+      });
+#endif
 #endif
   });
 }

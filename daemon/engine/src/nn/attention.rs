@@ -1,6 +1,6 @@
 use tch::{Kind, Tensor};
 
-use crate::torch::{fused_attention, wide_pays};
+use crate::torch::{fused_attention, products};
 
 /// What an attention call may ask for beside `softmax(q·kᵀ/√d)·v`.
 #[derive(Clone, Copy, Debug, Default)]
@@ -20,7 +20,7 @@ pub fn attention(query: &Tensor, key: &Tensor, value: &Tensor, attend: Attend) -
     let kind = query.kind();
     if attend.mask.is_none() && !attend.causal && !attend.upcast {
         let scale = 1.0 / (query.size()[3] as f64).sqrt();
-        if let Some(joined) = fused_attention(query, key, value, scale, wide_pays()) {
+        if let Some(joined) = fused_attention(query, key, value, scale, products()) {
             return joined;
         }
     }
@@ -48,7 +48,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::torch::Generator;
+    use crate::torch::{Generator, Products};
 
     /// Softmax attention written out.
     fn by_hand(q: &Tensor, k: &Tensor, v: &Tensor, mask: Option<&Tensor>) -> Tensor {
@@ -165,13 +165,13 @@ mod tests {
         let relative = |found: &Tensor| ((found - &expected).norm() / expected.norm()).double_value(&[]);
         assert!(relative(&found) < 5e-3, "{}", relative(&found));
         let scale = 1.0 / (dim as f64).sqrt();
-        for wide in [false, true] {
-            let Some(found) = fused_attention(&q, &k, &v, scale, wide) else {
+        for products in [Products::Pairs, Products::Floats, Products::Tiles] {
+            let Some(found) = fused_attention(&q, &k, &v, scale, products) else {
                 continue;
             };
             // In f32 the only rounding left is the result's.
-            let bound = if wide { 2e-3 } else { 5e-3 };
-            assert!(relative(&found) < bound, "wide: {wide}, {}", relative(&found));
+            let bound = if products == Products::Floats { 2e-3 } else { 5e-3 };
+            assert!(relative(&found) < bound, "{products:?}, {}", relative(&found));
         }
     }
 
@@ -215,7 +215,7 @@ mod tests {
         );
         let same = all.narrow(1, 100, 7).narrow(0, 1, 1);
         // libtorch's own kernel, on other processors, only promises about the same.
-        let ours = fused_attention(&q, &k, &v, 1.0, false).is_some();
+        let ours = fused_attention(&q, &k, &v, 1.0, Products::Pairs).is_some();
         let difference = (&part - &same).abs().max().double_value(&[]);
         let bound = if ours {
             0.0

@@ -2,7 +2,9 @@ use tch::{Kind, Tensor};
 
 use super::weight::{Form, Weight};
 use crate::Result;
-use crate::torch::{self, Packed, pack_conv, wide_conv3x3, wide_conv3x3_pays, wide_linear, wide_pays, wide_serves};
+use crate::torch::{
+    self, Packed, Products, pack_conv, products, wide_conv3x3, wide_linear, wide_pays, wide_serves, winograd_pays,
+};
 use crate::weights::Weights;
 
 /// A square 2-D convolution with bias.
@@ -40,7 +42,7 @@ impl Conv2d {
     fn bound((loaded, kind): (Tensor, Kind), bias: Tensor) -> Self {
         let kernel = loaded.size()[2];
         let on_cpu = kind == Kind::BFloat16 && loaded.device() == tch::Device::Cpu;
-        let wide = on_cpu && kernel == 3 && wide_conv3x3_pays() && !wide_pays();
+        let wide = on_cpu && kernel == 3 && winograd_pays() && !wide_pays();
         Self {
             wide: wide.then(|| Weight::unpacked((loaded.shallow_clone(), kind))),
             weight: Weight::new((loaded, kind)),
@@ -80,7 +82,7 @@ impl Conv2d {
             let found = wide.with(
                 |_| Ok(None),
                 |form| match form {
-                    Form::Plain(weight) => wide_conv3x3(&x, &weight, Some(&self.bias), other),
+                    Form::Plain(weight) => wide_conv3x3(&x, &weight, Some(&self.bias), other, Products::Floats),
                     Form::Packed(_) => None,
                 },
             );
@@ -104,7 +106,7 @@ impl Conv2d {
         })
     }
 
-    /// Whether there is a kernel in f32 for this layer, and it is faster.
+    /// Whether there is a kernel for this layer that leaves its weight where it is.
     fn is_wide(&self, weight: &Tensor) -> bool {
         let kernel = weight.size()[2];
         wide_serves(weight)
@@ -114,12 +116,18 @@ impl Conv2d {
 
     fn wide(&self, x: &Tensor, weight: &Tensor, other: Option<&Tensor>) -> Option<Tensor> {
         if weight.size()[2] == 3 {
-            return wide_conv3x3(x, weight, Some(&self.bias), other);
+            return wide_conv3x3(x, weight, Some(&self.bias), other, products());
         }
         // A kernel of one pixel is a linear layer of every pixel.
         let pixels = |x: &Tensor| x.permute([0, 2, 3, 1]).contiguous();
         let weight = weight.flatten(1, 3);
-        let result = wide_linear(&pixels(x), &weight, Some(&self.bias), other.map(pixels).as_ref())?;
+        let result = wide_linear(
+            &pixels(x),
+            &weight,
+            Some(&self.bias),
+            other.map(pixels).as_ref(),
+            products(),
+        )?;
         Some(result.permute([0, 3, 1, 2]))
     }
 }

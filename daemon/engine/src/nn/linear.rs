@@ -3,7 +3,7 @@ use tch::Tensor;
 
 use super::weight::{Form, Weight};
 use crate::Result;
-use crate::torch::{Int8, Packed, pack_linear, wide_linear, wide_serves};
+use crate::torch::{Int8, Packed, pack_linear, products, wide_linear, wide_serves};
 use crate::weights::Weights;
 
 /// `x·Wᵀ + b` over the last dimension, quantised where [`Weights::quant`] says so.
@@ -63,7 +63,7 @@ impl Linear {
             |weight| match weight {
                 Form::Plain(weight) => {
                     let wide = wide_serves(&weight)
-                        .then(|| wide_linear(&x, &weight, bias, other))
+                        .then(|| wide_linear(&x, &weight, bias, other, products()))
                         .flatten();
                     wide.unwrap_or_else(|| plus(x.linear(&weight, bias)))
                 }

@@ -5,6 +5,7 @@ use tch::{TchError, Tensor};
 use torch_sys::C_tensor;
 
 use super::ffi;
+use super::wide::Products;
 use crate::{Error, Result};
 
 /// A weight in the order in which oneDNN reads it on this processor. It can be used for input of any size.
@@ -55,15 +56,15 @@ impl Packed {
     }
 }
 
-/// `softmax(q·kᵀ·scale)·v` where there is a kernel for it that beats libtorch's: bf16 on processors with AVX-512 BF16, multiplied
-/// in f32 if `wide`. Panics as `tch`'s operations do.
+/// `softmax(q·kᵀ·scale)·v` where there is a kernel for it that beats libtorch's: bf16 on processors with AVX-512 BF16. Panics as
+/// `tch`'s operations do.
 ///
 /// `query` [B, heads, N, D], `key` and `value` [B, heads, M, D] → [B, N, heads·D].
 #[allow(unsafe_code)]
-pub fn fused_attention(query: &Tensor, key: &Tensor, value: &Tensor, scale: f64, wide: bool) -> Option<Tensor> {
-    let (query, key, value, wide) = (query.as_ptr(), key.as_ptr(), value.as_ptr(), c_int::from(wide));
+pub fn fused_attention(query: &Tensor, key: &Tensor, value: &Tensor, scale: f64, products: Products) -> Option<Tensor> {
+    let (query, key, value, products) = (query.as_ptr(), key.as_ptr(), value.as_ptr(), products as c_int);
     // SAFETY: the pointers are those of live tensors, which the call only reads.
-    unwrapped(|out| unsafe { ffi::dk_attention(query, key, value, scale, wide, out) })
+    unwrapped(|out| unsafe { ffi::dk_attention(query, key, value, scale, products, out) })
 }
 
 /// Panics as `tch`'s operations do where they fail, so that `catch` returns this error; others than

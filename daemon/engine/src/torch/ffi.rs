@@ -89,17 +89,18 @@ unsafe extern "C" {
         key: *const C_tensor,
         value: *const C_tensor,
         scale: f64,
-        wide: c_int,
+        products: c_int,
         out: *mut *mut C_tensor,
     ) -> c_int;
 
-    pub(super) fn dk_wide_pays() -> c_int;
-    pub(super) fn dk_wide_conv_pays() -> c_int;
+    pub(super) fn dk_products() -> c_int;
+    pub(super) fn dk_winograd_pays() -> c_int;
     pub(super) fn dk_wide_linear(
         x: *const C_tensor,
         weight: *const C_tensor,
         bias: *const C_tensor,
         other: *const C_tensor,
+        products: c_int,
         out: *mut *mut C_tensor,
     ) -> c_int;
     pub(super) fn dk_wide_conv3x3(
@@ -107,6 +108,7 @@ unsafe extern "C" {
         weight: *const C_tensor,
         bias: *const C_tensor,
         other: *const C_tensor,
+        products: c_int,
         out: *mut *mut C_tensor,
     ) -> c_int;
 

@@ -49,4 +49,4 @@ pub use profile::{Operation, profile};
 pub use tensor::{channels_last, device_of, from_bytes, keep, kind_of, to, zeros};
 pub use threads::{set_threads, threads, threads_used};
 pub use view::{Bytes, view};
-pub use wide::{wide_conv3x3, wide_conv3x3_pays, wide_linear, wide_pays, wide_serves};
+pub use wide::{Products, products, wide_conv3x3, wide_linear, wide_pays, wide_serves, winograd_pays};
