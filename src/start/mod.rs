@@ -28,8 +28,8 @@ pub async fn ensure(paths: &Paths) -> Result<Client> {
     ensure::ensure(&mut system::System::new(paths)).await
 }
 
-/// The daemon if one runs, `None` otherwise. Nothing is started, not by a service manager either that would start one for whoever
-/// connects.
+/// The daemon if one runs, `None` otherwise, and where it hangs up before a word: that one is on its way out, or was killed just
+/// now. Nothing is started, not by a service manager either that would start one for whoever connects.
 ///
 /// # Errors
 /// When one runs and cannot be talked to.
@@ -39,7 +39,7 @@ pub async fn find(paths: &Paths) -> Result<Option<Client>> {
     }
     match Client::connect(paths).await {
         Ok(client) => Ok(Some(client)),
-        Err(darkroom_protocol::Error::Unreachable { .. }) => Ok(None),
+        Err(darkroom_protocol::Error::Unreachable { .. } | darkroom_protocol::Error::Closed(_)) => Ok(None),
         Err(e) => Err(e.into()),
     }
 }

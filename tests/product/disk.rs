@@ -146,7 +146,7 @@ fn a_state_folder_that_is_taken_away_ends_the_daemon_and_the_next_goes_on() {
     let (daemon, _) = home.warm();
     let line = "fox --detach --steps 300 --batch 2";
     let job = home.generate(line).ok().line().to_owned();
-    std::fs::remove_dir_all(home.at("state")).unwrap();
+    home.take_away("state");
     wait_until("the end of the daemon without a lock", || !is_alive(daemon));
     home.run(&format!("wait {job}")).ok();
     home.generate("apple").ok();

@@ -31,7 +31,7 @@ fn a_tray_that_is_taken_away_is_made_again_before_the_next_job() {
     let home = Home::new();
     let (daemon, worker) = home.warm();
     for _ in 0..2 {
-        fs::remove_dir_all(home.at("data/staging")).unwrap();
+        home.take_away("data/staging");
         home.generate("fox").ok();
     }
     home.everything_once();
@@ -47,7 +47,7 @@ fn a_tray_that_is_taken_away_from_a_running_job_costs_time_and_nothing_else() {
     let mut watched = Watched::start(home.command("generate fox --steps 2 -W 16 -H 16 --events".split(' ')));
     watched.until_phase("denoise");
     let waiting = submit(&home, 2);
-    fs::remove_dir_all(home.at("data/staging")).unwrap();
+    home.take_away("data/staging");
     home.hold("");
     let (ran, events) = watched.finish();
     ran.ok();

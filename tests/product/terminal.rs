@@ -109,8 +109,9 @@ fn a_tmux_that_keeps_pictures_is_named_in_one_word() {
     assert!(written.contains('▀'), "{written:?}");
 }
 
-/// What the bar wrote, line by line, without escapes.
+/// What the bar wrote, line by line, without escapes and without the terminal's own echo of a key.
 fn bar(written: &str) -> Vec<String> {
+    let written = written.replace("^C", "");
     let lines = written.split(['\r', '\n']).filter(|line| line.contains("denoise"));
     let plain = |line: &str| {
         let mut out = String::new();

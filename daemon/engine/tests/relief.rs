@@ -143,5 +143,10 @@ fn a_picture_that_does_not_fit_whole_is_decoded_in_tiles() {
         .env(VARIABLE, "1")
         .output()
         .unwrap();
-    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+    assert!(
+        run.status.success(),
+        "{}: {}",
+        run.status,
+        String::from_utf8_lossy(&run.stderr)
+    );
 }

@@ -49,6 +49,16 @@ impl Home {
         self.path().join(path)
     }
 
+    /// Removes a folder and all that is in it, although the daemon may be writing there.
+    pub fn take_away(&self, folder: &str) {
+        let path = self.at(folder);
+        let is_gone = |tried: std::io::Result<()>| match tried {
+            Err(error) => error.kind() == std::io::ErrorKind::NotFound,
+            Ok(()) => true,
+        };
+        wait_until("a folder to go", || is_gone(std::fs::remove_dir_all(&path)));
+    }
+
     /// The daemon's socket.
     pub fn socket(&self) -> PathBuf {
         self.at("run/darkroom.sock")

@@ -3,7 +3,7 @@ use darkroom_protocol::message::RemoteError;
 use darkroom_protocol::message::client::{Load, WorkerStatus};
 
 use super::load::load;
-use super::unload::{named, not_there};
+use super::unload::{named, not_there, until_none};
 use crate::dispatch::Held;
 use crate::server::session::{Answer, Session};
 
@@ -13,11 +13,11 @@ pub async fn pin(session: &Session, model: String, pinned: bool) -> Result<Answe
     let named = named(context, model.clone()).await?;
     if !pinned {
         let models = context.dispatch.unpin(named).await?;
-        return if models.is_empty() {
-            Err(not_pinned(&model))
-        } else {
-            Ok(Reply::Released { models }.into())
-        };
+        if models.is_empty() {
+            return Err(not_pinned(&model));
+        }
+        until_none(context, &models, "", |held| held.pinned).await;
+        return Ok(Reply::Released { models }.into());
     }
     let workers = context.dispatch.board().workers;
     let all = workers.iter().flat_map(|worker| &worker.resident.models);

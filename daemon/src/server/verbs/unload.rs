@@ -1,10 +1,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use darkroom_protocol::Reply;
 use darkroom_protocol::message::RemoteError;
 use darkroom_protocol::message::client::WorkerStatus;
 use darkroom_protocol::text::escape_line;
+use darkroom_protocol::{Reply, ResidentModel};
 use tokio::time::timeout;
 
 use super::blocking;
@@ -13,7 +13,7 @@ use crate::expand::canonical_device;
 use crate::server::Context;
 use crate::server::session::Answer;
 
-/// So long a model that no job uses may take to leave; the client waits a little longer for the answer.
+/// So long a worker that does nothing else may take to confirm; the client waits a little longer for the answer.
 const LEAVES: Duration = Duration::from_secs(20);
 
 /// Removes a model from memory, all when nothing is named. Answered once those have left that no job uses.
@@ -36,22 +36,24 @@ pub async fn unload(context: &Arc<Context>, model: String, device: &str) -> Resu
     if models.is_empty() && is_named {
         return Err(not_there(&model));
     }
-    let left = context
-        .dispatch
-        .until(|board| have_left(&models, &device, &board.workers));
-    if timeout(LEAVES, left).await.is_err() {
-        tracing::warn!("a model has not left memory within {} s", LEAVES.as_secs());
-    }
+    until_none(context, &models, &device, |_| true).await;
     Ok(Reply::Released { models }.into())
 }
 
-/// Whether none of these models, called as [`Reply::Released`] calls them, is in the memory of a worker that does nothing else.
-fn have_left(models: &[String], device: &str, workers: &[WorkerStatus]) -> bool {
-    let idle = workers
-        .iter()
-        .filter(|worker| worker.state == "idle" && (device.is_empty() || worker.device == device));
-    let mut held = idle.flat_map(|worker| &worker.resident.models);
-    !held.any(|held| models.iter().any(|name| held.is_called(name)))
+/// Waits until no worker of `device` that does nothing else says of one of these models, called as [`Reply::Released`] calls them,
+/// that it is in memory `so`. What is said to be done is then done for who asks next.
+pub async fn until_none(context: &Context, models: &[String], device: &str, so: fn(&ResidentModel) -> bool) {
+    let none = |workers: &[WorkerStatus]| {
+        let idle = workers
+            .iter()
+            .filter(|worker| worker.state == "idle" && (device.is_empty() || worker.device == device));
+        let mut held = idle.flat_map(|worker| &worker.resident.models);
+        !held.any(|held| so(held) && models.iter().any(|name| held.is_called(name)))
+    };
+    let told = context.dispatch.until(|board| none(&board.workers));
+    if timeout(LEAVES, told).await.is_err() {
+        tracing::warn!(?models, "no worker has confirmed it within {} s", LEAVES.as_secs());
+    }
 }
 
 /// What is known of the model that is named so. Its files may be gone.
