@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use darkroom_engine::Cancel;
 use darkroom_engine::families::stable_diffusion::{AutoencoderKl, UNet2DConditionModel, UNetConfig, VaeConfig};
+use darkroom_engine::model::{Cond, Extras};
 use darkroom_engine::torch::{self, Device};
 use darkroom_engine::weights::{Source, Weights};
 use darkroom_protocol::ModelSource;
@@ -39,10 +40,10 @@ fn main() {
     let cancel = Cancel::new();
     let mut generator = torch::Generator::seeded(0).unwrap();
     let latents = generator.randn(&[2, 4, side, side]).unwrap();
-    let prompt = generator.randn(&[2, 77, unet.config().cross_attention_dim]).unwrap();
+    let prompt = Cond::of(generator.randn(&[2, 77, unet.config().cross_attention_dim]).unwrap());
     let one = latents.narrow(0, 0, 1);
     let step = || {
-        unet.forward(&latents, 500.0, &prompt, &cancel)
+        unet.forward(&latents, 500.0, &prompt, &Extras::default(), &cancel)
             .unwrap()
             .to_kind(Kind::Float)
     };

@@ -8,6 +8,7 @@ mod cancel;
 mod error;
 pub mod families;
 pub mod guidance;
+pub mod model;
 pub mod nn;
 pub mod pipeline;
 pub mod residency;

@@ -6,11 +6,13 @@ use std::path::Path;
 
 use darkroom_engine::families::stable_diffusion::{UNet2DConditionModel, UNetConfig};
 use darkroom_engine::guidance::{self, Passes};
-use darkroom_engine::pipeline::{Observer, Saved, Work, text_to_image};
-use darkroom_engine::residency::{Key, Models};
+use darkroom_engine::model::{Cond, Extras, Guide, Key};
+use darkroom_engine::pipeline::{Observer, Saved, Work, loading, text_to_image};
+use darkroom_engine::residency::Models;
 use darkroom_engine::sampling::{NoiseStream, SchedulerConfig, plan, sample};
+use darkroom_engine::text::Select;
 use darkroom_engine::text::Tokenizer;
-use darkroom_engine::text::clip::{ClipSelect, ClipTextConfig, ClipTextModel};
+use darkroom_engine::text::clip::{ClipTextConfig, ClipTextModel};
 use darkroom_engine::torch::{self, Device};
 use darkroom_engine::weights::Weights;
 use darkroom_engine::{Cancel, Error, Result};
@@ -119,7 +121,7 @@ impl Bench {
         let staging = self.staging.path();
         let models = &mut self.models;
         torch::catch(|| {
-            let model = models.load(&key, cancel, told)?;
+            let model = models.load(&key, cancel, &mut |done, all| told.progress(loading(done, all)))?;
             let work = Work {
                 task,
                 job: "job".into(),
@@ -214,20 +216,22 @@ fn latents_are_those_of_diffusers() {
     let (tokenizer, cancel) = (Tokenizer::embedded().unwrap(), Cancel::new());
     let encode = |prompt: &str| {
         let ids = Tensor::from_slice(&tokenizer.chunk(prompt).unwrap().ids).unsqueeze(0);
-        text.forward(&ids, ClipSelect::default(), &cancel)
-            .unwrap()
-            .hidden_states
+        text.forward(&ids, Select::default(), &cancel).unwrap().hidden_states
     };
+    let encode = |prompt: &str| Cond::of(encode(prompt));
     for (n, case) in cases.iter().enumerate() {
         let task = task(Path::new("/"), case);
         let plan = plan(&scheduler, task.sampler, task.schedule, case.steps as usize).unwrap();
         let shape = [4, i64::from(case.height / 8), i64::from(case.width / 8)];
         let mut noise = NoiseStream::new(case.seed, 1, &shape).unwrap();
-        let (positive, negative) = (encode(&case.prompt), encode(&case.negative));
+        let guide = Guide {
+            positive: encode(&case.prompt),
+            negative: Some(encode(&case.negative)),
+        };
         let guidance = guidance::cfg(case.cfg_scale, Passes::One);
         let mut model = |x: &Tensor, t: f64| {
-            let mut predict = |x: &Tensor, context: &Tensor| unet.forward(x, t, context, &cancel);
-            guidance.predict(x, &positive, Some(&negative), &mut predict)
+            let mut predict = |x: &Tensor, cond: &Cond| unet.forward(x, t, cond, &Extras::default(), &cancel);
+            guidance.predict(x, &guide, &mut predict)
         };
         let initial = plan.initial(&noise.draw().unwrap());
         let found = sample(&plan, initial, &mut model, &mut |_, _| noise.draw(), &mut |_| Ok(())).unwrap();
@@ -366,7 +370,7 @@ fn what_exists_is_not_made_again() {
         quant: Quant::None,
     };
     let cancel = Cancel::new();
-    let model = bench.models.load(&key, &cancel, &mut told).unwrap();
+    let model = bench.models.load(&key, &cancel, &mut |_, _| {}).unwrap();
     let work = Work {
         task: &task,
         job: "again".into(),

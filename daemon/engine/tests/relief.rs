@@ -5,8 +5,9 @@
 use std::path::Path;
 use std::process::Command;
 
+use darkroom_engine::model::Key;
 use darkroom_engine::pipeline::{Observer, Saved, Work, text_to_image};
-use darkroom_engine::residency::{Key, Models};
+use darkroom_engine::residency::Models;
 use darkroom_engine::torch::{self, Device};
 use darkroom_engine::{Cancel, Error};
 use darkroom_protocol::{Conditioning, Dtype, Format, ImageTask, ModelSource, Progress, Quant, Sampler, Schedule};
@@ -77,7 +78,9 @@ fn picture(models: &mut Models, task: &ImageTask, told: &mut Told) -> Result<Vec
         quant: Quant::None,
     };
     let (cancel, staging) = (Cancel::new(), tempfile::tempdir().unwrap());
-    let model = models.load(&key, &cancel, told)?;
+    let model = models.load(&key, &cancel, &mut |done, all| {
+        told.progress(darkroom_engine::pipeline::loading(done, all))
+    })?;
     let work = Work {
         task,
         job: "job".into(),

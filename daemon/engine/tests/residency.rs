@@ -5,11 +5,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use darkroom_engine::pipeline::{Observer, Saved};
-use darkroom_engine::residency::{Key, Models};
+use darkroom_engine::model::Key;
+use darkroom_engine::residency::Models;
 use darkroom_engine::torch::Device;
 use darkroom_engine::{Cancel, Error, Result};
-use darkroom_protocol::{KeepAlive, ModelSource, Phase, Progress, Quant, Residency};
+use darkroom_protocol::{KeepAlive, ModelSource, Quant, Residency};
 use tch::{Kind, Tensor};
 
 mod support;
@@ -25,20 +25,16 @@ struct Told {
     cancel_at: Option<(u32, Cancel)>,
 }
 
-impl Observer for Told {
-    fn progress(&mut self, progress: Progress) {
-        assert_eq!((progress.phase, progress.steps), (Phase::Load, 3));
-        if let Some((at, cancel)) = &self.cancel_at
-            && *at == progress.step
+impl Told {
+    fn part(&mut self, at: u32, of: u32) {
+        assert_eq!(of, 3);
+        if let Some((last, cancel)) = &self.cancel_at
+            && *last == at
         {
             cancel.raise();
         }
-        self.parts.push(progress.step);
+        self.parts.push(at);
     }
-    fn notice(&mut self, line: &str) {
-        panic!("{line}");
-    }
-    fn saved(&mut self, _: Saved) {}
 }
 
 /// Folders of models, and those in memory.
@@ -88,7 +84,7 @@ impl Bench {
     fn load_for(&mut self, name: &str, keep_alive: KeepAlive, now: Instant) -> Result<usize> {
         let key = self.key(name);
         let mut told = Told::default();
-        let loaded = self.models.load(&key, &Cancel::new(), &mut told);
+        let loaded = self.models.load(&key, &Cancel::new(), &mut |at, of| told.part(at, of));
         self.models.release(&key, keep_alive, now);
         loaded.map(|_| told.parts.len())
     }
@@ -175,7 +171,7 @@ fn another_number_format_is_another_part() {
         kind: Kind::BFloat16,
         ..bench.key("a")
     };
-    bench.models.load(&other, &Cancel::new(), &mut Told::default()).unwrap();
+    bench.models.load(&other, &Cancel::new(), &mut |_, _| {}).unwrap();
     assert_eq!(bench.held(), ["a tuv", "a tuv"]);
     let dtypes: Vec<_> = bench.residency().models.into_iter().map(|m| m.dtype).collect();
     assert_eq!(dtypes, ["f32", "bf16"]);
@@ -305,7 +301,7 @@ fn a_cancelled_load_keeps_whole_parts_only() {
             cancel_at: Some((at, cancel.clone())),
             ..Told::default()
         };
-        let loaded = bench.models.load(&key, &cancel, &mut told);
+        let loaded = bench.models.load(&key, &cancel, &mut |at, of| told.part(at, of));
         bench.models.release(&key, KeepAlive::Forever, Instant::now());
         assert_eq!(loaded.is_err(), at < 3);
         let parts: usize = bench.residency().models.iter().map(|m| m.components.len()).sum();

@@ -8,8 +8,9 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use darkroom_engine::Cancel;
+use darkroom_engine::model::Key;
 use darkroom_engine::pipeline::{Observer, Saved};
-use darkroom_engine::residency::{Key, Models};
+use darkroom_engine::residency::Models;
 use darkroom_engine::torch::Device;
 use darkroom_engine::weights::{Source, Weights};
 use darkroom_protocol::{ModelSource, Progress, Quant};
@@ -153,8 +154,8 @@ fn every_tensor_is_found_in_place() {
         quant: Quant::None,
     };
     let mut models = Models::new(u64::MAX);
-    let model = models.load(&key, &Cancel::new(), &mut Silent).unwrap();
-    assert_eq!(model.vae_factor(), 8);
+    let model = models.load(&key, &Cancel::new(), &mut |_, _| {}).unwrap();
+    assert_eq!(model.family().latents().kind.factor, 8);
     assert!(model.is_current());
     let longer = path.metadata().unwrap().len() + 1;
     std::fs::File::options()

@@ -1,7 +1,44 @@
 //! Model families, one folder each. Fields are named as the checkpoint's tensors (diffusers' spelling) and `forward` shows
-//! every layer.
+//! every layer. [`open`] finds the family of a model; everything above knows only `model::Family`.
 
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod stable_diffusion;
 pub mod taesd;
+#[cfg(test)]
+mod toy;
+
+use darkroom_formats::card::detect_folder;
+use darkroom_formats::folder::{Files, Folder};
+
+use crate::model::{Blueprint, Family, Key};
+use crate::{Error, Result};
+
+/// Reads a model of one family; `None` when the folder's pipeline is another's.
+type Open = fn(&Folder, &dyn Files) -> Result<Option<Box<dyn Family>>>;
+
+/// Every family that is built, one row each.
+const FAMILIES: &[Open] = &[
+    stable_diffusion::StableDiffusion1::open,
+    #[cfg(test)]
+    toy::Toy::open,
+];
+
+/// The configuration of the model that `key` names. No weights yet.
+///
+/// # Errors
+/// What is wrong with the files, in words.
+pub fn open(key: &Key) -> Result<Blueprint> {
+    Blueprint::open(key, family)
+}
+
+fn family(folder: &Folder, files: &dyn Files) -> Result<Box<dyn Family>> {
+    for open in FAMILIES {
+        if let Some(family) = open(folder, files)? {
+            return Ok(family);
+        }
+    }
+    // It knows why none fits.
+    detect_folder(folder)?;
+    Err(Error::Defect)
+}

@@ -2,6 +2,7 @@ use tch::Tensor;
 
 use super::{Guidance, Guided, Predict};
 use crate::Result;
+use crate::model::{Cond, Guide};
 
 /// Classifier-free guidance (Ho and Salimans 2022, arXiv 2207.12598), as diffusers scales it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -27,22 +28,16 @@ pub fn cfg(scale: f64, passes: Passes) -> Box<dyn Guidance> {
 }
 
 impl Guidance for Cfg {
-    fn predict(
-        &self,
-        input: &Tensor,
-        positive: &Tensor,
-        negative: Option<&Tensor>,
-        predict: &mut Predict<'_>,
-    ) -> Result<Guided> {
+    fn predict(&self, input: &Tensor, guide: &Guide, predict: &mut Predict<'_>) -> Result<Guided> {
         let batch = input.size()[0];
-        let with = for_batch(positive, batch);
-        let Some(negative) = negative.filter(|_| self.needs_negative()) else {
+        let with = guide.positive.for_batch(batch);
+        let Some(negative) = guide.negative.as_ref().filter(|_| self.needs_negative()) else {
             return predict(input, &with).map(Guided::alone);
         };
-        let without = for_batch(negative, batch);
+        let without = negative.for_batch(batch);
         let (uncond, cond) = match self.passes {
             Passes::One => {
-                let both = predict(&Tensor::cat(&[input, input], 0), &Tensor::cat(&[without, with], 0))?;
+                let both = predict(&Tensor::cat(&[input, input], 0), &Cond::cat(&[&without, &with])?)?;
                 (both.narrow(0, 0, batch), both.narrow(0, batch, batch))
             }
             Passes::Two => (predict(input, &without)?, predict(input, &with)?),
@@ -59,15 +54,6 @@ impl Guidance for Cfg {
     }
 }
 
-/// `context` with one row a picture.
-fn for_batch(context: &Tensor, batch: i64) -> Tensor {
-    if context.size()[0] == batch {
-        context.shallow_clone()
-    } else {
-        context.expand([batch, -1, -1], false)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -75,19 +61,24 @@ mod tests {
     use rstest::rstest;
 
     /// A denoiser whose prediction is its input plus its context's mean; it notes the batch of each call.
-    fn denoiser(calls: &mut Vec<i64>) -> impl FnMut(&Tensor, &Tensor) -> Result<Tensor> {
-        |input, context| {
-            assert_eq!(input.size()[0], context.size()[0]);
+    fn denoiser(calls: &mut Vec<i64>) -> impl FnMut(&Tensor, &Cond) -> Result<Tensor> {
+        |input, cond| {
+            assert_eq!(input.size()[0], cond.batch());
             calls.push(input.size()[0]);
             Ok(input
-                + context
+                + cond
+                    .tokens
                     .mean_dim([1i64, 2].as_slice(), false, None)
                     .reshape([-1, 1, 1, 1]))
         }
     }
 
-    fn context(value: f64) -> Tensor {
-        Tensor::full([1, 3, 2], value, (tch::Kind::Float, tch::Device::Cpu))
+    fn guide(positive: f64, negative: Option<f64>) -> Guide {
+        let cond = |value: f64| Cond::of(Tensor::full([1, 3, 2], value, (tch::Kind::Float, tch::Device::Cpu)));
+        Guide {
+            positive: cond(positive),
+            negative: negative.map(cond),
+        }
     }
 
     fn input() -> Tensor {
@@ -110,9 +101,8 @@ mod tests {
     ) {
         let mut calls = Vec::new();
         let guidance = Cfg { scale, passes };
-        let (with, without) = (context(2.0), context(0.5));
         let got = guidance
-            .predict(&input(), &with, Some(&without), &mut denoiser(&mut calls))
+            .predict(&input(), &guide(2.0, Some(0.5)), &mut denoiser(&mut calls))
             .unwrap();
         assert!(got.guided.allclose(&(input() + shift), 1e-6, 1e-6, false));
         let uncond = got
@@ -126,17 +116,17 @@ mod tests {
     fn without_a_negative_context_there_is_one_prediction() {
         let mut calls = Vec::new();
         let got = cfg(7.5, Passes::One)
-            .predict(&input(), &context(2.0), None, &mut denoiser(&mut calls))
+            .predict(&input(), &guide(2.0, None), &mut denoiser(&mut calls))
             .unwrap();
         assert!(got.guided.equal(&(input() + 2.0)) && got.uncond.is_none() && calls == [2]);
     }
 
     #[test]
     fn the_denoisers_error_is_passed_on() {
-        let mut failing = |_: &Tensor, _: &Tensor| Err(Error::Cancelled);
+        let mut failing = |_: &Tensor, _: &Cond| Err(Error::Cancelled);
         assert!(
             cfg(2.0, Passes::Two)
-                .predict(&input(), &context(1.0), Some(&context(0.0)), &mut failing)
+                .predict(&input(), &guide(1.0, Some(0.0)), &mut failing)
                 .is_err()
         );
     }

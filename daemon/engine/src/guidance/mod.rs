@@ -7,9 +7,10 @@ pub use cfg::{Cfg, Passes, cfg};
 use tch::Tensor;
 
 use crate::Result;
+use crate::model::{Cond, Guide};
 
-/// The denoiser as guidance sees it: input [N, C, H, W] and context [N, tokens, width] to a prediction [N, C, H, W].
-pub type Predict<'a> = dyn FnMut(&Tensor, &Tensor) -> Result<Tensor> + 'a;
+/// The denoiser as guidance sees it: input [N, C, H, W] and conditioning of N rows to a prediction [N, C, H, W].
+pub type Predict<'a> = dyn FnMut(&Tensor, &Cond) -> Result<Tensor> + 'a;
 
 /// What guidance makes of predictions, or what is derived from both alike.
 #[derive(Debug)]
@@ -39,19 +40,13 @@ impl Guided {
 pub trait Guidance {
     /// The prediction for `input` [B, C, H, W] with guidance, and without the prompt where that was computed; in its shape.
     ///
-    /// `positive` and `negative` are contexts [1 or B, tokens, width]; one row serves the whole batch. Guidance that
-    /// [needs](Self::needs_negative) no negative context ignores it.
+    /// The guide's conditionings have one row, which serves the whole batch, or B. Guidance that
+    /// [needs](Self::needs_negative) no negative one ignores it.
     ///
     /// # Errors
     /// Those of `predict`.
-    fn predict(
-        &self,
-        input: &Tensor,
-        positive: &Tensor,
-        negative: Option<&Tensor>,
-        predict: &mut Predict<'_>,
-    ) -> Result<Guided>;
+    fn predict(&self, input: &Tensor, guide: &Guide, predict: &mut Predict<'_>) -> Result<Guided>;
 
-    /// Whether the negative context is used at all: where not, it need not be computed.
+    /// Whether the negative conditioning is used at all: where not, it need not be computed.
     fn needs_negative(&self) -> bool;
 }

@@ -25,11 +25,12 @@ pub fn attention(query: &Tensor, key: &Tensor, value: &Tensor, attend: Attend) -
         }
     }
     let work = if attend.upcast { Kind::Float } else { kind };
+    let mask = attend.mask.map(|mask| mask.to_kind(work));
     let joined = Tensor::scaled_dot_product_attention(
         &query.to_kind(work),
         &key.to_kind(work),
         &value.to_kind(work),
-        attend.mask,
+        mask.as_ref(),
         0.0,
         attend.causal,
         None,

@@ -1,19 +1,10 @@
 use darkroom_protocol::{Conditioning, ImageTask};
-use tch::Tensor;
 
-use super::{Model, Observer, check_numbers};
-use crate::text::clip::ClipTextModel;
+use super::{Observer, check_numbers};
+use crate::model::{ComponentKind, Guide, Model, Prompts};
 use crate::{Cancel, Error, Result};
 
-/// The prompts as the denoiser reads them: [1, tokens, width] each.
-pub struct Prompts {
-    /// What to show.
-    pub positive: Tensor,
-    /// What to avoid; absent where guidance does not compute it.
-    pub negative: Option<Tensor>,
-}
-
-/// Encodes both prompts of `task`.
+/// Encodes both prompts of `task`, the negative one where guidance computes it.
 ///
 /// # Errors
 /// [`Error::Unsupported`] for chunks with a weight or a schedule, which this engine does not apply yet.
@@ -23,33 +14,31 @@ pub fn encode_prompts(
     cancel: &Cancel,
     observer: &mut dyn Observer,
 ) -> Result<Prompts> {
-    let text_encoder = model.text_encoder()?;
-    let positive = encode(model, &text_encoder, &task.prompt, "prompt", cancel, observer)?;
-    let negative = task
-        .is_guided()
-        .then(|| {
-            encode(
-                model,
-                &text_encoder,
-                &task.negative,
-                "negative prompt",
-                cancel,
-                observer,
-            )
-        })
-        .transpose()?;
-    text_encoder.rest();
-    Ok(Prompts { positive, negative })
+    cancel.check()?;
+    let mut texts = vec![plain(&task.prompt, "prompt")?];
+    if task.is_guided() {
+        texts.push(plain(&task.negative, "negative prompt")?);
+    }
+    let mut conds = Vec::new();
+    for (encoded, what) in model
+        .encode(&texts, cancel)?
+        .into_iter()
+        .zip(["prompt", "negative prompt"])
+    {
+        if let Some(line) = encoded.notice {
+            observer.notice(&format!("The {what} is too long: {line}"));
+        }
+        check_numbers(model.name_of(ComponentKind::TextEncoder), &encoded.cond.tokens)?;
+        conds.push(encoded.cond);
+    }
+    let mut conds = conds.into_iter();
+    Ok(Prompts::constant(Guide {
+        positive: conds.next().ok_or(Error::Defect)?,
+        negative: conds.next(),
+    }))
 }
 
-fn encode(
-    model: &Model,
-    text_encoder: &ClipTextModel,
-    words: &Conditioning,
-    what: &str,
-    cancel: &Cancel,
-    observer: &mut dyn Observer,
-) -> Result<Tensor> {
+fn plain<'a>(words: &'a Conditioning, what: &str) -> Result<&'a str> {
     let [chunk] = words.chunks.as_slice() else {
         return Err(Error::Unsupported(format!(
             "The {what} has {} chunks; this worker reads one.",
@@ -61,12 +50,5 @@ fn encode(
             "The {what} has weights or a schedule; this worker reads plain words."
         )));
     }
-    cancel.check()?;
-    let (ids, dropped) = model.tokens(&chunk.text)?;
-    if let Some(line) = dropped {
-        observer.notice(&format!("The {what} is too long: {line}"));
-    }
-    let hidden = model.encode(text_encoder, &ids, cancel)?;
-    check_numbers("text_encoder", &hidden)?;
-    Ok(hidden)
+    Ok(&chunk.text)
 }

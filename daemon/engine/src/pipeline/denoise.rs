@@ -1,13 +1,14 @@
+use std::cell::Cell;
 use std::ops::Range;
 use std::time::Instant;
 
 use darkroom_protocol::{Phase, Progress, failpoint};
 use tch::{Kind, Tensor};
 
-use super::conditioning::Prompts;
 use super::preview::Estimate;
-use super::{Model, Observer, Work, check_numbers};
+use super::{Observer, Work, check_numbers};
 use crate::guidance::{self, Passes};
+use crate::model::{ComponentKind, Cond, Extras, Model, Prompts};
 use crate::sampling::{NoiseStream, Plan, StepInfo, sample};
 use crate::{Result, torch};
 
@@ -24,9 +25,12 @@ pub fn denoise(
     observer: &mut dyn Observer,
 ) -> Result<Tensor> {
     let task = work.task;
-    let unet = model.unet()?;
-    let side = |pixels: u32| i64::from(pixels / model.vae_factor());
-    let shape = [model.latent_channels(), side(task.height), side(task.width)];
+    let (denoiser, name) = (model.denoiser()?, model.name_of(ComponentKind::Denoiser));
+    let space = model.family().latents().kind;
+    let side = |pixels: u32| i64::from(pixels / space.factor);
+    let shape = [i64::from(space.channels), side(task.height), side(task.width)];
+    let extras = Extras::default();
+    let step = Cell::new(0);
     let mut stream = NoiseStream::new(task.seed + u64::from(group.start), group.len(), &shape)?;
     let draw = |stream: &mut NoiseStream| torch::to(&stream.draw()?, model.device(), Kind::Float);
     let latents = plan.initial(&draw(&mut stream)?);
@@ -40,27 +44,29 @@ pub fn denoise(
         latents,
         &mut |x, timestep| {
             work.cancel.check()?;
-            let predict = &mut |x: &Tensor, context: &Tensor| {
-                unet.forward(x, timestep, context, work.cancel)
+            let predict = &mut |x: &Tensor, cond: &Cond| {
+                denoiser
+                    .forward(x, timestep, cond, &extras, work.cancel)
                     .map(|out| out.to_kind(Kind::Float))
             };
-            guidance.predict(x, &prompts.positive, prompts.negative.as_ref(), predict)
+            guidance.predict(x, prompts.at(step.get()), predict)
         },
         &mut |_, _| draw(&mut stream),
-        &mut |step: StepInfo| {
+        &mut |done: StepInfo| {
             failpoint::hit(6);
             torch::synchronise(model.device())?;
-            if step.index == 0 {
-                check_numbers("unet", step.denoised)?;
+            if done.index == 0 {
+                check_numbers(name, done.denoised)?;
             }
-            clock.tick(step.calls.0);
-            let next = plan.sigmas.get(step.index + 1).copied().unwrap_or(0.0);
-            observer.progress(clock.progress(work, &group, step.index as u32 + 1, next));
-            show(work, model, &group, &step, observer);
+            step.set(done.index + 1);
+            clock.tick(done.calls.0);
+            let next = plan.sigmas.get(done.index + 1).copied().unwrap_or(0.0);
+            observer.progress(clock.progress(work, &group, done.index as u32 + 1, next));
+            show(work, model, &group, &done, observer);
             Ok(())
         },
     )?;
-    check_numbers("unet", &latents)?;
+    check_numbers(name, &latents)?;
     Ok(latents)
 }
 
@@ -71,7 +77,7 @@ fn show(work: &Work, model: &Model, group: &Range<u32>, step: &StepInfo<'_>, obs
     };
     observer.estimate(&Estimate {
         latents: &step.denoised.narrow(0, i64::from(image - group.start), 1),
-        kind: model.latents(),
+        kind: model.family().latents().kind,
         image,
         step: step.index as u32 + 1,
         cancel: work.cancel,

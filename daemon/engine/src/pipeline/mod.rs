@@ -4,24 +4,20 @@ mod conditioning;
 mod decode;
 mod denoise;
 pub mod encode;
-mod frame;
 mod ladder;
-mod model;
 mod observer;
 pub mod preview;
 mod relief;
 mod save;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod text_to_image;
 mod work;
 
-pub use frame::Frame;
 pub use ladder::{Ladder, Rung, Shortage};
-pub use model::Model;
 pub use observer::{Observer, Saved};
 pub use relief::{Relief, Room, stage};
-pub use text_to_image::{text_to_image, text_to_image_within};
+pub use text_to_image::{loading, text_to_image, text_to_image_within};
 pub use work::Work;
 
 use tch::Tensor;

@@ -1,7 +1,8 @@
 use darkroom_protocol::{ImageTask, Phase, failpoint};
 
+use super::Observer;
 use super::ladder::{Ladder, Rung, Shortage};
-use super::{Model, Observer};
+use crate::model::Model;
 use crate::torch::{self, Device};
 use crate::{Error, Result};
 

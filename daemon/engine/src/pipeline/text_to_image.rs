@@ -4,11 +4,12 @@ use std::time::Instant;
 
 use darkroom_protocol::{ImageTask, Phase, Progress};
 
-use super::conditioning::{Prompts, encode_prompts};
+use super::conditioning::encode_prompts;
 use super::denoise::denoise;
 use super::relief::{Relief, Room, stage};
-use super::{Model, Observer, Work, decode, save};
-use crate::sampling::{Plan, plan};
+use super::{Observer, Work, decode, save};
+use crate::model::{Model, Prompts, SamplingWish};
+use crate::sampling::Plan;
 use crate::torch::{self, Device};
 use crate::{Error, Result};
 
@@ -36,9 +37,14 @@ pub fn text_to_image_within<R: Room>(
 ) -> Result<()> {
     let task = work.task;
     check_size(task, model)?;
-    relief.set_tile(model.tile() * model.vae_factor());
-    let scheduler = model.scheduler().predicting(task.prediction);
-    let plan = plan(&scheduler, task.sampler, task.schedule, task.steps as usize)?;
+    let space = model.family().latents();
+    relief.set_tile(space.tile * space.kind.factor);
+    let plan = model.family().plan(&SamplingWish {
+        sampler: task.sampler,
+        schedule: task.schedule,
+        steps: task.steps as usize,
+        prediction: task.prediction,
+    })?;
     plan.notices.iter().for_each(|line| observer.notice(line));
     observer.progress(at(task, Phase::Encode, 0, 0, 1));
     let prompts = loop {
@@ -156,6 +162,20 @@ fn groups(task: &ImageTask) -> impl Iterator<Item = Range<u32>> + use<> {
     (0..batch.div_ceil(size)).map(move |n| n * size..((n + 1) * size).min(batch))
 }
 
+/// Progress of a model on its way into memory: `done` of its `all` components that are read.
+pub fn loading(done: u32, all: u32) -> Progress {
+    Progress {
+        phase: Phase::Load,
+        image: 0,
+        images: 0,
+        step: done,
+        steps: all,
+        sigma: None,
+        step_s: None,
+        eta_s: None,
+    }
+}
+
 /// Progress outside the denoise loop.
 fn at(task: &ImageTask, phase: Phase, image: u32, step: u32, steps: u32) -> Progress {
     Progress {
@@ -172,7 +192,7 @@ fn at(task: &ImageTask, phase: Phase, image: u32, step: u32, steps: u32) -> Prog
 
 /// The daemon has checked this against the model's card; a task from elsewhere is not believed either.
 fn check_size(task: &ImageTask, model: &Model) -> Result<()> {
-    let factor = model.vae_factor();
+    let factor = model.family().latents().kind.factor;
     let fits = |n: u32| n > 0 && n.is_multiple_of(factor);
     if fits(task.width) && fits(task.height) {
         return Ok(());

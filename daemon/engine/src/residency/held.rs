@@ -1,45 +1,60 @@
+//! What is in memory, as values: a component with what it was read from, and a model with its components' numbers. `models.rs`
+//! keeps both lists.
+
 use std::rc::Rc;
 use std::time::Instant;
 
 use darkroom_protocol::KeepAlive;
 
-use super::{Identity, Key, Part, Plan};
-use crate::pipeline::Frame;
+use crate::Result;
+use crate::model::{Blueprint, Component, Identity, Key, Part};
 use crate::weights::Weights;
 
-/// A part in memory.
+/// A component in memory.
 #[derive(Debug)]
 pub struct Held {
     /// Its number, never used twice.
     pub id: u64,
-    /// The part.
     pub part: Part,
-    /// How it was built.
-    pub plan: Plan,
+    /// Its place among the components of the model that it was read for.
+    pub at: usize,
     /// The files it was read from, as they were.
     pub identity: Identity,
-    /// The same, for comparing: their headers and mappings.
+    /// The same, for comparing: their headers and mappings. They know what the layers made of them.
     pub weights: Weights,
     /// The model that it was read for: where, and in which format.
-    pub frame: Rc<Frame>,
-    /// Bytes of its weights.
-    pub bytes: u64,
+    pub blueprint: Rc<Blueprint>,
     /// When it was last used: larger is later.
     pub used: u64,
 }
 
 impl Held {
-    /// Whether it lies where a model of `key` needs it, in its format.
-    pub fn suits(&self, key: &Key) -> bool {
-        let own = self.frame.key();
-        (own.device, own.kind, own.quant) == (key.device, key.kind, key.quant)
+    pub fn name(&self) -> &'static str {
+        self.component().name
+    }
+
+    pub fn component(&self) -> &Component {
+        &self.blueprint.components()[self.at]
+    }
+
+    /// Bytes that its weights take in the form in which its layers use them now.
+    pub fn bytes(&self) -> u64 {
+        self.weights.loaded_bytes()
+    }
+
+    /// Whether it is what `component` of the model of `blueprint` would be, should the weights be equal: built alike, where that
+    /// one is needed, in its number format, and quantised alike.
+    pub fn suits(&self, blueprint: &Blueprint, component: &Component) -> bool {
+        let (own, key) = (self.blueprint.key(), blueprint.key());
+        (own.device, own.kind) == (key.device, key.kind)
+            && self.blueprint.quant(self.component()) == blueprint.quant(component)
+            && self.component().plan.is_same(&*component.plan)
     }
 
     /// Whether its files are still those it was read from.
     pub fn is_current(&self) -> bool {
-        self.frame
-            .identity(self.part.role())
-            .is_ok_and(|now| now == self.identity)
+        let now: Result<Identity> = self.blueprint.identity(self.name());
+        now.is_ok_and(|now| now == self.identity)
     }
 }
 
@@ -47,8 +62,8 @@ impl Held {
 #[derive(Debug)]
 pub struct Entry {
     /// What there is of it beside weights.
-    pub frame: Rc<Frame>,
-    /// Numbers of its parts, in the order of [`super::Role::ALL`]. Those that were evicted are not held any more.
+    pub blueprint: Rc<Blueprint>,
+    /// Numbers of its parts, in the order of its components. Those that were evicted are not held any more.
     pub parts: Vec<u64>,
     /// Whether it stays until it is unpinned.
     pub pinned: bool,
@@ -71,6 +86,6 @@ impl Entry {
 
     /// Which model it is.
     pub fn key(&self) -> &Key {
-        self.frame.key()
+        self.blueprint.key()
     }
 }

@@ -5,8 +5,9 @@ use std::time::Instant;
 
 use darkroom_protocol::{KeepAlive, ModelSource};
 
-use super::held::Entry;
-use super::{Key, Models};
+use super::Models;
+use super::held::{Entry, Held};
+use crate::model::Key;
 use crate::{Error, Result};
 
 impl Models {
@@ -107,10 +108,7 @@ impl Models {
     }
 
     fn bytes_of(&self, ids: impl IntoIterator<Item = u64>) -> u64 {
-        ids.into_iter()
-            .filter_map(|id| self.part(id))
-            .map(|held| held.bytes)
-            .sum()
+        ids.into_iter().filter_map(|id| self.part(id)).map(Held::bytes).sum()
     }
 
     fn too_large(&self, key: &Key, own: u64, beside: u64) -> Error {

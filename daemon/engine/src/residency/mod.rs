@@ -1,15 +1,10 @@
-//! Models in memory under a byte budget: load, keep, evict, by part.
+//! Models in memory under a byte budget: load, keep, evict, by component. What a component is for and what a picture is, is not
+//! known here.
 
 mod held;
-mod identity;
 mod keeping;
-mod key;
 mod models;
-mod part;
 mod report;
 mod room;
 
-pub use identity::Identity;
-pub use key::Key;
 pub use models::Models;
-pub use part::{Part, Plan, Role};

@@ -1,15 +1,21 @@
+//! The models in memory on one device: what is loaded, what several have in common, what goes for another. The worker asks for a
+//! model before a task and releases it after; how long models stay then is in `keeping.rs`.
+
 use std::rc::Rc;
 use std::time::Instant;
 
-use darkroom_protocol::{KeepAlive, Phase, Progress};
+use darkroom_protocol::KeepAlive;
 
 use super::held::{Entry, Held};
 use super::room::{Occupant, evicted};
-use super::{Key, Part, Role};
-use crate::pipeline::{Frame, Model, Observer};
+use crate::families;
+use crate::model::{Blueprint, Key, Model, Part};
 use crate::torch::{self, Device};
 use crate::weights::Weights;
 use crate::{Cancel, Error, Result};
+
+/// Is told how many of a model's components are in memory, of how many. Nothing is told where all of them were.
+pub type OnPart<'a> = dyn FnMut(u32, u32) + 'a;
 
 /// The models in memory on one device.
 ///
@@ -51,95 +57,97 @@ impl Models {
     /// The model of `key`, from memory or from its files. It is busy until [`Self::release`].
     ///
     /// # Errors
-    /// Whatever is wrong with the files, no room beside pinned models, out of memory, or cancelled: parts that were complete
+    /// Whatever is wrong with the files, no room beside pinned models, out of memory, or cancelled: components that were complete
     /// stay.
-    pub fn load(&mut self, key: &Key, cancel: &Cancel, observer: &mut dyn Observer) -> Result<Rc<Model>> {
-        let frame = self.frame(key)?;
+    pub fn load(&mut self, key: &Key, cancel: &Cancel, on_part: &mut OnPart) -> Result<Rc<Model>> {
+        let blueprint = self.blueprint(key)?;
         let mut parts: Vec<Option<u64>> = Vec::new();
-        for role in Role::ALL {
-            parts.push(self.find(&frame, role, cancel)?);
+        for at in 0..blueprint.components().len() {
+            parts.push(self.find(&blueprint, at, cancel)?);
         }
         let known: Vec<u64> = parts.iter().flatten().copied().collect();
-        self.enter(frame.clone(), known.clone());
-        if known.len() < Role::ALL.len() {
-            self.fetch(&frame, &mut parts, cancel, observer)?;
+        self.enter(blueprint.clone(), known.clone());
+        if known.len() < parts.len() {
+            self.fetch(&blueprint, &mut parts, cancel, on_part)?;
         }
-        let parts: Vec<u64> = parts.into_iter().flatten().collect();
-        let held: Vec<Part> = parts
-            .iter()
-            .filter_map(|id| Some(self.part(*id)?.part.clone()))
+        let named = parts.into_iter().zip(blueprint.components());
+        let held: Vec<(&'static str, Part)> = named
+            .filter_map(|(id, component)| Some((component.name, self.part(id?)?.part.clone())))
             .collect();
-        Ok(Rc::new(Model::new(frame, held, cancel.clone())))
+        Ok(Rc::new(Model::new(blueprint, held, cancel.clone())))
     }
 
-    /// The model of `key` without its parts, which come one after the other when they are used.
+    /// The model of `key` without its components, which come one after the other when they are used.
     ///
     /// # Errors
     /// What is wrong with its configuration.
     pub fn lazily(&mut self, key: &Key, cancel: &Cancel) -> Result<Rc<Model>> {
-        Ok(Rc::new(Model::new(self.frame(key)?, Vec::new(), cancel.clone())))
+        Ok(Rc::new(Model::new(self.blueprint(key)?, Vec::new(), cancel.clone())))
     }
 
-    /// Reads the parts that are `None` and puts their numbers in.
+    /// Reads the components that are `None` and puts their numbers in.
     fn fetch(
         &mut self,
-        frame: &Rc<Frame>,
+        blueprint: &Rc<Blueprint>,
         parts: &mut [Option<u64>],
         cancel: &Cancel,
-        observer: &mut dyn Observer,
+        on_part: &mut OnPart,
     ) -> Result<()> {
-        observer.progress(loading(0));
+        let all = parts.len() as u32;
+        on_part(0, all);
         let mut wanted = Vec::new();
-        for (at, role) in Role::ALL.into_iter().enumerate().filter(|(at, _)| parts[*at].is_none()) {
-            wanted.push((at, role, frame.weights(role, cancel)?));
+        for (at, component) in blueprint.components().iter().enumerate() {
+            if parts[at].is_none() {
+                wanted.push((at, blueprint.weights(component, cancel)?));
+            }
         }
-        self.make_room(frame.key(), wanted.iter().map(|(_, _, weights)| weights.bytes()).sum())?;
-        for (at, role, weights) in wanted {
+        self.make_room(blueprint.key(), wanted.iter().map(|(_, weights)| weights.bytes()).sum())?;
+        for (at, weights) in wanted {
             cancel.check()?;
-            let held = self.read(frame, role, weights)?;
-            parts[at] = Some(held);
-            self.enter(frame.clone(), parts.iter().flatten().copied().collect());
-            observer.progress(loading(at as u32 + 1));
+            parts[at] = Some(self.read(blueprint, at, weights)?);
+            self.enter(blueprint.clone(), parts.iter().flatten().copied().collect());
+            on_part(at as u32 + 1, all);
         }
         Ok(())
     }
 
-    fn read(&mut self, frame: &Rc<Frame>, role: Role, weights: Weights) -> Result<u64> {
-        let identity = frame.identity(role)?;
-        let plan = frame.plan(role)?;
-        let part = plan.build(&weights)?;
+    fn read(&mut self, blueprint: &Rc<Blueprint>, at: usize, weights: Weights) -> Result<u64> {
+        let component = &blueprint.components()[at];
+        let identity = blueprint.identity(component.name)?;
+        let part = component.plan.build(&weights)?;
         self.clock += 1;
         let id = self.clock;
         self.held.push(Held {
             id,
             part,
-            plan,
+            at,
             identity,
-            bytes: weights.loaded_bytes(),
             weights,
-            frame: frame.clone(),
+            blueprint: blueprint.clone(),
             used: id,
         });
         Ok(id)
     }
 
     /// What there is of a model beside weights: as it was read before, while its files stay the same.
-    fn frame(&mut self, key: &Key) -> Result<Rc<Frame>> {
+    fn blueprint(&mut self, key: &Key) -> Result<Rc<Blueprint>> {
         if let Some(entry) = self.entries.iter().find(|entry| entry.key() == key) {
-            if entry.frame.is_current() {
-                return Ok(entry.frame.clone());
+            if entry.blueprint.is_current() {
+                return Ok(entry.blueprint.clone());
             }
             // Files changed under the same key: the model is another one.
             self.entries.retain(|entry| entry.key() != key);
             self.drop_unused();
         }
-        Ok(Rc::new(Frame::open(key)?))
+        Ok(Rc::new(families::open(key)?))
     }
 
-    /// The part in memory that this model needs: read from the very same files, or equal in every byte of its weights.
-    fn find(&mut self, frame: &Frame, role: Role, cancel: &Cancel) -> Result<Option<u64>> {
-        let (plan, identity) = (frame.plan(role)?, frame.identity(role)?);
-        let alike = |held: &&Held| held.part.role() == role && held.suits(frame.key()) && held.plan == plan;
+    /// What is in memory of the component at `at` of this model: read from the very same files, or equal in every byte of its
+    /// weights.
+    fn find(&self, blueprint: &Blueprint, at: usize, cancel: &Cancel) -> Result<Option<u64>> {
+        let component = &blueprint.components()[at];
+        let identity = blueprint.identity(component.name)?;
+        let alike = |held: &&Held| held.suits(blueprint, component);
         if let Some(held) = self.held.iter().filter(alike).find(|held| held.identity == identity) {
             return Ok(Some(held.id));
         }
@@ -147,7 +155,7 @@ impl Models {
         if candidates.is_empty() {
             return Ok(None);
         }
-        let weights = frame.weights(role, cancel)?;
+        let weights = blueprint.weights(component, cancel)?;
         for held in candidates {
             if held.is_current() && weights.is_same_as(&held.weights, cancel)? {
                 return Ok(Some(held.id));
@@ -157,8 +165,8 @@ impl Models {
     }
 
     /// Notes that a model is used now, with these parts.
-    fn enter(&mut self, frame: Rc<Frame>, parts: Vec<u64>) {
-        let before = self.entries.iter().position(|entry| entry.key() == frame.key());
+    fn enter(&mut self, blueprint: Rc<Blueprint>, parts: Vec<u64>) {
+        let before = self.entries.iter().position(|entry| entry.key() == blueprint.key());
         let before = before.map(|at| self.entries.remove(at));
         for id in &parts {
             self.clock += 1;
@@ -168,7 +176,7 @@ impl Models {
             }
         }
         self.entries.push(Entry {
-            frame,
+            blueprint,
             parts,
             pinned: before.as_ref().is_some_and(|entry| entry.pinned),
             busy: true,
@@ -184,7 +192,7 @@ impl Models {
             .iter()
             .map(|held| Occupant {
                 id: held.id,
-                bytes: held.bytes,
+                bytes: held.bytes(),
                 used: held.used,
                 stays: self.stays(held.id, key),
             })
@@ -208,7 +216,7 @@ impl Models {
             return;
         }
         for held in self.held.iter().filter(|held| gone.contains(&held.id)) {
-            tracing::info!("{} of {} leaves memory", held.part.role().name(), held.frame.key().name);
+            tracing::info!("{} of {} leaves memory", held.name(), held.blueprint.key().name);
         }
         self.held.retain(|held| !gone.contains(&held.id));
         for entry in &mut self.entries {
@@ -259,18 +267,5 @@ impl Models {
             names.join(", "),
             gigabytes(self.pinned_beside(key)),
         ))
-    }
-}
-
-fn loading(step: u32) -> Progress {
-    Progress {
-        phase: Phase::Load,
-        image: 0,
-        images: 0,
-        step,
-        steps: Role::ALL.len() as u32,
-        sigma: None,
-        step_s: None,
-        eta_s: None,
     }
 }

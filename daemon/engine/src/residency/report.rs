@@ -24,7 +24,7 @@ impl Models {
 
     /// Bytes of all parts, each once.
     pub fn weights(&self) -> u64 {
-        self.held.iter().map(|held| held.bytes).sum()
+        self.held.iter().map(Held::bytes).sum()
     }
 
     /// What is in memory, for people.
@@ -40,8 +40,8 @@ impl Models {
         let held: Vec<&Held> = entry.parts.iter().filter_map(|id| self.part(*id)).collect();
         let shared = |id: u64| self.entries.iter().filter(|other| other.parts.contains(&id)).count() > 1;
         let components = held.iter().map(|held| ResidentComponent {
-            name: held.part.role().name().to_owned(),
-            bytes: held.bytes,
+            name: held.name().to_owned(),
+            bytes: held.bytes(),
             shared: shared(held.id),
         });
         let key = entry.key();
@@ -49,8 +49,8 @@ impl Models {
             name: key.name.clone(),
             source: key.source.clone(),
             dtype: key.format(),
-            complete: held.len() == super::Role::ALL.len(),
-            bytes: held.iter().map(|held| held.bytes).sum(),
+            complete: held.len() == entry.blueprint.components().len(),
+            bytes: held.iter().map(|held| held.bytes()).sum(),
             components: components.collect(),
             pinned: entry.pinned,
             busy: entry.busy,

@@ -1,6 +1,8 @@
 //! From words to hidden states: tokenizers and text encoders.
 
 pub mod clip;
+mod encoder;
 mod tokenizer;
 
+pub use encoder::{Hidden, Select, TextEncoder};
 pub use tokenizer::{Chunk, Dropped, Encoder, Tokenizer};

@@ -5,7 +5,7 @@ use darkroom_formats::safetensors::{Entry, Header};
 use darkroom_protocol::text::escape_line;
 use memmap2::Mmap;
 
-use super::Source;
+use super::source::{Source, Spell};
 use crate::torch::Bytes;
 use crate::{Error, Result};
 
@@ -17,11 +17,11 @@ pub struct TensorFiles {
 }
 
 impl TensorFiles {
-    /// Maps the files called `names` and reads their headers.
+    /// Maps the files called `names` and reads their headers; `spell` names the tensors of a single file.
     ///
     /// # Errors
     /// [`Error::Io`], [`Error::Model`] with what is wrong with a header.
-    pub fn open(source: &Source, names: &[String]) -> Result<Self> {
+    pub fn open(source: &Source, names: &[String], spell: &Spell) -> Result<Self> {
         let mut all = Self {
             files: Vec::new(),
             places: HashMap::new(),
@@ -30,7 +30,7 @@ impl TensorFiles {
             let bytes = source.bytes(name)?;
             let header = header(source, name, &bytes)?;
             let at = all.files.len();
-            let own = |(key, entry)| Some((source.spelled(name, key)?, entry));
+            let own = |(key, entry)| Some((source.spelled(name, key, spell)?, entry));
             for (key, entry) in header.tensors.into_iter().filter_map(own) {
                 if let Some((first, _)) = all.places.insert(key.clone(), (at, entry)) {
                     return Err(twice(source, &names[first], name, &key));

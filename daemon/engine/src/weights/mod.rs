@@ -10,5 +10,5 @@ mod same;
 mod source;
 mod store;
 
-pub use source::{Source, embedded_models};
+pub use source::{Source, Spell, embedded_models};
 pub use store::Weights;

@@ -1,17 +1,17 @@
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::UNIX_EPOCH;
 
-use darkroom_formats::card::Family;
 use darkroom_formats::folder::{Directory, Embedded, Files};
 use darkroom_formats::single::SingleFile;
 use darkroom_protocol::ModelSource;
 use darkroom_protocol::text::escape_line;
 
 use super::files::map;
-use crate::families::stable_diffusion;
 use crate::torch::Bytes;
 use crate::{Error, Result};
+
+/// A family's map of names: of a component, and of a tensor as a single file calls it, to what the layers call it.
+pub type Spell<'a> = dyn Fn(&str, &str) -> Option<String> + 'a;
 
 /// A model's files: on disk, or inside the program. Everything above reads both alike.
 #[derive(Clone, Debug)]
@@ -92,38 +92,13 @@ impl Source {
         }
     }
 
-    /// A number that changes when one of the files called `names` is replaced or touched.
-    pub fn stamp<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> u64 {
-        match self {
-            Self::Embedded(_) => 0,
-            Self::Single(file) => of_file(file.path()),
-            Self::Directory(folder) => names.into_iter().fold(0, |stamp, name| {
-                stamp.wrapping_mul(0x0100_0000_01b3) ^ of_file(&folder.path().join(name))
-            }),
-        }
-    }
-
-    /// diffusers' name of the tensor that the file called `name` has as `key`; `None` when no layer of that component reads
-    /// it.
-    pub fn spelled(&self, name: &str, key: String) -> Option<String> {
+    /// The layers' name of the tensor that the file called `name` has as `key`; `None` when no layer of that component reads it.
+    /// In a folder it is the key itself; in a single file `spell` translates what is inside a component.
+    pub fn spelled(&self, name: &str, key: String, spell: &Spell) -> Option<String> {
         let Self::Single(file) = self else { return Some(key) };
         let part = file.part(name)?;
-        let own = file.inside(part, &key)?;
-        match file.detected().family {
-            Family::StableDiffusion1 => stable_diffusion::from_ldm(part.component, own),
-        }
+        spell(part.component, file.inside(part, &key)?)
     }
-}
-
-/// Length and time of change; 0 for a file that is not there.
-fn of_file(path: &Path) -> u64 {
-    let Ok(meta) = path.metadata() else { return 0 };
-    let changed = meta
-        .modified()
-        .ok()
-        .and_then(|t| t.duration_since(UNIX_EPOCH).ok())
-        .map_or(0, |t| t.as_nanos() as u64);
-    meta.len().rotate_left(32) ^ changed
 }
 
 impl Files for Source {
@@ -179,14 +154,5 @@ mod tests {
         let source = Source::open(&ModelSource::Embedded("emoji".into())).unwrap();
         let bytes = source.bytes("unet/diffusion_pytorch_model.safetensors").unwrap();
         assert_eq!(bytes.as_slice().as_ptr().addr() % 64, 0);
-    }
-
-    #[test]
-    fn a_touched_file_changes_the_stamp() {
-        let dir = tempfile::tempdir().unwrap();
-        let source = Source::open(&ModelSource::Folder(dir.path().display().to_string())).unwrap();
-        let before = source.stamp(["a"]);
-        std::fs::write(dir.path().join("a"), "x").unwrap();
-        assert_ne!(source.stamp(["a"]), before);
     }
 }

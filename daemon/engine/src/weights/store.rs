@@ -6,10 +6,10 @@ use darkroom_formats::safetensors::Entry;
 use darkroom_protocol::Quant;
 use tch::{Kind, Tensor};
 
-use super::Source;
 use super::files::TensorFiles;
 use super::origin::{Missing, Origin};
 use super::same::same_tensors;
+use super::source::{Source, Spell};
 use crate::torch::{self, Device};
 use crate::{Cancel, Error, Result};
 
@@ -45,8 +45,24 @@ impl Weights {
         kind: Option<Kind>,
         cancel: Cancel,
     ) -> Result<Self> {
-        let origin = Origin::Files(TensorFiles::open(source, files)?);
-        Ok(Self::of(component, origin, device, kind, cancel))
+        let origin = TensorFiles::open(source, files, &|_, key| Some(key.to_owned()))?;
+        Ok(Self::of(component, Origin::Files(origin), device, kind, cancel))
+    }
+
+    /// The same with the tensors of a single file under the names that `spell` gives them.
+    ///
+    /// # Errors
+    /// As [`Weights::open`].
+    pub fn open_spelled(
+        component: &str,
+        source: &Source,
+        files: &[String],
+        spell: &Spell,
+        (device, kind): (Device, Kind),
+        cancel: Cancel,
+    ) -> Result<Self> {
+        let origin = TensorFiles::open(source, files, spell)?;
+        Ok(Self::of(component, Origin::Files(origin), device, Some(kind), cancel))
     }
 
     /// Weights filled by their names, on the CPU in f32: for tests and benches. The rule is that of `tests/oracle/fill.py`.

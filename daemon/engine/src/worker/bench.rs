@@ -7,8 +7,9 @@ use super::describe;
 use super::executor::{kind_for, quant_for, threads_for};
 use super::failure::failure;
 use super::stopwatch::Stopwatch;
-use crate::pipeline::{self, Work};
-use crate::residency::{Key, Models};
+use crate::model::Key;
+use crate::pipeline::{self, Observer, Work};
+use crate::residency::Models;
 use crate::torch::{self, Device};
 use crate::{Cancel, Result};
 
@@ -46,7 +47,9 @@ fn measure(order: &BenchOrder) -> Result<BenchReport> {
         quant,
     };
     let cancel = Cancel::new();
-    let model = Models::new(u64::MAX).load(&key, &cancel, &mut watch)?;
+    let model = Models::new(u64::MAX).load(&key, &cancel, &mut |done, all| {
+        watch.progress(pipeline::loading(done, all))
+    })?;
     let staging = Path::new(&order.staging);
     let work = Work {
         task,

@@ -12,8 +12,9 @@ use super::outbox::Outbox;
 use super::previews::Previews;
 use super::reporter::Reporter;
 use super::shelf::{Shelf, budget};
+use crate::model::Key;
 use crate::pipeline::{Observer, Relief, Work, stage, text_to_image_within};
-use crate::residency::{Key, Models};
+use crate::residency::Models;
 use crate::torch::{self, Device};
 use crate::{Cancel, Error, Result};
 

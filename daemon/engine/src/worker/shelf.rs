@@ -4,8 +4,9 @@ use std::time::Instant;
 use darkroom_protocol::KeepAlive;
 
 use super::reporter::Reporter;
-use crate::pipeline::{Model, Observer, Room};
-use crate::residency::{Key, Models};
+use crate::model::{Key, Model};
+use crate::pipeline::{Observer, Room, loading};
+use crate::residency::Models;
 use crate::torch::{self, Device};
 use crate::{Cancel, Error, Result};
 
@@ -30,7 +31,9 @@ impl<'a> Shelf<'a> {
             self.forget();
             return self.models.lazily(&self.key, cancel);
         }
-        self.models.load(&self.key, cancel, observer)
+        self.models.load(&self.key, cancel, &mut |done, all| {
+            observer.progress(loading(done, all))
+        })
     }
 
     /// Brings the model into memory, others out of it where that is needed.
@@ -40,7 +43,7 @@ impl<'a> Shelf<'a> {
     pub fn fetch(&mut self, pinned: bool, cancel: &Cancel, observer: &mut dyn Observer) -> Result<()> {
         let mut tries = 0;
         loop {
-            let loaded = torch::catch(|| self.models.load(&self.key, cancel, observer));
+            let loaded = torch::catch(|| self.load(false, cancel, observer));
             match loaded {
                 Ok(_) => break,
                 Err(Error::OutOfMemory { .. }) if tries == 0 => {

@@ -8,7 +8,9 @@ use tch::{Kind, Tensor};
 use super::*;
 use crate::Cancel;
 use crate::families::fixture::{Fixture, assert_close};
-use crate::text::clip::{ClipSelect, ClipTextConfig, ClipTextModel};
+use crate::model::{Cond, Extras};
+use crate::text::Select;
+use crate::text::clip::{ClipTextConfig, ClipTextModel};
 use crate::text::{Encoder, Tokenizer};
 use crate::torch::Device;
 use crate::weights::{Source, Weights};
@@ -61,12 +63,18 @@ fn the_embedded_model_is_a_model_like_any() {
     );
 
     let prompt = clip(Kind::Float)
-        .forward(&fixture.expected("ids"), ClipSelect::default(), &cancel)
+        .forward(&fixture.expected("ids"), Select::default(), &cancel)
         .unwrap()
         .hidden_states;
     assert_close(&prompt, &fixture.expected("prompt"), 1e-4);
     let output = unet(Kind::Float)
-        .forward(&fixture.expected("latents"), 981.0, &prompt, &cancel)
+        .forward(
+            &fixture.expected("latents"),
+            981.0,
+            &Cond::of(prompt),
+            &Extras::default(),
+            &cancel,
+        )
         .unwrap();
     assert_close(&output, &fixture.expected("unet"), 1e-4);
 
@@ -83,14 +91,15 @@ fn the_embedded_model_is_a_model_like_any() {
 fn half_precision_points_the_same_way(#[values(Kind::BFloat16, Kind::Half)] kind: Kind) {
     let (fixture, cancel) = (Fixture::open("sd15-emoji"), Cancel::new());
     let prompt = clip(kind)
-        .forward(&fixture.expected("ids"), ClipSelect::default(), &cancel)
+        .forward(&fixture.expected("ids"), Select::default(), &cancel)
         .unwrap()
         .hidden_states;
     let output = unet(kind)
         .forward(
             &fixture.expected("latents"),
             981.0,
-            &fixture.expected("prompt"),
+            &Cond::of(fixture.expected("prompt")),
+            &Extras::default(),
             &cancel,
         )
         .unwrap();

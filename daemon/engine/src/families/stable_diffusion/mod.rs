@@ -1,27 +1,15 @@
-//! Stable Diffusion 1 and 2: `UNet2DConditionModel` and `AutoencoderKL` as diffusers has them (Rombach et al. 2022).
+//! Stable Diffusion 1 and 2: `UNet2DConditionModel` and `AutoencoderKL` as diffusers has them (Rombach et al. 2022), and the
+//! family that Stable Diffusion 1 is.
 
-mod conditions;
-mod cross_attention;
-mod down_block;
-mod feed_forward;
+mod blocks;
+mod family;
 mod keys;
-mod mid_block;
-mod pixels;
-mod resample;
-mod resnet;
-mod transformer_2d;
-mod transformer_block;
 mod unet;
-mod up_block;
 mod vae;
-mod vae_attention;
-mod vae_decoder;
-mod vae_encoder;
-mod vae_mid_block;
 mod vae_tiling;
 
 pub use darkroom_formats::schema::{UNetConfig, VaeConfig};
-pub use keys::from_ldm;
+pub use family::StableDiffusion1;
 pub use unet::UNet2DConditionModel;
 pub use vae::AutoencoderKl;
 

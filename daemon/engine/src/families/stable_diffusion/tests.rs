@@ -1,11 +1,11 @@
 use rstest::rstest;
 use tch::{Kind, Tensor};
 
-use super::resnet::ResnetBlock2D;
-use super::transformer_2d::Transformer2DModel;
-use super::vae_mid_block::UNetMidBlock2D;
+use super::blocks::{Prompt, ResnetBlock2D, Transformer2DModel};
+use super::vae::UNetMidBlock2D;
 use super::*;
 use crate::families::fixture::{Fixture, asked, assert_close, renamed};
+use crate::model::{Cond, Extras, Residuals};
 use crate::text::clip::{ClipTextConfig, ClipTextModel};
 use crate::weights::Weights;
 use crate::{Cancel, Error};
@@ -35,7 +35,13 @@ fn unet_equals_diffusers(
     let latents = fixture.expected(&format!("latents.{size}"));
     let model = unet(&fixture);
     let output = model
-        .forward(&latents, timestep, &fixture.expected("prompt"), &Cancel::new())
+        .forward(
+            &latents,
+            timestep,
+            &Cond::of(fixture.expected("prompt")),
+            &Extras::default(),
+            &Cancel::new(),
+        )
         .unwrap();
     assert_close(&output, &fixture.expected(&format!("unet.{size}")), 1e-4);
 
@@ -44,7 +50,8 @@ fn unet_equals_diffusers(
         .forward(
             &one(&latents),
             timestep,
-            &one(&fixture.expected("prompt")),
+            &Cond::of(one(&fixture.expected("prompt"))),
+            &Extras::default(),
             &Cancel::new(),
         )
         .unwrap();
@@ -54,9 +61,9 @@ fn unet_equals_diffusers(
 #[rstest]
 fn configs_as_others_write_them_build_what_diffusers_builds(#[values("sd15-nulls", "sd15-short")] folder: &str) {
     let fixture = Fixture::open(folder);
-    let (latents, prompt) = (fixture.expected("latents"), fixture.expected("prompt"));
+    let (latents, prompt) = (fixture.expected("latents"), Cond::of(fixture.expected("prompt")));
     let output = unet(&fixture)
-        .forward(&latents, 981.5, &prompt, &Cancel::new())
+        .forward(&latents, 981.5, &prompt, &Extras::default(), &Cancel::new())
         .unwrap();
     assert_close(&output, &fixture.expected("unet"), 1e-4);
     let model = vae(&fixture);
@@ -82,9 +89,12 @@ fn unet_blocks_equal_diffusers(#[values("sd15", "sd15-mixed")] folder: &str) {
     assert_close(&output, &fixture.expected("resnet"), 1e-5);
 
     let attention = Transformer2DModel::new(&middle.pp("attentions.0"), &level.transformer).unwrap();
-    let output = attention
-        .forward(&input, &fixture.expected("prompt"), &Cancel::new())
-        .unwrap();
+    let tokens = fixture.expected("prompt");
+    let prompt = Prompt {
+        tokens: &tokens,
+        bias: None,
+    };
+    let output = attention.forward(&input, prompt, &Cancel::new()).unwrap();
     assert_close(&output, &fixture.expected("attention"), 1e-5);
 }
 
@@ -176,7 +186,13 @@ fn inputs_of_another_model_are_refused() {
     let zeros = |size: &[i64]| Tensor::zeros(size, (Kind::Float, tch::Device::Cpu));
     let run = |latents: &[i64], prompt: &[i64]| {
         model
-            .forward(&zeros(latents), 1.0, &zeros(prompt), &Cancel::new())
+            .forward(
+                &zeros(latents),
+                1.0,
+                &Cond::of(zeros(prompt)),
+                &Extras::default(),
+                &Cancel::new(),
+            )
             .unwrap_err()
             .to_string()
     };
@@ -199,10 +215,99 @@ fn a_cancel_ends_each_pass() {
     cancelled(unet(&fixture).forward(
         &fixture.expected("latents.8x8"),
         1.0,
-        &fixture.expected("prompt"),
+        &Cond::of(fixture.expected("prompt")),
+        &Extras::default(),
         &cancel,
     ));
     let vae = vae(&fixture);
     cancelled(vae.decode(&fixture.expected("z"), &cancel));
     cancelled(vae.encode(&fixture.expected("picture"), &cancel).map(|(mean, _)| mean));
+}
+
+/// The state of a prompt that is masked counts as if its hidden tokens were not there, and equals diffusers'.
+#[test]
+fn a_mask_and_residuals_are_those_of_diffusers() {
+    let (fixture, extras) = (Fixture::open("sd15"), Fixture::open("sd15-extras"));
+    let model = unet(&fixture);
+    let run = |cond: &Cond, more: &Extras| {
+        let latents = extras.expected("latents");
+        model.forward(&latents, 500.0, cond, more, &Cancel::new()).unwrap()
+    };
+    let plain = Cond::of(extras.expected("prompt"));
+    assert_close(&run(&plain, &Extras::default()), &extras.expected("plain"), 1e-4);
+
+    let masked = Cond {
+        mask: Some(extras.expected("mask").to_kind(Kind::Bool)),
+        ..Cond::of(extras.expected("prompt"))
+    };
+    let found = run(&masked, &Extras::default());
+    assert_close(&found, &extras.expected("masked"), 1e-4);
+    assert!((found - extras.expected("plain")).abs().max().double_value(&[]) > 1e-2);
+
+    let down = (0..12).map(|n| extras.expected(&format!("residual.{n}"))).collect();
+    let controlled = Extras {
+        residuals: Some(Residuals {
+            down,
+            mid: extras.expected("residual.12"),
+        }),
+        ..Extras::default()
+    };
+    assert_close(&run(&plain, &controlled), &extras.expected("controlled"), 1e-4);
+}
+
+/// Guidance joins prompts of unequal lengths in one pass: each must count as it does alone.
+#[test]
+fn unequal_prompts_in_one_pass_are_what_they_are_alone() {
+    let fixture = Fixture::open("sd15");
+    let model = unet(&fixture);
+    let one = |row: i64| fixture.expected("latents.8x8").narrow(0, row, 1);
+    let tokens = fixture.expected("prompt");
+    let (short, long) = (
+        Cond::of(tokens.narrow(0, 0, 1).narrow(1, 0, 3)),
+        Cond::of(tokens.narrow(0, 1, 1)),
+    );
+    let run = |x: &Tensor, cond: &Cond| {
+        model
+            .forward(x, 500.0, cond, &Extras::default(), &Cancel::new())
+            .unwrap()
+    };
+    let both = run(&fixture.expected("latents.8x8"), &Cond::cat(&[&short, &long]).unwrap());
+    assert_close(&both.narrow(0, 0, 1), &run(&one(0), &short), 1e-5);
+    assert_close(&both.narrow(0, 1, 1), &run(&one(1), &long), 1e-5);
+}
+
+#[test]
+fn more_channels_are_part_of_the_input_and_what_does_not_fit_is_refused() {
+    let fixture = Fixture::open("sd15-mixed");
+    let model = unet(&fixture);
+    let (whole, cond) = (fixture.expected("latents.8x8"), Cond::of(fixture.expected("prompt")));
+    let run = |x: &Tensor, extras: &Extras| model.forward(x, 500.0, &cond, extras, &Cancel::new());
+    let split = Extras {
+        channels: Some(whole.narrow(1, 3, 2)),
+        ..Extras::default()
+    };
+    assert!(
+        run(&whole.narrow(1, 0, 3), &split)
+            .unwrap()
+            .equal(&run(&whole, &Extras::default()).unwrap())
+    );
+    let zero = || Tensor::zeros([1], (Kind::Float, tch::Device::Cpu));
+    let wrong = Extras {
+        residuals: Some(Residuals {
+            down: vec![zero()],
+            mid: zero(),
+        }),
+        ..Extras::default()
+    };
+    assert!(run(&whole, &wrong).unwrap_err().to_string().contains("has 1 states"));
+    let reference = Extras {
+        references: vec![zero()],
+        ..Extras::default()
+    };
+    assert!(
+        run(&whole, &reference)
+            .unwrap_err()
+            .to_string()
+            .contains("no reference pictures")
+    );
 }

@@ -1,16 +1,18 @@
-use darkroom_formats::schema::UNetConfig;
+//! `UNet2DConditionModel` of diffusers' `models/unets/unet_2d_condition.py` with its blocks of `unet_2d_blocks.py`: down, middle,
+//! up. What the blocks are built of is in `blocks.rs`; which tensors there are follows from the config, and their names are the
+//! fields'.
+
+use darkroom_formats::schema::{Level, MidBlock, TransformerDims, UNetConfig};
 use darkroom_protocol::Quant;
 use tch::Tensor;
 
-use super::conditions::Conditions;
-use super::down_block::DownBlock2D;
-use super::mid_block::UNetMidBlock2DCrossAttn;
-use super::up_block::UpBlock2D;
+use super::blocks::{Downsample2D, Prompt, ResnetBlock2D, Transformer2DModel, Upsample2D};
+use crate::model::{Cond, Denoiser, Extras, Residuals};
 use crate::nn::{Conv2d, GroupNorm, Linear, Timesteps, silu};
 use crate::weights::Weights;
 use crate::{Cancel, Error, Result};
 
-/// `UNet2DConditionModel` of diffusers' `models/unets/unet_2d_condition.py`: predicts the noise, or the velocity, in latents.
+/// Predicts the noise, or the velocity, in latents.
 #[derive(Debug)]
 pub struct UNet2DConditionModel {
     conv_in: Conv2d,
@@ -75,43 +77,56 @@ impl UNet2DConditionModel {
     }
 
     /// The model's raw output for `sample` [B, in_channels, H, W] at `timestep` (0 to 1000, may be fractional), given the
-    /// prompt `encoder_hidden_states` [B, tokens, cross_attention_dim] → [B, out_channels, H, W].
+    /// prompt, whose tokens are [B, N, cross_attention_dim] → [B, out_channels, H, W].
     ///
-    /// H and W need not be multiples of the levels' factor. Inputs may be of any float kind and lie on the model's device.
+    /// H and W need not be multiples of the levels' factor. Inputs may be of any float kind and lie on the model's device. The
+    /// extras' channels are part of `in_channels`; residuals are added as diffusers adds those of a ControlNet.
     pub fn forward(
         &self,
         sample: &Tensor,
         timestep: f64,
-        encoder_hidden_states: &Tensor,
+        cond: &Cond,
+        extras: &Extras,
         cancel: &Cancel,
     ) -> Result<Tensor> {
-        self.check(sample, encoder_hidden_states)?;
+        let sample = match &extras.channels {
+            Some(more) => Tensor::cat(&[sample, more], 1),
+            None => sample.shallow_clone(),
+        };
+        self.check(&sample, &cond.tokens, extras)?;
         let temb = self.time_embedding.forward(&self.time_proj.forward(timestep));
-        let cond = Conditions {
+        let bias = cond.bias();
+        let around = Around {
             temb: &temb,
-            encoder_hidden_states,
+            prompt: Prompt {
+                tokens: &cond.tokens,
+                bias: bias.as_ref(),
+            },
             cancel,
         };
 
-        let mut hidden_states = self.conv_in.forward(sample);
+        let mut hidden_states = self.conv_in.forward(&sample);
         let mut skips = vec![hidden_states.shallow_clone()];
         for block in &self.down_blocks {
-            hidden_states = block.forward(hidden_states, &cond, &mut skips)?;
+            hidden_states = block.forward(hidden_states, &around, &mut skips)?;
         }
         if let Some(mid_block) = &self.mid_block {
-            hidden_states = mid_block.forward(hidden_states, &cond)?;
+            hidden_states = mid_block.forward(hidden_states, &around)?;
+        }
+        if let Some(residuals) = &extras.residuals {
+            hidden_states = add_residuals(residuals, hidden_states, &mut skips)?;
         }
         for block in &self.up_blocks {
-            hidden_states = block.forward(hidden_states, &cond, &mut skips)?;
+            hidden_states = block.forward(hidden_states, &around, &mut skips)?;
         }
         Ok(self
             .conv_out
             .forward(&self.conv_norm_out.forward_silu(&hidden_states, None)))
     }
 
-    fn check(&self, sample: &Tensor, encoder_hidden_states: &Tensor) -> Result<()> {
+    fn check(&self, sample: &Tensor, tokens: &Tensor, extras: &Extras) -> Result<()> {
         let channels = sample.size().get(1).copied();
-        let width = encoder_hidden_states.size().get(2).copied();
+        let width = tokens.size().get(2).copied();
         let mismatch = |field: &str, what: String| {
             Err(Error::Config {
                 component: "unet".to_owned(),
@@ -131,14 +146,51 @@ impl UNet2DConditionModel {
         }
         if width != Some(self.config.cross_attention_dim) {
             let takes = self.config.cross_attention_dim;
-            let gives = encoder_hidden_states.size();
+            let gives = tokens.size();
             return mismatch(
                 "cross_attention_dim",
                 format!("is {takes}, the prompt's encoding is {gives:?}: UNet and text encoder are not of one model."),
             );
         }
+        if !extras.references.is_empty() {
+            return Err(Error::Unsupported(
+                "A Stable Diffusion UNet takes no reference pictures.".to_owned(),
+            ));
+        }
         Ok(())
     }
+}
+
+impl Denoiser for UNet2DConditionModel {
+    fn forward(&self, x: &Tensor, timestep: f64, cond: &Cond, extras: &Extras, cancel: &Cancel) -> Result<Tensor> {
+        Self::forward(self, x, timestep, cond, extras, cancel)
+    }
+}
+
+/// The states of the way down and of the middle with a control network's, each to its own.
+fn add_residuals(residuals: &Residuals, mid: Tensor, skips: &mut [Tensor]) -> Result<Tensor> {
+    if residuals.down.len() != skips.len() {
+        return Err(Error::Unsupported(format!(
+            "The control network has {} states, this UNet {}: they are not of one kind of model.",
+            residuals.down.len(),
+            skips.len()
+        )));
+    }
+    for (skip, residual) in skips.iter_mut().zip(&residuals.down) {
+        *skip = &*skip + residual.to_kind(skip.kind());
+    }
+    let residual = residuals.mid.to_kind(mid.kind());
+    Ok(mid + residual)
+}
+
+/// What every block is given beside its hidden states.
+#[derive(Debug)]
+struct Around<'a> {
+    /// The time embedding [1, temb_channels].
+    temb: &'a Tensor,
+    prompt: Prompt<'a>,
+    /// Read before each layer.
+    cancel: &'a Cancel,
 }
 
 impl TimestepEmbedding {
@@ -153,5 +205,168 @@ impl TimestepEmbedding {
 
     fn forward(&self, sample: &Tensor) -> Tensor {
         self.linear_2.forward(&silu(&self.linear_1.forward(sample)))
+    }
+}
+
+/// `CrossAttnDownBlock2D` of diffusers' `models/unets/unet_2d_blocks.py`; without attentions it is `DownBlock2D`.
+#[derive(Debug)]
+struct DownBlock2D {
+    resnets: Vec<ResnetBlock2D>,
+    attentions: Vec<Transformer2DModel>,
+    downsamplers: Option<Downsample2D>,
+}
+
+impl DownBlock2D {
+    /// Block `index` on the way down; all but the last downsample.
+    fn new(weights: &Weights, config: &UNetConfig, index: usize) -> Result<Self> {
+        let levels = &config.levels;
+        let level = &levels[index];
+        let inputs = levels[index.saturating_sub(1)].channels;
+        let resnet = |j: i64| {
+            let inputs = if j == 0 { inputs } else { level.channels };
+            ResnetBlock2D::new(&weights.pp("resnets").pp(j), level.resnet, inputs, level.channels)
+        };
+        let attention = |j: i64| Transformer2DModel::new(&weights.pp("attentions").pp(j), &level.transformer);
+        let downsampler = || {
+            Downsample2D::new(
+                &weights.pp("downsamplers").pp(0),
+                level.channels,
+                config.downsample_padding,
+            )
+        };
+        Ok(Self {
+            resnets: (0..level.layers).map(resnet).collect::<Result<_>>()?,
+            attentions: (0..if level.down_attends { level.layers } else { 0 })
+                .map(attention)
+                .collect::<Result<_>>()?,
+            downsamplers: (index + 1 < levels.len()).then(downsampler).transpose()?,
+        })
+    }
+
+    /// Appends every intermediate state to `skips`, for the block's mirror image on the way up.
+    fn forward(&self, mut hidden_states: Tensor, around: &Around, skips: &mut Vec<Tensor>) -> Result<Tensor> {
+        for (j, resnet) in self.resnets.iter().enumerate() {
+            around.cancel.check()?;
+            hidden_states = resnet.forward(&hidden_states, Some(around.temb));
+            if let Some(attention) = self.attentions.get(j) {
+                hidden_states = attention.forward(&hidden_states, around.prompt, around.cancel)?;
+            }
+            skips.push(hidden_states.shallow_clone());
+        }
+        if let Some(downsampler) = &self.downsamplers {
+            hidden_states = downsampler.forward(&hidden_states);
+            skips.push(hidden_states.shallow_clone());
+        }
+        Ok(hidden_states)
+    }
+}
+
+/// `UNetMidBlock2DCrossAttn` of diffusers' `models/unets/unet_2d_blocks.py`; without attention it is `UNetMidBlock2D`
+/// of no layers, which has one residual block.
+#[derive(Debug)]
+struct UNetMidBlock2DCrossAttn {
+    resnets: Vec<ResnetBlock2D>,
+    attentions: Option<Transformer2DModel>,
+}
+
+impl UNetMidBlock2DCrossAttn {
+    /// Built with the dimensions of the coarsest level; `None` for a model that has none.
+    fn new(weights: &Weights, kind: MidBlock, level: &Level) -> Result<Option<Self>> {
+        let resnet = |j: i64| {
+            ResnetBlock2D::new(
+                &weights.pp("resnets").pp(j),
+                level.resnet,
+                level.channels,
+                level.channels,
+            )
+        };
+        let attention = || Transformer2DModel::new(&weights.pp("attentions").pp(0), &level.transformer);
+        Ok(match kind {
+            MidBlock::CrossAttention => Some(Self {
+                resnets: vec![resnet(0)?, resnet(1)?],
+                attentions: Some(attention()?),
+            }),
+            MidBlock::Resnet => Some(Self {
+                resnets: vec![resnet(0)?],
+                attentions: None,
+            }),
+            MidBlock::Nothing => None,
+        })
+    }
+
+    /// [B, C, H, W] → the same shape.
+    fn forward(&self, hidden_states: Tensor, around: &Around) -> Result<Tensor> {
+        let mut hidden_states = hidden_states;
+        for (j, resnet) in self.resnets.iter().enumerate() {
+            around.cancel.check()?;
+            hidden_states = resnet.forward(&hidden_states, Some(around.temb));
+            if let Some(attention) = self.attentions.as_ref().filter(|_| j == 0) {
+                hidden_states = attention.forward(&hidden_states, around.prompt, around.cancel)?;
+            }
+        }
+        Ok(hidden_states)
+    }
+}
+
+/// `CrossAttnUpBlock2D` of diffusers' `models/unets/unet_2d_blocks.py`; without attentions it is `UpBlock2D`.
+#[derive(Debug)]
+struct UpBlock2D {
+    resnets: Vec<ResnetBlock2D>,
+    attentions: Vec<Transformer2DModel>,
+    upsamplers: Option<Upsample2D>,
+}
+
+impl UpBlock2D {
+    /// Block `index` on the way up, which is the mirror image of level `levels.len() − 1 − index`; all but the last upsample.
+    fn new(weights: &Weights, levels: &[Level], index: usize) -> Result<Self> {
+        let at = levels.len() - 1 - index;
+        let level = &levels[at];
+        let below = levels[(at + 1).min(levels.len() - 1)].channels;
+        let beside = levels[at.saturating_sub(1)].channels;
+        let resnet = |j: i64| {
+            let inputs = if j == 0 { below } else { level.channels };
+            let skip = if j == level.layers { beside } else { level.channels };
+            ResnetBlock2D::new(
+                &weights.pp("resnets").pp(j),
+                level.resnet,
+                inputs + skip,
+                level.channels,
+            )
+        };
+        let transformer = TransformerDims {
+            layers: level.up_transformer_layers,
+            ..level.transformer
+        };
+        let attention = |j: i64| Transformer2DModel::new(&weights.pp("attentions").pp(j), &transformer);
+        let layers = level.layers + 1;
+        Ok(Self {
+            resnets: (0..layers).map(resnet).collect::<Result<_>>()?,
+            attentions: (0..if level.up_attends { layers } else { 0 })
+                .map(attention)
+                .collect::<Result<_>>()?,
+            upsamplers: (at > 0)
+                .then(|| Upsample2D::new(&weights.pp("upsamplers").pp(0), level.channels))
+                .transpose()?,
+        })
+    }
+
+    /// Takes its skips from the end of `skips`, and grows to the size of the one that is then last: twice its own, or one less
+    /// where that size was odd on the way down.
+    fn forward(&self, mut hidden_states: Tensor, around: &Around, skips: &mut Vec<Tensor>) -> Result<Tensor> {
+        for (j, resnet) in self.resnets.iter().enumerate() {
+            around.cancel.check()?;
+            if let Some(skip) = skips.pop() {
+                hidden_states = Tensor::cat(&[hidden_states, skip], 1);
+            }
+            hidden_states = resnet.forward(&hidden_states, Some(around.temb));
+            if let Some(attention) = self.attentions.get(j) {
+                hidden_states = attention.forward(&hidden_states, around.prompt, around.cancel)?;
+            }
+        }
+        if let (Some(upsampler), Some(next)) = (&self.upsamplers, skips.last()) {
+            let size = next.size();
+            hidden_states = upsampler.forward(&hidden_states, [size[2], size[3]]);
+        }
+        Ok(hidden_states)
     }
 }

@@ -4,7 +4,7 @@ mod encoder_layer;
 mod model;
 
 pub use darkroom_formats::schema::ClipTextConfig;
-pub use model::{ClipOutput, ClipSelect, ClipTextModel};
+pub use model::ClipTextModel;
 
 #[cfg(test)]
 mod tests;

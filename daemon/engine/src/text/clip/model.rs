@@ -3,6 +3,7 @@ use tch::{Kind, Tensor};
 
 use super::encoder_layer::EncoderLayer;
 use crate::nn::{Embedding, LayerNorm};
+use crate::text::{Hidden, Select, TextEncoder};
 use crate::weights::Weights;
 use crate::{Cancel, Error, Result};
 
@@ -15,37 +16,6 @@ pub struct ClipTextModel {
     final_layer_norm: LayerNorm,
     config: ClipTextConfig,
     weights: Weights,
-}
-
-/// Which hidden states are wanted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ClipSelect {
-    /// Layers left out at the end: 0 for the last layer's output, 1 for the penultimate's (what A1111 calls clip skip 2).
-    pub skip_layers: usize,
-    /// Whether the hidden states go through the final layer normalisation.
-    pub final_layer_norm: bool,
-    /// Whether the pooled state is wanted too.
-    pub pooled: bool,
-}
-
-/// What the encoder says about a prompt.
-#[derive(Debug)]
-pub struct ClipOutput {
-    /// [B, N, hidden_size].
-    pub hidden_states: Tensor,
-    /// The last layer's normalised state at the end-of-text mark [B, hidden_size], where it was asked for.
-    pub pooled: Option<Tensor>,
-}
-
-impl Default for ClipSelect {
-    /// What Stable Diffusion 1 conditions on: the last layer, normalised.
-    fn default() -> Self {
-        Self {
-            skip_layers: 0,
-            final_layer_norm: true,
-            pooled: false,
-        }
-    }
 }
 
 impl ClipTextModel {
@@ -81,16 +51,11 @@ impl ClipTextModel {
         &self.config
     }
 
-    /// Gives the memory of mapped weights back to the system until the next prompt.
-    pub fn rest(&self) {
-        self.weights.rest();
-    }
-
     /// Encodes `input_ids` [B, N], i64 on the CPU, N ≤ max_position_embeddings.
     ///
     /// # Errors
     /// `Error::Config` where an id or the length is outside the model's tables, or `skip_layers` leaves no layer.
-    pub fn forward(&self, input_ids: &Tensor, select: ClipSelect, cancel: &Cancel) -> Result<ClipOutput> {
+    pub fn forward(&self, input_ids: &Tensor, select: Select, cancel: &Cancel) -> Result<Hidden> {
         let length = input_ids.size().last().copied().unwrap_or_default();
         let kept = self.check(length, select.skip_layers)?;
         let mut hidden_states = self.token_embedding.forward(input_ids)? + self.position_embedding.first(length);
@@ -112,7 +77,7 @@ impl ClipTextModel {
         } else {
             selected
         };
-        Ok(ClipOutput { hidden_states, pooled })
+        Ok(Hidden { hidden_states, pooled })
     }
 
     /// The normalised state at each prompt's first end mark.
@@ -152,5 +117,15 @@ impl ClipTextModel {
                 format!("is {}: {skip_layers} of them cannot be skipped.", self.layers.len()),
             ),
         }
+    }
+}
+
+impl TextEncoder for ClipTextModel {
+    fn encode(&self, ids: &Tensor, select: Select, cancel: &Cancel) -> Result<Hidden> {
+        self.forward(ids, select, cancel)
+    }
+
+    fn rest(&self) {
+        self.weights.rest();
     }
 }

@@ -3,6 +3,7 @@ use tch::{Kind, Tensor};
 
 use super::*;
 use crate::families::fixture::{Fixture, assert_close, renamed};
+use crate::text::Select;
 use crate::weights::Weights;
 use crate::{Cancel, Error};
 
@@ -22,23 +23,23 @@ fn equals_transformers(#[case] folder: &str) {
     let model = model(&fixture);
     let run = |select| model.forward(&fixture.expected("ids"), select, &Cancel::new()).unwrap();
 
-    let last = run(ClipSelect {
+    let last = run(Select {
         pooled: true,
-        ..ClipSelect::default()
+        ..Select::default()
     });
     assert_close(&last.hidden_states, &fixture.expected("last"), 1e-4);
     assert_close(&last.pooled.unwrap(), &fixture.expected("pooled"), 1e-4);
     for skip_layers in [1, 2] {
         for (final_layer_norm, name) in [(false, ""), (true, ".normed")] {
             let expected = fixture.expected(&format!("skip{skip_layers}{name}"));
-            let alone = run(ClipSelect {
+            let alone = run(Select {
                 skip_layers,
                 final_layer_norm,
                 pooled: false,
             });
             assert_close(&alone.hidden_states, &expected, 1e-4);
             assert!(alone.pooled.is_none());
-            let both = run(ClipSelect {
+            let both = run(Select {
                 skip_layers,
                 final_layer_norm,
                 pooled: true,
@@ -57,7 +58,7 @@ fn names_may_lack_text_model() {
     let (_folder, weights) = renamed("text_encoder", build, |key| key.replacen("text_model.", "", 1));
     let output = build(&weights)
         .unwrap()
-        .forward(&fixture.expected("ids"), ClipSelect::default(), &Cancel::new());
+        .forward(&fixture.expected("ids"), Select::default(), &Cancel::new());
     assert_close(&output.unwrap().hidden_states, &fixture.expected("last"), 1e-4);
 }
 
@@ -68,9 +69,9 @@ fn names_may_lack_text_model() {
 #[case::all_skipped(&[1], 3, "config num_hidden_layers: is 3: 3 of them cannot be skipped.")]
 fn refuses_what_its_tables_lack(#[case] ids: &[i64], #[case] skip_layers: usize, #[case] message: &str) {
     let ids = Tensor::from_slice(ids).unsqueeze(0);
-    let select = ClipSelect {
+    let select = Select {
         skip_layers,
-        ..ClipSelect::default()
+        ..Select::default()
     };
     let error = model(&Fixture::open("clip"))
         .forward(&ids, select, &Cancel::new())
@@ -84,7 +85,7 @@ fn a_cancel_ends_it() {
     let cancel = Cancel::new();
     cancel.raise();
     let ids = Tensor::zeros([1, 4], (Kind::Int64, tch::Device::Cpu));
-    let result = model(&Fixture::open("clip")).forward(&ids, ClipSelect::default(), &cancel);
+    let result = model(&Fixture::open("clip")).forward(&ids, Select::default(), &cancel);
     assert!(matches!(result, Err(Error::Cancelled)));
 }
 

@@ -22,6 +22,21 @@ pub struct Dropped {
 }
 
 impl Tokenizer {
+    /// One line about the part of a prompt that found no room.
+    pub fn describe(&self, dropped: &Dropped) -> String {
+        let text = darkroom_protocol::text::escape_line(dropped.text.trim()).into_owned();
+        let shown = match text.char_indices().nth(60) {
+            Some((end, _)) => format!("{}…", &text[..end]),
+            None => text,
+        };
+        let which = if self.truncates_left { "first" } else { "last" };
+        format!(
+            "the model reads {} tokens, the {which} {} are not used: “{shown}”.",
+            self.length - 2,
+            dropped.tokens
+        )
+    }
+
     /// As many ids of `text` as there is room for between the two marks, padded.
     ///
     /// # Errors

@@ -8,10 +8,14 @@ pub use chunk::{Chunk, Dropped};
 
 use std::borrow::Cow;
 
+use darkroom_formats::folder::Files;
 use darkroom_formats::tokenizer::{TokenizerFacts, TokenizerSources};
 
 use crate::{Error, Result};
 use tables::Tables;
+
+/// The longest file of a tokenizer, in bytes.
+const MAX_FILE: u64 = 32 << 20;
 
 /// Turns text into the numbers of its pieces.
 #[derive(Clone, Debug)]
@@ -86,6 +90,21 @@ impl Tokenizer {
             },
         };
         build::build(tables, &facts, encoder)
+    }
+
+    /// The tokenizer in the folder `name` of a model's files.
+    ///
+    /// # Errors
+    /// As [`Self::open`], and files that cannot be read.
+    pub fn in_folder(files: &dyn Files, name: &str, encoder: Encoder) -> Result<Self> {
+        let read = |file: &str| {
+            let name = format!("{name}/{file}");
+            Ok(match files.len(&name)? {
+                Some(_) => Some(files.read(&name, MAX_FILE)?.into()),
+                None => None,
+            })
+        };
+        Self::open(read, encoder)
     }
 
     /// OpenAI CLIP's tokenizer, for checkpoints that bring none.

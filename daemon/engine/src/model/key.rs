@@ -14,7 +14,7 @@ pub struct Key {
     pub device: Device,
     /// The number format of its weights.
     pub kind: Kind,
-    /// How its weights are quantised.
+    /// How the weights of its components that quantise are quantised.
     pub quant: Quant,
 }
 

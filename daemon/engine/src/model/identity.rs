@@ -1,3 +1,5 @@
+//! Files as the system knows them: the same file under another path is the same, and one that was touched is another.
+
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 

@@ -1,0 +1,190 @@
+use std::path::Path;
+
+use darkroom_protocol::{ModelSource, Quant, Sampler, Schedule};
+use serde_json::{Value, json};
+use tch::{Kind, Tensor};
+
+use super::{ENCODERS, TwoLayers};
+use crate::Cancel;
+use crate::families::fixture::{Fixture, assert_close};
+use crate::model::{Cond, Extras, Key, SamplingWish};
+use crate::pipeline::{Observer, Saved, Work, text_to_image};
+use crate::residency::Models;
+use crate::torch::Device;
+use crate::weights::Weights;
+
+fn write(folder: &Path, name: &str, value: &Value) {
+    std::fs::create_dir_all(folder.join(name).parent().unwrap()).unwrap();
+    std::fs::write(folder.join(name), value.to_string()).unwrap();
+}
+
+/// The random weights that `build` asks for, as a component's file.
+fn weigh<T>(folder: &Path, component: &str, file: &str, build: impl Fn(&Weights) -> crate::Result<T>) {
+    let recorder = Weights::recorder(component);
+    build(&recorder).unwrap();
+    let random = Weights::random(component);
+    let tensors: Vec<_> = recorder
+        .asked()
+        .into_iter()
+        .map(|(key, shape)| (key.clone(), random.get(&key, &shape).unwrap()))
+        .collect();
+    Tensor::write_safetensors(&tensors, folder.join(component).join(file)).unwrap();
+}
+
+fn model() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path();
+    let index = json!({
+        "_class_name": "ToyFlowPipeline",
+        "text_encoder": ["transformers", "CLIPTextModel"], "text_encoder_2": ["transformers", "CLIPTextModel"],
+        "tokenizer": ["transformers", "CLIPTokenizer"], "tokenizer_2": ["transformers", "CLIPTokenizer"],
+        "transformer": ["toys", "TwoLayers"], "vae": ["toys", "Doubling"],
+        "scheduler": ["diffusers", "FlowMatchEulerDiscreteScheduler"],
+    });
+    write(folder, "model_index.json", &index);
+    write(folder, "scheduler/scheduler_config.json", &json!({"shift": 3.0}));
+    for (name, width) in ENCODERS.into_iter().zip([12, 8]) {
+        let mut config: Value = serde_json::from_slice(&Fixture::open("clip").json("config")).unwrap();
+        config["hidden_size"] = width.into();
+        config["num_attention_heads"] = 2.into();
+        config["vocab_size"] = 49_408.into();
+        config["max_position_embeddings"] = 77.into();
+        write(folder, &format!("{name}/config.json"), &config);
+        let config = super::ClipTextConfig::from_json(config.to_string().as_bytes()).unwrap();
+        weigh(folder, name, "model.safetensors", |w| {
+            super::ClipTextModel::new(w, &config)
+        });
+    }
+    let file = "diffusion_pytorch_model.safetensors";
+    for component in ["transformer", "vae"] {
+        write(folder, &format!("{component}/config.json"), &json!({}));
+    }
+    weigh(folder, "transformer", file, |w| TwoLayers::new(w, 20, 8));
+    weigh(folder, "vae", file, |w| {
+        crate::nn::Conv2d::new(&w.pp("decoder"), 2, 3, 1)
+    });
+    dir
+}
+
+fn key(folder: &Path) -> Key {
+    Key {
+        source: ModelSource::Folder(folder.display().to_string()),
+        name: "toy".to_owned(),
+        device: Device::Cpu,
+        kind: Kind::Float,
+        quant: Quant::None,
+    }
+}
+
+#[derive(Default)]
+struct Told(Vec<Saved>);
+
+impl Observer for Told {
+    fn progress(&mut self, _: darkroom_protocol::Progress) {}
+    fn notice(&mut self, line: &str) {
+        panic!("{line}");
+    }
+    fn saved(&mut self, picture: Saved) {
+        self.0.push(picture);
+    }
+}
+
+#[test]
+fn two_encoders_become_one_conditioning() {
+    let folder = model();
+    let model = Models::new(u64::MAX)
+        .load(&key(folder.path()), &Cancel::new(), &mut |_, of| assert_eq!(of, 4))
+        .unwrap();
+    let encoded = model.encode(&["a fox", "blurry"], &Cancel::new()).unwrap();
+    let sizes: Vec<_> = encoded
+        .iter()
+        .map(|e| (e.cond.tokens.size(), e.cond.pooled.as_ref().unwrap().size()))
+        .collect();
+    assert_eq!(sizes, [(vec![1, 77, 20], vec![1, 8]), (vec![1, 77, 20], vec![1, 8])]);
+    let both = Cond::cat(&[&encoded[0].cond, &encoded[1].cond]).unwrap();
+    assert_eq!(both.pooled.unwrap().size(), [2, 8]);
+}
+
+/// Straight lines of a flow: what the denoiser says, added up step by step by hand, is the latents that the pipeline decodes.
+#[test]
+fn a_picture_flows_from_noise() {
+    let folder = model();
+    let task = darkroom_protocol::ImageTask {
+        width: 32,
+        height: 16,
+        steps: 3,
+        cfg_scale: 1.0,
+        sampler: Sampler::Euler,
+        schedule: Schedule::Auto,
+        ..crate::pipeline::testing::task(1, 1)
+    };
+    let (model, cancel) = (
+        Models::new(u64::MAX)
+            .load(&key(folder.path()), &Cancel::new(), &mut |_, _| {})
+            .unwrap(),
+        Cancel::new(),
+    );
+    let work = Work {
+        task: &task,
+        job: "toy".to_owned(),
+        staging: folder.path(),
+        skip: &[],
+        cancel: &cancel,
+    };
+    let mut told = Told::default();
+    text_to_image(&work, &model, &mut told).unwrap();
+    assert_eq!((told.0[0].width, told.0[0].height), (32, 16));
+
+    let wish = SamplingWish {
+        sampler: Sampler::Euler,
+        schedule: Schedule::Auto,
+        steps: 3,
+        prediction: None,
+    };
+    let plan = model.family().plan(&wish).unwrap();
+    let cond = model
+        .encode(&[&task.prompt.chunks[0].text], &cancel)
+        .unwrap()
+        .remove(0)
+        .cond;
+    let mut x = crate::sampling::NoiseStream::new(task.seed, 1, &[2, 8, 16])
+        .unwrap()
+        .draw()
+        .unwrap();
+    let denoiser = model.denoiser().unwrap();
+    for step in 0..3 {
+        let velocity = denoiser
+            .forward(&x, plan.timesteps[step], &cond, &Extras::default(), &cancel)
+            .unwrap();
+        x += velocity * (plan.sigmas[step + 1] - plan.sigmas[step]);
+    }
+    let expected = model.autoencoder().unwrap().to_pixels(&x, false, &cancel).unwrap() * 0.5 + 0.5;
+    let file = std::fs::read(folder.path().join(&told.0[0].file)).unwrap();
+    let picture = image::load_from_memory(&file).unwrap().to_rgb8();
+    let found = Tensor::from_slice(picture.as_raw())
+        .reshape([16, 32, 3])
+        .permute([2, 0, 1])
+        .to_kind(Kind::Float)
+        / 255.0;
+    assert_close(&found.unsqueeze(0), &expected, 0.5 / 255.0 + 1e-3);
+}
+
+#[test]
+fn its_names_are_its_own() {
+    let folder = model();
+    let blueprint = crate::families::open(&key(folder.path())).unwrap();
+    let spell = |component: &str, key: &str| blueprint.family().spell(component, key);
+    assert_eq!(spell("transformer", "net.out.bias").as_deref(), Some("out.bias"));
+    assert_eq!(spell("transformer", "loss"), None);
+    assert_eq!(spell("vae", "decoder.bias").as_deref(), Some("decoder.bias"));
+    let names: Vec<_> = blueprint.components().iter().map(|c| (c.name, c.quantises)).collect();
+    assert_eq!(
+        names,
+        [
+            (ENCODERS[0], false),
+            (ENCODERS[1], false),
+            ("transformer", true),
+            ("vae", false)
+        ]
+    );
+}

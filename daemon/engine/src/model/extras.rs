@@ -1,0 +1,71 @@
+use tch::Tensor;
+
+/// What a denoiser may be given beside the noisy latents and the prompt. Each tensor has a row for each picture.
+#[derive(Debug, Default)]
+pub struct Extras {
+    /// What a control network adds to the denoiser's own states.
+    pub residuals: Option<Residuals>,
+    /// Latents of reference pictures, for families that take them.
+    pub references: Vec<Tensor>,
+    /// More channels of the input [B, C, H, W]: a mask and the masked picture, or the picture to edit.
+    pub channels: Option<Tensor>,
+}
+
+/// Summands for a U-shaped denoiser's states: `down_block_additional_residuals` and `mid_block_additional_residual` of diffusers.
+#[derive(Debug)]
+pub struct Residuals {
+    /// One for each state that the way down leaves for the way up, the first of the finest level.
+    pub down: Vec<Tensor>,
+    /// For the state of the middle.
+    pub mid: Tensor,
+}
+
+impl Extras {
+    /// The same for `times` as many pictures, one round after the other: guidance computes the batch so often at once.
+    pub fn repeated(&self, times: i64) -> Self {
+        let again = |tensor: &Tensor| {
+            let mut size = vec![1; tensor.dim()];
+            size[0] = times;
+            tensor.repeat(size)
+        };
+        Self {
+            residuals: self.residuals.as_ref().map(|residuals| Residuals {
+                down: residuals.down.iter().map(again).collect(),
+                mid: again(&residuals.mid),
+            }),
+            references: self.references.iter().map(again).collect(),
+            channels: self.channels.as_ref().map(again),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rounds_come_one_after_the_other() {
+        let pair = || Tensor::from_slice(&[1.0, 2.0]).reshape([2, 1, 1, 1]);
+        let extras = Extras {
+            residuals: Some(Residuals {
+                down: vec![pair()],
+                mid: pair(),
+            }),
+            references: vec![pair()],
+            channels: Some(pair()),
+        };
+        let twice = extras.repeated(2);
+        let residuals = twice.residuals.unwrap();
+        let all = [
+            &residuals.down[0],
+            &residuals.mid,
+            &twice.references[0],
+            &twice.channels.unwrap(),
+        ]
+        .map(|tensor| {
+            assert_eq!(tensor.size(), [4, 1, 1, 1]);
+            Vec::<f64>::try_from(tensor.flatten(0, -1)).unwrap()
+        });
+        assert!(all.iter().all(|values| *values == [1.0, 2.0, 1.0, 2.0]));
+    }
+}

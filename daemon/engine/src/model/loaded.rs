@@ -1,0 +1,110 @@
+//! A model as a pipeline uses it: its components by name, in memory or read when they are asked for. What a prompt and latents are
+//! is its family's business.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use super::{Autoencoder, Blueprint, Component, ComponentKind, Denoiser, Encoded, Family, Part};
+use crate::text::TextEncoder;
+use crate::torch::Device;
+use crate::{Cancel, Error, Result};
+
+/// A model ready to use: its components are in memory, or come when they are asked for.
+#[derive(Debug)]
+pub struct Model {
+    blueprint: Rc<Blueprint>,
+    held: RefCell<Vec<(&'static str, Part)>>,
+    cancel: Cancel,
+}
+
+impl Model {
+    /// A model with these components, each under its name. One that is not among them is read when it is asked for, until
+    /// `cancel`, and leaves memory with its last user.
+    pub fn new(blueprint: Rc<Blueprint>, parts: Vec<(&'static str, Part)>, cancel: Cancel) -> Self {
+        Self {
+            blueprint,
+            held: RefCell::new(parts),
+            cancel,
+        }
+    }
+
+    /// Holds no component any longer: from now on each is in memory only while it is used. The file cache of the system keeps
+    /// them near.
+    pub fn offload(&self) {
+        self.held.borrow_mut().clear();
+    }
+
+    /// What its family says of it.
+    pub fn family(&self) -> &dyn Family {
+        self.blueprint.family()
+    }
+
+    /// The text encoder called `name`.
+    ///
+    /// # Errors
+    /// As when a model is loaded.
+    pub fn text_encoder(&self, name: &str) -> Result<Rc<dyn TextEncoder>> {
+        match self.part(Some(name), ComponentKind::TextEncoder)? {
+            Part::TextEncoder(part) => Ok(part),
+            _ => Err(Error::Defect),
+        }
+    }
+
+    /// The denoiser, and its name.
+    ///
+    /// # Errors
+    /// As when a model is loaded.
+    pub fn denoiser(&self) -> Result<Rc<dyn Denoiser>> {
+        match self.part(None, ComponentKind::Denoiser)? {
+            Part::Denoiser(part) => Ok(part),
+            _ => Err(Error::Defect),
+        }
+    }
+
+    /// Between latents and pixels.
+    ///
+    /// # Errors
+    /// As when a model is loaded.
+    pub fn autoencoder(&self) -> Result<Rc<dyn Autoencoder>> {
+        match self.part(None, ComponentKind::Autoencoder)? {
+            Part::Autoencoder(part) => Ok(part),
+            _ => Err(Error::Defect),
+        }
+    }
+
+    /// What the component of a kind is called, for messages.
+    pub fn name_of(&self, kind: ComponentKind) -> &'static str {
+        self.blueprint
+            .component(None, kind)
+            .map_or("model", |component| component.name)
+    }
+
+    /// Prompts as its denoiser reads them, in their order.
+    ///
+    /// # Errors
+    /// As [`Family::encode`].
+    pub fn encode(&self, prompts: &[&str], cancel: &Cancel) -> Result<Vec<Encoded>> {
+        self.family().encode(self, prompts, cancel)
+    }
+
+    /// Whether its files are still those it was read from.
+    pub fn is_current(&self) -> bool {
+        self.blueprint.is_current()
+    }
+
+    /// Where it computes.
+    pub fn device(&self) -> Device {
+        self.blueprint.device()
+    }
+
+    fn part(&self, name: Option<&str>, kind: ComponentKind) -> Result<Part> {
+        let component: &Component = self.blueprint.component(name, kind)?;
+        let held = self.held.borrow();
+        let found = held.iter().find(|(name, _)| *name == component.name);
+        if let Some((_, part)) = found {
+            return Ok(part.clone());
+        }
+        drop(held);
+        component.plan.build(&self.blueprint.weights(component, &self.cancel)?)
+    }
+}

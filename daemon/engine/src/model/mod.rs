@@ -1,0 +1,21 @@
+//! What every model is made of, whatever its family: components that are built from weights, conditioning, and the blueprint that
+//! says where they come from. A family (`families/`) fills this in; `residency/` keeps the components, `pipeline/` uses them.
+//! No family is named here.
+
+mod blueprint;
+mod component;
+mod cond;
+mod extras;
+mod family;
+mod identity;
+mod key;
+mod loaded;
+
+pub use blueprint::Blueprint;
+pub use component::{Autoencoder, Component, ComponentKind, Denoiser, Part, Plan, Recipe};
+pub use cond::{Cond, Guide, Prompts};
+pub use extras::{Extras, Residuals};
+pub use family::{Encoded, Family, LatentSpace, SamplingWish};
+pub use identity::Identity;
+pub use key::Key;
+pub use loaded::Model;

@@ -1,0 +1,51 @@
+//! What a text encoder does for any family: token ids to hidden states, of which the caller says which it wants.
+
+use std::fmt::Debug;
+
+use tch::Tensor;
+
+use crate::{Cancel, Result};
+
+/// Token ids to hidden states.
+pub trait TextEncoder: Debug {
+    /// Encodes `ids` [B, N], i64 on the encoder's device.
+    ///
+    /// # Errors
+    /// [`crate::Error::Config`] where an id or the length is outside the model's tables, or nothing is left of its layers;
+    /// [`crate::Error::Cancelled`].
+    fn encode(&self, ids: &Tensor, select: Select, cancel: &Cancel) -> Result<Hidden>;
+
+    /// Gives the memory of mapped weights back to the system until the next prompt.
+    fn rest(&self) {}
+}
+
+/// Which hidden states are wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Select {
+    /// Layers left out at the end: 0 for the last layer's output, 1 for the penultimate's (what A1111 calls clip skip 2).
+    pub skip_layers: usize,
+    /// Whether the hidden states go through the final layer normalisation.
+    pub final_layer_norm: bool,
+    /// Whether the pooled state is wanted too.
+    pub pooled: bool,
+}
+
+/// What an encoder says about a prompt.
+#[derive(Debug)]
+pub struct Hidden {
+    /// [B, N, width].
+    pub hidden_states: Tensor,
+    /// One state for the whole prompt [B, width], where it was asked for.
+    pub pooled: Option<Tensor>,
+}
+
+impl Default for Select {
+    /// What Stable Diffusion 1 conditions on: the last layer, normalised.
+    fn default() -> Self {
+        Self {
+            skip_layers: 0,
+            final_layer_norm: true,
+            pooled: false,
+        }
+    }
+}
