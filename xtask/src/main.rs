@@ -10,6 +10,8 @@ mod fuzz;
 mod install;
 mod libtorch;
 mod repo;
+#[cfg(test)]
+mod rooms;
 mod say;
 mod soak;
 mod test;

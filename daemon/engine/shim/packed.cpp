@@ -48,6 +48,14 @@ int dk_linear_pack(const Tensor *weight, Tensor **out) {
   });
 }
 
+// The bytes of a packed weight, its zeros included.
+int dk_packed_bytes(const Tensor *weight, int64_t *out) {
+  return guarded([&] {
+    static auto bytes = operation<int64_t(const Tensor &)>("mkldnn::_nbytes");
+    *out = bytes.call(*weight);
+  });
+}
+
 int dk_linear(const Tensor *x, const Tensor *weight, const Tensor *bias, Tensor **out) {
   return guarded([&] {
     static auto linear =

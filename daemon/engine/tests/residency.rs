@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use darkroom_engine::model::Key;
+use darkroom_engine::model::{Cond, Extras, Key};
 use darkroom_engine::residency::Models;
 use darkroom_engine::torch::Device;
 use darkroom_engine::{Cancel, Error, Result};
@@ -175,6 +175,45 @@ fn another_number_format_is_another_part() {
     assert_eq!(bench.held(), ["a tuv", "a tuv"]);
     let dtypes: Vec<_> = bench.residency().models.into_iter().map(|m| m.dtype).collect();
     assert_eq!(dtypes, ["f32", "bf16"]);
+}
+
+/// Only the denoiser is quantised: what the two have in common beside it is in memory once. What is told are the bytes that there
+/// are.
+#[test]
+fn a_quantised_model_shares_what_is_not_quantised() {
+    let mut bench = Bench::new(&["a"]);
+    let [text, unet, vae] = sizes(&mut bench);
+    bench.load("a").unwrap();
+    let small = Key {
+        quant: Quant::Int8,
+        ..bench.key("a")
+    };
+    let mut told = 0;
+    let model = bench
+        .models
+        .load(&small, &Cancel::new(), &mut |_, _| told += 1)
+        .unwrap();
+    assert_eq!(bench.held(), ["a TuV", "a TuV"]);
+    assert_eq!(told, 2, "only the denoiser is read");
+    assert_eq!(bench.models.weights(), text + 2 * unet + vae);
+
+    let one = |size: &[i64]| Tensor::ones(size, (Kind::Float, tch::Device::Cpu));
+    let cond = Cond::of(one(&[1, 77, 768]).narrow(2, 0, cross_attention_dim()));
+    let denoiser = model.denoiser().unwrap();
+    let _ = denoiser
+        .forward(&one(&[1, 4, 8, 8]), 1.0, &cond, &Extras::default(), &Cancel::new())
+        .unwrap();
+    let bytes = bench.residency().models[1].components[1].bytes;
+    if darkroom_engine::torch::int8_possible(Device::Cpu) {
+        assert!(bytes < unet, "{bytes} of {unet}");
+    }
+    assert_eq!(bench.residency().models[0].components[1].bytes, unet);
+}
+
+fn cross_attention_dim() -> i64 {
+    let config = fs::read(support::fixture().join("unet/config.json")).unwrap();
+    let config: serde_json::Value = serde_json::from_slice(&config).unwrap();
+    config["cross_attention_dim"].as_i64().unwrap()
 }
 
 #[test]

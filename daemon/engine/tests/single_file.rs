@@ -9,11 +9,9 @@ use std::path::Path;
 
 use darkroom_engine::Cancel;
 use darkroom_engine::model::Key;
-use darkroom_engine::pipeline::{Observer, Saved};
 use darkroom_engine::residency::Models;
 use darkroom_engine::torch::Device;
-use darkroom_engine::weights::{Source, Weights};
-use darkroom_protocol::{ModelSource, Progress, Quant};
+use darkroom_protocol::{ModelSource, Quant};
 use tch::Kind;
 
 /// Lines of a list in `fixtures/sd15-keys`, each split at its space.
@@ -104,16 +102,6 @@ fn write(path: &Path, tensors: &[Tensor]) {
     }
 }
 
-struct Silent;
-
-impl Observer for Silent {
-    fn progress(&mut self, _: Progress) {}
-    fn notice(&mut self, line: &str) {
-        panic!("{line}");
-    }
-    fn saved(&mut self, _: Saved) {}
-}
-
 #[test]
 fn every_tensor_is_found_in_place() {
     let dir = tempfile::tempdir().unwrap();
@@ -122,22 +110,19 @@ fn every_tensor_is_found_in_place() {
     assert_eq!(tensors.len(), 1130);
     write(&path, &tensors);
     let source = ModelSource::File(path.to_str().unwrap().to_owned());
-    let files = Source::open(&source).unwrap();
-    for (component, file) in [
-        ("unet", "unet/diffusion_pytorch_model.safetensors"),
-        ("vae", "vae/diffusion_pytorch_model.safetensors"),
-        ("text_encoder", "text_encoder/model.safetensors"),
-    ] {
-        let weights = Weights::open(
-            component,
-            &files,
-            &[file.to_owned()],
-            Device::Cpu,
-            Some(Kind::BFloat16),
-            Cancel::new(),
-        )
-        .unwrap();
-        for tensor in tensors.iter().filter(|t| t.component == component) {
+    let key = Key {
+        source,
+        name: "dream".to_owned(),
+        device: Device::Cpu,
+        kind: Kind::BFloat16,
+        quant: Quant::None,
+    };
+    let blueprint = darkroom_engine::families::open(&key).unwrap();
+    let names: Vec<_> = blueprint.components().iter().map(|component| component.name).collect();
+    assert_eq!(names, ["text_encoder", "unet", "vae"]);
+    for component in blueprint.components() {
+        let weights = blueprint.weights(component, &Cancel::new()).unwrap();
+        for tensor in tensors.iter().filter(|t| t.component == component.name) {
             let found = weights.get(&tensor.diffusers, &tensor.shape).unwrap();
             let first = found.flatten(0, -1).to_kind(Kind::Float).double_value(&[0]) as f32;
             assert_eq!(first, tensor.first, "{}", tensor.ldm);
@@ -146,13 +131,6 @@ fn every_tensor_is_found_in_place() {
         }
     }
 
-    let key = Key {
-        source,
-        name: "dream".to_owned(),
-        device: Device::Cpu,
-        kind: Kind::BFloat16,
-        quant: Quant::None,
-    };
     let mut models = Models::new(u64::MAX);
     let model = models.load(&key, &Cancel::new(), &mut |_, _| {}).unwrap();
     assert_eq!(model.family().latents().kind.factor, 8);

@@ -1,8 +1,9 @@
 use tch::Tensor;
 
-use super::{Guidance, Guided, Predict};
+use super::{Guidance, Predict};
 use crate::Result;
 use crate::model::{Cond, Guide};
+use crate::sampling::Guided;
 
 /// Classifier-free guidance (Ho and Salimans 2022, arXiv 2207.12598), as diffusers scales it.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -8,33 +8,10 @@ use tch::Tensor;
 
 use crate::Result;
 use crate::model::{Cond, Guide};
+use crate::sampling::Guided;
 
 /// The denoiser as guidance sees it: input [N, C, H, W] and conditioning of N rows to a prediction [N, C, H, W].
 pub type Predict<'a> = dyn FnMut(&Tensor, &Cond) -> Result<Tensor> + 'a;
-
-/// What guidance makes of predictions, or what is derived from both alike.
-#[derive(Debug)]
-pub struct Guided {
-    /// With guidance.
-    pub guided: Tensor,
-    /// Without the prompt, where it was computed: samplers of the CFG++ kind go by both.
-    pub uncond: Option<Tensor>,
-}
-
-impl Guided {
-    /// One prediction alone.
-    pub fn alone(guided: Tensor) -> Self {
-        Self { guided, uncond: None }
-    }
-
-    /// The same of both.
-    pub fn map(self, f: impl Fn(&Tensor) -> Tensor) -> Self {
-        Self {
-            guided: f(&self.guided),
-            uncond: self.uncond.as_ref().map(f),
-        }
-    }
-}
 
 /// A rule for combining predictions.
 pub trait Guidance {

@@ -1,11 +1,17 @@
 use tch::{Kind, Tensor};
 
-use super::weight::{Form, Weight};
+use super::weight::{Form, Pack, Weight};
 use crate::Result;
 use crate::torch::{
     self, Packed, Products, pack_conv, products, wide_conv3x3, wide_linear, wide_pays, wide_serves, winograd_pays,
 };
-use crate::weights::Weights;
+use crate::weights::{Stored, Weights};
+
+impl Pack for Packed {
+    fn bytes(&self) -> u64 {
+        Self::bytes(self)
+    }
+}
 
 /// A square 2-D convolution with bias.
 #[derive(Debug)]
@@ -35,17 +41,20 @@ impl Conv2d {
     /// The same without a bias in the file.
     pub fn without_bias(weights: &Weights, inputs: i64, outputs: i64, kernel: i64) -> Result<Self> {
         let loaded = weights.weight("weight", &[outputs, inputs, kernel, kernel])?;
-        let bias = torch::zeros(&[outputs], loaded.1, weights.device())?;
+        let bias = torch::zeros(&[outputs], loaded.kind, weights.device())?;
         Ok(Self::bound(loaded, bias))
     }
 
-    fn bound((loaded, kind): (Tensor, Kind), bias: Tensor) -> Self {
-        let kernel = loaded.size()[2];
-        let on_cpu = kind == Kind::BFloat16 && loaded.device() == tch::Device::Cpu;
+    fn bound(stored: Stored, bias: Tensor) -> Self {
+        let kernel = stored.tensor.size()[2];
+        let on_cpu = stored.kind == Kind::BFloat16 && stored.tensor.device() == tch::Device::Cpu;
         let wide = on_cpu && kernel == 3 && winograd_pays() && !wide_pays();
         Self {
-            wide: wide.then(|| Weight::unpacked((loaded.shallow_clone(), kind))),
-            weight: Weight::new((loaded, kind)),
+            wide: wide.then(|| Weight::unpacked(stored.shallow_clone())),
+            weight: match wide {
+                true => Weight::shared(stored),
+                false => Weight::new(stored),
+            },
             bias,
             stride: 1,
             padding: (kernel - 1) / 2,
@@ -220,7 +229,7 @@ mod tests {
         let layer = Conv2d {
             wide: Some(Weight::unpacked((loaded.shallow_clone(), kind))),
             ..Conv2d::bound(
-                (loaded.shallow_clone(), kind),
+                (loaded.shallow_clone(), kind).into(),
                 torch::zeros(&[33], kind, torch::Device::Cpu).unwrap(),
             )
         };

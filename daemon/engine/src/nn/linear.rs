@@ -1,7 +1,7 @@
 use darkroom_protocol::Quant;
 use tch::Tensor;
 
-use super::weight::{Form, Weight};
+use super::weight::{Form, Pack, Weight};
 use crate::Result;
 use crate::torch::{Int8, Packed, pack_linear, products, wide_linear, wide_serves};
 use crate::weights::Weights;
@@ -20,6 +20,15 @@ pub struct Linear {
 enum Better {
     Blocked(Packed),
     Int8(Int8),
+}
+
+impl Pack for Better {
+    fn bytes(&self) -> u64 {
+        match self {
+            Self::Blocked(weight) => weight.bytes(),
+            Self::Int8(weight) => weight.bytes(),
+        }
+    }
 }
 
 impl Linear {

@@ -3,7 +3,14 @@ use std::cell::RefCell;
 use tch::{Kind, Tensor};
 
 use crate::torch::{keep, raise, wide_pays};
+use crate::weights::{Ledger, Stored};
 use crate::{Error, Result};
+
+/// A form that a weight is packed in.
+pub trait Pack {
+    /// The memory that it takes, in bytes.
+    fn bytes(&self) -> u64;
+}
 
 /// A layer's weight, which becomes a `P` at first use where the processor reads that faster.
 #[derive(Debug)]
@@ -12,6 +19,11 @@ pub struct Weight<P> {
     kind: Kind,
     /// Whether it is used as it is for good, so that a copy of it is no passing thing.
     stays: bool,
+    /// Whether another layer's weight is the same tensor, which stays when this one is packed.
+    shared: bool,
+    /// Bytes as it was loaded, in its format.
+    bytes: u64,
+    ledger: Ledger,
 }
 
 #[derive(Debug)]
@@ -31,20 +43,34 @@ pub enum Form<P> {
     Packed(P),
 }
 
-impl<P> Weight<P> {
-    /// A weight as loaded, to be used as `kind`.
-    pub fn new((loaded, kind): (Tensor, Kind)) -> Self {
+impl<P: Pack> Weight<P> {
+    /// A weight as loaded, to be used in its format.
+    pub fn new(stored: impl Into<Stored>) -> Self {
+        let stored = stored.into();
+        let bytes = stored.bytes();
+        let Stored { tensor, kind, ledger } = stored;
         Self {
             kind,
-            state: RefCell::new(State::Loaded(loaded)),
+            state: RefCell::new(State::Loaded(tensor)),
             stays: kind == Kind::BFloat16 && wide_pays(),
+            shared: false,
+            bytes,
+            ledger,
         }
     }
 
     /// The same for a weight that is never packed.
-    pub fn unpacked(weight: (Tensor, Kind)) -> Self {
+    pub fn unpacked(weight: impl Into<Stored>) -> Self {
         Self {
             stays: true,
+            ..Self::new(weight)
+        }
+    }
+
+    /// The same for a weight whose tensor another one keeps.
+    pub fn shared(weight: impl Into<Stored>) -> Self {
+        Self {
+            shared: true,
             ..Self::new(weight)
         }
     }
@@ -73,7 +99,11 @@ impl<P> Weight<P> {
                 }
             };
             *state = State::Ready(match packed {
-                Some(packed) => Form::Packed(packed),
+                Some(packed) => {
+                    self.ledger
+                        .replace(if self.shared { 0 } else { self.bytes }, packed.bytes());
+                    Form::Packed(packed)
+                }
                 None => Form::Plain(plain),
             });
         }
@@ -88,6 +118,12 @@ impl<P> Weight<P> {
 mod tests {
     use super::*;
     use crate::torch::catch;
+
+    impl Pack for u8 {
+        fn bytes(&self) -> u64 {
+            u64::from(*self)
+        }
+    }
 
     fn form(weight: &Weight<u8>, packed: Result<Option<u8>>) -> Result<Option<u8>> {
         let named = |form: Form<&u8>| match form {
@@ -117,6 +153,24 @@ mod tests {
         assert!(matches!(full, Err(Error::OutOfMemory { .. })), "{full:?}");
         assert_eq!(form(&weight, Ok(Some(7))).unwrap(), Some(7));
         assert_eq!(form(&weight, Ok(Some(8))).unwrap(), Some(7));
+    }
+
+    #[rstest::rstest]
+    #[case(Weight::new, Ok(Some(7)), 7)]
+    #[case(Weight::shared, Ok(Some(7)), 16 + 7)]
+    #[case(Weight::unpacked, Ok(None), 16)]
+    fn what_a_form_takes_is_counted(
+        #[case] make: fn(Stored) -> Weight<u8>,
+        #[case] packed: Result<Option<u8>>,
+        #[case] bytes: u64,
+    ) {
+        let stored = Stored::from((Tensor::ones([2, 2], (Kind::Half, tch::Device::Cpu)), Kind::Float));
+        let ledger = stored.ledger.clone();
+        ledger.add(stored.bytes());
+        let weight = make(stored);
+        assert_eq!(ledger.bytes(), 16, "as it is asked for");
+        form(&weight, packed).unwrap();
+        assert_eq!(ledger.bytes(), bytes);
     }
 
     #[test]

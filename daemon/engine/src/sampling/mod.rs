@@ -10,6 +10,7 @@ mod dpmpp_2m;
 mod draft;
 mod euler;
 mod euler_ancestral;
+mod guided;
 mod heun;
 mod level;
 mod noise;
@@ -28,6 +29,7 @@ mod table;
 
 pub use darkroom_formats::schema::{BetaSchedule, FinalSigma, Prediction, SchedulerConfig, Spacing};
 pub use draft::{plan, plan_flow};
+pub use guided::Guided;
 pub use level::Level;
 pub use noise::NoiseStream;
 pub use noising::Noising;

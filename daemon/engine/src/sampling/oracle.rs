@@ -6,9 +6,9 @@ use darkroom_protocol::{Sampler, Schedule};
 use serde::Deserialize;
 use tch::{Kind, Tensor};
 
+use super::Guided;
 use super::plan::Settings;
 use super::{Level, Plan, SchedulerConfig, plan, plan_flow, sample};
-use crate::guidance::Guided;
 
 #[derive(Deserialize)]
 struct Case {

@@ -3,9 +3,9 @@ use darkroom_protocol::{Sampler, Schedule};
 use rstest::rstest;
 use tch::{Kind, Tensor};
 
+use super::Guided;
 use super::run::{Network, Run};
 use super::{BetaSchedule, Plan, Prediction, SchedulerConfig, Spacing, StepInfo, plan, plan_flow, ramp, sample};
-use crate::guidance::Guided;
 use crate::{Error, Result};
 
 fn sd() -> SchedulerConfig {

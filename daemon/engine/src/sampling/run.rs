@@ -5,9 +5,9 @@ use std::ops::Range;
 
 use tch::{Kind, Tensor};
 
+use super::Guided;
 use super::Plan;
 use crate::Result;
-use crate::guidance::Guided;
 
 /// What is known after a step.
 pub struct StepInfo<'a> {

@@ -40,6 +40,15 @@ pub fn pack_conv(weight: &Tensor, size: &[i64], stride: i64, padding: i64) -> Re
 }
 
 impl Packed {
+    /// The memory that it takes, in bytes; 0 where libtorch does not say.
+    #[allow(unsafe_code)]
+    pub fn bytes(&self) -> u64 {
+        let mut bytes = 0;
+        // SAFETY: the pointers are to a live tensor, which the call only reads, and to a local.
+        let known = ffi::check(unsafe { ffi::dk_packed_bytes(self.0.as_ptr(), &mut bytes) });
+        known.map_or(0, |()| bytes.unsigned_abs())
+    }
+
     /// `x·Wᵀ + b` over the last dimension: [.., inputs] → [.., outputs]. Panics as `tch`'s operations do.
     #[allow(unsafe_code)]
     pub fn linear(&self, x: &Tensor, bias: Option<&Tensor>) -> Tensor {

@@ -84,6 +84,7 @@ unsafe extern "C" {
         padding: i64,
         out: *mut *mut C_tensor,
     ) -> c_int;
+    pub(super) fn dk_packed_bytes(weight: *const C_tensor, out: *mut i64) -> c_int;
     pub(super) fn dk_attention(
         query: *const C_tensor,
         key: *const C_tensor,

@@ -46,6 +46,14 @@ impl Int8 {
         }))
     }
 
+    /// The memory that it takes, in bytes.
+    pub fn bytes(&self) -> u64 {
+        [&self.values, &self.scales, &self.sums]
+            .into_iter()
+            .map(super::bytes_of)
+            .sum()
+    }
+
     /// `x·Wᵀ + b` over the last dimension, [.., inputs] → [.., outputs], with `x` and `bias` of one kind, f32 or bf16. A row
     /// with an element that is not a number or infinite gives NaN. Panics as `tch`'s operations do.
     #[allow(unsafe_code)]

@@ -46,7 +46,7 @@ pub use kind::{kind_name, parse_kind};
 pub use load::{FollowingLoad, follow_load};
 pub use memory::{Memory, empty_cache, memory, reset_peak, synchronise};
 pub use profile::{Operation, profile};
-pub use tensor::{channels_last, device_of, from_bytes, keep, kind_of, to, zeros};
+pub use tensor::{bytes_of, channels_last, device_of, from_bytes, keep, kind_of, to, zeros};
 pub use threads::{set_threads, threads, threads_used};
 pub use view::{Bytes, view};
 pub use wide::{Products, products, wide_conv3x3, wide_linear, wide_pays, wide_serves, winograd_pays};

@@ -40,6 +40,11 @@ pub fn device_of(tensor: &Tensor) -> Result<Device> {
         .ok_or_else(|| Error::Unsupported(format!("Tensors on device type {code} of libtorch are not supported.")))
 }
 
+/// The bytes of a tensor's own numbers.
+pub fn bytes_of(tensor: &Tensor) -> u64 {
+    tensor.numel() as u64 * tensor.kind().elt_size_in_bytes() as u64
+}
+
 /// The dtype of a tensor.
 ///
 /// # Errors

@@ -4,11 +4,13 @@ mod dtype;
 #[cfg(feature = "embedded-model")]
 mod embedded;
 mod files;
+mod ledger;
 mod origin;
 mod random;
 mod same;
 mod source;
 mod store;
 
+pub use ledger::{Ledger, Stored};
 pub use source::{Source, Spell, embedded_models};
 pub use store::Weights;

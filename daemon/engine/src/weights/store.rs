@@ -1,12 +1,12 @@
 use std::fmt::Display;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use darkroom_formats::safetensors::Entry;
 use darkroom_protocol::Quant;
 use tch::{Kind, Tensor};
 
 use super::files::TensorFiles;
+use super::ledger::{Ledger, Stored};
 use super::origin::{Missing, Origin};
 use super::same::same_tensors;
 use super::source::{Source, Spell};
@@ -29,7 +29,7 @@ struct Shared {
     device: Device,
     kind: Option<Kind>,
     cancel: Cancel,
-    loaded: AtomicU64,
+    loaded: Ledger,
 }
 
 impl Weights {
@@ -82,7 +82,6 @@ impl Weights {
     }
 
     fn of(component: &str, origin: Origin, device: Device, kind: Option<Kind>, cancel: Cancel) -> Self {
-        let loaded = AtomicU64::new(0);
         Self {
             shared: Arc::new(Shared {
                 component: component.to_owned(),
@@ -90,7 +89,7 @@ impl Weights {
                 device,
                 kind,
                 cancel,
-                loaded,
+                loaded: Ledger::default(),
             }),
             prefix: String::new(),
             quant: Quant::None,
@@ -158,12 +157,17 @@ impl Weights {
     ///
     /// # Errors
     /// As [`Weights::get`].
-    pub fn weight(&self, name: &str, shape: &[i64]) -> Result<(Tensor, Kind)> {
+    pub fn weight(&self, name: &str, shape: &[i64]) -> Result<Stored> {
         let (tensor, kind) = self.stored(name, shape)?;
-        if self.shared.device == Device::Cpu && !self.in_place {
-            return Ok((tensor, kind));
-        }
-        Ok((torch::to(&tensor, self.shared.device, kind)?, kind))
+        let stays = self.shared.device == Device::Cpu && !self.in_place;
+        Ok(Stored {
+            tensor: match stays {
+                true => tensor,
+                false => torch::to(&tensor, self.shared.device, kind)?,
+            },
+            kind,
+            ledger: self.shared.loaded.clone(),
+        })
     }
 
     /// The tensor as it is in the file, and the kind asked for.
@@ -191,10 +195,9 @@ impl Weights {
         };
         let stored = torch::kind_of(&tensor)?;
         let kind = shared.kind.filter(|_| is_float(stored)).unwrap_or(stored);
-        shared.loaded.fetch_add(
-            shape.iter().product::<i64>() as u64 * kind.elt_size_in_bytes() as u64,
-            Ordering::Relaxed,
-        );
+        shared
+            .loaded
+            .add(shape.iter().product::<i64>() as u64 * kind.elt_size_in_bytes() as u64);
         Ok((tensor, kind))
     }
 
@@ -235,9 +238,9 @@ impl Weights {
         self.shared.device
     }
 
-    /// Bytes of all tensors handed out so far, on the device.
+    /// Bytes of all tensors handed out so far, on the device, in the form in which their layers use them now.
     pub fn loaded_bytes(&self) -> u64 {
-        self.shared.loaded.load(Ordering::Relaxed)
+        self.shared.loaded.bytes()
     }
 
     /// Name and shape of every tensor that a [`Weights::recorder`] was asked for, in order of name.

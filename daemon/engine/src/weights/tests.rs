@@ -138,10 +138,12 @@ fn a_weight_is_converted_late_but_where_it_is_used_as_it_lies() {
     let dir = tempfile::tempdir().unwrap();
     let weights = open(dir.path(), Some(Kind::BFloat16));
     let file = open(dir.path(), None).get("x.a", &[2, 2]).unwrap();
-    let (late, kind) = weights.weight("x.a", &[2, 2]).unwrap();
+    let Stored { tensor: late, kind, .. } = weights.weight("x.a", &[2, 2]).unwrap();
     assert_eq!((late.kind(), kind), (Kind::Float, Kind::BFloat16));
     assert!(late.equal(&file));
-    let (at_once, kind) = weights.in_place().pp("x").weight("a", &[2, 2]).unwrap();
+    let Stored {
+        tensor: at_once, kind, ..
+    } = weights.in_place().pp("x").weight("a", &[2, 2]).unwrap();
     assert_eq!((at_once.kind(), kind), (Kind::BFloat16, Kind::BFloat16));
 }
 
