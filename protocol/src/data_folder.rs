@@ -9,6 +9,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
+use crate::hash::hex;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -63,7 +64,7 @@ impl DataFolder {
 /// that follow from where its data are.
 pub fn tag(data: &Path) -> String {
     let sum = Sha256::digest(real(data).as_os_str().as_bytes());
-    sum.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+    hex(&sum[..6])
 }
 
 /// Whether the plain names in `folder` may be those of the home with that data folder: nobody has them, or it has.

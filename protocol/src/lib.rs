@@ -13,6 +13,7 @@ pub mod device;
 pub mod event;
 pub mod failpoint;
 pub mod files;
+pub mod hash;
 pub mod id;
 pub mod job;
 pub mod job_name;

@@ -5,6 +5,7 @@ use std::io::Read;
 use darkroom_protocol::Picture;
 use darkroom_protocol::client::Client;
 use darkroom_protocol::files;
+use darkroom_protocol::hash::hex;
 use darkroom_protocol::message::client::Download;
 use sha2::{Digest, Sha256};
 
@@ -68,11 +69,7 @@ async fn download(client: &mut Client, picture: &Picture) -> Result<Vec<u8>> {
 }
 
 fn is_whole(bytes: &[u8], picture: &Picture) -> bool {
-    bytes.len() as u64 == picture.bytes && hex(&Sha256::digest(bytes)) == picture.sha256
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.len() as u64 == picture.bytes && hex(Sha256::digest(bytes)) == picture.sha256
 }
 
 #[cfg(test)]

@@ -213,3 +213,37 @@ fn chmod(folder: &Path, mode: &str) {
     }
     assert!(Command::new("chmod").arg(mode).arg(folder).status().unwrap().success());
 }
+
+/// A disk that takes a picture slowly holds up nobody but its own job.
+#[test]
+fn others_are_served_while_a_picture_is_being_kept() {
+    let home = Home::new();
+    home.warm();
+    home.hold("keep:0");
+    let slow = home.generate("fox --detach").ok().line().to_owned();
+    let staged = home.at("data/staging");
+    let is_staged = || {
+        let trays = std::fs::read_dir(&staged).into_iter().flatten().flatten();
+        trays
+            .filter_map(|tray| std::fs::read_dir(tray.path()).ok())
+            .flatten()
+            .flatten()
+            .any(|file| file.path().extension().is_some_and(|end| end == "png"))
+    };
+    wait_until("the picture to be staged", is_staged);
+    let other = home.generate("apple --detach").ok().line().to_owned();
+    // Each is answered when it has been followed by the one who gives out work.
+    home.run(&format!("cancel {other}")).ok();
+    home.run("models unload --all --no-wait").ok();
+    assert_eq!(home.status().unwrap()["running"].as_array().unwrap().len(), 1);
+    home.hold("");
+    home.run(&format!("wait {slow}")).ok();
+    let state = |id: &str| {
+        home.jobs()
+            .into_iter()
+            .find(|job| job["id"] == id || job["short"] == id)
+            .unwrap()["state"]
+            .clone()
+    };
+    assert_eq!((state(&slow), state(&other)), ("done".into(), "cancelled".into()));
+}

@@ -5,6 +5,7 @@ use std::io::{self, ErrorKind, Read};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use darkroom_protocol::hash::hex;
 use darkroom_protocol::text::escape_line;
 use rustix::fs::{Access, CWD, RenameFlags};
 use sha2::{Digest, Sha256};
@@ -263,7 +264,7 @@ fn is_same(path: &Path, meta: &Metadata, same: Same<'_>) -> bool {
                 n => sha.update(&piece[..n]),
             }
         }
-        Ok(sha.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+        Ok(hex(sha.finalize()))
     };
     meta.len() == same.bytes && hash().is_ok_and(|hash| hash == same.sha256)
 }

@@ -109,6 +109,7 @@ impl Dispatcher {
             },
             called: gallery::called(&row.task),
             kept: kept.clone(),
+            keeping: false,
             last_sign: Instant::now(),
             reached: None,
             last_step: Duration::ZERO,

@@ -234,6 +234,12 @@ impl Dispatcher {
                 self.learn_all().await;
                 self.known.push(done);
             }
+            Message::Staged { slot, staged, kept } => {
+                self.begin_keeping(slot, staged, kept);
+                return false;
+            }
+            // It follows what was committed, new jobs among it.
+            Message::Kept(keeping, result) => self.end_keeping(keeping, result).await,
             Message::Load(ask) => self.want(ask).await,
             Message::Unload(model, device, answer) => {
                 // Who asked may have gone.
@@ -282,6 +288,8 @@ impl Dispatcher {
     fn next_due(&self) -> Option<Instant> {
         let slots = self.slots.iter().filter_map(|slot| match &slot.phase {
             Phase::Pausing(until) => Some(*until),
+            // What its worker says waits until the picture is kept.
+            Phase::Busy(busy) if busy.keeping => None,
             Phase::Busy(busy) => busy.kill_due(self.tools.limits.cancel),
             Phase::Loading(loading) => loading.kill_due(self.tools.limits.cancel),
             Phase::Starting | Phase::Idle | Phase::Down => None,
@@ -314,7 +322,7 @@ impl Dispatcher {
         let slot = &mut self.slots[at];
         match &mut slot.phase {
             Phase::Pausing(until) if *until <= now => self.start_worker(at).await,
-            Phase::Busy(busy) if busy.kill_due(patience).is_some_and(|due| due <= now) => {
+            Phase::Busy(busy) if !busy.keeping && busy.kill_due(patience).is_some_and(|due| due <= now) => {
                 // Its death ends the job; until then it is not killed twice.
                 busy.last_sign = now;
                 if let Some(worker) = &slot.worker {

@@ -1,12 +1,27 @@
+use darkroom_protocol::JobId;
 use darkroom_protocol::message::RemoteError;
+use darkroom_protocol::message::worker::Staged;
 use tokio::sync::oneshot;
 
 use super::loads::Ask;
 use super::named::Named;
+use crate::Error;
 use crate::workers::Word;
 
 /// Where the names of the models that are concerned are told, or that it is not clear which one is.
 pub type Answer = oneshot::Sender<Result<Vec<String>, RemoteError>>;
+
+/// A picture that is being kept.
+#[derive(Debug)]
+pub struct Keeping {
+    /// The place of the worker that made it.
+    pub slot: usize,
+    pub job: JobId,
+    pub index: u32,
+    pub bytes: u64,
+    /// To be told when it is over.
+    pub kept: oneshot::Sender<()>,
+}
 
 /// What the dispatcher is told.
 #[derive(Debug)]
@@ -20,6 +35,17 @@ pub enum Message {
         /// What it said.
         word: Word,
     },
+    /// A worker has made a picture. It says nothing more until `kept` is told.
+    Staged {
+        /// Its place.
+        slot: usize,
+        /// The file.
+        staged: Staged,
+        /// To be told once the picture is kept or lost.
+        kept: oneshot::Sender<()>,
+    },
+    /// A picture is in its place and its row is written, or why not.
+    Kept(Keeping, Result<(), Error>),
     /// A model is wanted in memory.
     Load(Ask),
     /// A model is to leave memory, `None` for all, on a device, everywhere when empty. Answered with the names of those that do.

@@ -1,6 +1,7 @@
 use darkroom_protocol::message::worker::Ready;
 use darkroom_protocol::text::escape_line;
-use darkroom_protocol::{EventKind, Failure, FailureKind, JobId, JobState};
+use darkroom_protocol::{EventKind, Failure, FailureKind, JobId, JobState, Report};
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use super::dispatcher::Dispatcher;
@@ -11,7 +12,7 @@ use super::route::runs_on;
 use super::slot::{Busy, Phase, Slot};
 use crate::events::Demand;
 use crate::gallery::Tray;
-use crate::workers::{Ask, Death, Program, Worker, WorkerLog};
+use crate::workers::{Ask, Death, Program, Word, Worker, WorkerLog};
 
 /// Processes in a row that were never ready, after which none is started until a job asks for it.
 const MAX_STILLBORN: u32 = 3;
@@ -83,7 +84,7 @@ impl Dispatcher {
         let messages = messages.clone();
         let worker = Worker::start(ask, log, move |word| {
             let messages = messages.clone();
-            async move { messages.send(Message::Heard { slot: at, word }).await.is_ok() }
+            async move { pass_on(&messages, at, word).await }
         });
         let worker = worker.map_err(|error| match error.is_want() {
             true => Unable::Now(error),
@@ -253,6 +254,31 @@ impl Dispatcher {
     pub fn warn(&self, job: JobId, line: String) {
         self.tools.bus.publish(job, EventKind::Warning(cut(line)));
     }
+}
+
+/// Tells the dispatcher what the worker of slot `at` said. What it says after a picture waits until that is kept, so that the
+/// dispatcher need not wait for a disk, and this worker's words stay in their order. `false` when there is no dispatcher any more.
+async fn pass_on(messages: &mpsc::Sender<Message>, slot: usize, word: Word) -> bool {
+    let staged = match word {
+        Word::Report(report) => match *report {
+            Report::Staged(staged) => staged,
+            other => {
+                return messages
+                    .send(Message::Heard {
+                        slot,
+                        word: Word::Report(Box::new(other)),
+                    })
+                    .await
+                    .is_ok();
+            }
+        },
+        word => return messages.send(Message::Heard { slot, word }).await.is_ok(),
+    };
+    let (kept, over) = oneshot::channel();
+    let told = messages.send(Message::Staged { slot, staged, kept }).await.is_ok();
+    // An error means that nobody keeps it.
+    let _ = over.await;
+    told
 }
 
 fn cut(mut line: String) -> String {

@@ -1,15 +1,19 @@
+use std::path::PathBuf;
 use std::time::Duration;
 
 use darkroom_protocol::message::worker::Staged;
 use darkroom_protocol::{EventKind, Failure, FailureKind, Format, JobId, Order, Outcome, Report, Task, failpoint};
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::dispatcher::Dispatcher;
 use super::ending::Ending;
+use super::message::{Keeping, Message};
 use super::resident::Resident;
 use super::shortage::room;
 use super::slot::{Busy, Phase};
-use crate::store::Committed;
+use crate::gallery::Gallery;
+use crate::store::Store;
 use crate::{Error, Result};
 
 impl Dispatcher {
@@ -42,11 +46,8 @@ impl Dispatcher {
                     self.tell(job, text);
                 }
             }
-            Report::Staged(staged) => {
-                if self.sign_of_life(at, staged.job).is_some() {
-                    self.keep(at, staged).await;
-                }
-            }
+            // These come as messages of their own.
+            Report::Staged(_) => {}
             Report::Resident(residency) => self.slots[at].resident = Resident::heard(residency),
             Report::Adjusted { job, task } => {
                 if self.sign_of_life(at, job).is_some() {
@@ -80,29 +81,61 @@ impl Dispatcher {
         }
     }
 
-    /// Takes a picture over: the file, then the row, then everybody hears of it. When that fails the worker is told to stop;
-    /// the job has failed, or returns to the line when it is only that the disk has no room.
-    async fn keep(&mut self, at: usize, staged: Staged) {
-        let (job, index) = (staged.job, staged.index);
-        let Some((format, called)) = self.slots[at].busy().map(|busy| (busy.format, busy.called.clone())) else {
+    /// Takes a picture over beside the dispatcher: the file, then the row. [`Self::end_keeping`] follows.
+    pub fn begin_keeping(&mut self, at: usize, staged: Staged, kept: oneshot::Sender<()>) {
+        let tray = self.slots[at].tray.as_ref().map(|tray| tray.path().to_owned());
+        let Some(busy) = self.sign_of_life(at, staged.job) else {
             return;
         };
-        let bytes = staged.bytes;
-        let kept = self.adopt(at, staged, format, called).await;
-        let slot = &mut self.slots[at];
-        match (kept, slot.busy()) {
-            (Ok(()), Some(busy)) => {
-                busy.kept.insert(index);
-                self.learn_until(|news| matches!(news, Committed::Kept(p) if (p.job, p.index) == (job, index)))
-                    .await;
+        busy.keeping = true;
+        let (format, called) = (busy.format, busy.called.clone());
+        let keeping = Keeping {
+            slot: at,
+            job: staged.job,
+            index: staged.index,
+            bytes: staged.bytes,
+            kept,
+        };
+        let (gallery, store) = (self.tools.gallery.clone(), self.tools.store.clone());
+        let messages = self.messages.clone();
+        tokio::spawn(async move {
+            let result = adopt(gallery, &store, tray.unwrap_or_default(), staged, format, called).await;
+            // The dispatcher ends with its workers, of which this one is not heard before.
+            let _ = messages.send(Message::Kept(keeping, result)).await;
+        });
+    }
+
+    /// Everybody hears of the picture. Where it could not be kept the worker is told to stop; the job has failed, or returns to the
+    /// line when it is only that the disk has no room.
+    pub async fn end_keeping(&mut self, keeping: Keeping, result: Result<()>) {
+        let Keeping {
+            slot: at,
+            job,
+            index,
+            bytes,
+            kept,
+        } = keeping;
+        let is_heard = self.sign_of_life(at, job).map(|busy| {
+            busy.keeping = false;
+            busy.failure.is_none() && !busy.shelved
+        });
+        match (result, is_heard) {
+            (Ok(()), Some(_)) => {
+                if let Some(busy) = self.slots[at].busy_with(job) {
+                    busy.kept.insert(index);
+                }
+                // Its row was committed before this was sent, so that it is among the news or was.
+                self.learn_all().await;
                 self.tools.deliverer.bring(job);
             }
-            (Err(error), Some(busy)) if busy.failure.is_none() && !busy.shelved => {
+            (Err(error), Some(true)) => {
                 tracing::error!("picture {index} of job {job} is lost: {error}");
                 self.lose(at, job, bytes, error);
             }
             _ => {}
         }
+        // Its worker may have ended meanwhile.
+        let _ = kept.send(());
     }
 
     /// A picture could not be kept. Where that is the environment's fault the job returns to the line, else it has failed; its
@@ -124,24 +157,6 @@ impl Dispatcher {
         } else {
             busy.failure = Some(darkroom_protocol::message::RemoteError::from(error).into());
         }
-    }
-
-    async fn adopt(&self, at: usize, staged: Staged, format: Format, called: String) -> Result<()> {
-        let tray = self.slots[at]
-            .tray
-            .as_ref()
-            .map_or_else(Default::default, |tray| tray.path().to_owned());
-        let (gallery, from) = (self.tools.gallery.clone(), tray.clone());
-        let moved = tokio::task::spawn_blocking(move || gallery.adopt(&from, &staged, format, &called)).await;
-        let lost = |e| Error::io("take pictures from", &tray, std::io::Error::other(e));
-        let picture = moved.map_err(lost)??;
-        if let Err(error) = self.tools.store.add_picture(&picture).await {
-            // No row, no file: the job makes it again.
-            drop(std::fs::remove_file(&picture.path));
-            return Err(error);
-        }
-        failpoint::hit(10);
-        Ok(())
     }
 
     /// The worker is free; its job ends.
@@ -187,6 +202,28 @@ impl Dispatcher {
             _ => false,
         }
     }
+}
+
+/// Brings a picture from its worker's tray into the gallery, then writes its row.
+async fn adopt(
+    gallery: Gallery,
+    store: &Store,
+    tray: PathBuf,
+    staged: Staged,
+    format: Format,
+    called: String,
+) -> Result<()> {
+    let from = tray.clone();
+    let moved = tokio::task::spawn_blocking(move || gallery.adopt(&from, &staged, format, &called)).await;
+    let lost = |e| Error::io("take pictures from", &tray, std::io::Error::other(e));
+    let picture = moved.map_err(lost)??;
+    if let Err(error) = store.add_picture(&picture).await {
+        // No row, no file: the job makes it again.
+        drop(std::fs::remove_file(&picture.path));
+        return Err(error);
+    }
+    failpoint::hit(10);
+    Ok(())
 }
 
 /// How a job ends whose worker reports `outcome`.

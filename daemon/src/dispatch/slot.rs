@@ -76,6 +76,8 @@ pub struct Busy {
     pub called: String,
     /// Those whose rows are written.
     pub kept: HashSet<u32>,
+    /// Whether another is on its way there. Its worker is not heard meanwhile.
+    pub keeping: bool,
     /// When its worker last got on with it.
     pub last_sign: Instant,
     /// How far that was.
@@ -215,6 +217,7 @@ mod tests {
             format: Format::Png,
             called: "fox".to_owned(),
             kept: HashSet::new(),
+            keeping: false,
             last_sign: now,
             reached: None,
             last_step: seconds(1),

@@ -3,12 +3,16 @@ use std::io::Read;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use darkroom_protocol::hash::hex;
 use darkroom_protocol::message::worker::Staged;
 use darkroom_protocol::{Format, Picture, failpoint};
 use sha2::{Digest, Sha256};
 
 use super::{Gallery, make_private, name};
 use crate::{Error, Result, clock};
+
+/// Between two looks whether a test still holds a picture.
+const HELD_LOOK: std::time::Duration = std::time::Duration::from_millis(5);
 
 impl Gallery {
     /// Takes a picture from the folder of a [`Tray`](super::Tray) into its place, durable when this returns; the caller then
@@ -21,6 +25,9 @@ impl Gallery {
     /// fails: the file stays in its tray then.
     pub fn adopt(&self, tray: &Path, staged: &Staged, format: Format, called: &str) -> Result<Picture> {
         failpoint::hit(8);
+        while failpoint::holds(|| format!("keep:{}", staged.index)) {
+            std::thread::sleep(HELD_LOOK);
+        }
         let from = staged_path(tray, &staged.file)?;
         match verify(&from, staged) {
             Err(error @ Error::Staged { .. }) => {
@@ -133,7 +140,7 @@ fn hash(file: &mut File) -> std::io::Result<String> {
             Err(e) => return Err(e),
         }
     }
-    Ok(sha.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex(sha.finalize()))
 }
 
 /// Makes names in `folder` durable.

@@ -38,7 +38,7 @@ pub async fn serve(stream: Stream, context: Arc<Context>, crowded: bool) {
             // What it asked for is still sent, as long as it reads: events too, until the jobs that it follows have ended.
             Ok(()) => {
                 tokio::select! {
-                    () = session.subscription.over() => {}
+                    () = session.asker.subscription.over() => {}
                     () = hang_up(&stream) => {}
                 }
                 mailbox.finish();

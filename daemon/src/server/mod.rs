@@ -4,6 +4,7 @@
 //! daemon.
 
 mod accept;
+mod answer;
 mod budget;
 mod connection;
 mod context;

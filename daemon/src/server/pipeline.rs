@@ -1,9 +1,10 @@
 use std::sync::Arc;
 
+use darkroom_protocol::message::RemoteError;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::task::JoinHandle;
 
-use super::session::deliver;
+use super::answer::Answer;
 use super::verbs::Accepting;
 use super::wire::Number;
 use crate::events::{Held, Mailbox};
@@ -64,4 +65,18 @@ fn open(mailbox: Arc<Mailbox>) -> Open {
         }
     });
     Open { submits, answering }
+}
+
+/// Puts an answer into the mailbox with what it holds, then does what is to be done after it.
+pub async fn deliver(mailbox: &Mailbox, number: Number, result: Result<Answer, RemoteError>, held: Held) {
+    let (result, then) = match result {
+        Ok(answer) => (Ok(answer.reply), answer.then),
+        Err(error) => (Err(error), None),
+    };
+    if let Some(bytes) = number.reply(result) {
+        mailbox.long_reply(bytes, held);
+    }
+    if let Some(then) = then {
+        then.await;
+    }
 }

@@ -1,16 +1,18 @@
-use std::pin::Pin;
+//! One connection to the local socket: its requests are read, handed to the verbs, and answered in their order. What a request does
+//! is in `verbs/`, which know no connection.
+
 use std::sync::Arc;
 
 use darkroom_protocol::codec::{frame, rpc};
-use darkroom_protocol::message::RemoteError;
-use darkroom_protocol::{ClientMessage, Reply, Request};
+use darkroom_protocol::{ClientMessage, Request};
 use tokio::io::AsyncRead;
 
+use super::answer::Asker;
 use super::input::{Body, Fault, Input};
-use super::pipeline::Pipeline;
+use super::pipeline::{Pipeline, deliver};
 use super::wire::{Number, Wire};
 use super::{Context, verbs};
-use crate::events::{Held, Mailbox, Subscription};
+use crate::events::{Held, Mailbox};
 
 /// A line of more bytes takes a while to parse.
 const LONG: usize = 64 * 1024;
@@ -18,43 +20,23 @@ const LONG: usize = 64 * 1024;
 /// One peer: its requests come in, replies and events go into its mailbox.
 #[derive(Debug)]
 pub struct Session {
-    /// What requests are answered from.
-    pub context: Arc<Context>,
+    /// Who asks, as verbs know it.
+    pub asker: Asker,
     /// What the peer is sent.
-    pub mailbox: Arc<Mailbox>,
-    /// What it wants to hear of.
-    pub subscription: Arc<Subscription>,
+    mailbox: Arc<Mailbox>,
     wire: Wire,
-}
-
-/// What a request came to.
-pub struct Answer {
-    /// What the peer is told.
-    pub reply: Reply,
-    /// What is done after the reply is on its way.
-    pub then: Option<Then>,
 }
 
 /// The first line, where it was read at the door.
 pub type First = Option<Result<Option<Body>, Fault>>;
-
-/// Something to do after a reply.
-pub type Then = Pin<Box<dyn Future<Output = ()> + Send>>;
-
-impl From<Reply> for Answer {
-    fn from(reply: Reply) -> Self {
-        Self { reply, then: None }
-    }
-}
 
 impl Session {
     /// A peer that speaks so.
     pub fn new(context: Arc<Context>, mailbox: Arc<Mailbox>, wire: Wire) -> Self {
         let subscription = Arc::new(context.bus.subscription(mailbox.clone()));
         Self {
-            context,
+            asker: Asker { context, subscription },
             mailbox,
-            subscription,
             wire,
         }
     }
@@ -126,7 +108,7 @@ impl Session {
         if body.bytes.len() <= LONG {
             return rpc::parse(&body.bytes);
         }
-        let _turn = self.context.budget.turn().await;
+        let _turn = self.asker.context.budget.turn().await;
         let parsed = tokio::task::spawn_blocking(move || rpc::parse(&body.bytes)).await;
         parsed.unwrap_or_else(|error| {
             tracing::error!("a line could not be parsed: {error}");
@@ -138,18 +120,15 @@ impl Session {
 
     /// Does what a message of `size` bytes asks.
     async fn answer(&self, number: Number, request: Request, size: usize, pipeline: &mut Pipeline) {
-        if uses_settings(&request) {
-            self.context.settings.refresh().await;
-        }
-        let budget = &self.context.budget;
-        if let Err(error) = request.check() {
+        let budget = &self.asker.context.budget;
+        if let Err(error) = verbs::admit(&self.asker.context, &request).await {
             pipeline.drain().await;
             return deliver(&self.mailbox, number, Err(error), Held::default()).await;
         }
         let request = match request {
             Request::Submit(submit) => {
                 let share = budget.stored(size).await;
-                let accepting = verbs::submit(self, submit).await;
+                let accepting = verbs::submit(&self.asker, submit).await;
                 let accepting = accepting.unwrap_or_else(|error| Box::pin(std::future::ready(Err(error))));
                 return pipeline.add(number, accepting, share).await;
             }
@@ -160,57 +139,8 @@ impl Session {
             true => budget.answer().await.map(Held::of).unwrap_or_default(),
             false => Held::default(),
         };
-        deliver(&self.mailbox, number, self.obey(request).await, held).await;
+        deliver(&self.mailbox, number, verbs::obey(&self.asker, request).await, held).await;
     }
-
-    async fn obey(&self, request: Request) -> Result<Answer, RemoteError> {
-        let context = &self.context;
-        match request {
-            Request::Ping {} => Ok(Reply::Pong {}.into()),
-            Request::Status {} => Ok(verbs::status(context).await),
-            Request::Submit(submit) => verbs::submit(self, submit).await?.await,
-            Request::Job { job } => verbs::job(context, &job).await,
-            Request::Queue {
-                states,
-                limit,
-                before,
-                in_line,
-                ended,
-            } => {
-                let order = verbs::Order::asked(in_line, ended)?;
-                verbs::queue(context, &states, limit, before.as_deref(), order).await
-            }
-            Request::Cancel { job, after_picture } => verbs::cancel(context, &job, after_picture).await,
-            Request::Subscribe(subscribe) => verbs::subscribe(self, subscribe).await,
-            Request::Model { model } => verbs::model(context, model).await,
-            Request::Upload(upload) => verbs::upload(context, upload).await,
-            Request::Download(download) => verbs::download(&context.store, &download).await,
-            Request::Shutdown {} => Ok(verbs::shutdown(context)),
-            Request::Priority { job, priority } => verbs::priority(context, &job, priority).await,
-            Request::Move { job, place } => verbs::move_to(context, &job, place).await,
-            Request::Pause { job } => verbs::pause(context, job.as_deref(), true).await,
-            Request::Resume { job } => verbs::pause(context, job.as_deref(), false).await,
-            Request::Retry { job } => verbs::retry(context, &job).await,
-            Request::Clear { states, dry_run } => verbs::clear(&context.store, &states, dry_run).await,
-            Request::CancelAll {} => verbs::cancel_all(context).await,
-            Request::Log { job, offset } => verbs::log(&context.store, &context.paths, &job, offset).await,
-            Request::Metrics {} => verbs::metrics(context).await,
-            Request::LogFilter { filter } => verbs::log_filter(context, filter.as_deref()),
-            Request::Models {} => verbs::models(context).await,
-            Request::Load(load) => verbs::load(self, load).await,
-            Request::Unload { model, device } => verbs::unload(context, model, &device).await,
-            Request::Pin { model, pinned } => verbs::pin(self, model, pinned).await,
-        }
-    }
-}
-
-/// Whether the answer depends on the settings, so that a change of their file counts for it.
-fn uses_settings(request: &Request) -> bool {
-    use Request as R;
-    matches!(
-        request,
-        R::Submit(_) | R::Load(_) | R::Pin { .. } | R::Unload { .. } | R::Model { .. } | R::Models {}
-    )
 }
 
 /// Whether the answer may have some megabytes.
@@ -224,18 +154,4 @@ fn may_be_long(request: &Request) -> bool {
             | Request::Models {}
             | Request::Metrics {}
     )
-}
-
-/// Puts an answer into the mailbox with what it holds, then does what is to be done after it.
-pub async fn deliver(mailbox: &Mailbox, number: Number, result: Result<Answer, RemoteError>, held: Held) {
-    let (result, then) = match result {
-        Ok(answer) => (Ok(answer.reply), answer.then),
-        Err(error) => (Err(error), None),
-    };
-    if let Some(bytes) = number.reply(result) {
-        mailbox.long_reply(bytes, held);
-    }
-    if let Some(then) = then {
-        then.await;
-    }
 }

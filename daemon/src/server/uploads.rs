@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use darkroom_protocol::hash::hex;
 use darkroom_protocol::message::RemoteError;
 use darkroom_protocol::message::client::Upload;
 use sha2::{Digest as _, Sha256};
@@ -205,7 +206,7 @@ impl Part {
             return Ok(());
         }
         let sum = std::mem::take(&mut self.sum).finalize();
-        let found: String = sum.iter().map(|byte| format!("{byte:02x}")).collect();
+        let found = hex(sum);
         if found != sha256 {
             return Err(RemoteError::usage(format!(
                 "The input's SHA-256 is {found}, not {sha256}: send it anew."
@@ -251,7 +252,7 @@ mod tests {
     use super::*;
 
     fn hash(bytes: &[u8]) -> String {
-        Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect()
+        hex(Sha256::digest(bytes))
     }
 
     fn piece(whole: &[u8], range: std::ops::Range<usize>) -> Upload {

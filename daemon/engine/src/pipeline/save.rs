@@ -3,6 +3,7 @@ use std::io::Write;
 use std::path::Path;
 use std::time::Instant;
 
+use darkroom_protocol::hash::hex;
 use darkroom_protocol::sampler::Named;
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -28,7 +29,7 @@ pub fn save(work: &Work, index: u32, pixels: &Tensor, begun: Instant) -> Result<
     Ok(Saved {
         index,
         file,
-        sha256: hex(&Sha256::digest(&bytes)),
+        sha256: hex(Sha256::digest(&bytes)),
         bytes: bytes.len() as u64,
         width: task.width,
         height: task.height,
@@ -51,8 +52,4 @@ fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
             source,
         }
     })
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }

@@ -3,7 +3,7 @@ use darkroom_protocol::{Reply, failpoint};
 
 use super::wholly;
 use crate::server::Context;
-use crate::server::session::Answer;
+use crate::server::answer::Answer;
 
 /// Ends a job: at once when it waits, as soon as its worker obeys when it runs, after the picture in the making if so wished.
 pub async fn cancel(context: &Context, prefix: &str, after_picture: bool) -> Result<Answer, RemoteError> {

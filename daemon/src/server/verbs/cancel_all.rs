@@ -5,7 +5,7 @@ use darkroom_protocol::{JobState, Reply, failpoint};
 
 use super::wholly;
 use crate::server::Context;
-use crate::server::session::Answer;
+use crate::server::answer::Answer;
 
 /// Ends every job: at once where it waits, as soon as its worker obeys where it runs.
 pub async fn cancel_all(context: &Arc<Context>) -> Result<Answer, RemoteError> {

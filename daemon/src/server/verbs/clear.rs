@@ -1,7 +1,7 @@
 use darkroom_protocol::message::RemoteError;
 use darkroom_protocol::{JobState, Reply, failpoint};
 
-use crate::server::session::Answer;
+use crate::server::answer::Answer;
 use crate::store::Store;
 
 /// Takes ended jobs off the list, or counts them.

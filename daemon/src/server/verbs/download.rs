@@ -8,7 +8,7 @@ use darkroom_protocol::{Picture, Reply};
 
 use super::blocking;
 use crate::Error;
-use crate::server::session::Answer;
+use crate::server::answer::Answer;
 use crate::server::uploads::MAX_PIECE;
 use crate::store::Store;
 

@@ -4,7 +4,7 @@ use darkroom_protocol::{Job, Reply};
 use super::outlook::outlook;
 use crate::Error;
 use crate::server::Context;
-use crate::server::session::Answer;
+use crate::server::answer::Answer;
 use crate::store::Store;
 
 /// One job with its pictures.

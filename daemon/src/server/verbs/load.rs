@@ -10,11 +10,11 @@ use crate::dispatch::Ask;
 use crate::events::Filter;
 use crate::expand::resolve;
 use crate::server::Context;
-use crate::server::session::{Answer, Session};
+use crate::server::answer::{Answer, Asker};
 
 /// Brings a model into memory. This connection hears how it goes.
-pub async fn load(session: &Session, load: Load) -> Result<Answer, RemoteError> {
-    let context = session.context.clone();
+pub async fn load(asker: &Asker, load: Load) -> Result<Answer, RemoteError> {
+    let context = asker.context.clone();
     let (ask, complaint) = blocking(move || Ok((ask(&context, load)?, context.settings.complaint()))).await?;
     let reply = Reply::Loading(Loading {
         load: ask.load,
@@ -25,7 +25,7 @@ pub async fn load(session: &Session, load: Load) -> Result<Answer, RemoteError> 
         job: Some(ask.load),
         ..Filter::default()
     };
-    let (context, subscription) = (session.context.clone(), session.subscription.clone());
+    let (context, subscription) = (asker.context.clone(), asker.subscription.clone());
     // Only then is there anything to hear.
     let then = Box::pin(async move {
         subscription.follow(&filter, None);

@@ -10,7 +10,7 @@ use darkroom_protocol::paths::Paths;
 
 use super::blocking;
 use crate::Error;
-use crate::server::session::Answer;
+use crate::server::answer::Answer;
 use crate::server::uploads::MAX_PIECE;
 use crate::store::Store;
 

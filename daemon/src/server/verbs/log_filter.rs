@@ -3,7 +3,7 @@ use darkroom_protocol::message::RemoteError;
 
 use crate::lifecycle::log::Filter;
 use crate::server::Context;
-use crate::server::session::Answer;
+use crate::server::answer::Answer;
 
 /// What is logged; set first when `filter` says so.
 pub fn log_filter(context: &Context, filter: Option<&str>) -> Result<Answer, RemoteError> {

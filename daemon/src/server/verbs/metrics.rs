@@ -6,7 +6,7 @@ use darkroom_protocol::{FailureKind, Reply};
 use super::blocking;
 use crate::metrics::{Now, resident};
 use crate::server::Context;
-use crate::server::session::Answer;
+use crate::server::answer::Answer;
 
 /// Everything that is counted, as Prometheus' text.
 pub async fn metrics(context: &Arc<Context>) -> Result<Answer, RemoteError> {

@@ -1,5 +1,6 @@
 //! What each request does, one file a verb. A reply follows the commit it tells of, and the dispatcher's knowing of it; no verb
-//! publishes an event or tells the dispatcher what it did, for another's commit may have come between.
+//! publishes an event or tells the dispatcher what it did, for another's commit may have come between. [`admit`] and [`obey`] are
+//! what a door calls; only submits, which share a wait for the disk, have a way of their own ([`submit`]).
 
 mod cancel;
 mod cancel_all;
@@ -55,10 +56,74 @@ use std::time::Duration;
 
 use darkroom_protocol::event::QueueChange;
 use darkroom_protocol::message::RemoteError;
-use darkroom_protocol::{FailureKind, JobId, Reply};
+use darkroom_protocol::{FailureKind, JobId, Reply, Request};
 
 use super::Context;
-use super::session::Answer;
+use super::answer::{Answer, Asker};
+
+/// Whether a request may be done at all, with the settings as they are now where it depends on them.
+///
+/// # Errors
+/// Which field is out of its range.
+pub async fn admit(context: &Context, request: &Request) -> Result<(), RemoteError> {
+    if uses_settings(request) {
+        context.settings.refresh().await;
+    }
+    request.check()
+}
+
+/// Does what a request asks that was [admitted](admit).
+///
+/// # Errors
+/// What the peer did wrong or what is in the way, in words.
+pub async fn obey(asker: &Asker, request: Request) -> Result<Answer, RemoteError> {
+    let context = &asker.context;
+    match request {
+        Request::Ping {} => Ok(Reply::Pong {}.into()),
+        Request::Status {} => Ok(self::status(context).await),
+        Request::Submit(submit) => self::submit(asker, submit).await?.await,
+        Request::Job { job } => self::job(context, &job).await,
+        Request::Queue {
+            states,
+            limit,
+            before,
+            in_line,
+            ended,
+        } => {
+            let order = Order::asked(in_line, ended)?;
+            self::queue(context, &states, limit, before.as_deref(), order).await
+        }
+        Request::Cancel { job, after_picture } => self::cancel(context, &job, after_picture).await,
+        Request::Subscribe(subscribe) => self::subscribe(asker, subscribe).await,
+        Request::Model { model } => self::model(context, model).await,
+        Request::Upload(upload) => self::upload(context, upload).await,
+        Request::Download(download) => self::download(&context.store, &download).await,
+        Request::Shutdown {} => Ok(self::shutdown(context)),
+        Request::Priority { job, priority } => self::priority(context, &job, priority).await,
+        Request::Move { job, place } => self::move_to(context, &job, place).await,
+        Request::Pause { job } => self::pause(context, job.as_deref(), true).await,
+        Request::Resume { job } => self::pause(context, job.as_deref(), false).await,
+        Request::Retry { job } => self::retry(context, &job).await,
+        Request::Clear { states, dry_run } => self::clear(&context.store, &states, dry_run).await,
+        Request::CancelAll {} => self::cancel_all(context).await,
+        Request::Log { job, offset } => self::log(&context.store, &context.paths, &job, offset).await,
+        Request::Metrics {} => self::metrics(context).await,
+        Request::LogFilter { filter } => self::log_filter(context, filter.as_deref()),
+        Request::Models {} => self::models(context).await,
+        Request::Load(load) => self::load(asker, load).await,
+        Request::Unload { model, device } => self::unload(context, model, &device).await,
+        Request::Pin { model, pinned } => self::pin(asker, model, pinned).await,
+    }
+}
+
+/// Whether the answer depends on the settings, so that a change of their file counts for it.
+fn uses_settings(request: &Request) -> bool {
+    use Request as R;
+    matches!(
+        request,
+        R::Submit(_) | R::Load(_) | R::Pin { .. } | R::Unload { .. } | R::Model { .. } | R::Models {}
+    )
+}
 
 /// Files must have answered within this time: less than clients wait.
 const DISK: Duration = Duration::from_secs(25);

@@ -5,7 +5,7 @@ use darkroom_protocol::message::RemoteError;
 
 use super::blocking;
 use crate::server::Context;
-use crate::server::session::Answer;
+use crate::server::answer::Answer;
 
 /// What is known of a model; of the default one when the name is empty.
 pub async fn model(context: &Arc<Context>, model: String) -> Result<Answer, RemoteError> {

@@ -5,7 +5,7 @@ use darkroom_protocol::{Reply, Residency};
 
 use super::blocking;
 use crate::server::Context;
-use crate::server::session::Answer;
+use crate::server::answer::Answer;
 
 /// The models that requests can name, and where each is in memory.
 pub async fn models(context: &Arc<Context>) -> Result<Answer, RemoteError> {

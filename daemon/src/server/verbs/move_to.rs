@@ -5,7 +5,7 @@ use darkroom_protocol::message::RemoteError;
 use darkroom_protocol::message::client::Place;
 
 use super::{placed, wholly};
-use crate::server::session::Answer;
+use crate::server::answer::Answer;
 use crate::server::{Context, kept};
 
 /// Gives a waiting job another place.

@@ -5,7 +5,7 @@ use darkroom_protocol::{Reply, failpoint};
 
 use super::{placed, wholly};
 use crate::server::Context;
-use crate::server::session::Answer;
+use crate::server::answer::Answer;
 
 /// Pauses the queue or lets it go on; with a job, holds that one back or lets it go.
 pub async fn pause(context: &Arc<Context>, prefix: Option<&str>, pause: bool) -> Result<Answer, RemoteError> {

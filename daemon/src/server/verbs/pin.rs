@@ -5,11 +5,11 @@ use darkroom_protocol::message::client::{Load, WorkerStatus};
 use super::load::load;
 use super::unload::{named, not_there, until_none};
 use crate::dispatch::Held;
-use crate::server::session::{Answer, Session};
+use crate::server::answer::{Answer, Asker};
 
 /// Keeps a model in memory, where it is or on the default device; or keeps it no longer.
-pub async fn pin(session: &Session, model: String, pinned: bool) -> Result<Answer, RemoteError> {
-    let context = &session.context;
+pub async fn pin(asker: &Asker, model: String, pinned: bool) -> Result<Answer, RemoteError> {
+    let context = &asker.context;
     let named = named(context, model.clone()).await?;
     if !pinned {
         let models = context.dispatch.unpin(named).await?;
@@ -40,7 +40,7 @@ pub async fn pin(session: &Session, model: String, pinned: bool) -> Result<Answe
         pinned: true,
         ..Load::default()
     };
-    load(session, wanted).await
+    load(asker, wanted).await
 }
 
 fn not_pinned(model: &str) -> RemoteError {

@@ -6,7 +6,7 @@ use darkroom_protocol::params::{MAX_PRIORITY, MIN_PRIORITY};
 
 use super::{placed, wholly};
 use crate::server::Context;
-use crate::server::session::Answer;
+use crate::server::answer::Answer;
 
 /// Gives a waiting job another priority.
 pub async fn priority(context: &Arc<Context>, prefix: &str, priority: i32) -> Result<Answer, RemoteError> {

@@ -4,7 +4,7 @@ use darkroom_protocol::{JobState, Reply};
 
 use super::outlook::outlook;
 use crate::server::Context;
-use crate::server::session::Answer;
+use crate::server::answer::Answer;
 use crate::store::{Cursor, Part, Store};
 
 /// The most jobs of one answer.

@@ -5,7 +5,7 @@ use darkroom_protocol::message::RemoteError;
 
 use super::{placed, wholly};
 use crate::server::Context;
-use crate::server::session::Answer;
+use crate::server::answer::Answer;
 
 /// Puts a failed or cancelled job into the queue again.
 pub async fn retry(context: &Arc<Context>, prefix: &str) -> Result<Answer, RemoteError> {

@@ -1,7 +1,7 @@
 use darkroom_protocol::Reply;
 
 use crate::server::Context;
-use crate::server::session::Answer;
+use crate::server::answer::Answer;
 
 /// Ends the daemon once the reply is on its way.
 pub fn shutdown(context: &Context) -> Answer {

@@ -5,7 +5,7 @@ use darkroom_protocol::message::client::{JobProgress, Status};
 use tokio::time::timeout;
 
 use crate::server::Context;
-use crate::server::session::Answer;
+use crate::server::answer::Answer;
 
 /// A dispatcher that waits for a disk is not waited for longer than so: what it knew last is told.
 const PATIENCE: Duration = Duration::from_millis(100);

@@ -17,7 +17,7 @@ use crate::dispatch::Board;
 use crate::events::{Filter, Subscription};
 use crate::expand::{notices, random_seed, resolve};
 use crate::server::Context;
-use crate::server::session::{Answer, Session, Then};
+use crate::server::answer::{Answer, Asker, Then};
 use crate::store::Accepted;
 
 /// Told to whoever submits to a paused queue.
@@ -31,7 +31,7 @@ pub type Accepting = Pin<Box<dyn Future<Output = Result<Answer, RemoteError>> + 
 
 /// Works a request out and hands it to the store. Once this returns the job has its place before whatever is submitted later;
 /// the answer says that it is durable. Events follow it, from the job's first, when they are wanted.
-pub async fn submit(session: &Session, submit: Submit) -> Result<Accepting, RemoteError> {
+pub async fn submit(asker: &Asker, submit: Submit) -> Result<Accepting, RemoteError> {
     failpoint::hit(1);
     let Submit {
         request_id,
@@ -42,9 +42,9 @@ pub async fn submit(session: &Session, submit: Submit) -> Result<Accepting, Remo
         output,
     } = submit;
     let (request, output, delivers) = destined(request, output, watch).await?;
-    let WorkedOut { task, told, short } = work_out(&session.context, &request).await?;
+    let WorkedOut { task, told, short } = work_out(&asker.context, &request).await?;
     let model = task.model.clone();
-    let (context, subscription) = (session.context.clone(), session.subscription.clone());
+    let (context, subscription) = (asker.context.clone(), asker.subscription.clone());
     let seq = context.bus.seq();
     let accepting = context
         .store

@@ -4,11 +4,11 @@ use darkroom_protocol::{EventName, Reply};
 
 use super::standing::tell_standing;
 use crate::events::Filter;
-use crate::server::session::{Answer, Session};
+use crate::server::answer::{Answer, Asker};
 
 /// Sends events: of one job after how it stands, or of all. Those since `from` are sent again, as far as they are remembered;
 /// of a job whose are not, how it stands.
-pub async fn subscribe(session: &Session, subscribe: Subscribe) -> Result<Answer, RemoteError> {
+pub async fn subscribe(asker: &Asker, subscribe: Subscribe) -> Result<Answer, RemoteError> {
     let Subscribe {
         job,
         from,
@@ -21,7 +21,7 @@ pub async fn subscribe(session: &Session, subscribe: Subscribe) -> Result<Answer
         return Err(RemoteError::usage(what));
     }
     let job = match job {
-        Some(prefix) => Some(session.context.store.find(&prefix).await?),
+        Some(prefix) => Some(asker.context.store.find(&prefix).await?),
         None => None,
     };
     let filter = Filter {
@@ -30,8 +30,8 @@ pub async fn subscribe(session: &Session, subscribe: Subscribe) -> Result<Answer
         max_px,
         kinds,
     };
-    let subscription = session.subscription.clone();
-    let context = session.context.clone();
+    let subscription = asker.subscription.clone();
+    let context = asker.context.clone();
     let reply = Reply::Subscribed {
         seq: context.bus.seq(),
         oldest: context.bus.oldest(),

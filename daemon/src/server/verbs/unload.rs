@@ -11,7 +11,7 @@ use super::blocking;
 use crate::dispatch::Named;
 use crate::expand::canonical_device;
 use crate::server::Context;
-use crate::server::session::Answer;
+use crate::server::answer::Answer;
 
 /// So long a worker that does nothing else may take to confirm; the client waits a little longer for the answer.
 const LEAVES: Duration = Duration::from_secs(20);

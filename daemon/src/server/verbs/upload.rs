@@ -6,7 +6,7 @@ use darkroom_protocol::message::client::Upload;
 
 use super::blocking;
 use crate::server::Context;
-use crate::server::session::Answer;
+use crate::server::answer::Answer;
 
 /// A piece of an input.
 pub async fn upload(context: &Arc<Context>, upload: Upload) -> Result<Answer, RemoteError> {
