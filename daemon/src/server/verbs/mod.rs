@@ -1,6 +1,6 @@
 //! What each request does, one file a verb. A reply follows the commit it tells of, and the dispatcher's knowing of it; no verb
 //! publishes an event or tells the dispatcher what it did, for another's commit may have come between. [`admit`] and [`obey`] are
-//! what a door calls; only submits, which share a wait for the disk, have a way of their own ([`submit`]).
+//! what a door calls; only submits, which share a wait for the disk, have a way of their own ([`submit()`]).
 
 mod cancel;
 mod cancel_all;
