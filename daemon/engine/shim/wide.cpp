@@ -3,14 +3,23 @@
 #include "tiles.h"
 
 #ifdef DARKROOM_AVX512_BF16
+#ifndef DARKROOM_TILES
+#include <cpuid.h>
+#endif
+
 namespace {
 
-bool has_tiles() {
+int best_products() {
 #ifdef DARKROOM_TILES
-  return darkroom::tiles::has();
+  if (darkroom::tiles::has())
+    return darkroom::TILES;
 #else
-  return false;
+  // This compiler knows no tiles, but oneDNN does.
+  unsigned a, b, c, d;
+  if (__get_cpuid_count(7, 0, &a, &b, &c, &d) && (d >> 22 & 1))
+    return darkroom::PAIRS;
 #endif
+  return darkroom::has_avx512_bf16() && __builtin_cpu_is("intel") ? darkroom::FLOATS : darkroom::PAIRS;
 }
 
 } // namespace
@@ -23,9 +32,7 @@ extern "C" {
 // round.
 int dk_products() {
 #ifdef DARKROOM_AVX512_BF16
-  static const int best = has_tiles()                                                      ? darkroom::TILES
-                          : darkroom::has_avx512_bf16() && __builtin_cpu_is("intel") ? darkroom::FLOATS
-                                                                                           : darkroom::PAIRS;
+  static const int best = best_products();
   return best;
 #else
   return darkroom::PAIRS;
