@@ -34,7 +34,7 @@ def ours(args, dtype, prompt, seed, folder):
     path = os.path.join(folder, f"{dtype}-{seed}.png")
     width, height = args.size.split("x")
     command = [args.darkroom, "generate", prompt, "-m", args.folder, "-W", width, "-H", height, "--steps", str(args.steps),
-               "--cfg", str(args.cfg), "--seed", str(seed), "--sampler", "ddim", "--dtype", dtype, "-o", path, "-q"]
+               "--cfg", str(args.cfg), "--seed", str(seed), "--sampler", "ddim", "--dtype", dtype, "-o", path, "--force", "-q"]
     if dtype != "f32":
         command += ["--quant", args.quant]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
