@@ -1,3 +1,6 @@
+//! What a denoiser may be given beside the noisy latents and the prompt: a control network's residuals, reference pictures, more
+//! channels. Pipelines fill it in, denoisers read it; making residuals is no business of this room.
+
 use tch::Tensor;
 
 /// What a denoiser may be given beside the noisy latents and the prompt. Each tensor has a row for each picture.

@@ -50,7 +50,7 @@ impl Model {
         }
     }
 
-    /// The denoiser, and its name.
+    /// The denoiser.
     ///
     /// # Errors
     /// As when a model is loaded.

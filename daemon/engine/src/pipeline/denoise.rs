@@ -45,6 +45,8 @@ pub fn denoise(
         &mut |x, timestep| {
             work.cancel.check()?;
             let predict = &mut |x: &Tensor, cond: &Cond| {
+                // Guidance may compute the group several times at once.
+                let extras = extras.repeated(x.size()[0] / group.len() as i64);
                 denoiser
                     .forward(x, timestep, cond, &extras, work.cancel)
                     .map(|out| out.to_kind(Kind::Float))

@@ -1,3 +1,6 @@
+//! The toy through the same doors as every family: written as a folder, found, loaded by component, prompted, drawn. They hold the
+//! model seam to what it promises: nothing here is Stable Diffusion's.
+
 use std::path::Path;
 
 use darkroom_protocol::{ModelSource, Quant, Sampler, Schedule};
