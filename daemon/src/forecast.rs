@@ -72,12 +72,11 @@ impl Pace {
 
     /// What a running job tells of its model, where nothing else does: pixels that are computed at once, seconds of a step.
     pub fn glimpse(&mut self, task: &Task, progress: &Progress) {
-        let (Task::Image(image), Some(step_s)) = (task, progress.step_s) else {
-            return;
-        };
-        if !self.0.contains_key(&image.model) {
-            let pixels = f64::from(image.width) * f64::from(image.height) * f64::from(image.micro_batch.max(1));
-            self.learn(&image.model, pixels, step_s);
+        let Task::Image(image) = task;
+        let Some(step_s) = progress.step_s else { return };
+        if !self.0.contains_key(&image.what.model) {
+            let pixels = image.pixels() as f64 * f64::from(image.compute.micro_batch.max(1));
+            self.learn(&image.what.model, pixels, step_s);
         }
     }
 
@@ -87,15 +86,10 @@ impl Pace {
     }
 }
 
-/// Steps × pixels of all pictures of a task; 0 of what makes none.
+/// Steps × pixels of all pictures of a task.
 pub fn work(task: &Task) -> f64 {
-    match task {
-        Task::Image(image) => [image.steps, image.width, image.height, image.batch]
-            .map(f64::from)
-            .iter()
-            .product(),
-        Task::Upscale(_) | Task::Caption(_) | Task::Train(_) => 0.0,
-    }
+    let Task::Image(image) = task;
+    image.pixels() as f64 * f64::from(image.sampling.steps) * f64::from(image.size.batch)
 }
 
 /// Seconds until each job of the `line` begins, as far as that can be told. `lanes` are all the workers there are.

@@ -7,9 +7,7 @@ use std::path::Path;
 use std::process::Command;
 
 use darkroom_daemon::store::{Start, Store};
-use darkroom_protocol::{
-    Conditioning, Dtype, Format, GenerateRequest, ImageTask, JobState, ModelSource, Quant, Sampler, Schedule, Task,
-};
+use darkroom_protocol::{GenerateRequest, ImageTask, JobState, Sampler, Task};
 use uuid::Uuid;
 
 /// Jobs in the traced run: enough that the log is shortened several times on the way.
@@ -20,30 +18,15 @@ const DATABASE: &str = "DARKROOM_TEST_DATABASE";
 const CLOSE: &str = "DARKROOM_TEST_CLOSE";
 
 fn task() -> Task {
-    Task::Image(ImageTask {
-        model: "emoji".to_owned(),
-        source: ModelSource::Embedded("emoji".to_owned()),
-        prompt: Conditioning::plain("a red apple"),
-        negative: Conditioning::plain(""),
-        width: 64,
-        height: 64,
-        steps: 25,
-        cfg_scale: 4.0,
-        sampler: Sampler::Ddim,
-        schedule: Schedule::Auto,
-        prediction: None,
-        seed: 7,
-        batch: 1,
-        micro_batch: 1,
-        device: "cpu".to_owned(),
-        dtype: Dtype::Auto,
-        threads: 0,
-        format: Format::Png,
-        quant: Quant::None,
-        vae_tiling: false,
-        offload: false,
-        two_passes: false,
-    })
+    let mut task = ImageTask::of("emoji", "a red apple");
+    task.size.width = 64;
+    task.size.height = 64;
+    task.sampling.steps = 25;
+    task.guidance.cfg_scale = 4.0;
+    task.sampling.sampler = Sampler::Ddim;
+    task.sampling.seed = 7;
+    task.compute.device = "cpu".to_owned();
+    Task::Image(task)
 }
 
 /// Says where the run is, as a write that shows in the trace.

@@ -5,10 +5,11 @@ use serde::{Deserialize, Serialize};
 use crate::sampler::Named;
 
 /// The number format that a model computes in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Dtype {
     /// What the device does best.
+    #[default]
     Auto,
     /// 32-bit floating point.
     F32,

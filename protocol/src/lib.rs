@@ -7,7 +7,6 @@
 pub mod bench;
 pub mod client;
 pub mod codec;
-pub mod conditioning;
 pub mod data_folder;
 pub mod device;
 pub mod event;
@@ -34,7 +33,6 @@ pub mod time;
 
 mod error;
 
-pub use conditioning::{Chunk, Conditioning};
 pub use device::{DeviceStatus, Dtype};
 pub use error::Error;
 pub use event::{Event, EventKind, EventName, Phase, Preview, Progress};
@@ -54,7 +52,7 @@ pub use sampler::{Sampler, Schedule};
 pub use task::{ImageTask, ModelSource, Task};
 
 /// The version of the wire. Processes of different versions refuse each other with the remedy.
-pub const VERSION: u16 = 3;
+pub const VERSION: u16 = 4;
 
 /// What every fallible function of this crate returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

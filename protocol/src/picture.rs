@@ -6,10 +6,11 @@ use crate::JobId;
 use crate::sampler::Named;
 
 /// The file format of a picture.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Format {
     /// Lossless, 8 bits a channel.
+    #[default]
     Png,
     /// Lossy, quality 95.
     Jpg,

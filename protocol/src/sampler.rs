@@ -43,12 +43,13 @@ fn folded(text: &str) -> Option<String> {
 }
 
 /// How the denoise loop steps from one σ to the next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Sampler {
     /// Denoising diffusion implicit models, η = 0 (Song et al. 2020, arXiv 2010.02502).
     Ddim,
     /// Euler's method on the probability-flow ODE (Karras et al. 2022, arXiv 2206.00364, algorithm 2).
+    #[default]
     Euler,
     /// Euler with fresh noise each step (k-diffusion `sample_euler_ancestral`).
     EulerAncestral,
@@ -117,10 +118,11 @@ impl Named for Sampler {
 }
 
 /// How the σs of the steps are spaced.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Schedule {
     /// As the model's scheduler_config says.
+    #[default]
     Auto,
     /// ρ = 7 between σ_min and σ_max (Karras et al. 2022, eq. 5).
     Karras,

@@ -1,25 +1,20 @@
-//! Work with every default resolved and every random choice fixed: run again, it gives the same result.
+//! Work with every default resolved and every random choice fixed: run again, it gives the same result. `expand` makes it of a
+//! request, the store keeps it as JSON, the worker runs it, and a picture carries it in its metadata. Its groups are those of the
+//! parameter table's categories. What versions before 4 wrote is read by [`written`].
+
+mod written;
 
 use serde::{Deserialize, Serialize};
 
 use crate::sampler::Named;
-use crate::{Conditioning, Dtype, Format, GenerateRequest, Prediction, Quant, Sampler, Schedule};
+use crate::{Dtype, Format, GenerateRequest, Prediction, Quant, Sampler, Schedule};
 
-/// What a worker is to do.
-///
-/// Every kind that is planned has its place here, so that the wire does not change when a kind is built. A worker says in
-/// its capabilities which kinds it runs and refuses the others by name.
+/// What a worker is to do. A worker says in its capabilities which kinds it runs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Task {
     /// Pictures from a prompt.
     Image(ImageTask),
-    /// A larger picture from a picture.
-    Upscale(UpscaleTask),
-    /// Words from a picture.
-    Caption(CaptionTask),
-    /// An adapter from pictures.
-    Train(TrainTask),
 }
 
 impl Task {
@@ -27,9 +22,6 @@ impl Task {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Image(_) => "image",
-            Self::Upscale(_) => "upscale",
-            Self::Caption(_) => "caption",
-            Self::Train(_) => "train",
         }
     }
 }
@@ -63,144 +55,192 @@ impl ModelSource {
     }
 }
 
-/// Pictures from a prompt.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Pictures from a prompt. A group or field that a record lacks has its default.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, remote = "Self")]
+#[allow(missing_docs, reason = "the types of the groups say it")]
 pub struct ImageTask {
+    pub what: What,
+    pub size: Size,
+    pub sampling: Sampling,
+    pub guidance: Guidance,
+    pub compute: Compute,
+}
+
+/// What is shown, by which model, as which kind of file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[allow(missing_docs, reason = "names that say it")]
+pub struct What {
     /// The model's name, for people.
     pub model: String,
     /// The model's files.
     pub source: ModelSource,
-    /// What to show.
-    pub prompt: Conditioning,
+    pub prompt: String,
     /// What to avoid.
-    pub negative: Conditioning,
+    pub negative: String,
+    pub format: Format,
+}
+
+impl Default for What {
+    fn default() -> Self {
+        Self {
+            model: String::new(),
+            source: ModelSource::Embedded(String::new()),
+            prompt: String::new(),
+            negative: String::new(),
+            format: Format::default(),
+        }
+    }
+}
+
+/// How large and how many.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[allow(missing_docs, reason = "names that say it")]
+pub struct Size {
     /// Pixels; a multiple of the model's VAE factor.
     pub width: u32,
     /// Pixels; a multiple of the model's VAE factor.
     pub height: u32,
-    /// Denoising steps.
+    /// Number of pictures.
+    pub batch: u32,
+}
+
+impl Default for Size {
+    fn default() -> Self {
+        Self {
+            width: 512,
+            height: 512,
+            batch: 1,
+        }
+    }
+}
+
+/// How noise becomes latents.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[allow(missing_docs, reason = "names that say it")]
+pub struct Sampling {
+    /// Picture `i` is made from `seed + i`.
+    pub seed: u64,
     pub steps: u32,
-    /// Guidance as it was asked for; see [`Self::is_guided`].
-    pub cfg_scale: f64,
-    /// The sampler.
     pub sampler: Sampler,
     /// The spacing of σs.
     pub schedule: Schedule,
     /// What the denoiser predicts; `None` where that is what the model's files say of themselves, the noise.
-    #[serde(default)]
     pub prediction: Option<Prediction>,
-    /// Picture `i` is made from `seed + i`.
-    pub seed: u64,
-    /// Number of pictures.
-    pub batch: u32,
-    /// How many of them are computed together.
-    pub micro_batch: u32,
-    /// `cpu`, `cuda:0`, …
+}
+
+impl Default for Sampling {
+    fn default() -> Self {
+        Self {
+            seed: 0,
+            steps: 20,
+            sampler: Sampler::default(),
+            schedule: Schedule::default(),
+            prediction: None,
+        }
+    }
+}
+
+/// How closely the prompt is followed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Guidance {
+    /// As it was asked for; see [`ImageTask::is_guided`].
+    pub cfg_scale: f64,
+}
+
+impl Default for Guidance {
+    fn default() -> Self {
+        Self { cfg_scale: 7.0 }
+    }
+}
+
+/// Where and how it is computed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[allow(missing_docs, reason = "names that say it")]
+pub struct Compute {
+    /// `cpu`, `cuda:0`, …; empty lets the worker take the best that it finds.
     pub device: String,
-    /// The number format.
     pub dtype: Dtype,
     /// Threads of the CPU device; 0 means one a physical core.
     pub threads: u32,
-    /// The file format.
-    pub format: Format,
-    /// How the weights are quantised.
-    #[serde(default)]
     pub quant: Quant,
+    /// How many pictures are computed together.
+    pub micro_batch: u32,
     /// Whether large pictures are decoded in tiles, which needs less memory and differs a little at their seams.
-    #[serde(default)]
     pub vae_tiling: bool,
     /// Whether each part of the model is on the device only while it is used. Means nothing on the CPU.
-    #[serde(default)]
     pub offload: bool,
     /// Whether the predictions with and without the prompt are computed one after the other, which needs less memory. Where it
     /// runs out this is set; nobody asks for it.
-    #[serde(default)]
     pub two_passes: bool,
 }
 
+impl Default for Compute {
+    fn default() -> Self {
+        Self {
+            device: String::new(),
+            dtype: Dtype::default(),
+            threads: 0,
+            quant: Quant::default(),
+            micro_batch: 1,
+            vae_tiling: false,
+            offload: false,
+            two_passes: false,
+        }
+    }
+}
+
 impl ImageTask {
+    /// One picture of `prompt` by the embedded model of that name, everything else by default: what tests begin with.
+    pub fn of(model: &str, prompt: &str) -> Self {
+        let what = What {
+            model: model.to_owned(),
+            source: ModelSource::Embedded(model.to_owned()),
+            prompt: prompt.to_owned(),
+            ..What::default()
+        };
+        Self {
+            what,
+            ..Self::default()
+        }
+    }
+
     /// Whether the negative prompt counts. Up to a guidance of 1 the picture is the prompt's alone, as in diffusers, and the
     /// prediction without it is not computed.
     pub fn is_guided(&self) -> bool {
-        self.cfg_scale > 1.0
+        self.guidance.cfg_scale > 1.0
+    }
+
+    /// Pixels of one picture.
+    pub fn pixels(&self) -> u64 {
+        u64::from(self.size.width) * u64::from(self.size.height)
     }
 
     /// The request that asks for exactly this task: for "reuse" and for metadata.
     pub fn to_request(&self) -> GenerateRequest {
         GenerateRequest {
-            prompt: Some(self.prompt.text.clone()),
-            negative_prompt: Some(self.negative.text.clone()),
-            model: Some(self.model.clone()),
-            width: Some(self.width),
-            height: Some(self.height),
-            steps: Some(self.steps),
-            cfg_scale: Some(self.cfg_scale),
-            sampler: Some(self.sampler),
-            schedule: Some(self.schedule),
-            prediction: self.prediction,
-            seed: Some(self.seed as i64),
-            batch: Some(self.batch),
-            device: Some(self.device.clone()),
-            dtype: Some(self.dtype),
-            quant: (self.quant != Quant::None).then_some(self.quant),
-            vae_tiling: self.vae_tiling.then_some(true),
-            offload: self.offload.then_some(true),
-            keep_alive: None,
-            threads: (self.threads > 0).then_some(self.threads),
-            format: Some(self.format),
-            ..GenerateRequest::default()
+            seed: Some(self.sampling.seed as i64),
+            ..GenerateRequest::of_task(self)
         }
     }
 
     /// What metadata say of picture `index`, in A1111's order: key and value.
     pub fn metadata(&self, index: u32) -> Vec<(&'static str, String)> {
         let mut request = self.to_request();
-        request.seed = Some((self.seed + u64::from(index)) as i64);
+        request.seed = Some((self.sampling.seed + u64::from(index)) as i64);
         request.metadata()
     }
 
     /// The sampler and schedule as A1111 names them.
     pub fn sampler_label(&self) -> String {
-        match self.schedule {
-            Schedule::Auto => self.sampler.name().to_owned(),
-            schedule => format!("{} {}", self.sampler.name(), schedule.name()),
+        match self.sampling.schedule {
+            Schedule::Auto => self.sampling.sampler.name().to_owned(),
+            schedule => format!("{} {}", self.sampling.sampler.name(), schedule.name()),
         }
     }
-}
-
-/// A larger picture from a picture.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct UpscaleTask {
-    /// The upscaler's files.
-    pub source: ModelSource,
-    /// SHA-256 of the uploaded picture.
-    pub input: String,
-    /// How many times larger along each side.
-    pub scale: f64,
-}
-
-/// Words from a picture.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct CaptionTask {
-    /// The captioner's files.
-    pub source: ModelSource,
-    /// SHA-256 of the uploaded picture.
-    pub input: String,
-    /// What to look for; may be empty.
-    pub question: String,
-}
-
-/// An adapter from pictures.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct TrainTask {
-    /// The base model's files.
-    pub source: ModelSource,
-    /// SHA-256 and caption of each uploaded picture.
-    pub examples: Vec<(String, String)>,
-    /// Optimisation steps.
-    pub steps: u32,
-    /// Rank of the adapter.
-    pub rank: u32,
-    /// Seed of noise and order.
-    pub seed: u64,
 }

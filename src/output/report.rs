@@ -91,18 +91,18 @@ fn line<'a>(picture: &'a Picture, path: &'a str, origin: &'a Origin) -> Line<'a>
 /// Every parameter of the task that the line has not said, and the job's times.
 fn parameters(job: &Job) -> Map<String, Value> {
     let mut all = Map::new();
-    if let Task::Image(task) = &job.task {
-        if let Ok(Value::Object(request)) = serde_json::to_value(task.to_request()) {
-            all.extend(request);
-        }
-        // What a request leaves out where it is off.
-        let quiet = json!({
-            "quant": task.quant, "vae_tiling": task.vae_tiling, "offload": task.offload, "threads": task.threads,
-            "micro_batch": task.micro_batch, "model_source": task.source.place(),
-        });
-        if let Value::Object(quiet) = quiet {
-            all.extend(quiet);
-        }
+    let Task::Image(task) = &job.task;
+    if let Ok(Value::Object(request)) = serde_json::to_value(task.to_request()) {
+        all.extend(request);
+    }
+    // What a request leaves out where it is off.
+    let compute = &task.compute;
+    let quiet = json!({
+        "quant": compute.quant, "vae_tiling": compute.vae_tiling, "offload": compute.offload, "threads": compute.threads,
+        "micro_batch": compute.micro_batch, "model_source": task.what.source.place(),
+    });
+    if let Value::Object(quiet) = quiet {
+        all.extend(quiet);
     }
     let times = json!({ "priority": job.priority, "created_ms": job.created_ms, "started_ms": job.started_ms });
     if let Value::Object(times) = times {

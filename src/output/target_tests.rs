@@ -2,7 +2,7 @@ use std::path::Path;
 
 use darkroom_daemon::clock::Moment;
 use darkroom_daemon::deliver::Facts;
-use darkroom_protocol::{Conditioning, Dtype, ImageTask, JobId, ModelSource, Picture, Quant, Sampler, Schedule, Task};
+use darkroom_protocol::{ImageTask, JobId, ModelSource, Picture, Sampler, Task};
 use rstest::rstest;
 
 use super::*;
@@ -37,30 +37,14 @@ fn picture(index: u32) -> Picture {
 }
 
 fn task() -> Task {
-    Task::Image(ImageTask {
-        model: "sd_v1.5".into(),
-        source: ModelSource::Embedded("emoji".into()),
-        prompt: Conditioning::plain("A fox, in the snow"),
-        negative: Conditioning::plain(""),
-        width: 64,
-        height: 48,
-        steps: 20,
-        cfg_scale: 1.0,
-        sampler: Sampler::DpmPp2m,
-        schedule: Schedule::Auto,
-        prediction: None,
-        seed: 7,
-        batch: 1,
-        micro_batch: 1,
-        device: String::new(),
-        dtype: Dtype::Auto,
-        threads: 0,
-        format: Format::Png,
-        quant: Quant::None,
-        vae_tiling: false,
-        offload: false,
-        two_passes: false,
-    })
+    let mut task = ImageTask::of("sd_v1.5", "A fox, in the snow");
+    task.what.source = ModelSource::Embedded("emoji".into());
+    task.size.width = 64;
+    task.size.height = 48;
+    task.guidance.cfg_scale = 1.0;
+    task.sampling.sampler = Sampler::DpmPp2m;
+    task.sampling.seed = 7;
+    Task::Image(task)
 }
 
 #[rstest]

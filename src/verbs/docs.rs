@@ -2,7 +2,7 @@ use std::fmt::Write as _;
 
 use clap::{Arg, ArgMatches, Command};
 use darkroom_daemon::settings::KEYS;
-use darkroom_protocol::params::{Parameter, TABLE};
+use darkroom_protocol::params::{Category, Parameter};
 
 use crate::{Result, say};
 
@@ -46,35 +46,41 @@ fn config() -> String {
     page
 }
 
-/// Every request parameter, from the table that makes the flags.
+/// Every request parameter by category, from the table that makes the flags.
 fn parameters() -> String {
     let mut page = String::from(
         "# Parameters\n\nMade from the parameter table by `cargo xtask docs`. A row is a flag of `darkroom generate` and a field of \
-         the JSON request; the metadata key is the one in a picture's `parameters` text.\n\n\
-         | flag | JSON field | takes | when absent | metadata | |\n|---|---|---|---|---|---|\n",
+         the JSON request; the metadata key is the one in a picture's `parameters` text.\n",
     );
-    for row in TABLE {
-        let fields: Vec<String> = [row.name]
-            .iter()
-            .chain(row.aliases)
-            .map(|name| format!("`{name}`"))
-            .collect();
-        let metadata = if row.metadata.is_empty() {
-            String::new()
-        } else {
-            format!("`{}`", row.metadata)
-        };
-        let line = [
-            flag(row),
-            fields.join(" "),
-            row.expects(),
-            row.default.to_owned(),
-            metadata,
-            row.help.to_owned(),
-        ];
-        let _ = writeln!(page, "| {} |", line.join(" | "));
+    for category in Category::ALL {
+        let _ = write!(
+            page,
+            "\n## {}\n\n| flag | JSON field | takes | when absent | metadata | |\n|---|---|---|---|---|---|\n",
+            category.label()
+        );
+        for row in category.rows() {
+            let _ = writeln!(page, "{}", line(row));
+        }
     }
     page
+}
+
+fn line(row: &Parameter) -> String {
+    let fields = [row.name].into_iter().chain(row.aliases.iter().copied());
+    let fields: Vec<String> = fields.map(|name| format!("`{name}`")).collect();
+    let metadata = match row.metadata {
+        "" => String::new(),
+        key => format!("`{key}`"),
+    };
+    let cells = [
+        flag(row),
+        fields.join(" "),
+        row.expects(),
+        row.default_words().to_owned(),
+        metadata,
+        [row.help, row.long].join(" ").trim_end().to_owned(),
+    ];
+    format!("| {} |", cells.join(" | "))
 }
 
 fn flag(row: &Parameter) -> String {

@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use darkroom_protocol::paths::Paths;
-use darkroom_protocol::{Format, Job, Task};
+use darkroom_protocol::{Job, Task};
 
 use super::queue::{ids, jobs_argument};
 use super::{ask_for_previews, json_flag, preview_flag};
@@ -132,10 +132,8 @@ async fn wait(paths: &Paths, job: &str, (matches, report): (&ArgMatches, Report)
         client = start::ensure(paths).await?;
         job = client.job(&job.id.to_string()).await?;
     }
-    let model = match &job.task {
-        Task::Image(task) => task.model.clone(),
-        other => other.kind().to_owned(),
-    };
+    let Task::Image(task) = &job.task;
+    let model = task.what.model.clone();
     let delivery = delivery(matches, report, &job)?;
     delivery.check()?;
     // Where it says another place, that is where the person looks.
@@ -147,14 +145,11 @@ async fn wait(paths: &Paths, job: &str, (matches, report): (&ArgMatches, Report)
 
 /// Where the pictures of `job` go: this command brings them, beside what the job itself says.
 fn delivery(matches: &ArgMatches, report: Report, job: &Job) -> Result<Delivery> {
-    let (batch, format) = match &job.task {
-        Task::Image(task) => (task.batch, task.format),
-        _ => (1, Format::Png),
-    };
+    let Task::Image(task) = &job.task;
     let (target, _) = output::plan(Wanted {
         output: matches.get_one::<String>("output").map(String::as_str),
-        batch,
-        made: Made::Already(format),
+        batch: task.size.batch,
+        made: Made::Already(task.what.format),
         force: matches.get_flag("force"),
     })?;
     let report = match (&target, report) {
@@ -171,7 +166,7 @@ fn delivery(matches: &ArgMatches, report: Report, job: &Job) -> Result<Delivery>
     }
     Ok(Delivery {
         target,
-        batch,
+        batch: task.size.batch,
         report,
         show: None,
     })

@@ -361,9 +361,8 @@ impl<'a> Watch<'a> {
             self.client.subscribe(subscribe).await?;
         }
         let job = self.client.job(&self.job.to_string()).await?;
-        if let Task::Image(task) = &job.task {
-            self.origin.model.clone_from(&task.model);
-        }
+        let Task::Image(task) = &job.task;
+        self.origin.model.clone_from(&task.what.model);
         if job.state == JobState::Queued {
             self.display.waiting("Waiting in the queue.");
         }

@@ -19,12 +19,10 @@ pub(super) fn line(job: &Job, is_last: bool, report: Report) -> Option<String> {
         (Some(from), Some(to)) => format!(" in {}", duration(to.saturating_sub(from))),
         _ => String::new(),
     };
-    let seed = match &job.task {
-        Task::Image(task) => format!(", seed {}", task.seed),
-        _ => String::new(),
-    };
+    let Task::Image(task) = &job.task;
+    let seed = task.sampling.seed;
     let name = if is_last { "@last".to_owned() } else { job.id.short() };
-    Some(format!("{pictures}{took}{seed}; darkroom show {name}"))
+    Some(format!("{pictures}{took}, seed {seed}; darkroom show {name}"))
 }
 
 /// With a tenth of a second where that says something.

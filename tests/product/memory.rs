@@ -141,8 +141,11 @@ fn memory_that_runs_out_is_made_room_for_and_the_task_says_how() {
     Out of memory decoding 128×128: retrying with tiled decode.
     ");
     let job = &home.jobs()[0];
-    let task = &job["task"]["image"];
-    assert_eq!((&task["vae_tiling"], &task["micro_batch"]), (&json!(true), &json!(1)));
+    let compute = &job["task"]["image"]["compute"];
+    assert_eq!(
+        (&compute["vae_tiling"], &compute["micro_batch"]),
+        (&json!(true), &json!(1))
+    );
     let log = home
         .at("state/jobs")
         .join(format!("{}.log", job["id"].as_str().unwrap()));

@@ -245,7 +245,7 @@ fn every_listed_name_reaches_its_model() {
     assert_eq!(names, ["SD 1.5/anime/fox", "emoji", "real/fox", gone, "embedded/emoji"]);
     for (name, row) in rows.iter().filter(|(name, _)| name != gone) {
         same(&home, name);
-        let job = &home.jobs()[0]["task"]["image"];
+        let job = &home.jobs()[0]["task"]["image"]["what"];
         assert_eq!(
             (&job["source"], job["model"] == "emoji"),
             (&row["source"], name.ends_with("emoji")),

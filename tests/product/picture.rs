@@ -49,10 +49,14 @@ fn one_command_in_an_empty_home_turns_a_prompt_into_a_png() {
     let about: Value = serde_json::from_str(&texts["darkroom"]).unwrap();
     let task = &about["task"]["image"];
     assert_eq!(
-        (&task["seed"], &task["steps"], &task["device"]),
+        (
+            &task["sampling"]["seed"],
+            &task["sampling"]["steps"],
+            &task["compute"]["device"]
+        ),
         (&7.into(), &4.into(), &"cpu".into())
     );
-    assert_eq!(task["prompt"]["text"], "red apple");
+    assert_eq!(task["what"]["prompt"], "red apple");
 
     home.everything_once();
     assert_eq!(
@@ -168,17 +172,17 @@ fn what_a_picture_says_makes_it_again() {
     let task = &about["task"]["image"];
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let flags = [
-        ("-n", &task["negative"]["text"]),
-        ("-W", &task["width"]),
-        ("-H", &task["height"]),
-        ("--steps", &task["steps"]),
-        ("--cfg", &task["cfg_scale"]),
-        ("--sampler", &task["sampler"]),
-        ("--schedule", &task["schedule"]),
-        ("--seed", &task["seed"]),
-        ("-m", &task["model"]),
+        ("-n", &task["what"]["negative"]),
+        ("-W", &task["size"]["width"]),
+        ("-H", &task["size"]["height"]),
+        ("--steps", &task["sampling"]["steps"]),
+        ("--cfg", &task["guidance"]["cfg_scale"]),
+        ("--sampler", &task["sampling"]["sampler"]),
+        ("--schedule", &task["sampling"]["schedule"]),
+        ("--seed", &task["sampling"]["seed"]),
+        ("-m", &task["what"]["model"]),
     ];
-    let mut again = vec!["generate".to_owned(), text(&task["prompt"]["text"])];
+    let mut again = vec!["generate".to_owned(), text(&task["what"]["prompt"])];
     again.extend(flags.iter().flat_map(|(flag, value)| [(*flag).to_owned(), text(value)]));
     home.run_args(again.iter().map(String::as_str).chain(["-o", "b.png"]))
         .ok();

@@ -127,7 +127,7 @@ impl<'a> Soak<'a> {
                 "done" => {
                     assert_eq!(
                         row["pictures"].as_array().unwrap().len() as u64,
-                        row["task"]["image"]["batch"]
+                        row["task"]["image"]["size"]["batch"]
                     );
                     self.done += 1;
                 }

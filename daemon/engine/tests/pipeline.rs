@@ -17,7 +17,7 @@ use darkroom_engine::torch::{self, Device};
 use darkroom_engine::weights::Weights;
 use darkroom_engine::{Cancel, Error, Result};
 use darkroom_protocol::sampler::Named;
-use darkroom_protocol::{Conditioning, Dtype, Format, ImageTask, ModelSource, Progress, Quant, Sampler, Schedule};
+use darkroom_protocol::{Dtype, ImageTask, ModelSource, Progress, Quant, Sampler, Schedule};
 use serde::Deserialize;
 use tch::{Kind, Tensor};
 
@@ -41,30 +41,19 @@ fn task(folder: &Path, case: &Case) -> ImageTask {
         Some(sampler) => (sampler, Schedule::Karras),
         None => (case.sampler.as_str(), Schedule::Auto),
     };
-    ImageTask {
-        model: "tiny".into(),
-        source: ModelSource::Folder(folder.display().to_string()),
-        prompt: Conditioning::plain(&case.prompt),
-        negative: Conditioning::plain(&case.negative),
-        width: case.width,
-        height: case.height,
-        steps: case.steps,
-        cfg_scale: case.cfg_scale,
-        sampler: Sampler::from_name(sampler).unwrap(),
-        schedule,
-        prediction: None,
-        seed: case.seed,
-        batch: 1,
-        micro_batch: 1,
-        device: "cpu".into(),
-        dtype: Dtype::F32,
-        threads: 0,
-        format: Format::Png,
-        quant: Quant::None,
-        vae_tiling: false,
-        offload: false,
-        two_passes: false,
-    }
+    let mut task = ImageTask::of("tiny", &case.prompt);
+    task.what.source = ModelSource::Folder(folder.display().to_string());
+    task.what.negative.clone_from(&case.negative);
+    task.size.width = case.width;
+    task.size.height = case.height;
+    task.sampling.steps = case.steps;
+    task.guidance.cfg_scale = case.cfg_scale;
+    task.sampling.sampler = Sampler::from_name(sampler).unwrap();
+    task.sampling.schedule = schedule;
+    task.sampling.seed = case.seed;
+    task.compute.device = "cpu".into();
+    task.compute.dtype = Dtype::F32;
+    task
 }
 
 #[derive(Default)]
@@ -112,11 +101,11 @@ impl Bench {
 
     fn run(&mut self, task: &ImageTask, kind: Kind, cancel: &Cancel, told: &mut Told) -> Result<()> {
         let key = Key {
-            source: task.source.clone(),
-            name: task.model.clone(),
+            source: task.what.source.clone(),
+            name: task.what.model.clone(),
             device: Device::Cpu,
             kind,
-            quant: task.quant,
+            quant: task.compute.quant,
         };
         let staging = self.staging.path();
         let models = &mut self.models;
@@ -169,10 +158,8 @@ fn int8_draws_nearly_the_same_picture() {
     let cases: Vec<Case> = serde_json::from_slice(&std::fs::read(fixture().join("cases.json")).unwrap()).unwrap();
     let mut bench = Bench::new();
     let plain = task(bench.folder.path(), &cases[0]);
-    let small = ImageTask {
-        quant: Quant::Int8,
-        ..plain.clone()
-    };
+    let mut small = plain.clone();
+    small.compute.quant = Quant::Int8;
     let before = bench.pictures(&plain, Kind::Float).remove(0);
     let found = bench.pictures(&small, Kind::Float).remove(0);
     let difference = largest_difference(&before, &found);
@@ -221,7 +208,13 @@ fn latents_are_those_of_diffusers() {
     let encode = |prompt: &str| Cond::of(encode(prompt));
     for (n, case) in cases.iter().enumerate() {
         let task = task(Path::new("/"), case);
-        let plan = plan(&scheduler, task.sampler, task.schedule, case.steps as usize).unwrap();
+        let plan = plan(
+            &scheduler,
+            task.sampling.sampler,
+            task.sampling.schedule,
+            case.steps as usize,
+        )
+        .unwrap();
         let shape = [4, i64::from(case.height / 8), i64::from(case.width / 8)];
         let mut noise = NoiseStream::new(case.seed, 1, &shape).unwrap();
         let guide = Guide {
@@ -257,11 +250,10 @@ fn short(seed: u64, batch: u32, micro_batch: u32) -> (Case, u32, u32) {
 }
 
 fn batch(folder: &Path, (case, batch, micro_batch): (Case, u32, u32)) -> ImageTask {
-    ImageTask {
-        batch,
-        micro_batch,
-        ..task(folder, &case)
-    }
+    let mut task = task(folder, &case);
+    task.size.batch = batch;
+    task.compute.micro_batch = micro_batch;
+    task
 }
 
 #[test]
@@ -297,10 +289,8 @@ fn guidance_in_two_passes_gives_the_same_picture() {
     for (kind, bound) in [(Kind::Float, 1), (Kind::BFloat16, 4)] {
         let task = batch(bench.folder.path(), short(31, 1, 1));
         let one = bench.pictures(&task, kind).remove(0);
-        let two = ImageTask {
-            two_passes: true,
-            ..task
-        };
+        let mut two = task;
+        two.compute.two_passes = true;
         let two = bench.pictures(&two, kind).remove(0);
         let difference = largest_difference(&one, &two);
         assert!(difference <= bound, "{kind:?}: {difference}/255");
@@ -311,22 +301,20 @@ fn guidance_in_two_passes_gives_the_same_picture() {
 fn a_picture_does_not_depend_on_what_was_made_before() {
     for kind in [Kind::Float, Kind::BFloat16] {
         let mut fresh = Bench::new();
-        let task = batch(fresh.folder.path(), short(21, 2, 2));
+        let mut task = batch(fresh.folder.path(), short(21, 2, 2));
         let expected = fresh.pictures(&task, kind);
         let mut used = Bench::new();
         for (width, height, batch) in [(104, 72, 1), (64, 128, 3), (8, 8, 1)] {
-            let other = ImageTask {
-                width,
-                height,
-                batch,
-                micro_batch: batch,
-                ..task.clone()
-            };
-            let source = ModelSource::Folder(used.folder.path().display().to_string());
-            used.pictures(&ImageTask { source, ..other }, kind);
+            let mut other = task.clone();
+            other.size.width = width;
+            other.size.height = height;
+            other.size.batch = batch;
+            other.compute.micro_batch = batch;
+            other.what.source = ModelSource::Folder(used.folder.path().display().to_string());
+            used.pictures(&other, kind);
         }
-        let source = ModelSource::Folder(used.folder.path().display().to_string());
-        assert_eq!(used.pictures(&ImageTask { source, ..task }, kind), expected, "{kind:?}");
+        task.what.source = ModelSource::Folder(used.folder.path().display().to_string());
+        assert_eq!(used.pictures(&task, kind), expected, "{kind:?}");
     }
 }
 
@@ -363,7 +351,7 @@ fn what_exists_is_not_made_again() {
     let whole = bench.pictures(&task, Kind::Float);
     let mut told = Told::default();
     let key = Key {
-        source: task.source.clone(),
+        source: task.what.source.clone(),
         name: "tiny".into(),
         device: Device::Cpu,
         kind: Kind::Float,
@@ -391,7 +379,7 @@ fn what_exists_is_not_made_again() {
 fn a_long_prompt_is_said_to_be_cut() {
     let mut bench = Bench::new();
     let mut task = batch(bench.folder.path(), short(1, 1, 1));
-    task.prompt = Conditioning::plain("word ".repeat(100) + "tail\x1b[2J");
+    task.what.prompt = "word ".repeat(100) + "tail\x1b[2J";
     let mut told = Told::default();
     bench.run(&task, Kind::Float, &Cancel::new(), &mut told).unwrap();
     assert_eq!(told.notices.len(), 1, "{:?}", told.notices);

@@ -10,7 +10,7 @@ use darkroom_engine::pipeline::{Observer, Saved, Work, text_to_image};
 use darkroom_engine::residency::Models;
 use darkroom_engine::torch::{self, Device};
 use darkroom_engine::{Cancel, Error};
-use darkroom_protocol::{Conditioning, Dtype, Format, ImageTask, ModelSource, Progress, Quant, Sampler, Schedule};
+use darkroom_protocol::{Dtype, ImageTask, ModelSource, Progress, Quant};
 use rustix::process::{Resource, Rlimit, setrlimit};
 use tch::Kind;
 
@@ -42,37 +42,25 @@ impl Observer for Told {
 }
 
 fn task(folder: &Path, side: u32, vae_tiling: bool) -> ImageTask {
-    ImageTask {
-        model: "tiny".into(),
-        source: ModelSource::Folder(folder.display().to_string()),
-        prompt: Conditioning::plain("a fox"),
-        negative: Conditioning::plain(""),
-        width: side,
-        height: side,
-        steps: 1,
-        cfg_scale: 1.0,
-        sampler: Sampler::Euler,
-        schedule: Schedule::Auto,
-        prediction: None,
-        seed: 1,
-        batch: 1,
-        micro_batch: 1,
-        device: "cpu".into(),
-        dtype: Dtype::F32,
-        threads: 1,
-        format: Format::Png,
-        quant: Quant::None,
-        vae_tiling,
-        offload: false,
-        two_passes: false,
-    }
+    let mut task = ImageTask::of("tiny", "a fox");
+    task.what.source = ModelSource::Folder(folder.display().to_string());
+    task.size.width = side;
+    task.size.height = side;
+    task.sampling.steps = 1;
+    task.guidance.cfg_scale = 1.0;
+    task.sampling.seed = 1;
+    task.compute.device = "cpu".into();
+    task.compute.dtype = Dtype::F32;
+    task.compute.threads = 1;
+    task.compute.vae_tiling = vae_tiling;
+    task
 }
 
 /// The file of the picture of `task`.
 fn picture(models: &mut Models, task: &ImageTask, told: &mut Told) -> Result<Vec<u8>, Error> {
     let key = Key {
-        source: task.source.clone(),
-        name: task.model.clone(),
+        source: task.what.source.clone(),
+        name: task.what.model.clone(),
         device: Device::Cpu,
         kind: Kind::Float,
         quant: Quant::None,

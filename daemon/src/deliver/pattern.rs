@@ -199,15 +199,12 @@ impl Piece {
             Self::Field(field) => *field,
         };
         let picture = facts.picture;
-        let image = match facts.task {
-            Task::Image(image) => Some(image),
-            _ => None,
-        };
+        let Task::Image(image) = facts.task;
         match field {
-            "prompt" => slug(image.map_or("", |image| &image.prompt.text), "picture"),
-            "model" => slug_name(image.map_or("", |image| &image.model), "model"),
-            "sampler" => slug_name(image.map_or("", |image| image.sampler.name()), "sampler"),
-            "steps" => image.map_or(0, |image| image.steps).to_string(),
+            "prompt" => slug(&image.what.prompt, "picture"),
+            "model" => slug_name(&image.what.model, "model"),
+            "sampler" => slug_name(image.sampling.sampler.name(), "sampler"),
+            "steps" => image.sampling.steps.to_string(),
             "seed" => picture.seed.to_string(),
             "index" => picture.index.to_string(),
             "date" => facts.made.date.clone(),

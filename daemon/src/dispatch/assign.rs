@@ -1,7 +1,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use darkroom_protocol::{Failure, FailureKind, Format, Job, JobId, Order, Task, failpoint};
+use darkroom_protocol::{Failure, FailureKind, Job, JobId, Order, Task, failpoint};
 use tokio::time::Instant;
 
 use super::choose::{REACH, choose};
@@ -98,15 +98,13 @@ impl Dispatcher {
     /// Tells the worker.
     fn order(&mut self, at: usize, waiting: Waiting, row: Job) {
         let log = self.log_path(row.id);
+        let Task::Image(image) = &row.task;
         let kept: HashSet<u32> = row.pictures.iter().map(|picture| picture.index).collect();
         let busy = Busy {
             waiting,
-            pictures: pictures(&row.task),
-            bytes: bytes(&row.task),
-            format: match &row.task {
-                Task::Image(image) => image.format,
-                _ => Format::Png,
-            },
+            pictures: image.size.batch,
+            bytes: 3 * image.pixels() + BESIDE_PIXELS,
+            format: image.what.format,
             called: gallery::called(&row.task),
             kept: kept.clone(),
             keeping: false,
@@ -127,14 +125,10 @@ impl Dispatcher {
             worker.log().begin_job(&log);
             let mut skip: Vec<u32> = kept.into_iter().collect();
             skip.sort_unstable();
-            let model = match &row.task {
-                Task::Image(image) => image.model.as_str(),
-                _ => "",
-            };
             let keep_alive = row
                 .request
                 .keep_alive
-                .unwrap_or_else(|| self.tools.settings.current().keep_alive_for(model));
+                .unwrap_or_else(|| self.tools.settings.current().keep_alive_for(&image.what.model));
             worker.send(Order::Run {
                 job: row.id,
                 task: Box::new(on_device(row.task, slot.face().device)),
@@ -193,27 +187,11 @@ impl Dispatcher {
 /// A task that was accepted before the first worker told its device names it now, so that its pictures say where they were
 /// made.
 fn on_device(mut task: Task, device: Option<&str>) -> Task {
-    if let (Task::Image(image), Some(device)) = (&mut task, device)
-        && image.device.is_empty()
+    let Task::Image(image) = &mut task;
+    if let Some(device) = device
+        && image.compute.device.is_empty()
     {
-        image.device = device.to_owned();
+        image.compute.device = device.to_owned();
     }
     task
-}
-
-/// About the most bytes that one picture of a task can have in its file.
-fn bytes(task: &Task) -> u64 {
-    match task {
-        Task::Image(image) => 3 * u64::from(image.width) * u64::from(image.height) + BESIDE_PIXELS,
-        Task::Upscale(_) | Task::Caption(_) | Task::Train(_) => BESIDE_PIXELS,
-    }
-}
-
-/// How many pictures a task makes.
-fn pictures(task: &Task) -> u32 {
-    match task {
-        Task::Image(image) => image.batch,
-        Task::Upscale(_) => 1,
-        Task::Caption(_) | Task::Train(_) => 0,
-    }
 }

@@ -17,8 +17,8 @@ pub fn notices(task: &ImageTask) -> Vec<String> {
 
 /// Guidance that other programs read in another way, or that leaves the negative prompt unused.
 fn guidance(task: &ImageTask) -> Option<String> {
-    let negative = !task.negative.text.trim().is_empty();
-    if task.is_guided() || (task.cfg_scale == 1.0 && !negative) {
+    let negative = !task.what.negative.trim().is_empty();
+    if task.is_guided() || (task.guidance.cfg_scale == 1.0 && !negative) {
         return None;
     }
     let unused = if negative {
@@ -28,15 +28,15 @@ fn guidance(task: &ImageTask) -> Option<String> {
     };
     Some(format!(
         "Guidance of {} means the prompt alone, as all up to 1 does.{unused}",
-        task.cfg_scale
+        task.guidance.cfg_scale
     ))
 }
 
 /// Syntax of other programs in either prompt.
 fn syntax(task: &ImageTask) -> Option<String> {
     let prompts = [
-        (&task.prompt.text, ""),
-        (&task.negative.text, "in the negative prompt "),
+        (&task.what.prompt, ""),
+        (&task.what.negative, "in the negative prompt "),
     ];
     let found = prompts.map(|(text, place)| (named(&foreign(text)), place));
     let found: Vec<String> = found
@@ -86,19 +86,15 @@ fn shown(piece: &str) -> String {
 mod tests {
     use super::*;
     use crate::testing;
-    use darkroom_protocol::{Conditioning, Task};
+    use darkroom_protocol::Task;
     use rstest::rstest;
 
     fn task(prompt: &str, negative: &str, cfg_scale: f64) -> ImageTask {
-        let Task::Image(task) = testing::task(prompt) else {
-            unreachable!()
-        };
-        ImageTask {
-            prompt: Conditioning::plain(prompt),
-            negative: Conditioning::plain(negative),
-            cfg_scale,
-            ..task
-        }
+        let Task::Image(mut task) = testing::task(prompt);
+        task.what.prompt = prompt.to_owned();
+        task.what.negative = negative.to_owned();
+        task.guidance.cfg_scale = cfg_scale;
+        task
     }
 
     #[rstest]

@@ -2,7 +2,7 @@ use darkroom_formats::card::check_size;
 use darkroom_protocol::message::RemoteError;
 use darkroom_protocol::params::{MAX_SEED, RANDOM_SEEDS};
 use darkroom_protocol::text::escape_line;
-use darkroom_protocol::{Conditioning, Dtype, Format, GenerateRequest, ImageTask, ModelCard, Prediction};
+use darkroom_protocol::{GenerateRequest, ImageTask, ModelCard, Prediction};
 
 use super::{canonical_device, micro_batch};
 use crate::settings::Settings;
@@ -24,33 +24,30 @@ pub fn resolve(
     random: u64,
 ) -> Result<ImageTask, RemoteError> {
     request.check().map_err(|e| RemoteError::usage(e.to_string()))?;
-    let (width, height) = size(request, card)?;
-    let batch = request.batch.unwrap_or(1);
-    let text = |words: &Option<String>| Conditioning::plain(words.clone().unwrap_or_default());
-    Ok(ImageTask {
-        model: card.name.clone(),
-        source: card.source.clone(),
-        prompt: text(&request.prompt),
-        negative: text(&request.negative_prompt),
-        width,
-        height,
-        steps: request.steps.unwrap_or(card.steps),
-        cfg_scale: request.cfg_scale.unwrap_or(card.cfg_scale),
-        sampler: request.sampler.unwrap_or(card.sampler),
-        schedule: request.schedule.unwrap_or(card.schedule),
-        prediction: request.prediction.or(unusual(card.prediction)),
-        seed: seed(request.seed, batch, random)?,
-        batch,
-        micro_batch: micro_batch(batch, width, height),
-        device: device(request, settings, default_device)?,
-        dtype: request.dtype.or(settings.dtype).unwrap_or(Dtype::Auto),
-        threads: request.threads.or(settings.threads).unwrap_or(0),
-        format: request.format.unwrap_or(Format::Png),
-        quant: request.quant.unwrap_or_default(),
-        vae_tiling: request.vae_tiling.unwrap_or(false),
-        offload: request.offload.unwrap_or(false),
-        two_passes: false,
-    })
+    let asked = request
+        .clone()
+        .or(of_settings(settings))
+        .or(GenerateRequest::defaults(card));
+    let mut task = ImageTask::default();
+    asked.put_into(&mut task);
+    task.what.model.clone_from(&card.name);
+    task.what.source = card.source.clone();
+    task.sampling.prediction = request.prediction.or(unusual(card.prediction));
+    task.sampling.seed = seed(request.seed, task.size.batch, random)?;
+    task.compute.device = device(asked.device.as_deref(), default_device)?;
+    check_pixels(&task, card)?;
+    task.compute.micro_batch = micro_batch(task.size.batch, task.size.width, task.size.height);
+    Ok(task)
+}
+
+/// What the settings say of every request.
+fn of_settings(settings: &Settings) -> GenerateRequest {
+    GenerateRequest {
+        device: settings.device.clone(),
+        dtype: settings.dtype,
+        threads: settings.threads,
+        ..GenerateRequest::default()
+    }
 }
 
 /// What the model's files say of its denoiser where it is not the noise, so that the record of a picture says it.
@@ -58,17 +55,15 @@ fn unusual(prediction: Prediction) -> Option<Prediction> {
     (prediction != Prediction::Epsilon).then_some(prediction)
 }
 
-fn size(request: &GenerateRequest, card: &ModelCard) -> Result<(u32, u32), RemoteError> {
-    let width = request.width.unwrap_or(card.width);
-    let height = request.height.unwrap_or(card.height);
+fn check_pixels(task: &ImageTask, card: &ModelCard) -> Result<(), RemoteError> {
+    let (width, height, pixels) = (task.size.width, task.size.height, task.pixels());
     check_size(width, height, card.vae_factor).map_err(|e| RemoteError::usage(e.to_string()))?;
-    let pixels = u64::from(width) * u64::from(height);
     if pixels > MAX_PIXELS {
         return Err(RemoteError::usage(format!(
             "{width}×{height} is {pixels} pixels, the most is {MAX_PIXELS}, which is 4096×4096: give a smaller size."
         )));
     }
-    Ok((width, height))
+    Ok(())
 }
 
 /// The first picture's seed: the given one, or `random` where that is missing or negative.
@@ -85,9 +80,8 @@ fn seed(given: Option<i64>, batch: u32, random: u64) -> Result<u64, RemoteError>
     Ok(seed)
 }
 
-fn device(request: &GenerateRequest, settings: &Settings, default_device: &str) -> Result<String, RemoteError> {
-    let open = |text: &&String| !matches!(text.trim().to_ascii_lowercase().as_str(), "" | "auto");
-    let asked = request.device.as_ref().or(settings.device.as_ref());
+fn device(asked: Option<&str>, default_device: &str) -> Result<String, RemoteError> {
+    let open = |text: &&str| !matches!(text.trim().to_ascii_lowercase().as_str(), "" | "auto");
     let Some(text) = asked.filter(open) else {
         return Ok(default_device.to_owned());
     };

@@ -48,20 +48,28 @@ fn refusal(request: &GenerateRequest) -> String {
 fn an_empty_request_takes_every_default() {
     let task = task(&GenerateRequest::default());
     assert_eq!(
-        (task.width, task.height, task.steps, task.cfg_scale),
+        (
+            task.size.width,
+            task.size.height,
+            task.sampling.steps,
+            task.guidance.cfg_scale
+        ),
         (512, 768, 20, 7.0)
     );
-    assert_eq!((task.sampler, task.schedule), (Sampler::DpmPp2m, Schedule::Auto));
-    assert_eq!((task.seed, task.batch, task.micro_batch), (42, 1, 1));
     assert_eq!(
-        (task.device.as_str(), task.dtype, task.threads),
+        (task.sampling.sampler, task.sampling.schedule),
+        (Sampler::DpmPp2m, Schedule::Auto)
+    );
+    assert_eq!(
+        (task.sampling.seed, task.size.batch, task.compute.micro_batch),
+        (42, 1, 1)
+    );
+    assert_eq!(
+        (task.compute.device.as_str(), task.compute.dtype, task.compute.threads),
         ("cuda:0", Dtype::Auto, 0)
     );
-    assert_eq!(
-        (task.format, task.prompt.text.as_str(), task.prompt.chunks.len()),
-        (Format::Png, "", 1)
-    );
-    assert_eq!((task.model.as_str(), task.source), ("sd15", card().source));
+    assert_eq!((task.what.format, task.what.prompt.as_str()), (Format::Png, ""));
+    assert_eq!((task.what.model.as_str(), task.what.source), ("sd15", card().source));
 }
 
 #[test]
@@ -111,13 +119,20 @@ fn settings_stand_between_request_and_default() {
     };
     let of = |request| resolve(&request, &card(), &settings, "cpu", 0).unwrap();
     let set = of(GenerateRequest::default());
-    assert_eq!((set.device.as_str(), set.dtype, set.threads), ("xpu:0", Dtype::F16, 2));
+    assert_eq!(
+        (set.compute.device.as_str(), set.compute.dtype, set.compute.threads),
+        ("xpu:0", Dtype::F16, 2)
+    );
     let asked = of(request(&[("device", "cpu"), ("dtype", "bf16"), ("threads", "4")]));
     assert_eq!(
-        (asked.device.as_str(), asked.dtype, asked.threads),
+        (
+            asked.compute.device.as_str(),
+            asked.compute.dtype,
+            asked.compute.threads
+        ),
         ("cpu", Dtype::Bf16, 4)
     );
-    assert_eq!(of(request(&[("device", "auto")])).device, "cpu");
+    assert_eq!(of(request(&[("device", "auto")])).compute.device, "cpu");
 }
 
 #[rstest]
@@ -125,7 +140,7 @@ fn settings_stand_between_request_and_default() {
 #[case(&[("seed", "0")], 0)]
 #[case(&[("seed", "9007199254740988"), ("batch", "4")], 9_007_199_254_740_988)]
 fn seeds(#[case] pairs: &[(&str, &str)], #[case] seed: u64) {
-    assert_eq!(task(&request(pairs)).seed, seed);
+    assert_eq!(task(&request(pairs)).sampling.seed, seed);
 }
 
 #[rstest]
@@ -178,10 +193,10 @@ proptest! {
     fn a_task_is_within_every_bound_or_the_refusal_says_something(request in any_request(), random in any::<u64>()) {
         match resolve(&request, &card(), &Settings::default(), "cpu", random) {
             Ok(task) => {
-                prop_assert!(task.width % 8 == 0 && task.height % 8 == 0);
-                prop_assert!(u64::from(task.width) * u64::from(task.height) <= super::MAX_PIXELS);
-                prop_assert!(task.seed + u64::from(task.batch) - 1 <= MAX_SEED as u64);
-                prop_assert!(task.cfg_scale.is_finite() && (1..=task.batch).contains(&task.micro_batch));
+                prop_assert!(task.size.width % 8 == 0 && task.size.height % 8 == 0);
+                prop_assert!(u64::from(task.size.width) * u64::from(task.size.height) <= super::MAX_PIXELS);
+                prop_assert!(task.sampling.seed + u64::from(task.size.batch) - 1 <= MAX_SEED as u64);
+                prop_assert!(task.guidance.cfg_scale.is_finite() && (1..=task.size.batch).contains(&task.compute.micro_batch));
             }
             Err(error) => prop_assert!(error.message.ends_with('.')),
         }

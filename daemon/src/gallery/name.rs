@@ -17,10 +17,8 @@ pub(super) fn name(made: &Moment, prompt: &str, job: JobId, index: u32, format: 
 
 /// What a prompt makes of a name.
 pub(super) fn prompt(task: &Task) -> String {
-    match task {
-        Task::Image(task) => slug(&task.prompt.text, "picture"),
-        other => other.kind().to_owned(),
-    }
+    let Task::Image(task) = task;
+    slug(&task.what.prompt, "picture")
 }
 
 /// What tells the files of one picture from all others, before the extension: the job's short id, which no other job

@@ -35,8 +35,10 @@ impl Gallery {
     /// # Errors
     /// [`Error::Io`] naming the first file that could not be removed.
     pub fn sweep_unrecorded(&self, job: JobId, task: &Task, pictures: &[Picture]) -> Result<u64> {
-        let Task::Image(task) = task else { return Ok(0) };
-        let missing: Vec<u32> = (0..task.batch).filter(|index| !recorded(pictures, *index)).collect();
+        let Task::Image(task) = task;
+        let missing: Vec<u32> = (0..task.size.batch)
+            .filter(|index| !recorded(pictures, *index))
+            .collect();
         let mut removed = 0;
         if missing.is_empty() {
             return Ok(removed);

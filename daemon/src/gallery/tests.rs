@@ -184,9 +184,8 @@ fn files_without_rows_are_removed_and_others_stay() {
         .collect();
     files.iter().for_each(|file| fs::write(file, "abc").unwrap());
     let mut task = crate::testing::task("fox");
-    if let darkroom_protocol::Task::Image(image) = &mut task {
-        image.batch = 5;
-    }
+    let darkroom_protocol::Task::Image(image) = &mut task;
+    image.size.batch = 5;
     let sweep = || {
         gallery
             .sweep_unrecorded(staged.job, &task, std::slice::from_ref(&recorded))

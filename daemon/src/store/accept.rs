@@ -78,15 +78,12 @@ impl NewJob {
         output: Option<&Destination>,
     ) -> Result<Self> {
         let kind = task.kind();
-        let (model, device) = match task {
-            Task::Image(image) => (image.model.clone(), image.device.clone()),
-            Task::Upscale(_) | Task::Caption(_) | Task::Train(_) => Default::default(),
-        };
+        let Task::Image(image) = task;
         Ok(Self {
             request_id: request_id.simple().to_string(),
             kind,
-            model,
-            device,
+            model: image.what.model.clone(),
+            device: image.compute.device.clone(),
             priority: request.priority.unwrap_or(0),
             request: json(request)?,
             task: json(task)?,

@@ -71,10 +71,8 @@ impl Store {
             why: e.to_string(),
         };
         let task: Task = serde_json::from_str(&task).map_err(unreadable)?;
-        let batch = match &task {
-            Task::Image(image) => image.batch,
-            _ => 1,
-        };
+        let Task::Image(image) = &task;
+        let batch = image.size.batch;
         Ok(Some(Undelivered {
             output: serde_json::from_str(&output).map_err(unreadable)?,
             task,

@@ -22,6 +22,8 @@ pub struct Client {
     stream: Framed<UnixStream, LengthDelimitedCodec>,
     next: u64,
     events: VecDeque<Event>,
+    /// What was heard of other jobs while one was waited for.
+    passed: VecDeque<Event>,
 }
 
 impl Client {
@@ -37,6 +39,7 @@ impl Client {
             stream: Framed::new(stream, frame::framing()),
             next: 0,
             events: VecDeque::new(),
+            passed: VecDeque::new(),
         }
     }
 
@@ -122,12 +125,20 @@ impl Client {
     pub async fn until(&mut self, job: JobId, wanted: impl Fn(&EventKind) -> bool) -> Vec<EventKind> {
         let mut kinds = Vec::new();
         loop {
-            let event = self.event().await;
-            if event.job == job {
-                kinds.push(event.kind);
-                if kinds.last().is_some_and(&wanted) {
-                    return kinds;
+            let event = match self.passed.iter().position(|event| event.job == job) {
+                Some(at) => self.passed.remove(at),
+                None => Some(self.event().await),
+            };
+            match event {
+                Some(event) if event.job == job => kinds.push(event.kind),
+                // Of two jobs the second may be the first to tell.
+                other => {
+                    self.passed.extend(other);
+                    continue;
                 }
+            }
+            if kinds.last().is_some_and(&wanted) {
+                return kinds;
             }
         }
     }

@@ -141,10 +141,10 @@ impl Fake {
                 self.say(&Report::Ready(ready));
             }
             Order::Run { job, task, skip, .. } => {
-                let Task::Image(task) = *task else { panic!("no image") };
+                let Task::Image(task) = *task;
                 self.say(&Report::Started { job });
                 let outcome = self.run(job, &task, &skip);
-                self.resident = vec![held(&task.model, task.source.clone(), false)];
+                self.resident = vec![held(&task.what.model, task.what.source.clone(), false)];
                 let resident = self.residency();
                 self.say(&Report::Ended { job, outcome, resident });
             }
@@ -198,7 +198,7 @@ impl Fake {
 
     fn run(&mut self, job: JobId, task: &ImageTask, skip: &[u32]) -> Outcome {
         let began = micros();
-        let (verb, rest) = task.prompt.text.split_once(' ').unwrap_or((&task.prompt.text, ""));
+        let (verb, rest) = task.what.prompt.split_once(' ').unwrap_or((&task.what.prompt, ""));
         eprintln!("doing {verb} {rest}");
         match verb {
             "abort" => std::process::abort(),
@@ -243,7 +243,7 @@ impl Fake {
         if self.shown {
             self.preview(job);
         }
-        for index in (0..task.batch).filter(|i| !skip.contains(i)) {
+        for index in (0..task.size.batch).filter(|i| !skip.contains(i)) {
             self.stage(job, index, task);
             if verb == "half" && first(&self.staging, job) {
                 std::process::abort();
@@ -288,16 +288,16 @@ impl Fake {
         self.say(&Report::Staged(Staged {
             job,
             index,
-            file: if task.prompt.text == "lie" {
+            file: if task.what.prompt == "lie" {
                 "../../etc/passwd".to_owned()
             } else {
                 file
             },
             sha256,
             bytes: bytes.len() as u64,
-            width: task.width,
-            height: task.height,
-            seed: task.seed + u64::from(index),
+            width: task.size.width,
+            height: task.size.height,
+            seed: task.sampling.seed + u64::from(index),
             elapsed_ms: 1,
         }));
     }

@@ -3,7 +3,7 @@
 //! A1111's text cannot carry every prompt: a line that begins with `Negative prompt:` reads back as one. So where a picture has a
 //! record, it counts, and the text is for other programs.
 
-use darkroom_protocol::{GenerateRequest, ImageTask, Task};
+use darkroom_protocol::{GenerateRequest, Task};
 use serde::Deserialize;
 
 use crate::Infotext;
@@ -32,17 +32,17 @@ impl Record {
 
     /// The request that makes this very picture again; `None` where it is not one from a prompt.
     pub fn request(&self) -> Option<GenerateRequest> {
-        let task = self.image()?;
+        let Task::Image(task) = &self.task;
         let mut request = task.to_request();
-        request.seed = i64::try_from(task.seed.saturating_add(self.index.into())).ok();
+        request.seed = i64::try_from(task.sampling.seed.saturating_add(self.index.into())).ok();
         Some(request)
     }
 
     /// The same as A1111's keys and values, the prompts exact; `None` where it is no picture from a prompt.
     pub fn infotext(&self) -> Option<Infotext> {
-        let task = self.image()?;
-        let mut info = Infotext::new(&task.prompt.text, task.metadata(self.index));
-        info.negative.clone_from(&task.negative.text);
+        let Task::Image(task) = &self.task;
+        let mut info = Infotext::new(&task.what.prompt, task.metadata(self.index));
+        info.negative.clone_from(&task.what.negative);
         if let (Some(version), Some((_, value))) =
             (&self.version, info.settings.iter_mut().find(|(k, _)| k == "Version"))
         {
@@ -50,45 +50,27 @@ impl Record {
         }
         Some(info)
     }
-
-    fn image(&self) -> Option<&ImageTask> {
-        match &self.task {
-            Task::Image(task) => Some(task),
-            _ => None,
-        }
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use darkroom_protocol::{Conditioning, Dtype, Format, ModelSource, Quant, Sampler, Schedule};
+    use darkroom_protocol::{Dtype, ImageTask, ModelSource, Sampler};
 
     fn record(prompt: &str, negative: &str) -> String {
-        let task = ImageTask {
-            model: "sd15".into(),
-            source: ModelSource::Folder("/models/sd15".into()),
-            prompt: Conditioning::plain(prompt),
-            negative: Conditioning::plain(negative),
-            width: 8,
-            height: 16,
-            steps: 2,
-            cfg_scale: 4.0,
-            sampler: Sampler::Ddim,
-            schedule: Schedule::Auto,
-            prediction: None,
-            seed: 7,
-            batch: 3,
-            micro_batch: 1,
-            device: "cpu".into(),
-            dtype: Dtype::F32,
-            threads: 1,
-            format: Format::Png,
-            quant: Quant::None,
-            vae_tiling: false,
-            offload: false,
-            two_passes: false,
-        };
+        let mut task = ImageTask::of("sd15", prompt);
+        task.what.source = ModelSource::Folder("/models/sd15".into());
+        task.what.negative = negative.to_owned();
+        task.size.width = 8;
+        task.size.height = 16;
+        task.sampling.steps = 2;
+        task.guidance.cfg_scale = 4.0;
+        task.sampling.sampler = Sampler::Ddim;
+        task.sampling.seed = 7;
+        task.size.batch = 3;
+        task.compute.device = "cpu".into();
+        task.compute.dtype = Dtype::F32;
+        task.compute.threads = 1;
         serde_json::json!({ "task": { "image": task }, "index": 2, "version": "9.9" }).to_string()
     }
 

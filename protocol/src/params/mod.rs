@@ -6,10 +6,11 @@
 mod parameter;
 mod request;
 mod serial;
+mod table;
 mod value;
 
-pub use parameter::{Kind, Parameter, ParameterError};
-pub use request::{GenerateRequest, TABLE};
+pub use parameter::{Category, Kind, Parameter, ParameterError, Unset};
+pub use table::{GenerateRequest, TABLE};
 pub use value::Value;
 
 /// Longest prompt in bytes.

@@ -1,4 +1,8 @@
+//! One row of the parameter table: what it takes, what happens without it, and the words in which it refuses. The rows are in
+//! `table.rs`; nothing here knows which there are.
+
 use super::Value;
+use crate::ModelCard;
 use crate::keep_alive::KeepAlive;
 use crate::sampler::Named;
 use crate::text::{closest, escape_line, fold, unmarked};
@@ -14,14 +18,72 @@ pub struct Parameter {
     pub short: Option<char>,
     /// Further names that JSON accepts.
     pub aliases: &'static [&'static str],
+    /// The group it is shown in.
+    pub category: Category,
     /// Type and range.
     pub kind: Kind,
-    /// What happens when it is absent, in words.
-    pub default: &'static str,
+    /// What counts when it is absent.
+    pub unset: Unset,
     /// The key in a picture's metadata; empty when it is not written there.
     pub metadata: &'static str,
     /// One sentence.
     pub help: &'static str,
+    /// What else there is to say; may be empty.
+    pub long: &'static str,
+    /// What a worker must list among its capabilities.
+    pub needs: &'static str,
+}
+
+/// The groups of the table, in the order in which help and documentation show them; those of a task, and what is the queue's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "names that say it")]
+pub enum Category {
+    What,
+    Size,
+    Sampling,
+    Guidance,
+    Compute,
+    Queue,
+}
+
+impl Category {
+    /// Every one.
+    pub const ALL: [Self; 6] = [
+        Self::What,
+        Self::Size,
+        Self::Sampling,
+        Self::Guidance,
+        Self::Compute,
+        Self::Queue,
+    ];
+
+    /// Its heading.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::What => "What",
+            Self::Size => "Size",
+            Self::Sampling => "Sampling",
+            Self::Guidance => "Guidance",
+            Self::Compute => "Computing",
+            Self::Queue => "Queue",
+        }
+    }
+
+    /// Its rows.
+    pub fn rows(self) -> impl Iterator<Item = &'static Parameter> {
+        super::TABLE.iter().filter(move |row| row.category == self)
+    }
+}
+
+/// What counts where a parameter is absent.
+#[derive(Clone, Copy, Debug)]
+pub enum Unset {
+    /// This, as somebody would type it.
+    Value(&'static str),
+    /// What the model's card says.
+    OfModel(fn(&ModelCard) -> Value),
+    /// What the daemon settles, in words.
+    Settled(&'static str),
 }
 
 /// Type and range of a parameter. Ranges include both ends.
@@ -229,6 +291,24 @@ impl Parameter {
             (Kind::Integer { .. }, Value::Integer(n)) => Err(self.range(&n.to_string())),
             (Kind::Number { .. }, Value::Number(n)) => Err(self.range(&n.to_string())),
             (_, value) => Err(self.mismatch(&value.to_string())),
+        }
+    }
+
+    /// The value that counts where it is absent, with the model of `card`; `None` where the daemon settles it.
+    pub fn default_value(&self, card: &ModelCard) -> Option<Value> {
+        match self.unset {
+            Unset::Value(text) => self.parse(text).ok(),
+            Unset::OfModel(of) => Some(of(card)),
+            Unset::Settled(_) => None,
+        }
+    }
+
+    /// What counts where it is absent, in words.
+    pub fn default_words(&self) -> &'static str {
+        match self.unset {
+            Unset::Value("") => "empty",
+            Unset::Value(text) | Unset::Settled(text) => text,
+            Unset::OfModel(_) => "the model's",
         }
     }
 

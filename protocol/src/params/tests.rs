@@ -1,5 +1,7 @@
 use super::*;
-use crate::params::find;
+use crate::keep_alive::KeepAlive;
+use crate::params::{Category, Kind, Unset, find};
+use crate::{Format, ImageTask, ModelSource, Prediction, Quant};
 use rstest::rstest;
 
 /// A value that each row takes and that is not its default.
@@ -36,7 +38,8 @@ fn every_row_goes_through_every_door() {
             "{} lacks a sentence",
             row.name
         );
-        assert!(!row.default.is_empty());
+        assert!(!row.default_words().is_empty());
+        assert!(row.long.is_empty() || row.long.ends_with('.'));
     }
     let bytes = crate::codec::frame::encode(&request).unwrap();
     assert_eq!(crate::codec::frame::decode::<GenerateRequest>(&bytes).unwrap(), request);
@@ -164,4 +167,98 @@ fn a_samplers_name_may_bring_its_schedule(#[case] json: &str) {
 fn json_is_refused_under_the_names_it_has(#[case] json: &str, #[case] message: &str) {
     let error = serde_json::from_str::<GenerateRequest>(json).unwrap_err().to_string();
     assert!(error.starts_with(message), "{error}");
+}
+
+fn card() -> ModelCard {
+    ModelCard {
+        name: "sd15".to_owned(),
+        family: "Stable Diffusion 1.x".to_owned(),
+        source: ModelSource::Folder("/models/sd15".to_owned()),
+        vae_factor: 8,
+        width: 512,
+        height: 768,
+        steps: 30,
+        cfg_scale: 6.5,
+        sampler: Sampler::DpmPp2m,
+        schedule: Schedule::Karras,
+        prediction: Prediction::VPrediction,
+        bytes: 1,
+        notice: None,
+    }
+}
+
+#[test]
+fn every_row_is_in_one_category() {
+    let all: usize = Category::ALL.iter().map(|category| category.rows().count()).sum();
+    assert_eq!(all, TABLE.len());
+}
+
+#[test]
+fn a_default_is_a_value_that_its_row_takes() {
+    let defaults = GenerateRequest::defaults(&card());
+    defaults.check().unwrap();
+    for row in TABLE {
+        let settled = matches!(row.unset, Unset::Settled(_));
+        assert_eq!(defaults.get(row.name).is_none(), settled, "{}", row.name);
+    }
+    assert_eq!((defaults.height, defaults.steps), (Some(768), Some(30)));
+    assert_eq!((defaults.batch, defaults.format), (Some(1), Some(Format::Png)));
+}
+
+#[test]
+fn the_tables_defaults_are_those_of_a_task() {
+    let fixed = GenerateRequest {
+        width: None,
+        height: None,
+        steps: None,
+        cfg_scale: None,
+        sampler: None,
+        schedule: None,
+        prediction: None,
+        ..GenerateRequest::defaults(&card())
+    };
+    let mut task = ImageTask::default();
+    fixed.put_into(&mut task);
+    assert_eq!(task, ImageTask::default());
+}
+
+#[test]
+fn a_request_goes_into_a_task_and_comes_back() {
+    let mut request = GenerateRequest::default();
+    for row in TABLE {
+        request.set_text(row.name, &example(row)).unwrap();
+    }
+    request.quant = Some(Quant::Int8);
+    let mut task = ImageTask::default();
+    request.put_into(&mut task);
+    let expected = GenerateRequest {
+        seed: None,
+        priority: None,
+        keep_alive: None,
+        ..request
+    };
+    assert_eq!(GenerateRequest::of_task(&task), expected);
+}
+
+#[test]
+fn what_is_asked_comes_before_what_is_not() {
+    let asked = GenerateRequest {
+        steps: Some(4),
+        keep_alive: Some("3m".parse::<KeepAlive>().unwrap()),
+        ..GenerateRequest::default()
+    };
+    let all = asked.clone().or(GenerateRequest::defaults(&card()));
+    assert_eq!((all.steps, all.keep_alive), (Some(4), asked.keep_alive));
+    assert_eq!(all.width, Some(512));
+}
+
+#[test]
+fn a_row_says_what_it_needs_of_a_worker() {
+    let asked = GenerateRequest {
+        steps: Some(4),
+        ..GenerateRequest::default()
+    };
+    assert_eq!(asked.unmet(&["upscale".to_owned()]).map(|row| row.name), Some("steps"));
+    assert!(asked.unmet(&["upscale".to_owned(), "image".to_owned()]).is_none());
+    assert!(GenerateRequest::default().unmet(&[]).is_none());
 }

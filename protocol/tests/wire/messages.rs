@@ -18,60 +18,49 @@ pub fn request() -> GenerateRequest {
 
 pub fn image() -> ImageTask {
     ImageTask {
-        model: "emoji".into(),
-        source: ModelSource::Embedded("emoji".into()),
-        prompt: Conditioning::plain("a fox"),
-        negative: Conditioning {
-            text: "x".into(),
-            chunks: vec![Chunk {
-                text: "x".into(),
-                weight: 1.5,
-                from: 0.25,
-                to: 1.0,
-            }],
+        what: task::What {
+            model: "emoji".into(),
+            source: ModelSource::Embedded("emoji".into()),
+            prompt: "a fox".into(),
+            negative: "x".into(),
+            format: Format::Png,
         },
-        width: 64,
-        height: 72,
-        steps: 20,
-        cfg_scale: 5.5,
-        sampler: Sampler::EulerAncestral,
-        schedule: Schedule::Karras,
-        prediction: Some(Prediction::VPrediction),
-        seed: 7,
-        batch: 2,
-        micro_batch: 1,
-        device: "cpu".into(),
-        dtype: Dtype::Bf16,
-        threads: 2,
-        format: Format::Png,
-        quant: Quant::Int8,
-        vae_tiling: true,
-        offload: false,
-        two_passes: false,
+        size: task::Size {
+            width: 64,
+            height: 72,
+            batch: 2,
+        },
+        sampling: task::Sampling {
+            seed: 7,
+            steps: 20,
+            sampler: Sampler::EulerAncestral,
+            schedule: Schedule::Karras,
+            prediction: Some(Prediction::VPrediction),
+        },
+        guidance: task::Guidance { cfg_scale: 5.5 },
+        compute: task::Compute {
+            device: "cpu".into(),
+            dtype: Dtype::Bf16,
+            threads: 2,
+            quant: Quant::Int8,
+            micro_batch: 1,
+            vae_tiling: true,
+            offload: false,
+            two_passes: false,
+        },
     }
 }
 
 fn tasks() -> Vec<Task> {
-    let source = ModelSource::Folder("/m".into());
+    let of = |source| {
+        let mut task = image();
+        task.what.source = source;
+        Task::Image(task)
+    };
     vec![
         Task::Image(image()),
-        Task::Upscale(task::UpscaleTask {
-            source: source.clone(),
-            input: "ab".into(),
-            scale: 2.0,
-        }),
-        Task::Caption(task::CaptionTask {
-            source: ModelSource::File("/f".into()),
-            input: "ab".into(),
-            question: "?".into(),
-        }),
-        Task::Train(task::TrainTask {
-            source,
-            examples: vec![("ab".into(), "a fox".into())],
-            steps: 10,
-            rank: 8,
-            seed: 1,
-        }),
+        of(ModelSource::Folder("/m".into())),
+        of(ModelSource::File("/f".into())),
     ]
 }
 

@@ -1,7 +1,7 @@
 //! The flags: one a row of the parameter table, and those that concern this side only.
 
 use clap::{Arg, ArgAction, Command};
-use darkroom_protocol::params::{Kind, Parameter, TABLE};
+use darkroom_protocol::params::{Category, Kind, Parameter};
 
 use super::help;
 use crate::verbs::preview_flag;
@@ -33,7 +33,7 @@ pub fn whole() -> Command {
                 .required(true)
                 .help("What to show; - reads it from standard input"),
         )
-        .next_help_heading("Picture")
+        .next_help_heading(Category::Size.label())
         .arg(
             Arg::new("size")
                 .long("size")
@@ -41,8 +41,12 @@ pub fn whole() -> Command {
                 .allow_hyphen_values(true)
                 .help("Width and height at once, for instance 512x768"),
         )
-        .args(TABLE.iter().filter(|row| row.name != PROMPT).map(flag));
-    command.next_help_heading("Output").args(local())
+        .next_help_heading(None);
+    let grouped = Category::ALL.into_iter().fold(command, |command, category| {
+        let flags = category.rows().filter(|row| row.name != PROMPT).map(flag);
+        command.next_help_heading(category.label()).args(flags)
+    });
+    grouped.next_help_heading("Output").args(local())
 }
 
 /// A row's flag: its help says range and default, and the row itself checks the value.
@@ -58,13 +62,18 @@ pub fn flag(row: &'static Parameter) -> Arg {
     let arg = Arg::new(row.name)
         .long(row.flag)
         .value_name(value_name(row))
-        .help(format!("{} [{range}default: {}]", row.help, row.default))
+        .help(format!("{} [{range}default: {}]", sentences(row), row.default_words()))
         .allow_negative_numbers(numeric)
         .aliases(aliases(row));
     match row.short {
         Some(short) => arg.short(short),
         None => arg,
     }
+}
+
+/// What there is to say of a row.
+fn sentences(row: &Parameter) -> String {
+    [row.help, row.long].join(" ").trim_end().to_owned()
 }
 
 /// The JSON field and its aliases as flags, with `-` as well as `_`. They are accepted but not shown, so that the help has
@@ -119,6 +128,7 @@ fn local() -> Vec<Arg> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use darkroom_protocol::params::TABLE;
 
     #[test]
     fn every_row_is_a_flag_under_all_its_names() {
@@ -148,8 +158,12 @@ mod tests {
         let help = whole().render_long_help().to_string();
         let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
         for row in TABLE.iter().filter(|row| row.name != PROMPT) {
-            assert!(help.contains(row.help), "{}", row.name);
-            assert!(help.contains(&format!("default: {}]", row.default)), "{}", row.name);
+            assert!(help.contains(&sentences(row)), "{}", row.name);
+            assert!(
+                help.contains(&format!("default: {}]", row.default_words())),
+                "{}",
+                row.name
+            );
             if !matches!(row.kind, Kind::Text { .. }) {
                 assert!(help.contains(&row.expects()), "{}", row.name);
             }

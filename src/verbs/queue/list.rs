@@ -116,9 +116,9 @@ pub struct Object<'a> {
     job: &'a Job,
     /// The id as people see it.
     short: String,
-    model: Option<&'a str>,
-    prompt: Option<&'a str>,
-    seed: Option<u64>,
+    model: &'a str,
+    prompt: &'a str,
+    seed: u64,
     /// Pictures to make.
     batch: u32,
     /// Seconds from its start to its end, or until now.
@@ -129,17 +129,14 @@ pub struct Object<'a> {
 
 /// See [`Object`].
 pub fn object(job: &Job) -> Object<'_> {
-    let image = match &job.task {
-        Task::Image(image) => Some(image),
-        Task::Upscale(_) | Task::Caption(_) | Task::Train(_) => None,
-    };
+    let Task::Image(image) = &job.task;
     Object {
         job,
         short: job.id.short(),
-        model: image.map(|image| image.model.as_str()),
-        prompt: image.map(|image| image.prompt.text.as_str()),
-        seed: image.map(|image| image.seed),
-        batch: super::row::batch(job),
+        model: &image.what.model,
+        prompt: &image.what.prompt,
+        seed: image.sampling.seed,
+        batch: image.size.batch,
         duration_s: duration_ms(job, now_ms()).map(|ms| ms as f64 / 1000.0),
         path: job.pictures.first().map(|picture| job.place(picture)),
     }

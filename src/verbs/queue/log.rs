@@ -89,29 +89,27 @@ fn course(job: &Job) -> Vec<String> {
 
 /// A task in a line.
 fn what(job: &Job) -> String {
-    match &job.task {
-        Task::Image(image) => format!(
-            "{}, {}×{}, {} steps, CFG {}, {}, seed {}, {}, on {}",
-            image.model,
-            image.width,
-            image.height,
-            image.steps,
-            image.cfg_scale,
-            image.sampler_label(),
-            image.seed,
-            if image.batch == 1 {
-                "one picture".to_owned()
-            } else {
-                format!("{} pictures", image.batch)
-            },
-            if image.device.is_empty() {
-                "the best device"
-            } else {
-                &image.device
-            },
-        ),
-        other => other.kind().to_owned(),
-    }
+    let Task::Image(image) = &job.task;
+    format!(
+        "{}, {}×{}, {} steps, CFG {}, {}, seed {}, {}, on {}",
+        image.what.model,
+        image.size.width,
+        image.size.height,
+        image.sampling.steps,
+        image.guidance.cfg_scale,
+        image.sampler_label(),
+        image.sampling.seed,
+        if image.size.batch == 1 {
+            "one picture".to_owned()
+        } else {
+            format!("{} pictures", image.size.batch)
+        },
+        if image.compute.device.is_empty() {
+            "the best device"
+        } else {
+            &image.compute.device
+        },
+    )
 }
 
 /// Prints the log from `offset` to its end; where that is.

@@ -162,10 +162,8 @@ fn line(row: &Row, shown: &[usize], widths: &[usize; 7], view: &View<'_>) -> Str
 fn row(job: &Job, number: &mut u32, view: &View<'_>) -> Row {
     let none = view.style.sign("–", "-");
     let or_none = |text: Option<String>| text.filter(|text| !text.is_empty()).unwrap_or_else(|| none.to_owned());
-    let (model, seed) = match &job.task {
-        Task::Image(image) => (say::brief(&image.model, PROMPT), Some(image.seed.to_string())),
-        Task::Upscale(_) | Task::Caption(_) | Task::Train(_) => (String::new(), None),
-    };
+    let Task::Image(image) = &job.task;
+    let model = say::brief(&image.what.model, PROMPT);
     let path = job.pictures.first().map(|picture| Path::new(job.place(picture)));
     let file = path.and_then(Path::file_name).map(|name| {
         let name = say::shown(Path::new(name));
@@ -177,7 +175,7 @@ fn row(job: &Job, number: &mut u32, view: &View<'_>) -> Row {
             state(job, number, view.style),
             or_none(progress(job)),
             or_none(Some(model)),
-            or_none(seed),
+            image.sampling.seed.to_string(),
             or_none(duration_ms(job, view.now_ms).map(took)),
             or_none(path.map(|path| shown(path, view))),
         ],
@@ -256,10 +254,8 @@ pub fn begins(seconds: f64) -> String {
 
 /// How much of the whole job is done: 0 to 99, for it is not done yet.
 pub fn percent(job: &Job, progress: &Progress) -> u32 {
-    let at_once = match &job.task {
-        Task::Image(image) => image.micro_batch.max(1),
-        Task::Upscale(_) | Task::Caption(_) | Task::Train(_) => 1,
-    };
+    let Task::Image(image) = &job.task;
+    let at_once = image.compute.micro_batch.max(1);
     let images = progress.images.max(1);
     let at_once = at_once.min(images.saturating_sub(progress.image));
     let part = match progress.phase {
@@ -273,10 +269,8 @@ pub fn percent(job: &Job, progress: &Progress) -> u32 {
 
 /// Pictures that it is to make.
 pub fn batch(job: &Job) -> u32 {
-    match &job.task {
-        Task::Image(image) => image.batch,
-        Task::Upscale(_) | Task::Caption(_) | Task::Train(_) => job.request.batch.unwrap_or(1),
-    }
+    let Task::Image(image) = &job.task;
+    image.size.batch
 }
 
 /// Milliseconds that it took, or has taken so far; `None` of one that has not begun.
@@ -305,36 +299,21 @@ fn shown(path: &Path, view: &View<'_>) -> String {
 mod tests {
     use super::*;
     use darkroom_protocol::{
-        Conditioning, Delivery, Dtype, Failure, FailureKind, Format, GenerateRequest, ImageTask, JobId, ModelSource,
-        Picture, Quant, Sampler, Schedule,
+        Delivery, Dtype, Failure, FailureKind, GenerateRequest, ImageTask, JobId, Picture, Sampler,
     };
 
     fn job() -> Job {
         let prompt = "a fox\n\x1b[2J in the snow, with a very long description of everything";
-        let task = ImageTask {
-            model: "emoji".into(),
-            source: ModelSource::Embedded("emoji".into()),
-            prompt: Conditioning::plain(prompt),
-            negative: Conditioning::plain(""),
-            width: 64,
-            height: 64,
-            steps: 20,
-            cfg_scale: 5.0,
-            sampler: Sampler::Ddim,
-            schedule: Schedule::Auto,
-            prediction: None,
-            seed: 1,
-            batch: 4,
-            micro_batch: 4,
-            device: "cpu".into(),
-            dtype: Dtype::F32,
-            threads: 0,
-            format: Format::Png,
-            quant: Quant::None,
-            vae_tiling: false,
-            offload: false,
-            two_passes: false,
-        };
+        let mut task = ImageTask::of("emoji", prompt);
+        task.size.width = 64;
+        task.size.height = 64;
+        task.guidance.cfg_scale = 5.0;
+        task.sampling.sampler = Sampler::Ddim;
+        task.sampling.seed = 1;
+        task.size.batch = 4;
+        task.compute.micro_batch = 4;
+        task.compute.device = "cpu".into();
+        task.compute.dtype = Dtype::F32;
         Job {
             id: "01990000-0000-7000-8000-000000000000".parse::<JobId>().unwrap(),
             state: JobState::Running,
@@ -498,9 +477,8 @@ mod tests {
         };
         assert_eq!(progress(&running(load)).unwrap(), "0/4 load");
         let mut one_by_one = running(denoise(2, 10));
-        if let Task::Image(image) = &mut one_by_one.task {
-            image.micro_batch = 1;
-        }
+        let Task::Image(image) = &mut one_by_one.task;
+        image.compute.micro_batch = 1;
         assert_eq!(progress(&one_by_one).unwrap(), "0/4 10/20 62% 12 s left");
         let mut job = Job {
             state: JobState::Queued,

@@ -210,7 +210,7 @@ impl Home {
         for job in self.jobs() {
             assert_eq!(job["state"], "done", "{job:#}");
             let pictures = job["pictures"].as_array().unwrap();
-            let batch = job["task"]["image"]["batch"].as_u64().unwrap();
+            let batch = job["task"]["image"]["size"]["batch"].as_u64().unwrap();
             let indices: Vec<u64> = pictures.iter().map(|p| p["index"].as_u64().unwrap()).collect();
             assert_eq!(indices, (0..batch).collect::<Vec<_>>(), "{job:#}");
             paths.extend(pictures.iter().map(|p| PathBuf::from(p["path"].as_str().unwrap())));

@@ -73,7 +73,7 @@ impl Submitted {
         for job in &jobs {
             assert_eq!(job["state"], "done", "{job:#}");
             assert!(
-                seeds.insert(job["task"]["image"]["seed"].as_u64().unwrap()),
+                seeds.insert(job["task"]["image"]["sampling"]["seed"].as_u64().unwrap()),
                 "twice: {job:#}"
             );
         }

@@ -1,13 +1,10 @@
-use darkroom_protocol::{Conditioning, ImageTask};
+use darkroom_protocol::ImageTask;
 
 use super::{Observer, check_numbers};
 use crate::model::{ComponentKind, Guide, Model, Prompts};
 use crate::{Cancel, Error, Result};
 
 /// Encodes both prompts of `task`, the negative one where guidance computes it.
-///
-/// # Errors
-/// [`Error::Unsupported`] for chunks with a weight or a schedule, which this engine does not apply yet.
 pub fn encode_prompts(
     model: &Model,
     task: &ImageTask,
@@ -15,9 +12,9 @@ pub fn encode_prompts(
     observer: &mut dyn Observer,
 ) -> Result<Prompts> {
     cancel.check()?;
-    let mut texts = vec![plain(&task.prompt, "prompt")?];
+    let mut texts = vec![task.what.prompt.as_str()];
     if task.is_guided() {
-        texts.push(plain(&task.negative, "negative prompt")?);
+        texts.push(task.what.negative.as_str());
     }
     let mut conds = Vec::new();
     for (encoded, what) in model
@@ -36,19 +33,4 @@ pub fn encode_prompts(
         positive: conds.next().ok_or(Error::Defect)?,
         negative: conds.next(),
     }))
-}
-
-fn plain<'a>(words: &'a Conditioning, what: &str) -> Result<&'a str> {
-    let [chunk] = words.chunks.as_slice() else {
-        return Err(Error::Unsupported(format!(
-            "The {what} has {} chunks; this worker reads one.",
-            words.chunks.len()
-        )));
-    };
-    if !chunk.is_plain() {
-        return Err(Error::Unsupported(format!(
-            "The {what} has weights or a schedule; this worker reads plain words."
-        )));
-    }
-    Ok(&chunk.text)
 }

@@ -28,15 +28,19 @@ pub fn denoise(
     let (denoiser, name) = (model.denoiser()?, model.name_of(ComponentKind::Denoiser));
     let space = model.family().latents().kind;
     let side = |pixels: u32| i64::from(pixels / space.factor);
-    let shape = [i64::from(space.channels), side(task.height), side(task.width)];
+    let shape = [i64::from(space.channels), side(task.size.height), side(task.size.width)];
     let extras = Extras::default();
     let step = Cell::new(0);
-    let mut stream = NoiseStream::new(task.seed + u64::from(group.start), group.len(), &shape)?;
+    let mut stream = NoiseStream::new(task.sampling.seed + u64::from(group.start), group.len(), &shape)?;
     let draw = |stream: &mut NoiseStream| torch::to(&stream.draw()?, model.device(), Kind::Float);
     let latents = plan.initial(&draw(&mut stream)?);
 
-    let passes = if task.two_passes { Passes::Two } else { Passes::One };
-    let guidance = guidance::cfg(task.cfg_scale, passes);
+    let passes = if task.compute.two_passes {
+        Passes::Two
+    } else {
+        Passes::One
+    };
+    let guidance = guidance::cfg(task.guidance.cfg_scale, passes);
     let mut clock = Clock::new(plan, groups_left);
     observer.progress(clock.progress(work, &group, 0, plan.sigmas[0]));
     let latents = sample(
@@ -124,7 +128,7 @@ impl Clock {
         Progress {
             phase: Phase::Denoise,
             image: group.start,
-            images: work.task.batch,
+            images: work.task.size.batch,
             step,
             steps: self.steps as u32,
             sigma: Some(sigma),

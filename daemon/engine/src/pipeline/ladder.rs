@@ -51,17 +51,17 @@ impl Ladder {
             self.unloaded = true;
             return Some(Rung::UnloadOthers);
         }
-        if at.phase == Phase::Decode && !task.vae_tiling && task.width.max(task.height) > at.tile {
+        if at.phase == Phase::Decode && !task.compute.vae_tiling && task.size.width.max(task.size.height) > at.tile {
             return Some(Rung::TileVae);
         }
-        let together = task.micro_batch.min(task.batch);
+        let together = task.compute.micro_batch.min(task.size.batch);
         if at.phase == Phase::Denoise && together > 1 {
             return Some(Rung::SmallerBatch(together / 2));
         }
-        if at.phase == Phase::Denoise && task.is_guided() && !task.two_passes {
+        if at.phase == Phase::Denoise && task.is_guided() && !task.compute.two_passes {
             return Some(Rung::TwoPasses);
         }
-        (!at.on_cpu && !task.offload).then_some(Rung::Offload)
+        (!at.on_cpu && !task.compute.offload).then_some(Rung::Offload)
     }
 }
 
@@ -70,10 +70,10 @@ impl Rung {
     pub fn change(self, task: &mut ImageTask) -> bool {
         match self {
             Self::FreeCached | Self::UnloadOthers => return false,
-            Self::TileVae => task.vae_tiling = true,
-            Self::SmallerBatch(together) => task.micro_batch = together,
-            Self::TwoPasses => task.two_passes = true,
-            Self::Offload => task.offload = true,
+            Self::TileVae => task.compute.vae_tiling = true,
+            Self::SmallerBatch(together) => task.compute.micro_batch = together,
+            Self::TwoPasses => task.compute.two_passes = true,
+            Self::Offload => task.compute.offload = true,
         }
         true
     }
@@ -126,10 +126,8 @@ mod tests {
             others,
             tile: 64,
         };
-        let task = ImageTask {
-            width: 72,
-            ..task(7, 6)
-        };
+        let mut task = task(7, 6);
+        task.size.width = 72;
         assert_eq!(down(task, at), expected);
     }
 
@@ -143,12 +141,10 @@ mod tests {
         };
         let small = task(1, 1);
         assert_eq!(down(small.clone(), at), [FreeCached, Offload]);
-        let asked = ImageTask {
-            width: 512,
-            vae_tiling: true,
-            offload: true,
-            ..small
-        };
+        let mut asked = small;
+        asked.size.width = 512;
+        asked.compute.vae_tiling = true;
+        asked.compute.offload = true;
         assert_eq!(down(asked, at), [FreeCached]);
     }
 
@@ -161,10 +157,8 @@ mod tests {
             others: true,
             tile: 64,
         };
-        let task = ImageTask {
-            width: 512,
-            ..task(1, 1)
-        };
+        let mut task = task(1, 1);
+        task.size.width = 512;
         assert_eq!(
             [ladder.next(&task, at), ladder.next(&task, at), ladder.next(&task, at)],
             [Some(FreeCached), Some(UnloadOthers), None]

@@ -126,9 +126,12 @@ pub fn stage<T>(phase: Phase, work: impl FnOnce() -> Result<T>) -> Result<T> {
 }
 
 fn doing_now(phase: Phase, task: &ImageTask) -> String {
-    let size = format!("{}×{}", task.width, task.height);
-    match (phase, task.micro_batch.min(task.batch)) {
-        (Phase::Load, _) => format!("while loading {}", darkroom_protocol::text::escape_line(&task.model)),
+    let size = format!("{}×{}", task.size.width, task.size.height);
+    match (phase, task.compute.micro_batch.min(task.size.batch)) {
+        (Phase::Load, _) => format!(
+            "while loading {}",
+            darkroom_protocol::text::escape_line(&task.what.model)
+        ),
         (Phase::Encode, _) => "while reading the prompt".to_owned(),
         (Phase::Denoise, 0 | 1) => format!("at {size}"),
         (Phase::Denoise, together) => format!("at {size} with {together} pictures at a time"),
@@ -159,7 +162,7 @@ fn largest(phase: Phase, task: &ImageTask, asked: u64, free: u64) -> Option<(u32
     let needed = (2 * asked).max(free + free / 4).max(1);
     let scale = (free as f64 / needed as f64).sqrt();
     let side = |pixels: u32| (f64::from(pixels) * scale / 64.0) as u32 * 64;
-    let (width, height) = (side(task.width), side(task.height));
+    let (width, height) = (side(task.size.width), side(task.size.height));
     (width > 0 && height > 0).then_some((width, height))
 }
 
@@ -235,11 +238,9 @@ mod tests {
             ..Attic::default()
         };
         let mut told = Told::default();
-        let first = ImageTask {
-            width: 1536,
-            height: 1536,
-            ..task(4, 2)
-        };
+        let mut first = task(4, 2);
+        first.size.width = 1536;
+        first.size.height = 1536;
         let mut relief = Relief::new(first, attic);
         relief.set_tile(512);
         let mut end = None;
@@ -254,7 +255,7 @@ mod tests {
             end = relief.after(full(), phase, None, &mut told).err();
         }
         let last = relief.task().clone();
-        assert!((last.vae_tiling, last.offload, last.micro_batch) == (true, true, 1));
+        assert!((last.compute.vae_tiling, last.compute.offload, last.compute.micro_batch) == (true, true, 1));
         assert_eq!(told.tasks.len(), 3);
         assert_eq!(told.tasks.last(), Some(&last));
         assert_eq!(relief.into_room().done, ["freed", "unloaded", "forgot", "freed"]);
@@ -297,11 +298,9 @@ mod tests {
         "Out of memory while loading emoji: 0 MB are free, and nothing is left to free: choose another device, or a model that is smaller or quantised (--quant int8)."
     )]
     fn what_would_fit(#[case] phase: Phase, #[case] asked: u64, #[case] free: u64, #[case] expected: &str) {
-        let task = ImageTask {
-            width: 1024,
-            height: 512,
-            ..task(1, 1)
-        };
+        let mut task = task(1, 1);
+        task.size.width = 1024;
+        task.size.height = 512;
         assert_eq!(advice(&doing_now(phase, &task), phase, &task, asked, free), expected);
     }
 }

@@ -15,24 +15,24 @@ use crate::{Error, Result};
 /// Writes picture `index` [1, 3, H, W] in 0..1 into the staging folder, whole or not at all.
 pub fn save(work: &Work, index: u32, pixels: &Tensor, begun: Instant) -> Result<Saved> {
     let task = work.task;
-    let seed = task.seed + u64::from(index);
+    let seed = task.sampling.seed + u64::from(index);
     let about = json!({ "task": { "image": task }, "index": index, "version": env!("CARGO_PKG_VERSION") });
     let image = encode::to_rgb8(pixels)?;
     let bytes = encode::encode(
         &image,
-        task.format,
+        task.what.format,
         &encode::parameters(task, index),
         &about.to_string(),
     )?;
-    let file = format!("{}-{index}.{}", work.job, task.format.name());
+    let file = format!("{}-{index}.{}", work.job, task.what.format.name());
     write_whole(&work.staging.join(&file), &bytes)?;
     Ok(Saved {
         index,
         file,
         sha256: hex(Sha256::digest(&bytes)),
         bytes: bytes.len() as u64,
-        width: task.width,
-        height: task.height,
+        width: task.size.width,
+        height: task.size.height,
         seed,
         elapsed_ms: begun.elapsed().as_millis() as u64,
     })

@@ -1,29 +1,16 @@
-use darkroom_protocol::{Conditioning, Dtype, Format, ImageTask, ModelSource, Quant, Sampler, Schedule};
+use darkroom_protocol::{Dtype, ImageTask, Sampler};
 
 /// A task of the embedded model.
 pub fn task(batch: u32, micro_batch: u32) -> ImageTask {
-    ImageTask {
-        model: "emoji".into(),
-        source: ModelSource::Embedded("emoji".into()),
-        prompt: Conditioning::plain("apple"),
-        negative: Conditioning::plain(""),
-        width: 64,
-        height: 64,
-        steps: 1,
-        cfg_scale: 4.0,
-        sampler: Sampler::Ddim,
-        schedule: Schedule::Auto,
-        prediction: None,
-        seed: 0,
-        batch,
-        micro_batch,
-        device: "cpu".into(),
-        dtype: Dtype::F32,
-        threads: 0,
-        format: Format::Png,
-        quant: Quant::None,
-        vae_tiling: false,
-        offload: false,
-        two_passes: false,
-    }
+    let mut task = ImageTask::of("emoji", "apple");
+    task.size.width = 64;
+    task.size.height = 64;
+    task.sampling.steps = 1;
+    task.guidance.cfg_scale = 4.0;
+    task.sampling.sampler = Sampler::Ddim;
+    task.size.batch = batch;
+    task.compute.micro_batch = micro_batch;
+    task.compute.device = "cpu".into();
+    task.compute.dtype = Dtype::F32;
+    task
 }

@@ -40,10 +40,10 @@ pub fn text_to_image_within<R: Room>(
     let space = model.family().latents();
     relief.set_tile(space.tile * space.kind.factor);
     let plan = model.family().plan(&SamplingWish {
-        sampler: task.sampler,
-        schedule: task.schedule,
-        steps: task.steps as usize,
-        prediction: task.prediction,
+        sampler: task.sampling.sampler,
+        schedule: task.sampling.schedule,
+        steps: task.sampling.steps as usize,
+        prediction: task.sampling.prediction,
     })?;
     plan.notices.iter().for_each(|line| observer.notice(line));
     observer.progress(at(task, Phase::Encode, 0, 0, 1));
@@ -112,19 +112,19 @@ impl Pictures<'_> {
             if self.done.contains(&index) {
                 continue;
             }
-            observer.progress(at(&task, Phase::Decode, index, index, task.batch));
+            observer.progress(at(&task, Phase::Decode, index, index, task.size.batch));
             let one = latents.narrow(0, i64::from(index - group.start), 1);
             let pixels = loop {
-                let tiled = relief.task().vae_tiling;
+                let tiled = relief.task().compute.vae_tiling;
                 match stage(Phase::Decode, || decode::decode(self.model, &one, tiled, work.cancel)) {
                     Ok(pixels) => break pixels,
                     Err(error) => relief.after(error, Phase::Decode, Some(self.model), observer)?,
                 }
             };
-            observer.progress(at(&task, Phase::Save, index, index, task.batch));
+            observer.progress(at(&task, Phase::Save, index, index, task.size.batch));
             observer.saved(save::save(&self.work.of(relief.task()), index, &pixels, begun)?);
             self.done.insert(index);
-            if (0..task.batch).any(|i| !self.done.contains(&i)) {
+            if (0..task.size.batch).any(|i| !self.done.contains(&i)) {
                 self.work.cancel.check_between_pictures()?;
             }
         }
@@ -157,8 +157,8 @@ impl Room for Alone {
 
 /// The pictures that are computed together.
 fn groups(task: &ImageTask) -> impl Iterator<Item = Range<u32>> + use<> {
-    let size = task.micro_batch.clamp(1, task.batch.max(1));
-    let batch = task.batch;
+    let size = task.compute.micro_batch.clamp(1, task.size.batch.max(1));
+    let batch = task.size.batch;
     (0..batch.div_ceil(size)).map(move |n| n * size..((n + 1) * size).min(batch))
 }
 
@@ -181,7 +181,7 @@ fn at(task: &ImageTask, phase: Phase, image: u32, step: u32, steps: u32) -> Prog
     Progress {
         phase,
         image,
-        images: task.batch,
+        images: task.size.batch,
         step,
         steps,
         sigma: None,
@@ -194,12 +194,12 @@ fn at(task: &ImageTask, phase: Phase, image: u32, step: u32, steps: u32) -> Prog
 fn check_size(task: &ImageTask, model: &Model) -> Result<()> {
     let factor = model.family().latents().kind.factor;
     let fits = |n: u32| n > 0 && n.is_multiple_of(factor);
-    if fits(task.width) && fits(task.height) {
+    if fits(task.size.width) && fits(task.size.height) {
         return Ok(());
     }
     let text = format!(
         "{}×{} is not in multiples of {factor}, the model's VAE factor.",
-        task.width, task.height
+        task.size.width, task.size.height
     );
     Err(Error::Unsupported(text))
 }

@@ -29,7 +29,7 @@ pub fn bench(json: &str) -> Result<BenchOutcome, String> {
 
 fn measure(order: &BenchOrder) -> Result<BenchReport> {
     let task = &order.task;
-    let ready = describe::ready(&task.device)?;
+    let ready = describe::ready(&task.compute.device)?;
     let device = describe::choose(&ready.device, &ready.devices)?;
     let _inference = torch::inference_mode();
     let threads = threads_for(task);
@@ -37,11 +37,11 @@ fn measure(order: &BenchOrder) -> Result<BenchReport> {
     let _following = torch::follow_load(threads);
     let before = since(order.started);
     let mut watch = Stopwatch::start();
-    let kind = kind_for(device, task.dtype, &mut watch);
-    let quant = quant_for(device, kind, task.quant, &mut watch)?;
+    let kind = kind_for(device, task.compute.dtype, &mut watch);
+    let quant = quant_for(device, kind, task.compute.quant, &mut watch)?;
     let key = Key {
-        source: task.source.clone(),
-        name: task.model.clone(),
+        source: task.what.source.clone(),
+        name: task.what.model.clone(),
         device,
         kind,
         quant,
@@ -61,12 +61,12 @@ fn measure(order: &BenchOrder) -> Result<BenchReport> {
     pipeline::text_to_image(&work, &model, &mut watch)?;
     let times = watch.stop();
     Ok(BenchReport {
-        model: task.model.clone(),
-        width: task.width,
-        height: task.height,
-        steps: task.steps,
-        batch: task.batch,
-        micro_batch: task.micro_batch,
+        model: task.what.model.clone(),
+        width: task.size.width,
+        height: task.size.height,
+        steps: task.sampling.steps,
+        batch: task.size.batch,
+        micro_batch: task.compute.micro_batch,
         device: device.to_string(),
         dtype: torch::kind_name(kind),
         quant,
@@ -77,7 +77,7 @@ fn measure(order: &BenchOrder) -> Result<BenchReport> {
         first_step_ms: times.steps.first().copied().unwrap_or_default(),
         step_ms_median: median(times.later_steps()),
         step_ms_p90: p90(times.later_steps()),
-        decode_ms: times.decode / f64::from(task.batch.max(1)),
+        decode_ms: times.decode / f64::from(task.size.batch.max(1)),
         total_ms: times.total,
         rss_peak: torch::memory(Device::Cpu).peak,
         device_peak: torch::memory(device).peak,

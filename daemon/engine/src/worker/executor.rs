@@ -69,13 +69,8 @@ impl Executor {
     pub fn run(&mut self, job: JobId, task: &Task, skip: &[u32], keep_alive: KeepAlive, cancel: &Cancel) {
         failpoint::hit(4);
         self.outbox.send(Report::Started { job });
-        let result = match task {
-            Task::Image(image) => self.guarded(|own| own.image(job, image, skip, keep_alive, cancel)),
-            other => Err(Error::Unsupported(format!(
-                "This worker cannot run {} tasks yet.",
-                other.kind()
-            ))),
-        };
+        let Task::Image(image) = task;
+        let result = self.guarded(|own| own.image(job, image, skip, keep_alive, cancel));
         self.end(job, result);
     }
 
@@ -158,15 +153,15 @@ impl Executor {
         let _following = torch::follow_load(threads);
         let mut reporter = Reporter::new(job, self.outbox.clone(), self.previews.clone(), cancel);
         let device = self.models.device();
-        let kind = kind_for(device, task.dtype, &mut reporter);
+        let kind = kind_for(device, task.compute.dtype, &mut reporter);
         let key = Key {
-            source: task.source.clone(),
-            name: task.model.clone(),
+            source: task.what.source.clone(),
+            name: task.what.model.clone(),
             device,
             kind,
-            quant: quant_for(device, kind, task.quant, &mut reporter)?,
+            quant: quant_for(device, kind, task.compute.quant, &mut reporter)?,
         };
-        if task.offload && device == Device::Cpu {
+        if task.compute.offload && device == Device::Cpu {
             reporter.notice("Offload does nothing on the CPU: the model is there already.");
         }
         let mut relief = Relief::new(task.clone(), Shelf::new(&mut self.models, key));
@@ -215,7 +210,7 @@ fn make(
     reporter: &mut Reporter,
 ) -> Result<()> {
     let model = loop {
-        let offload = relief.task().offload;
+        let offload = relief.task().compute.offload;
         match stage(Phase::Load, || relief.room().load(offload, cancel, reporter)) {
             Ok(model) => break model,
             Err(error) => relief.after(error, Phase::Load, None, reporter)?,
@@ -268,7 +263,7 @@ pub fn quant_for(device: Device, kind: Kind, quant: Quant, observer: &mut dyn Ob
 
 /// The threads that a task is computed with.
 pub fn threads_for(task: &ImageTask) -> u32 {
-    match task.threads {
+    match task.compute.threads {
         0 => torch::physical_cores(),
         threads => threads,
     }

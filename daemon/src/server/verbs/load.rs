@@ -53,15 +53,15 @@ fn ask(context: &Arc<Context>, load: Load) -> Result<Ask, RemoteError> {
     let task = resolve(&request, &card, &context.settings.current(), &device, 0)?;
     Ok(Ask {
         load: JobId::new(),
-        device: task.device,
+        device: task.compute.device,
         keep_alive: load
             .keep_alive
-            .unwrap_or_else(|| context.settings.current().keep_alive_for(&task.model)),
+            .unwrap_or_else(|| context.settings.current().keep_alive_for(&task.what.model)),
         wanted: Wanted {
-            name: task.model,
-            source: task.source,
-            dtype: task.dtype,
-            quant: task.quant,
+            name: task.what.model,
+            source: task.what.source,
+            dtype: task.compute.dtype,
+            quant: task.compute.quant,
         },
         pinned: load.pinned,
     })

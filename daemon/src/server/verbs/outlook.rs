@@ -59,11 +59,8 @@ async fn lanes(context: &Context, board: &Board, pace: &mut Pace) -> Result<Vec<
         };
         let progress = context.bus.progress(*id);
         progress.iter().for_each(|progress| pace.glimpse(&job.task, progress));
-        let device = match &job.task {
-            Task::Image(image) => image.device.as_str(),
-            Task::Upscale(_) | Task::Caption(_) | Task::Train(_) => "",
-        };
-        let of_device = |at: &usize| lanes[*at].device == device;
+        let Task::Image(image) = &job.task;
+        let of_device = |at: &usize| lanes[*at].device == image.compute.device;
         let free = |at: &usize| !busy[*at];
         let at = (0..lanes.len())
             .filter(free)
@@ -79,9 +76,9 @@ async fn lanes(context: &Context, board: &Board, pace: &mut Pace) -> Result<Vec<
 
 /// Seconds that a running job still takes, where its worker has not told yet.
 fn left(job: &Job, pace: &Pace) -> Option<f64> {
-    let Task::Image(image) = &job.task else { return None };
+    let Task::Image(image) = &job.task;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let spent = now.as_secs_f64() - job.started_ms? as f64 / 1000.0;
-    let whole = pace.seconds(&image.model, work(&job.task))?;
+    let whole = pace.seconds(&image.what.model, work(&job.task))?;
     Some((whole - spent.max(0.0)).max(0.0))
 }

@@ -43,7 +43,7 @@ pub async fn submit(asker: &Asker, submit: Submit) -> Result<Accepting, RemoteEr
     } = submit;
     let (request, output, delivers) = destined(request, output, watch).await?;
     let WorkedOut { task, told, short } = work_out(&asker.context, &request).await?;
-    let model = task.model.clone();
+    let model = task.what.model.clone();
     let (context, subscription) = (asker.context.clone(), asker.subscription.clone());
     let seq = context.bus.seq();
     let accepting = context
@@ -114,7 +114,6 @@ async fn destined(
 /// The task that a request comes to, and what the person should know about it. The disk is asked beside the tasks that must
 /// not wait, and only where the model is on it.
 async fn work_out(context: &Arc<Context>, request: &GenerateRequest) -> Result<WorkedOut, RemoteError> {
-    request.check().map_err(|e| RemoteError::usage(e.to_string()))?;
     let model = request.model.as_deref();
     let card = match context.catalog.at_hand(model) {
         Some(card) => card?,
@@ -124,6 +123,7 @@ async fn work_out(context: &Arc<Context>, request: &GenerateRequest) -> Result<W
         }
     };
     let board = context.dispatch.board();
+    check_needs(request, &board.capabilities)?;
     let task = resolve(
         request,
         &card,
@@ -138,6 +138,17 @@ async fn work_out(context: &Arc<Context>, request: &GenerateRequest) -> Result<W
         complaint: context.settings.complaint(),
     };
     Ok(WorkedOut { task, told, short })
+}
+
+/// Refuses what no worker here can do. Before the first one has told what it can, everything waits for it.
+fn check_needs(request: &GenerateRequest, capabilities: &[String]) -> Result<(), RemoteError> {
+    match request.unmet(capabilities) {
+        Some(row) if !capabilities.is_empty() => Err(RemoteError::usage(format!(
+            "--{} needs a worker with {}, and none here has it: leave it out.",
+            row.flag, row.needs
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// What the person is told besides.

@@ -6,10 +6,7 @@ mod recovery;
 mod transitions;
 mod upgrade;
 
-use darkroom_protocol::{
-    Conditioning, Dtype, Failure, FailureKind, Format, GenerateRequest, ImageTask, JobId, JobState, ModelSource,
-    Picture, Quant, Sampler, Schedule, Task,
-};
+use darkroom_protocol::{Failure, FailureKind, GenerateRequest, ImageTask, JobId, JobState, Picture, Sampler, Task};
 use rusqlite::Connection;
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -88,30 +85,17 @@ pub(super) fn request() -> GenerateRequest {
 }
 
 pub(super) fn task() -> Task {
-    Task::Image(ImageTask {
-        model: "emoji".to_owned(),
-        source: ModelSource::Embedded("emoji".to_owned()),
-        prompt: Conditioning::plain("a red apple"),
-        negative: Conditioning::plain(""),
-        width: 64,
-        height: 64,
-        steps: 25,
-        cfg_scale: 4.1,
-        sampler: Sampler::Ddim,
-        schedule: Schedule::Auto,
-        prediction: None,
-        seed: 7,
-        batch: 2,
-        micro_batch: 2,
-        device: "cpu".to_owned(),
-        dtype: Dtype::Auto,
-        threads: 0,
-        format: Format::Png,
-        quant: Quant::None,
-        vae_tiling: false,
-        offload: false,
-        two_passes: false,
-    })
+    let mut task = ImageTask::of("emoji", "a red apple");
+    task.size.width = 64;
+    task.size.height = 64;
+    task.sampling.steps = 25;
+    task.guidance.cfg_scale = 4.1;
+    task.sampling.sampler = Sampler::Ddim;
+    task.sampling.seed = 7;
+    task.size.batch = 2;
+    task.compute.micro_batch = 2;
+    task.compute.device = "cpu".to_owned();
+    Task::Image(task)
 }
 
 pub(super) fn failure() -> Failure {

@@ -21,10 +21,8 @@ async fn a_database_of_the_first_tables_keeps_its_jobs() {
     assert_eq!(jobs[0].pictures.len(), 2);
     let positions: Vec<_> = jobs.iter().map(|job| job.position).collect();
     assert_eq!(positions, [None, None, Some(0), Some(1), None, Some(2)]);
-    let Task::Image(task) = &jobs[2].task else {
-        panic!("no image")
-    };
-    assert_eq!((task.seed, task.batch), (7, 3));
+    let Task::Image(task) = &jobs[2].task;
+    assert_eq!((task.sampling.seed, task.size.batch), (7, 3));
 
     let new = store
         .accept(uuid::Uuid::now_v7(), &super::request(), &super::task())

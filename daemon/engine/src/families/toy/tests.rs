@@ -112,15 +112,13 @@ fn two_encoders_become_one_conditioning() {
 #[test]
 fn a_picture_flows_from_noise() {
     let folder = model();
-    let task = darkroom_protocol::ImageTask {
-        width: 32,
-        height: 16,
-        steps: 3,
-        cfg_scale: 1.0,
-        sampler: Sampler::Euler,
-        schedule: Schedule::Auto,
-        ..crate::pipeline::testing::task(1, 1)
-    };
+    let mut task = crate::pipeline::testing::task(1, 1);
+    task.size.width = 32;
+    task.size.height = 16;
+    task.sampling.steps = 3;
+    task.guidance.cfg_scale = 1.0;
+    task.sampling.sampler = Sampler::Euler;
+    task.sampling.schedule = Schedule::Auto;
     let (model, cancel) = (
         Models::new(u64::MAX)
             .load(&key(folder.path()), &Cancel::new(), &mut |_, _| {})
@@ -145,12 +143,8 @@ fn a_picture_flows_from_noise() {
         prediction: None,
     };
     let plan = model.family().plan(&wish).unwrap();
-    let cond = model
-        .encode(&[&task.prompt.chunks[0].text], &cancel)
-        .unwrap()
-        .remove(0)
-        .cond;
-    let mut x = crate::sampling::NoiseStream::new(task.seed, 1, &[2, 8, 16])
+    let cond = model.encode(&[&task.what.prompt], &cancel).unwrap().remove(0).cond;
+    let mut x = crate::sampling::NoiseStream::new(task.sampling.seed, 1, &[2, 8, 16])
         .unwrap()
         .draw()
         .unwrap();

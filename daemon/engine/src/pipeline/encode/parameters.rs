@@ -3,39 +3,27 @@ use darkroom_protocol::ImageTask;
 
 /// A1111's `parameters` text for picture `index` of `task`.
 pub fn parameters(task: &ImageTask, index: u32) -> String {
-    Infotext::new(&task.prompt.text, task.metadata(index)).to_string()
+    Infotext::new(&task.what.prompt, task.metadata(index)).to_string()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use darkroom_protocol::{Conditioning, Dtype, Format, ModelSource, Quant, Sampler, Schedule};
+    use darkroom_protocol::{Dtype, ModelSource, Sampler, Schedule};
 
     fn task() -> ImageTask {
-        ImageTask {
-            model: "sd, 1.5".into(),
-            source: ModelSource::Folder("/models/sd".into()),
-            prompt: Conditioning::plain("a fox,\nred"),
-            negative: Conditioning::plain("blurry"),
-            width: 512,
-            height: 768,
-            steps: 20,
-            cfg_scale: 6.5,
-            sampler: Sampler::DpmPp2m,
-            schedule: Schedule::Karras,
-            prediction: None,
-            seed: 41,
-            batch: 4,
-            micro_batch: 1,
-            device: "cpu".into(),
-            dtype: Dtype::F32,
-            threads: 0,
-            format: Format::Png,
-            quant: Quant::None,
-            vae_tiling: false,
-            offload: false,
-            two_passes: false,
-        }
+        let mut task = ImageTask::of("sd, 1.5", "a fox,\nred");
+        task.what.source = ModelSource::Folder("/models/sd".into());
+        task.what.negative = "blurry".to_owned();
+        task.size.height = 768;
+        task.guidance.cfg_scale = 6.5;
+        task.sampling.sampler = Sampler::DpmPp2m;
+        task.sampling.schedule = Schedule::Karras;
+        task.sampling.seed = 41;
+        task.size.batch = 4;
+        task.compute.device = "cpu".into();
+        task.compute.dtype = Dtype::F32;
+        task
     }
 
     #[test]
@@ -51,10 +39,8 @@ mod tests {
 
     #[test]
     fn an_empty_negative_prompt_has_no_line() {
-        let task = ImageTask {
-            negative: Conditioning::plain(""),
-            ..task()
-        };
+        let mut task = task();
+        task.what.negative = "".to_owned();
         assert!(parameters(&task, 0).starts_with("a fox,\nred\nSteps: 20, "));
     }
 }
