@@ -13,7 +13,7 @@ pub struct Moment {
 }
 
 /// Now, or 1970 where the clock is beyond the calendar.
-pub fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     Timestamp::try_from(std::time::SystemTime::now()).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 

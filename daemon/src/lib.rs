@@ -1,31 +1,34 @@
 //! The control plane: queue, store, gallery, workers, socket.
 //!
-//! It owns the truth about jobs and pictures and never touches a tensor.
+//! It owns the truth about jobs and pictures and never touches a tensor. ARCHITECTURE.md lists its rooms and which may import which.
+//! Public is what the command uses, and what tests of other crates do; everything else is the daemon's own.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod catalog;
 pub mod clock;
 pub mod deliver;
-pub mod dispatch;
-pub mod events;
 pub mod expand;
-pub mod forecast;
-pub mod gallery;
-pub mod jobs;
-pub mod lifecycle;
-pub mod metrics;
-pub mod server;
 pub mod settings;
 pub mod store;
 pub mod workers;
 
+mod dispatch;
 mod error;
+mod events;
+mod forecast;
+mod gallery;
+mod jobs;
+mod lifecycle;
+mod limits;
+mod logging;
+mod metrics;
+mod server;
+mod slug;
 #[cfg(test)]
 mod testing;
 
 pub use error::Error;
-pub use lifecycle::{Limits, RunOptions, run};
-pub use server::Kept;
+pub use lifecycle::{Kept, RunOptions, run};
 
 /// What every fallible function of this crate returns.
-pub type Result<T, E = Error> = std::result::Result<T, E>;
+pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;

@@ -7,13 +7,16 @@ use std::path::{Path, PathBuf};
 
 use crate::repo;
 
-/// The rooms of the table under `heading`, from the top.
+/// The rooms of the table under `heading`, from the top: folders and single files.
 fn rooms(heading: &str) -> Vec<String> {
     let text = fs::read_to_string(repo::root().join("ARCHITECTURE.md")).unwrap();
     let section = text.split_once(heading).unwrap().1;
     let section = section.split_once("\n## ").map_or(section, |(this, _)| this);
-    let row = |line: &str| Some(line.strip_prefix("| `")?.split_once("/` |")?.0.to_owned());
-    section.lines().filter_map(row).collect()
+    let rows = section.lines().filter_map(|line| line.strip_prefix("| `"));
+    rows.flat_map(|row| row.split(" | ").next().unwrap().split('`'))
+        .filter_map(|name| name.strip_suffix('/').or(name.strip_suffix(".rs")))
+        .map(str::to_owned)
+        .collect()
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {
@@ -37,64 +40,67 @@ fn named(code: &str) -> BTreeSet<String> {
         .split_once("#[cfg(test)]\nmod tests")
         .map_or(code, |(code, _)| code);
     let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
+    let code = lines.collect::<Vec<_>>().join("\n");
     let word = |rest: &str| {
-        rest.split(|c: char| !(c.is_alphanumeric() || c == '_'))
-            .next()
-            .unwrap()
-            .to_owned()
+        let end = rest.find(|c: char| !(c.is_alphanumeric() || c == '_'));
+        rest[..end.unwrap_or(rest.len())].to_owned()
     };
-    let mut found = BTreeSet::new();
-    for line in lines {
-        found.extend(line.split("crate::").skip(1).map(word));
-        // `use crate::{weights, nn::Linear}` on one line.
-        if let Some((_, list)) = line.split_once("use crate::{") {
-            found.extend(list.split(',').map(|item| word(item.trim())));
-        }
+    let mut found: BTreeSet<String> = code.split("crate::").skip(1).map(word).collect();
+    // `use crate::{weights, nn::Linear}`, on one line or several.
+    for list in code.split("use crate::{").skip(1) {
+        let list = list.split_once("};").map_or(list, |(list, _)| list);
+        found.extend(list.split(['{', ',']).map(|item| word(item.trim())));
     }
+    found.remove("");
     found
 }
 
 #[test]
 fn imports_are_read() {
-    let code = "use crate::weights::Weights;\nuse crate::{Cancel, nn::silu};\n// crate::worker\nlet x = crate::torch::to();\n\
+    let code = "use crate::weights::Weights;\nuse crate::{\n    Cancel,\n    nn::{Linear, silu},\n};\n// crate::worker\nlet x = crate::torch::to();\n\
                 #[cfg(test)]\nmod tests { use crate::pipeline; }";
     let found = named(code);
-    let found: Vec<_> = found
-        .iter()
-        .map(String::as_str)
-        .filter(|word| !word.is_empty())
-        .collect();
-    assert_eq!(found, ["Cancel", "nn", "torch", "weights"]);
+    let found: Vec<_> = found.iter().map(String::as_str).collect();
+    assert_eq!(found, ["Cancel", "Linear", "nn", "silu", "torch", "weights"]);
+}
+
+/// Every import in `source` of a room that stands further down in the table under `heading`. The table must name whatever lies
+/// there, but for `others`.
+fn downward(heading: &str, source: &str, others: &[&str]) -> Vec<String> {
+    let rooms = rooms(heading);
+    let source = repo::root().join(source);
+    let there = fs::read_dir(&source).unwrap().map(|entry| entry.unwrap().path());
+    let name = |path: PathBuf| path.file_stem().unwrap().to_str().unwrap().to_owned();
+    let there: BTreeSet<String> = there.map(name).filter(|name| !others.contains(&&**name)).collect();
+    let told: BTreeSet<String> = rooms.iter().cloned().collect();
+    assert_eq!(told, there, "the table names every room");
+    let place = |room: &str| rooms.iter().position(|other| other == room);
+    let mut wrong = Vec::new();
+    for (at, room) in rooms.iter().enumerate() {
+        let found = match source.join(room) {
+            folder if folder.is_dir() => files(&folder),
+            folder => vec![folder.with_extension("rs")],
+        };
+        for file in found.iter().filter(|file| !is_test(file)) {
+            let named = named(&fs::read_to_string(file).unwrap());
+            let down = named
+                .iter()
+                .filter(|other| place(other).is_some_and(|other| other > at));
+            wrong.extend(down.map(|other| format!("{}: crate::{other}", file.display())));
+        }
+    }
+    wrong
 }
 
 #[test]
 fn rooms_of_the_engine_import_upward_in_the_table() {
-    let rooms = rooms("## The engine's rooms");
-    let source = repo::root().join("daemon/engine/src");
-    let there: BTreeSet<String> = fs::read_dir(&source)
-        .unwrap()
-        .map(|entry| entry.unwrap())
-        .filter(|entry| entry.path().is_dir() && entry.file_name() != "bin")
-        .map(|entry| entry.file_name().into_string().unwrap())
-        .collect();
-    assert_eq!(
-        rooms.iter().cloned().collect::<BTreeSet<_>>(),
-        there,
-        "the table names every room"
-    );
-    let place = |room: &str| rooms.iter().position(|other| other == room);
-    let mut wrong = Vec::new();
-    for room in &rooms {
-        for file in files(&source.join(room)).iter().filter(|file| !is_test(file)) {
-            let code = fs::read_to_string(file).unwrap();
-            let down = |other: &&String| place(other).is_some_and(|at| at > place(room).unwrap());
-            wrong.extend(
-                named(&code)
-                    .iter()
-                    .filter(down)
-                    .map(|other| format!("{}: crate::{other}", file.display())),
-            );
-        }
-    }
+    let others = ["bin", "lib", "cancel", "error"];
+    let wrong = downward("## The engine's rooms", "daemon/engine/src", &others);
+    assert_eq!(wrong, [] as [String; 0]);
+}
+
+#[test]
+fn rooms_of_the_daemon_import_upward_in_the_table() {
+    let wrong = downward("## The daemon's rooms", "daemon/src", &["lib", "testing"]);
     assert_eq!(wrong, [] as [String; 0]);
 }

@@ -12,7 +12,7 @@ impl Catalog {
     /// Every model that a request can name: those in the folders of the settings and in the download caches, and the
     /// embedded one, each by a name that reaches it. One that cannot be used says why, and so does a folder that is not
     /// there.
-    pub fn list(&self) -> Vec<FoundModel> {
+    pub(crate) fn list(&self) -> Vec<FoundModel> {
         let settings = self.settings.current();
         let all = scan::models(&settings.models, &self.caches);
         let default = self.card(None).map(|card| card.source).ok();

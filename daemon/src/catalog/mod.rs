@@ -30,9 +30,9 @@ use readers::{Read, Readers};
 use seen::Stamp;
 
 /// The name of the model that every worker carries.
-pub const EMOJI: &str = "emoji";
+pub(crate) const EMOJI: &str = "emoji";
 /// Said when nobody chose a model.
-pub const NO_MODEL: &str = "No model is configured: using the embedded `emoji`, which knows words like apple, fox face, rocket, pizza, penguin.";
+pub(crate) const NO_MODEL: &str = "No model is configured: using the embedded `emoji`, which knows words like apple, fox face, rocket, pizza, penguin.";
 /// The most cards that are kept.
 const KEPT: usize = 256;
 
@@ -68,7 +68,7 @@ impl Catalog {
     ///
     /// # Errors
     /// As [`Self::card`].
-    pub fn at_hand(&self, model: Option<&str>) -> Option<Result<ModelCard, RemoteError>> {
+    pub(crate) fn at_hand(&self, model: Option<&str>) -> Option<Result<ModelCard, RemoteError>> {
         let settings = self.settings.current();
         let configured = settings.model.as_deref().filter(|model| !model.is_empty());
         let name = model.filter(|m| !m.is_empty()).or(configured);

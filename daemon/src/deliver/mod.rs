@@ -12,15 +12,14 @@ mod order;
 mod pattern;
 mod place;
 mod seen;
-mod slug;
 
 pub use check::check;
-pub use deliverer::Deliverer;
-pub use order::{Disagreement, agree, agree_format};
-pub use pattern::{FIELDS, Facts, Name, Pattern, PatternError, literal};
+pub(crate) use deliverer::Deliverer;
+pub(crate) use order::agree;
+pub use order::{Disagreement, agree_format};
+pub use pattern::{Facts, Name, Pattern, PatternError, literal};
 pub use place::{Placed, Same, Trouble, Wish, place};
-pub use seen::{look, sees};
-pub use slug::slug;
+pub use seen::look;
 
 #[cfg(test)]
 mod tests;

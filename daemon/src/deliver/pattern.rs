@@ -7,11 +7,11 @@ use darkroom_protocol::sampler::Named as _;
 use darkroom_protocol::text::{closest, escape_line};
 use darkroom_protocol::{Picture, Task};
 
-use super::slug::{slug, slug_name};
 use crate::clock::Moment;
+use crate::slug::{slug, slug_name};
 
 /// Every field, in the order in which help names them.
-pub const FIELDS: &[&str] = &[
+const FIELDS: &[&str] = &[
     "prompt", "model", "seed", "index", "date", "time", "job", "width", "height", "steps", "sampler",
 ];
 
@@ -115,16 +115,6 @@ impl Pattern {
         Ok(Self { pieces, folder })
     }
 
-    /// Whether it names a folder, in which files have the gallery's names.
-    pub fn is_folder(&self) -> bool {
-        self.folder
-    }
-
-    /// Whether it is the same path for every picture.
-    pub fn is_fixed(&self) -> bool {
-        !self.pieces.iter().any(|piece| matches!(piece, Piece::Field(_)))
-    }
-
     /// The folder in which everything ends up, as far as it is the same for every picture; empty for the working directory.
     pub fn fixed_folder(&self) -> PathBuf {
         let Some(Piece::Text(head)) = self.pieces.first() else {
@@ -135,7 +125,7 @@ impl Pattern {
     }
 
     /// The extension of its files, where the pattern says one: what follows the last dot of its name.
-    pub fn extension(&self) -> Option<String> {
+    pub(crate) fn extension(&self) -> Option<String> {
         if self.folder {
             return None;
         }
@@ -164,7 +154,7 @@ impl Pattern {
     }
 
     /// The one file that it names, where that is so.
-    pub fn only(&self, batch: u32) -> Option<Name> {
+    pub(crate) fn only(&self, batch: u32) -> Option<Name> {
         let [Piece::Text(path)] = self.pieces.as_slice() else {
             return None;
         };

@@ -1,3 +1,6 @@
+//! Jobs go to workers: each idle one is given the next job it may run, the row first, then the order. Devices that jobs ask for and
+//! that have no worker yet get one here, or their jobs fail.
+
 use std::collections::HashSet;
 use std::time::Duration;
 

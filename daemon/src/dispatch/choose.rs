@@ -1,7 +1,8 @@
-use super::line::Entry;
+//! Which job of the line runs next on a worker: the first, or one close behind it whose model is in memory. Pure; `assign` asks it
+//! for every idle worker.
 
-/// So many younger jobs may go before a job, because their model is in memory and its is not.
-pub const MAX_OVERTAKEN: u32 = 8;
+use super::line::{Entry, MAX_OVERTAKEN};
+
 /// So far down the line a job with a resident model is looked for.
 pub const REACH: usize = 32;
 

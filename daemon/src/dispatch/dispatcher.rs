@@ -1,3 +1,7 @@
+//! The dispatcher's task and the way to it. [`Dispatch`] is what the rest of the daemon holds; the task behind it owns the workers and
+//! the line, takes messages and commits one after the other, and shows how things stand on the board. What it does with each is in
+//! the files beside this one, as further `impl Dispatcher`.
+
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -10,8 +14,7 @@ use tokio::time::{Instant, sleep_until};
 use super::Board;
 use super::ending::Owed;
 use super::floor::Floor;
-use super::loads::Ask;
-use super::message::Message;
+use super::message::{Ask, Message};
 use super::named::Named;
 use super::shortage::Shortage;
 use super::slot::{Phase, Slot};
@@ -19,7 +22,8 @@ use crate::Result;
 use crate::deliver::Deliverer;
 use crate::events::Bus;
 use crate::gallery::Gallery;
-use crate::lifecycle::Limits;
+use crate::limits::Limits;
+use crate::metrics::Metrics;
 use crate::settings::Live;
 use crate::store::{Committed, Following, Store};
 use crate::workers::{Program, Word};
@@ -34,6 +38,8 @@ pub struct Tools {
     pub store: Store,
     /// Where events go.
     pub bus: Arc<Bus>,
+    /// Where workers' deaths are counted.
+    pub metrics: Arc<Metrics>,
     /// Where pictures go.
     pub gallery: Gallery,
     /// Who brings them further.

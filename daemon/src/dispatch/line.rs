@@ -1,11 +1,15 @@
+//! The line of waiting jobs in memory, in one total order. `floor` keeps it up to date from commits, `assign` takes jobs out.
+
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 use std::time::Instant;
 
 use darkroom_protocol::JobId;
 
-use super::choose::MAX_OVERTAKEN;
 use crate::store::Waiting;
+
+/// So many younger jobs may go before a job, because their model is in memory and its is not.
+pub const MAX_OVERTAKEN: u32 = 8;
 
 /// The jobs that wait, in the order in which they run: by priority, then place. The store holds the truth; this saves asking.
 ///

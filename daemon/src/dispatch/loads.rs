@@ -1,60 +1,18 @@
+//! Models that people want in memory or out of it without a job: loads, unloads and pins, passed to the workers. Events under a
+//! load's number tell how it goes. What is in memory is the worker's own business (`resident` is what it said last).
+
 use std::collections::VecDeque;
-use std::time::Duration;
 
 use darkroom_protocol::event::StateChange;
 use darkroom_protocol::message::RemoteError;
-use darkroom_protocol::message::worker::Wanted;
-use darkroom_protocol::{
-    EventKind, Failure, FailureKind, JobId, JobState, KeepAlive, ModelSource, Order, Outcome, Progress,
-};
+use darkroom_protocol::{EventKind, Failure, FailureKind, JobId, JobState, ModelSource, Order, Outcome, Progress};
 use tokio::time::Instant;
 
 use super::dispatcher::Dispatcher;
+use super::message::Ask;
 use super::named::{Held, Named, names};
 use super::route::{Face, Route, route, runs_on};
-use super::slot::{Phase, Slot};
-
-/// A model that somebody wants in memory.
-#[derive(Clone, Debug)]
-pub struct Ask {
-    /// The number of its events.
-    pub load: JobId,
-    /// Where; empty for the first worker's device.
-    pub device: String,
-    /// Which.
-    pub wanted: Wanted,
-    /// How long it stays when nobody uses it.
-    pub keep_alive: KeepAlive,
-    /// Whether it stays until it is unpinned.
-    pub pinned: bool,
-}
-
-/// A model on its way into memory.
-#[derive(Debug)]
-pub struct Loading {
-    /// The number of its events.
-    pub load: JobId,
-    /// Its name.
-    pub model: String,
-    /// Its files.
-    pub source: ModelSource,
-    /// When its worker last said something of it.
-    pub last_sign: Instant,
-    /// When its worker was told to stop.
-    cancelling: Option<Instant>,
-}
-
-impl Loading {
-    /// Whether somebody wants it no more.
-    pub fn is_cancelled(&self) -> bool {
-        self.cancelling.is_some()
-    }
-
-    /// When a worker that was told to stop loading and shows no sign of life is to be ended.
-    pub fn kill_due(&self, patience: Duration) -> Option<Instant> {
-        Some(self.cancelling?.max(self.last_sign) + patience)
-    }
-}
+use super::slot::{Loading, Phase, Slot};
 
 impl Dispatcher {
     /// Puts a model in line for its worker, or says why there is none.

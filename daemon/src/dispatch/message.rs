@@ -1,15 +1,31 @@
-use darkroom_protocol::JobId;
+//! What the dispatcher is told: by verbs through `Dispatch`, by workers, by the tasks that keep pictures.
+
 use darkroom_protocol::message::RemoteError;
-use darkroom_protocol::message::worker::Staged;
+use darkroom_protocol::message::worker::{Staged, Wanted};
+use darkroom_protocol::{JobId, KeepAlive};
 use tokio::sync::oneshot;
 
-use super::loads::Ask;
 use super::named::Named;
 use crate::Error;
 use crate::workers::Word;
 
 /// Where the names of the models that are concerned are told, or that it is not clear which one is.
 pub type Answer = oneshot::Sender<Result<Vec<String>, RemoteError>>;
+
+/// A model that somebody wants in memory.
+#[derive(Clone, Debug)]
+pub struct Ask {
+    /// The number of its events.
+    pub load: JobId,
+    /// Where; empty for the first worker's device.
+    pub device: String,
+    /// Which.
+    pub wanted: Wanted,
+    /// How long it stays when nobody uses it.
+    pub keep_alive: KeepAlive,
+    /// Whether it stays until it is unpinned.
+    pub pinned: bool,
+}
 
 /// A picture that is being kept.
 #[derive(Debug)]

@@ -10,6 +10,7 @@ mod board;
 mod choose;
 mod dispatcher;
 mod ending;
+mod finish;
 mod floor;
 mod follow;
 mod line;
@@ -21,12 +22,13 @@ mod process;
 mod report;
 mod resident;
 mod route;
+mod run_short;
 mod shortage;
 mod slot;
 
 pub use board::Board;
 pub use dispatcher::{Dispatch, Tools};
-pub use loads::Ask;
+pub use message::Ask;
 pub use named::{Held, Named};
 
 #[cfg(test)]

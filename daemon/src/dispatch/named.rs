@@ -1,3 +1,6 @@
+//! Which of the models in memory a person means by a name or a path, and what they are called in answers. Pure; verbs and the
+//! dispatcher ask it.
+
 use std::collections::HashSet;
 use std::path::Path;
 

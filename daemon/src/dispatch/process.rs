@@ -1,3 +1,6 @@
+//! The life of worker processes as the dispatcher sees it: they are started, greeted when they are ready, and mourned when they
+//! die; their jobs go back into the line or fail. How a process is spoken to is in `workers`.
+
 use darkroom_protocol::message::worker::Ready;
 use darkroom_protocol::text::escape_line;
 use darkroom_protocol::{EventKind, Failure, FailureKind, JobId, JobState, Report};
@@ -12,6 +15,7 @@ use super::route::runs_on;
 use super::slot::{Busy, Phase, Slot};
 use crate::events::Demand;
 use crate::gallery::Tray;
+use crate::metrics::DeathCause;
 use crate::workers::{Ask, Death, Program, Word, Worker, WorkerLog};
 
 /// Processes in a row that were never ready, after which none is started until a job asks for it.
@@ -116,7 +120,7 @@ impl Dispatcher {
         } else {
             tracing::warn!(tasks_doing = death.is_tasks_doing(), "a worker {death}");
         }
-        self.tools.bus.metrics.worker_died(&death);
+        self.tools.metrics.worker_died(cause(&death));
         let slot = &mut self.slots[at];
         (slot.worker, slot.tray) = (None, None);
         slot.resident = Resident::default();
@@ -279,6 +283,19 @@ async fn pass_on(messages: &mpsc::Sender<Message>, slot: usize, word: Word) -> b
     // An error means that nobody keeps it.
     let _ = over.await;
     told
+}
+
+/// Why a worker process ended, as it is counted.
+fn cause(death: &Death) -> DeathCause {
+    if death.out_of_memory {
+        DeathCause::OutOfMemory
+    } else if death.is_tasks_doing() {
+        DeathCause::Crash
+    } else if death.ordered.is_some() {
+        DeathCause::Daemon
+    } else {
+        DeathCause::Other
+    }
 }
 
 fn cut(mut line: String) -> String {

@@ -1,3 +1,7 @@
+//! What a worker says while it works, and what the dispatcher does about it: progress is passed on, pictures are kept beside the
+//! dispatcher (so that it waits for no disk), and the job ends. What is said of a job that is not its worker's comes too late and is
+//! dropped.
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,7 +14,7 @@ use super::dispatcher::Dispatcher;
 use super::ending::Ending;
 use super::message::{Keeping, Message};
 use super::resident::Resident;
-use super::shortage::room;
+use super::run_short::room;
 use super::slot::{Busy, Phase};
 use crate::gallery::Gallery;
 use crate::store::Store;

@@ -1,3 +1,5 @@
+//! Which workers may run a job that asks for a device, and whether one has yet to be started for it. Pure.
+
 /// Whether there is a worker for a job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Route {

@@ -1,12 +1,15 @@
+//! The place of one worker: its process, what it does now, and what it has in memory. Slots outlive processes; the dispatcher owns
+//! them all, and its other files change them. What decides anything is there, not here.
+
 use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
 
 use darkroom_protocol::message::client::WorkerStatus;
 use darkroom_protocol::message::worker::Ready;
-use darkroom_protocol::{Failure, Format, JobId};
+use darkroom_protocol::{Failure, Format, JobId, ModelSource};
 use tokio::time::Instant;
 
-use super::loads::{Ask, Loading};
+use super::message::Ask;
 use super::named::Held;
 use super::resident::Resident;
 use super::route::Face;
@@ -94,6 +97,21 @@ pub struct Busy {
     pub failure: Option<Failure>,
     /// Whether it returns to the line, because the disk does not take its pictures now.
     pub shelved: bool,
+}
+
+/// A model on its way into memory.
+#[derive(Debug)]
+pub struct Loading {
+    /// The number of its events.
+    pub load: JobId,
+    /// Its name.
+    pub model: String,
+    /// Its files.
+    pub source: ModelSource,
+    /// When its worker last said something of it.
+    pub last_sign: Instant,
+    /// When its worker was told to stop.
+    pub cancelling: Option<Instant>,
 }
 
 impl Slot {
@@ -192,6 +210,18 @@ impl Busy {
     pub fn kill_due(&self, patience: Duration) -> Option<Instant> {
         let since = self.cancelling?.max(self.last_sign);
         Some(since + patience.max(2 * self.last_step))
+    }
+}
+
+impl Loading {
+    /// Whether somebody wants it no more.
+    pub fn is_cancelled(&self) -> bool {
+        self.cancelling.is_some()
+    }
+
+    /// When a worker that was told to stop loading and shows no sign of life is to be ended.
+    pub fn kill_due(&self, patience: Duration) -> Option<Instant> {
+        Some(self.cancelling?.max(self.last_sign) + patience)
     }
 }
 

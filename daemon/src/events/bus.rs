@@ -1,22 +1,31 @@
+//! Where events are published: numbered, remembered for a while, and handed to the mailbox of everybody who asked.
+//!
+//! The dispatcher publishes what rows say, the deliverer and a few verbs what they alone know. Who counts events is an [`Observer`]:
+//! the bus knows neither metrics nor what is done with an event.
+
 use std::collections::{HashMap, VecDeque};
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use darkroom_protocol::{Event, EventKind, JobId, Progress};
 use tokio::sync::watch;
 
-use super::mailbox::is_transient;
+use super::packet::{HISTORY, is_transient};
 use super::reader::Reader;
 use super::{Demand, Mailbox, Packet, Post, Subscription};
-use crate::metrics::Metrics;
 
-/// Events that are remembered for those who come back.
-pub(super) const HISTORY: usize = 1024;
+/// Who is told of every event before any reader, on the thread that publishes it: it must not wait.
+pub trait Observer: fmt::Debug + Send + Sync {
+    /// An event is published.
+    fn published(&self, job: JobId, kind: &EventKind);
+    /// A reader is hung up on, because it reads too slowly.
+    fn reader_dropped(&self);
+}
 
 /// Numbers events, remembers the last of them and hands them to the mailboxes of those who asked.
 #[derive(Debug)]
 pub struct Bus {
-    /// What is counted of events.
-    pub metrics: Metrics,
+    observer: Option<Arc<dyn Observer>>,
     inner: Mutex<Inner>,
     /// Stirs when somebody begins or ceases to want previews.
     demands: watch::Sender<()>,
@@ -44,15 +53,26 @@ impl Bus {
             ..Inner::default()
         };
         Self {
-            metrics: Metrics::default(),
+            observer: None,
             inner: Mutex::new(inner),
             demands: watch::Sender::default(),
         }
     }
 
+    /// The same, watched by `observer`.
+    #[must_use]
+    pub fn observed_by(self, observer: Arc<dyn Observer>) -> Self {
+        Self {
+            observer: Some(observer),
+            ..self
+        }
+    }
+
     /// Tells everybody. Returns the event's number.
     pub fn publish(&self, job: JobId, kind: EventKind) -> u64 {
-        self.metrics.event(job, &kind);
+        if let Some(observer) = &self.observer {
+            observer.published(job, &kind);
+        }
         let mut inner = self.lock();
         inner.seq += 1;
         let seq = inner.seq;
@@ -62,8 +82,11 @@ impl Bus {
         inner.readers.retain(|_, reader| {
             let open = !reader.mailbox.is_closed();
             let stays = reader.deliver(&packet) == Post::Taken;
-            if open && !stays {
-                self.metrics.reader_dropped();
+            if open
+                && !stays
+                && let Some(observer) = &self.observer
+            {
+                observer.reader_dropped();
             }
             left |= !stays && reader.wants_previews();
             stays

@@ -7,7 +7,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit};
 use tokio_util::sync::CancellationToken;
 
 use super::Packet;
-use super::bus::HISTORY;
+use super::packet::{HISTORY, is_transient};
 
 /// Events that must arrive (states, pictures, notices) and have yet to be sent, at most: room for all that is remembered and
 /// as much again. A reader that lets more gather is dropped.
@@ -230,11 +230,6 @@ impl State {
         let reason = format!("this connection read too slowly: {MAX_EVENTS} events were waiting. Connect again.");
         self.queue.push_back(Mail::Bye(Some(reason)));
     }
-}
-
-/// Whether a newer event of its kind makes it worthless.
-pub(super) fn is_transient(kind: &EventKind) -> bool {
-    matches!(kind, EventKind::Progress(_) | EventKind::Preview(_))
 }
 
 /// Whether previews of the job from before it show what is there, or never will be.

@@ -13,7 +13,7 @@ mod reader;
 mod shrink;
 mod subscription;
 
-pub use bus::Bus;
+pub use bus::{Bus, Observer};
 pub use demand::Demand;
 pub use filter::Filter;
 pub use mailbox::{Held, Mail, Mailbox, Post};

@@ -6,6 +6,14 @@ use darkroom_protocol::{Event, EventKind};
 
 use super::shrink::{factor, shrink};
 
+/// Events that are remembered for those who come back.
+pub(super) const HISTORY: usize = 1024;
+
+/// Whether a newer event of its kind makes it worthless.
+pub(super) fn is_transient(kind: &EventKind) -> bool {
+    matches!(kind, EventKind::Progress(_) | EventKind::Preview(_))
+}
+
 /// An event on its way to many readers. What is costly, shrinking a preview and encoding, is done once for all of them, and
 /// only when the first of them is about to be sent it.
 #[derive(Debug)]

@@ -5,8 +5,8 @@ use std::time::Instant;
 use darkroom_protocol::{EventKind, EventName, JobId};
 use tokio::sync::watch;
 
-use super::mailbox::is_transient;
 use super::pace::Pace;
+use super::packet::is_transient;
 use super::{Demand, Filter, Mailbox, Packet, Post};
 
 /// One connection, as the bus sees it.

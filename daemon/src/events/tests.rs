@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use super::bus::HISTORY;
+use super::packet::HISTORY;
 use super::*;
 use darkroom_protocol::event::StateChange;
 use darkroom_protocol::{EventKind, EventName, JobId, JobState, Phase, Picture, Preview, Progress};

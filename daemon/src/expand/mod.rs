@@ -4,18 +4,15 @@
 //! because only the worker on its device can settle them: `dtype: Auto` (what the device does best) and `threads: 0` (one a
 //! physical core). Both give the same picture each time on one device and build.
 
-mod device;
 mod micro_batch;
 mod notice;
 mod resolve;
 mod seed;
 mod syntax;
 
-pub use device::canonical_device;
-pub use micro_batch::micro_batch;
-pub use notice::notices;
-pub use resolve::{MAX_PIXELS, resolve};
-pub use seed::random_seed;
+pub(crate) use notice::notices;
+pub use resolve::resolve;
+pub(crate) use seed::random_seed;
 
 #[cfg(test)]
 mod tests;

@@ -1,10 +1,11 @@
 use darkroom_formats::card::check_size;
+use darkroom_protocol::device::canonical_device;
 use darkroom_protocol::message::RemoteError;
 use darkroom_protocol::params::{MAX_SEED, RANDOM_SEEDS};
 use darkroom_protocol::text::escape_line;
 use darkroom_protocol::{GenerateRequest, ImageTask, ModelCard, Prediction};
 
-use super::{canonical_device, micro_batch};
+use super::micro_batch::micro_batch;
 use crate::settings::Settings;
 
 /// The most pixels of one picture: 4096 × 4096.

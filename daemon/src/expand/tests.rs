@@ -194,7 +194,7 @@ proptest! {
         match resolve(&request, &card(), &Settings::default(), "cpu", random) {
             Ok(task) => {
                 prop_assert!(task.size.width % 8 == 0 && task.size.height % 8 == 0);
-                prop_assert!(u64::from(task.size.width) * u64::from(task.size.height) <= super::MAX_PIXELS);
+                prop_assert!(task.pixels() <= super::resolve::MAX_PIXELS);
                 prop_assert!(task.sampling.seed + u64::from(task.size.batch) - 1 <= MAX_SEED as u64);
                 prop_assert!(task.guidance.cfg_scale.is_finite() && (1..=task.size.batch).contains(&task.compute.micro_batch));
             }

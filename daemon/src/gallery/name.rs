@@ -8,7 +8,7 @@ use darkroom_protocol::sampler::Named as _;
 use darkroom_protocol::{Format, JobId, Task};
 
 use crate::clock::Moment;
-use crate::deliver::slug;
+use crate::slug::slug;
 
 /// The name of a picture that is made at that moment, in its day's folder. `prompt` is how it is called among other things.
 pub(super) fn name(made: &Moment, prompt: &str, job: JobId, index: u32, format: Format) -> String {

@@ -9,15 +9,16 @@ use darkroom_protocol::paths::Paths;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::alive::is_listening;
 use super::lock::Lock;
-use super::{RunOptions, Socket, Stop, collect, files, log, shed, signals, socket, systemd};
+use super::{RunOptions, Stop, collect, files, shed, signals, systemd};
 use crate::catalog::{Catalog, caches};
 use crate::deliver::Deliverer;
 use crate::dispatch::{Dispatch, Tools};
 use crate::events::Bus;
 use crate::gallery::Gallery;
-use crate::server::{Context, Uploads, accept};
+use crate::logging;
+use crate::metrics::Metrics;
+use crate::server::{Context, Socket, Uploads, accept, is_listening, path_of};
 use crate::settings::Live;
 use crate::store::{Part, Store};
 use crate::{Error, Result};
@@ -67,7 +68,7 @@ pub fn run(options: RunOptions) -> Result<()> {
         tracing::error!("{error}");
     }
     runtime.shutdown_timeout(LAST);
-    log::flush(LAST);
+    logging::flush(LAST);
     result
 }
 
@@ -91,11 +92,11 @@ impl Daemon {
             mut limits,
             ..
         } = options;
-        let at = given.as_ref().map(socket::path_of).transpose()?;
+        let at = given.as_ref().map(path_of).transpose()?;
         let paths = files::prepare(paths, at.is_none())?;
         let at = at.unwrap_or_else(|| paths.socket());
         let mut lock = Lock::take(&paths, &at)?;
-        let log = log::start(&paths.log(), foreground)?;
+        let log = logging::start(&paths.log(), foreground)?;
         limits.connections = limits.connections.min(files::raise_limit());
         let settings = Arc::new(Live::open(&paths.config_file()).await?);
         let gallery = Gallery::open(&paths)?;
@@ -110,10 +111,12 @@ impl Daemon {
             "darkroom {} begins",
             env!("CARGO_PKG_VERSION")
         );
-        let bus = Arc::new(Bus::after(micros_since_1970()));
+        let metrics = Arc::new(Metrics::default());
+        let bus = Arc::new(Bus::after(micros_since_1970()).observed_by(metrics.clone()));
         let tools = Tools {
             store: store.clone(),
             bus: bus.clone(),
+            metrics: metrics.clone(),
             gallery,
             deliverer: Deliverer::start(store.clone(), bus.clone()).await?,
             paths: paths.clone(),
@@ -134,6 +137,7 @@ impl Daemon {
             whose: DataFolder::at(&paths.data),
             store,
             bus,
+            metrics,
             dispatch,
             catalog: Catalog::new(settings.clone()).with_caches(caches()),
             settings,

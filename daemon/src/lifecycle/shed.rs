@@ -9,6 +9,8 @@ use std::path::Path;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::logging;
+
 /// Limits that a job would run into: raised beyond what the caller's shell had, where that is allowed.
 const RAISED: [Resource; 5] = [
     Resource::Cpu,
@@ -90,7 +92,7 @@ pub fn signals() {
 
 /// Standard output and error go to the log from now on, else nowhere: the command that waits for the start has its answer.
 pub fn output(log: &Path) {
-    let file = super::log::open(log).or_else(|_| File::options().write(true).open("/dev/null"));
+    let file = logging::open(log).or_else(|_| File::options().write(true).open("/dev/null"));
     let Ok(file) = file else { return };
     let _ = rustix::stdio::dup2_stdout(&file);
     let _ = rustix::stdio::dup2_stderr(&file);

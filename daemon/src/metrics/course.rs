@@ -1,3 +1,5 @@
+//! One job's times from its acceptance to its end, worked out from its events: how long it waited, how long each phase took.
+
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 

@@ -1,3 +1,6 @@
+//! What has a value at the moment somebody asks, as families of samples: the line, the workers, memory. Whoever asks gathers the
+//! numbers; nothing of it is kept.
+
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use darkroom_protocol::message::client::WorkerStatus;
@@ -5,13 +8,14 @@ use prometheus::core::Collector;
 use prometheus::proto::MetricFamily;
 use prometheus::{GaugeVec, IntCounterVec, Opts};
 
-use crate::dispatch::Board;
-
 /// What has a value at the moment somebody asks.
 #[derive(Clone, Debug, Default)]
 pub struct Now {
-    /// The line and the workers.
-    pub board: Board,
+    /// Jobs that wait, those that are held back included.
+    pub queued: u64,
+    /// Jobs in progress.
+    pub running: usize,
+    pub workers: Vec<WorkerStatus>,
     /// Since the daemon started.
     pub uptime: Duration,
     /// Connections that wait for events.
@@ -39,8 +43,8 @@ impl Now {
         let protocol = darkroom_protocol::VERSION.to_string();
         let build = [(vec![env!("CARGO_PKG_VERSION"), protocol.as_str()], 1.0)];
         let jobs = [
-            (vec!["queued"], self.board.queued as f64),
-            (vec!["running"], self.board.running.len() as f64),
+            (vec!["queued"], self.queued as f64),
+            (vec!["running"], self.running as f64),
         ];
         let single = |value: f64| [(vec![], value)];
         let mut all = gauges("darkroom_up", "1 while the daemon answers.", &[], single(1.0));
@@ -89,7 +93,7 @@ impl Now {
     }
 
     fn workers(&self) -> Vec<MetricFamily> {
-        let workers = &self.board.workers;
+        let workers = &self.workers;
         let rows = |value: fn(&WorkerStatus) -> Option<f64>| {
             let told = workers.iter().filter_map(move |worker| Some((worker, value(worker)?)));
             told.map(|(worker, value)| (vec![worker.device.as_str()], value))

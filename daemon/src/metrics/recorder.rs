@@ -1,3 +1,8 @@
+//! What is counted since the daemon started: jobs, steps and pictures from events, workers' deaths from the dispatcher.
+//!
+//! The bus calls it as its observer; `server/verbs/metrics` asks for the text. What has a value now, the line and the workers, is
+//! not kept here but handed over with the question ([`Now`]).
+
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
@@ -10,10 +15,36 @@ use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec, TextEncoder
 use super::Now;
 use super::course::Course;
 use super::registry::Shelf;
-use crate::workers::Death;
+use crate::events::Observer;
 
 const STATES: [&str; 6] = ["queued", "running", "cancelling", "done", "failed", "cancelled"];
-const DEATHS: [&str; 4] = ["crash", "out_of_memory", "daemon", "other"];
+
+/// Why a worker process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeathCause {
+    /// A fault or an abort of its own.
+    Crash,
+    /// The kernel ended it for want of memory.
+    OutOfMemory,
+    /// The daemon ended it.
+    Daemon,
+    /// Somebody outside, or it returned.
+    Other,
+}
+
+impl DeathCause {
+    const ALL: [Self; 4] = [Self::Crash, Self::OutOfMemory, Self::Daemon, Self::Other];
+
+    /// As the label spells it.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Crash => "crash",
+            Self::OutOfMemory => "out_of_memory",
+            Self::Daemon => "daemon",
+            Self::Other => "other",
+        }
+    }
+}
 
 /// Everything that is counted since the daemon started.
 pub struct Metrics {
@@ -63,7 +94,7 @@ impl Default for Metrics {
                 "darkroom_worker_deaths_total",
                 "Worker processes that ended, by cause.",
                 "cause",
-                &DEATHS,
+                &DeathCause::ALL.map(DeathCause::name),
             ),
             dropped: shelf.counter(
                 "darkroom_readers_dropped_total",
@@ -76,34 +107,9 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// An event is published.
-    pub fn event(&self, job: JobId, kind: &EventKind) {
-        self.events.inc();
-        match kind {
-            EventKind::State(change) => self.state(job, change),
-            EventKind::Progress(progress) => self.progress(job, progress),
-            EventKind::Picture(picture) => {
-                self.pictures.inc();
-                self.picture_bytes.inc_by(picture.bytes);
-            }
-            _ => {}
-        }
-    }
-
     /// A worker process ended.
-    pub fn worker_died(&self, death: &Death) {
-        let cause = match death {
-            death if death.out_of_memory => "out_of_memory",
-            death if death.is_tasks_doing() => "crash",
-            death if death.ordered.is_some() => "daemon",
-            _ => "other",
-        };
-        self.deaths.with_label_values(&[cause]).inc();
-    }
-
-    /// A connection read too slowly.
-    pub fn reader_dropped(&self) {
-        self.dropped.inc();
+    pub fn worker_died(&self, cause: DeathCause) {
+        self.deaths.with_label_values(&[cause.name()]).inc();
     }
 
     /// All of it, with what is so `now`.
@@ -154,6 +160,25 @@ impl Metrics {
         if let (Phase::Denoise, Some(seconds)) = (progress.phase, progress.step_s) {
             self.step_seconds.observe(seconds);
         }
+    }
+}
+
+impl Observer for Metrics {
+    fn published(&self, job: JobId, kind: &EventKind) {
+        self.events.inc();
+        match kind {
+            EventKind::State(change) => self.state(job, change),
+            EventKind::Progress(progress) => self.progress(job, progress),
+            EventKind::Picture(picture) => {
+                self.pictures.inc();
+                self.picture_bytes.inc_by(picture.bytes);
+            }
+            _ => {}
+        }
+    }
+
+    fn reader_dropped(&self) {
+        self.dropped.inc();
     }
 }
 

@@ -1,3 +1,5 @@
+//! Makes counters and histograms, and keeps them together to be written out.
+
 use prometheus::core::Collector;
 use prometheus::{Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry};
 

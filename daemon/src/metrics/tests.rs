@@ -8,9 +8,8 @@ use darkroom_protocol::{
 use rstest::rstest;
 
 use super::grammar::{Samples, read};
-use super::{Metrics, Now};
-use crate::dispatch::Board;
-use crate::workers::Death;
+use super::{DeathCause, Metrics, Now};
+use crate::events::Observer as _;
 
 fn state(state: JobState) -> EventKind {
     EventKind::State(StateChange { state, failure: None })
@@ -68,7 +67,7 @@ fn jobs_steps_and_pictures_are_counted() {
         state(JobState::Done),
     ];
     for event in &events {
-        metrics.event(job, event);
+        metrics.published(job, event);
     }
     let samples = told(&metrics, &Now::default());
     for (name, value) in [
@@ -97,12 +96,9 @@ fn failures_and_deaths_have_their_causes() {
         message: "x".into(),
     });
     let state = JobState::Failed;
-    metrics.event(job, &EventKind::State(StateChange { state, failure }));
-    metrics.worker_died(&Death {
-        signal: Some(libc::SIGSEGV),
-        ..Death::default()
-    });
-    metrics.worker_died(&Death::default());
+    metrics.published(job, &EventKind::State(StateChange { state, failure }));
+    metrics.worker_died(DeathCause::Crash);
+    metrics.worker_died(DeathCause::Other);
     metrics.reader_dropped();
     let samples = told(&metrics, &Now::default());
     assert_eq!(samples["darkroom_job_failures_total{kind=\"out_of_memory\"}"], 1.0);
@@ -135,11 +131,9 @@ fn what_is_so_now_is_told_and_labels_are_escaped() {
         },
     };
     let now = Now {
-        board: Board {
-            queued: 3,
-            workers: vec![worker],
-            ..Board::default()
-        },
+        queued: 3,
+        running: 0,
+        workers: vec![worker],
         uptime: Duration::from_secs(5),
         subscribers: 2,
         commits: (7, 9),

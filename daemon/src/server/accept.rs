@@ -7,8 +7,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use super::{Context, connection};
-use crate::lifecycle::Socket;
+use super::{Context, Socket, connection};
 
 /// Connections beyond the cap that are told of it at one time; further ones are closed without a word.
 const TURNED_AWAY: usize = 32;

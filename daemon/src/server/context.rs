@@ -11,7 +11,9 @@ use super::budget::Budget;
 use crate::catalog::Catalog;
 use crate::dispatch::Dispatch;
 use crate::events::Bus;
-use crate::lifecycle::{Limits, log};
+use crate::limits::Limits;
+use crate::logging::Control;
+use crate::metrics::Metrics;
 use crate::settings::Live;
 use crate::store::Store;
 
@@ -22,6 +24,8 @@ pub struct Context {
     pub store: Store,
     /// Events.
     pub bus: Arc<Bus>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
     /// Workers and the line.
     pub dispatch: Dispatch,
     /// Models.
@@ -33,7 +37,7 @@ pub struct Context {
     /// Where the daemon listens.
     pub socket: PathBuf,
     /// What is logged.
-    pub log: log::Control,
+    pub log: Control,
     /// Where everything is.
     pub paths: Paths,
     /// Deadlines and caps.

@@ -26,7 +26,7 @@ pub struct Live {
 
 /// The settings' file, and what was read from it last.
 struct File {
-    /// `None` for settings that never change.
+    /// `None` for settings of a test, which never change.
     path: Option<PathBuf>,
     read: fn(&Path) -> Result<Settings>,
     state: Mutex<State>,
@@ -59,7 +59,7 @@ impl Live {
     ///
     /// # Errors
     /// As [`Settings::load`], and when the file does not answer.
-    pub async fn open(path: &Path) -> Result<Self> {
+    pub(crate) async fn open(path: &Path) -> Result<Self> {
         let silent = || {
             let why = std::io::Error::other(format!("it does not answer within {} s", PATIENCE.as_secs()));
             Error::io("read", path, why)
@@ -73,7 +73,8 @@ impl Live {
     }
 
     /// Settings that stay as they are.
-    pub fn fixed(settings: Settings) -> Self {
+    #[cfg(test)]
+    pub(crate) fn fixed(settings: Settings) -> Self {
         Self::of(None, None, settings)
     }
 
@@ -102,7 +103,7 @@ impl Live {
     }
 
     /// What is wrong with the file as it was read last, for the person; `None` when it is in use. Never waits.
-    pub fn complaint(&self) -> Option<String> {
+    pub(crate) fn complaint(&self) -> Option<String> {
         let path = self
             .file
             .path
@@ -118,12 +119,12 @@ impl Live {
     }
 
     /// Looks at the file, and reads it when it has changed. What is in it counts once this is done.
-    pub async fn refresh(&self) {
+    pub(crate) async fn refresh(&self) {
         self.look(false).await;
     }
 
     /// Reads the file again whether or not it seems changed.
-    pub async fn reload(&self) {
+    pub(crate) async fn reload(&self) {
         self.look(true).await;
     }
 

@@ -26,11 +26,11 @@ use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use darkroom_protocol::device::canonical_device;
 use darkroom_protocol::files;
 use darkroom_protocol::text::fold;
 use darkroom_protocol::{Dtype, KeepAlive};
 
-use crate::expand::canonical_device;
 use crate::{Error, Result};
 
 /// A key of the file, for the documentation.
@@ -181,7 +181,7 @@ impl Default for Keep {
 
 impl Settings {
     /// The devices that get a worker from the start: those to compute on at once, else the one that is set.
-    pub fn workers(&self) -> Vec<String> {
+    pub(crate) fn workers(&self) -> Vec<String> {
         let one = self.device.as_deref().and_then(canonical_device);
         match self.devices.as_slice() {
             [] => one.into_iter().collect(),
@@ -190,7 +190,7 @@ impl Settings {
     }
 
     /// How long the model of that name stays in memory; case, spaces, `_` and `-` do not matter.
-    pub fn keep_alive_for(&self, model: &str) -> KeepAlive {
+    pub(crate) fn keep_alive_for(&self, model: &str) -> KeepAlive {
         let own = self.keep_alive_of.iter().find(|(name, _)| fold(name) == fold(model));
         own.map_or(self.keep_alive, |(_, keep_alive)| *keep_alive)
     }

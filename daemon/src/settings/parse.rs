@@ -2,6 +2,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use darkroom_protocol::Dtype;
+use darkroom_protocol::device::canonical_device;
 use darkroom_protocol::params::{Value, find};
 use darkroom_protocol::sampler::Named;
 use darkroom_protocol::text::escape_line;
@@ -11,7 +12,6 @@ use toml::Spanned;
 use super::bytes::bytes;
 use super::keeping::{Keeping, time};
 use super::{Keep, Settings};
-use crate::expand::canonical_device;
 
 /// The file as it is written.
 #[derive(Default, Deserialize)]

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::fault::Fault;
 use super::news::{Coming, Committed, Write};
-use super::thread::Durability;
+use super::transaction::Durability;
 use super::{Store, Waiting, id, now_ms, place, position};
 use crate::forecast::work;
 use crate::{Error, Result};
@@ -44,7 +44,7 @@ impl Store {
     ///
     /// # Errors
     /// As [`Self::accept`].
-    pub fn accept_for(
+    pub(crate) fn accept_for(
         &self,
         request_id: Uuid,
         request: &GenerateRequest,

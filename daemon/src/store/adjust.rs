@@ -1,7 +1,7 @@
 use darkroom_protocol::{JobId, Task};
 
 use super::row::standing;
-use super::thread::Durability;
+use super::transaction::Durability;
 use super::{Store, id};
 use crate::{Error, Result};
 
@@ -11,7 +11,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::NoSuchJob`], or when the database fails.
-    pub async fn adjust(&self, job: JobId, task: &Task) -> Result<bool> {
+    pub(crate) async fn adjust(&self, job: JobId, task: &Task) -> Result<bool> {
         let json = serde_json::to_string(task).map_err(|e| Error::Unstorable(e.to_string()))?;
         self.change(Durability::Relaxed, move |tx| {
             if !standing(tx, job)?.state.is_in_work() {

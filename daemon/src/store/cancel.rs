@@ -23,7 +23,7 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::Error::NoSuchJob`], or when the database fails.
-    pub async fn cancel(&self, job: JobId, after_picture: bool) -> Result<Cancelled> {
+    pub(crate) async fn cancel(&self, job: JobId, after_picture: bool) -> Result<Cancelled> {
         self.end(move |tx| cancel(tx, job, after_picture)).await
     }
 

@@ -1,7 +1,7 @@
 use darkroom_protocol::JobState;
 use rusqlite::Connection;
 
-use super::thread::Durability;
+use super::transaction::Durability;
 use super::{Store, now_ms};
 use crate::Result;
 
@@ -11,7 +11,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn clear(&self, states: &[JobState]) -> Result<(u64, u64)> {
+    pub(crate) async fn clear(&self, states: &[JobState]) -> Result<(u64, u64)> {
         let ends = ends(states);
         self.change(Durability::Durable, move |tx| {
             let mut cleared = 0;
@@ -28,7 +28,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn clearable(&self, states: &[JobState]) -> Result<(u64, u64)> {
+    pub(crate) async fn clearable(&self, states: &[JobState]) -> Result<(u64, u64)> {
         let ends = ends(states);
         self.ask(move |c| {
             let cleared = listed(c, &ends)?;

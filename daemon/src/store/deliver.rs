@@ -4,7 +4,7 @@ use darkroom_protocol::{Delivery, JobId, Output, Picture, Task};
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::row::{PICTURE_COLUMNS, picture};
-use super::thread::Durability;
+use super::transaction::Durability;
 use super::{Store, id};
 use crate::{Error, Result};
 
@@ -28,7 +28,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn undelivered_jobs(&self) -> Result<Vec<JobId>> {
+    pub(crate) async fn undelivered_jobs(&self) -> Result<Vec<JobId>> {
         self.ask(|c| {
             let mut statement = c.prepare(
                 "SELECT id FROM jobs WHERE output IS NOT NULL AND EXISTS (
@@ -46,7 +46,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database fails, or the row was written by another version.
-    pub async fn undelivered(&self, job: JobId) -> Result<Option<Undelivered>> {
+    pub(crate) async fn undelivered(&self, job: JobId) -> Result<Option<Undelivered>> {
         let found = self.ask(move |c| {
             let sql = "SELECT output, task, attempts FROM jobs WHERE id = ? AND output IS NOT NULL";
             let read = |row: &Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get(2)?));
@@ -86,7 +86,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database fails, or the picture's row is gone.
-    pub async fn delivered(&self, job: JobId, delivery: &Delivery) -> Result<()> {
+    pub(crate) async fn delivered(&self, job: JobId, delivery: &Delivery) -> Result<()> {
         let delivery = delivery.clone();
         self.change(Durability::Durable, move |tx| {
             tx.prepare_cached(

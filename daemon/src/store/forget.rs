@@ -3,7 +3,7 @@
 
 use darkroom_protocol::JobId;
 
-use super::thread::Durability;
+use super::transaction::Durability;
 use super::{Store, id};
 use crate::Result;
 
@@ -16,7 +16,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn forget(&self, cleared_before: i64) -> Result<Vec<JobId>> {
+    pub(crate) async fn forget(&self, cleared_before: i64) -> Result<Vec<JobId>> {
         let any = self.ask(move |c| {
             let sql = "SELECT EXISTS (SELECT 1 FROM jobs WHERE cleared_ms < ? AND cleared = 1)";
             Ok(c.prepare_cached(sql)?
@@ -40,7 +40,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn unfinished(&self) -> Result<Vec<JobId>> {
+    pub(crate) async fn unfinished(&self) -> Result<Vec<JobId>> {
         self.ask(|c| {
             let mut statement = c.prepare_cached("SELECT id FROM jobs WHERE state IN ('queued', 'running')")?;
             let rows = statement.query_map([], |row| id::parse(&row.get::<_, String>(0)?))?;

@@ -8,10 +8,9 @@ use darkroom_protocol::failpoint;
 use rusqlite::{Connection, Transaction, ffi};
 use tokio::sync::oneshot;
 
-use super::counts;
 use super::fault::{Fault, in_words};
 use super::news::{Committed, Listener, Write};
-use super::thread::{Durability, begin};
+use super::transaction::{Durability, begin, committed};
 use crate::{Error, Result};
 
 /// A change of rows whose caller waits.
@@ -140,7 +139,7 @@ fn write(
     }
     failpoint::hit(18);
     tx.commit()?;
-    counts::committed(durability);
+    committed(durability);
     Ok(())
 }
 

@@ -101,7 +101,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn list(&self, states: &[JobState], part: Part) -> Result<Listed> {
+    pub(crate) async fn list(&self, states: &[JobState], part: Part) -> Result<Listed> {
         let states = wanted(states);
         let page = self.ask(move |c| {
             let mut spots = Vec::new();
@@ -119,7 +119,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn ended(&self, states: &[JobState], part: Part) -> Result<Listed> {
+    pub(crate) async fn ended(&self, states: &[JobState], part: Part) -> Result<Listed> {
         let states: Vec<JobState> = wanted(states).into_iter().filter(|state| state.is_final()).collect();
         let page = self.ask(move |c| {
             let mut spots = Vec::new();
@@ -138,7 +138,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn line(&self, states: &[JobState], part: Part) -> Result<Listed> {
+    pub(crate) async fn line(&self, states: &[JobState], part: Part) -> Result<Listed> {
         let states = wanted(states);
         let page = self.ask(move |c| {
             let after = place_of(c, part.after)?;

@@ -6,7 +6,7 @@
 
 use rusqlite::Connection;
 
-use super::thread::{Durability, begin};
+use super::transaction::{Durability, begin};
 
 /// Pages of 4 KiB in the log beyond which it is moved into the database after the end of a job.
 pub(super) const LONG: i64 = 256;

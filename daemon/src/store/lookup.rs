@@ -1,4 +1,7 @@
-use darkroom_protocol::{Failure, FailureKind, Job, JobId, JobName, JobState, Picture};
+//! Rows that are asked for by name or by number: a job, a picture, what a person calls a job, and how many there are. Lists are in
+//! `list`.
+
+use darkroom_protocol::{Job, JobId, JobName, JobState, Picture};
 use rusqlite::{Connection, OptionalExtension};
 
 use super::row::{COLUMNS, PICTURE_COLUMNS, RawJob, picture, stored};
@@ -13,7 +16,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database fails, or the row was written by another version.
-    pub async fn job(&self, job: JobId) -> Result<Option<Job>> {
+    pub(crate) async fn job(&self, job: JobId) -> Result<Option<Job>> {
         let found = self.ask(move |c| {
             let raw = one(c, "WHERE id = ?", [id::text(job)])?;
             Ok(raw
@@ -27,7 +30,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::NoSuchJob`], or [`Error::AmbiguousJob`] with some of those it may mean.
-    pub async fn find(&self, name: &str) -> Result<JobId> {
+    pub(crate) async fn find(&self, name: &str) -> Result<JobId> {
         let none = || Error::NoSuchJob { id: id::brief(name) };
         let parsed = JobName::parse(name).ok_or_else(none)?;
         let ids = self.ask(move |c| Ok(meant(c, &parsed)?)).await?;
@@ -39,28 +42,6 @@ impl Store {
                 candidates: ids,
             }),
         }
-    }
-
-    /// The job to run next: by priority, then place. A waiting row that this version cannot read is failed, not met again.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn next_queued(&self) -> Result<Option<Job>> {
-        const NEXT: &str = "WHERE state = 'queued' AND held = 0 ORDER BY priority DESC, place, seq LIMIT 1";
-        while let Some(raw) = self.ask(|c| Ok(one(c, NEXT, [])?)).await? {
-            let job = raw.id();
-            match raw.job() {
-                Ok(job) => return Ok(Some(job)),
-                Err(error) => {
-                    let failure = Failure {
-                        kind: FailureKind::Internal,
-                        message: error.to_string(),
-                    };
-                    self.finish(job, JobState::Failed, Some(failure)).await?;
-                }
-            }
-        }
-        Ok(None)
     }
 
     /// How many jobs are in `state`.
@@ -79,7 +60,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn refers_to(&self, input: &str) -> Result<bool> {
+    pub(crate) async fn refers_to(&self, input: &str) -> Result<bool> {
         let input = input.to_owned();
         self.ask(move |c| {
             let mut statement = c.prepare_cached("SELECT EXISTS (SELECT 1 FROM jobs WHERE instr(task, ?))")?;
@@ -92,7 +73,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn picture(&self, job: JobId, index: u32) -> Result<Option<Picture>> {
+    pub(crate) async fn picture(&self, job: JobId, index: u32) -> Result<Option<Picture>> {
         self.ask(move |c| {
             let sql = format!("SELECT {PICTURE_COLUMNS} FROM pictures WHERE job_id = ? AND place = ?");
             let mut statement = c.prepare_cached(&sql)?;

@@ -14,7 +14,6 @@ mod accept;
 mod adjust;
 mod cancel;
 mod clear;
-mod counts;
 mod deliver;
 mod fault;
 mod file;
@@ -33,18 +32,18 @@ mod position;
 mod recover;
 mod row;
 mod thread;
+mod transaction;
 mod transition;
 mod waiting;
 
-pub use accept::Accepted;
-pub use cancel::Cancelled;
-pub use deliver::Undelivered;
-pub use list::{Cursor, Listed, Part};
-pub use news::{Coming, Committed, Following};
-pub use place::{Moved, Spot};
+pub(crate) use accept::Accepted;
+pub(crate) use deliver::Undelivered;
+pub(crate) use list::{Cursor, Part};
+pub(crate) use news::{Coming, Committed, Following};
+pub(crate) use place::Spot;
 pub use thread::Store;
 pub use transition::Start;
-pub use waiting::Waiting;
+pub(crate) use waiting::Waiting;
 
 #[cfg(test)]
 mod tests;

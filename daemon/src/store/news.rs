@@ -136,7 +136,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn follow(&self) -> Result<Following> {
+    pub(crate) async fn follow(&self) -> Result<Following> {
         let listener = self.listener().clone();
         // On the store's thread: no change is committed between the reading and the first that is told.
         self.ask(move |c| {

@@ -16,7 +16,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn measured(&self) -> Result<Vec<Measured>> {
+    pub(crate) async fn measured(&self) -> Result<Vec<Measured>> {
         self.ask(|c| {
             let mut statement = c.prepare_cached(&format!(
                 "SELECT model, work, (finished_ms - started_ms) / 1000.0 FROM jobs
@@ -32,7 +32,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn ahead(&self, limit: u32) -> Result<Vec<Ahead>> {
+    pub(crate) async fn ahead(&self, limit: u32) -> Result<Vec<Ahead>> {
         self.ask(move |c| {
             let mut statement = c.prepare_cached(
                 "SELECT id, model, device, work FROM jobs INDEXED BY jobs_ahead

@@ -3,7 +3,7 @@ use rusqlite::Connection;
 use super::Store;
 use super::fault::Fault;
 use super::news::{Committed, Write};
-use super::thread::Durability;
+use super::transaction::Durability;
 use crate::Result;
 
 impl Store {
@@ -11,7 +11,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn pause(&self, pause: bool) -> Result<()> {
+    pub(crate) async fn pause(&self, pause: bool) -> Result<()> {
         self.change(Durability::Durable, move |tx| self::pause(tx, pause)).await
     }
 
@@ -19,7 +19,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn paused(&self) -> Result<bool> {
+    pub(crate) async fn paused(&self) -> Result<bool> {
         self.ask(|c| Ok(paused(c)?)).await
     }
 }

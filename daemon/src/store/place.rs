@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension};
 use super::fault::Fault;
 use super::news::{Coming, Committed, Write};
 use super::row::standing;
-use super::thread::Durability;
+use super::transaction::Durability;
 use super::transition::legal;
 use super::{Store, id, position, waiting};
 use crate::jobs::Move;
@@ -46,7 +46,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::IllegalMove`] when it does not wait, [`Error::NoSuchJob`], or when the database fails.
-    pub async fn prioritise(&self, job: JobId, priority: i32) -> Result<QueueChange> {
+    pub(crate) async fn prioritise(&self, job: JobId, priority: i32) -> Result<QueueChange> {
         self.change(Durability::Durable, move |tx| prioritise(tx, job, priority))
             .await
     }
@@ -57,7 +57,7 @@ impl Store {
     /// # Errors
     /// [`Error::IllegalMove`] when it or the one beside it does not wait, [`Error::NoSuchJob`], [`Error::BesideItself`], or when
     /// the database fails.
-    pub async fn move_to(&self, job: JobId, spot: Spot) -> Result<Moved> {
+    pub(crate) async fn move_to(&self, job: JobId, spot: Spot) -> Result<Moved> {
         self.change(Durability::Durable, move |tx| move_to(tx, job, spot)).await
     }
 
@@ -65,7 +65,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::IllegalMove`] when it does not wait, [`Error::NoSuchJob`], or when the database fails.
-    pub async fn hold(&self, job: JobId, held: bool) -> Result<QueueChange> {
+    pub(crate) async fn hold(&self, job: JobId, held: bool) -> Result<QueueChange> {
         self.change(Durability::Durable, move |tx| hold(tx, job, held)).await
     }
 }

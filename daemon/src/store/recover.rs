@@ -3,7 +3,7 @@ use darkroom_protocol::{JobId, JobState};
 use super::fault::Fault;
 use super::news::Write;
 use super::row::standing;
-use super::thread::Durability;
+use super::transaction::Durability;
 use super::transition::requeue;
 use super::{Store, id};
 use crate::Result;

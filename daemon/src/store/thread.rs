@@ -1,14 +1,18 @@
+//! The thread that owns the database, and the handle to it. What each change does to rows is in the files beside this one, as further
+//! `impl Store`; how changes that wait together are committed is in `group`.
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
-use rusqlite::{Connection, Transaction, TransactionBehavior};
+use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use super::fault::{Fault, in_words};
 use super::group::{self, Change, Pending};
 use super::news::{Listener, Write};
-use super::{counts, file, log};
+use super::transaction::Durability;
+use super::{file, log, transaction};
 use crate::{Error, Result};
 
 /// Orders that are taken at one time at most: a longer group would make its first caller wait.
@@ -31,24 +35,6 @@ enum Order {
 }
 
 type Ask = Box<dyn FnOnce(&mut Connection) + Send>;
-
-/// Whether a commit waits for the disk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Durability {
-    /// No fsync: for what a restart repeats.
-    Relaxed,
-    /// One fsync of the log: for what a client is told afterwards.
-    Durable,
-}
-
-impl Durability {
-    fn synchronous(self) -> &'static str {
-        match self {
-            Self::Durable => "FULL",
-            Self::Relaxed => "NORMAL",
-        }
-    }
-}
 
 impl Store {
     /// Opens the database at `path`, makes it when there is none, and brings it to this version's tables.
@@ -82,21 +68,21 @@ impl Store {
     ///
     /// # Errors
     /// As [`Self::open`], where that concerns reading.
-    pub fn look(path: &Path) -> Result<Option<Self>> {
+    pub(crate) fn look(path: &Path) -> Result<Option<Self>> {
         let connection = file::look(path)?;
         connection.map(|connection| Self::on(connection, path)).transpose()
     }
 
     /// Transactions that this process has committed: those that waited for the disk, those that did not.
-    pub fn commits(&self) -> (u64, u64) {
-        counts::commits()
+    pub(crate) fn commits(&self) -> (u64, u64) {
+        transaction::commits()
     }
 
     /// Whether changes can be written now: one is, that changes nothing.
     ///
     /// # Errors
     /// Why not.
-    pub async fn try_write(&self) -> Result<()> {
+    pub(crate) async fn try_write(&self) -> Result<()> {
         self.change(Durability::Durable, |tx| {
             tx.execute("UPDATE log_restarts SET count = count", [])?;
             Ok(())
@@ -196,10 +182,4 @@ fn shorten(connection: &mut Connection, longest: i64) {
     if let Err(error) = log::shorten(connection, longest) {
         tracing::warn!("the job store's log could not be shortened: {error}");
     }
-}
-
-/// A transaction in which the disk is waited for or not.
-pub(super) fn begin(connection: &mut Connection, durability: Durability) -> rusqlite::Result<Transaction<'_>> {
-    connection.pragma_update(None, "synchronous", durability.synchronous())?;
-    connection.transaction_with_behavior(TransactionBehavior::Immediate)
 }

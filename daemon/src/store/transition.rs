@@ -6,7 +6,7 @@ use super::fault::Fault;
 use super::news::{Coming, Committed, Write};
 use super::pause::paused;
 use super::row::{Standing, standing};
-use super::thread::Durability;
+use super::transaction::Durability;
 use super::{Store, id, now_ms, place, waiting};
 use crate::jobs::{Move, step};
 use crate::{Error, Result};
@@ -35,7 +35,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::IllegalMove`] when it does not run, [`Error::NoSuchJob`], or when the database fails.
-    pub async fn requeue(&self, job: JobId) -> Result<JobState> {
+    pub(crate) async fn requeue(&self, job: JobId) -> Result<JobState> {
         self.change(Durability::Relaxed, move |tx| requeue(tx, job, &standing(tx, job)?))
             .await
     }
@@ -45,7 +45,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::IllegalMove`] when it does not run, [`Error::NoSuchJob`], or when the database fails.
-    pub async fn crash(&self, job: JobId, failure: Failure) -> Result<JobState> {
+    pub(crate) async fn crash(&self, job: JobId, failure: Failure) -> Result<JobState> {
         self.end(move |tx| {
             let stand = standing(tx, job)?;
             if stand.crashes == 0 || stand.state == JobState::Cancelling {
@@ -63,7 +63,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::IllegalMove`] when the job does not run, [`Error::NoSuchJob`], or when the database fails.
-    pub async fn add_picture(&self, picture: &Picture) -> Result<()> {
+    pub(crate) async fn add_picture(&self, picture: &Picture) -> Result<()> {
         let picture = picture.clone();
         self.change(Durability::Relaxed, move |tx| add_picture(tx, &picture))
             .await
@@ -82,7 +82,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::IllegalMove`] from any other state, [`Error::NoSuchJob`], or when the database fails.
-    pub async fn retry(&self, job: JobId) -> Result<QueueChange> {
+    pub(crate) async fn retry(&self, job: JobId) -> Result<QueueChange> {
         self.change(Durability::Durable, move |tx| retry(tx, job)).await
     }
 }

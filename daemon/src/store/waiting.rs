@@ -26,7 +26,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn waiting(&self) -> Result<Vec<Waiting>> {
+    pub(crate) async fn waiting(&self) -> Result<Vec<Waiting>> {
         self.ask(|c| Ok(all(c)?)).await
     }
 }

@@ -1,3 +1,6 @@
+//! One worker process from its start to its end: its greeting is checked, its reports are passed on, its silence and its death are
+//! noticed. `worker` starts it; the dispatcher hears it as [`Word`]s. What a death means for a job is not decided here.
+
 use std::process::ExitStatus;
 use std::time::Duration;
 
@@ -15,7 +18,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::codec::{FramedRead, LengthDelimitedCodec};
 
-use super::{Death, Word, WorkerLog, oom};
+use super::{Death, WorkerLog, oom};
 
 /// A process that closed its channel has so long to end.
 const LAST_BREATH: Duration = Duration::from_secs(2);
@@ -25,6 +28,17 @@ const LAST_WORDS: Duration = Duration::from_millis(500);
 const CPU_NICENESS: i32 = 5;
 /// Beyond it there is nothing.
 const MAX_NICENESS: i32 = 19;
+
+/// What is heard from a worker, in order; [`Word::Gone`] is the last.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Word {
+    /// It takes orders.
+    Ready(Box<Ready>),
+    /// It reports.
+    Report(Box<Report>),
+    /// It has ended.
+    Gone(Death),
+}
 
 type Reports = FramedRead<OwnedReadHalf, LengthDelimitedCodec>;
 

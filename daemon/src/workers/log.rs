@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use darkroom_protocol::text::escape_line;
 
-use crate::lifecycle::open_log;
+use crate::logging;
 
 /// Lines kept in memory for failure messages.
 const LINES: usize = 20;
@@ -84,7 +84,7 @@ impl WorkerLog {
 
 impl State {
     fn turn_to(&mut self, path: &Path) {
-        let opened = open_log(path);
+        let opened = logging::open(path);
         if let Err(error) = &opened {
             tracing::warn!("{} cannot be opened: {error}", crate::error::shown(path));
         }

@@ -10,10 +10,11 @@ mod oom;
 mod program;
 mod worker;
 
-pub use death::Death;
-pub use log::WorkerLog;
+pub(crate) use death::Death;
+pub(crate) use keeper::Word;
+pub(crate) use log::WorkerLog;
 pub use program::Program;
-pub use worker::{Ask, Word, Worker};
+pub(crate) use worker::{Ask, Worker};
 
 #[cfg(test)]
 pub(crate) mod fake;

@@ -1,3 +1,6 @@
+//! A worker process as the dispatcher holds it: started with its channel and its log, given orders, killed. Its `keeper` listens to
+//! it in a task of its own.
+
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
@@ -5,14 +8,13 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
-use darkroom_protocol::message::worker::Ready;
-use darkroom_protocol::{Order, Report};
+use darkroom_protocol::Order;
 use tokio::net::unix::pipe;
 use tokio::process::{Child, Command};
 use tokio::sync::mpsc;
 
-use super::keeper::Keeper;
-use super::{Death, Program, WorkerLog, oom};
+use super::keeper::{Keeper, Word};
+use super::{Program, WorkerLog, oom};
 use crate::{Error, Result};
 
 /// What a worker is to be.
@@ -36,17 +38,6 @@ pub struct Ask {
     pub beat: Duration,
     /// With more reports a second than this from one ping to the next it is out of its mind, and ended.
     pub talkative: f32,
-}
-
-/// What is heard from a worker, in order; [`Word::Gone`] is the last.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Word {
-    /// It takes orders.
-    Ready(Box<Ready>),
-    /// It reports.
-    Report(Box<Report>),
-    /// It has ended.
-    Gone(Death),
 }
 
 /// A running worker process. Dropped, it is told to end by the end of its input.

@@ -1,7 +1,7 @@
 use darkroom_protocol::Reply;
 use darkroom_protocol::message::RemoteError;
 
-use crate::lifecycle::log::Filter;
+use crate::logging::Filter;
 use crate::server::Context;
 use crate::server::answer::Answer;
 

@@ -12,14 +12,17 @@ use crate::server::answer::Answer;
 pub async fn metrics(context: &Arc<Context>) -> Result<Answer, RemoteError> {
     let context = context.clone();
     let text = blocking(move || {
+        let board = context.dispatch.board();
         let now = Now {
-            board: context.dispatch.board(),
+            queued: board.queued,
+            running: board.running.len(),
+            workers: board.workers,
             uptime: context.started.elapsed(),
             subscribers: context.bus.subscribers(),
             commits: context.store.commits(),
             resident: resident(std::process::id()),
         };
-        let text = context.bus.metrics.text(&now);
+        let text = context.metrics.text(&now);
         text.map_err(|e| RemoteError::new(FailureKind::Internal, e))
     });
     Ok(Reply::Metrics(text.await?).into())

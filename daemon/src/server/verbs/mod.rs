@@ -39,7 +39,7 @@ pub use log_filter::log_filter;
 pub use metrics::metrics;
 pub use model::model;
 pub use models::models;
-pub use move_to::move_to;
+pub use move_to::{move_to, spot};
 pub use pause::pause;
 pub use pin::pin;
 pub use priority::{check_priority, priority};

@@ -3,7 +3,7 @@ use darkroom_protocol::message::RemoteError;
 use darkroom_protocol::message::client::{Load, WorkerStatus};
 
 use super::load::load;
-use super::unload::{named, not_there, until_none};
+use super::unload::{is_not, named, until_none};
 use crate::dispatch::Held;
 use crate::server::answer::{Answer, Asker};
 
@@ -14,7 +14,7 @@ pub async fn pin(asker: &Asker, model: String, pinned: bool) -> Result<Answer, R
     if !pinned {
         let models = context.dispatch.unpin(named).await?;
         if models.is_empty() {
-            return Err(not_pinned(&model));
+            return Err(is_not(&model, "pinned"));
         }
         until_none(context, &models, "", |held| held.pinned).await;
         return Ok(Reply::Released { models }.into());
@@ -41,9 +41,4 @@ pub async fn pin(asker: &Asker, model: String, pinned: bool) -> Result<Answer, R
         ..Load::default()
     };
     load(asker, wanted).await
-}
-
-fn not_pinned(model: &str) -> RemoteError {
-    let error = not_there(model);
-    RemoteError::usage(error.message.replace("is not in memory", "is not pinned"))
 }

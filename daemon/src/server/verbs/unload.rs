@@ -1,6 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use darkroom_protocol::device::canonical_device;
 use darkroom_protocol::message::RemoteError;
 use darkroom_protocol::message::client::WorkerStatus;
 use darkroom_protocol::text::escape_line;
@@ -9,7 +10,6 @@ use tokio::time::timeout;
 
 use super::blocking;
 use crate::dispatch::Named;
-use crate::expand::canonical_device;
 use crate::server::Context;
 use crate::server::answer::Answer;
 
@@ -34,7 +34,7 @@ pub async fn unload(context: &Arc<Context>, model: String, device: &str) -> Resu
     let is_named = named.is_some();
     let models = context.dispatch.unload(named, device.clone()).await?;
     if models.is_empty() && is_named {
-        return Err(not_there(&model));
+        return Err(is_not(&model, "in memory"));
     }
     until_none(context, &models, &device, |_| true).await;
     Ok(Reply::Released { models }.into())
@@ -66,10 +66,10 @@ pub async fn named(context: &Arc<Context>, given: String) -> Result<Named, Remot
     .await
 }
 
-/// Nothing of that model is in memory.
-pub fn not_there(model: &str) -> RemoteError {
+/// That model is not what it would have to be, for instance "in memory".
+pub fn is_not(model: &str, what: &str) -> RemoteError {
     RemoteError::usage(format!(
-        "{} is not in memory: `darkroom models ps` lists what is.",
+        "{} is not {what}: `darkroom models ps` lists what is.",
         escape_line(model)
     ))
 }

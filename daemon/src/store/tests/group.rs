@@ -36,13 +36,14 @@ async fn a_change_that_fails_undoes_only_itself() {
     let before = f.store.accept(Uuid::now_v7(), &request(), &task());
     let refused = {
         let store = f.store.clone();
-        f.store.change(super::super::thread::Durability::Durable, move |tx| {
-            drop(store);
-            tx.execute("UPDATE jobs SET priority = 7", [])?;
-            Err::<(), _>(Error::BesideItself { job: first }.into())
-        })
+        f.store
+            .change(super::super::transaction::Durability::Durable, move |tx| {
+                drop(store);
+                tx.execute("UPDATE jobs SET priority = 7", [])?;
+                Err::<(), _>(Error::BesideItself { job: first }.into())
+            })
     };
-    let broken = f.store.change(super::super::thread::Durability::Relaxed, |tx| {
+    let broken = f.store.change(super::super::transaction::Durability::Relaxed, |tx| {
         tx.execute("UPDATE jobs SET priority = 8", [])?;
         tx.execute("UPDATE jobs SET state = 'nonsense'", [])?;
         Ok(())
@@ -89,7 +90,7 @@ async fn nobody_has_an_answer_before_the_commit() {
         async move { store.cancel(job, false).await }
     });
     let (began, begun) = std::sync::mpsc::channel();
-    let slow = f.store.change(super::super::thread::Durability::Relaxed, {
+    let slow = f.store.change(super::super::transaction::Durability::Relaxed, {
         let committed = committed.clone();
         move |_| {
             began.send(()).unwrap();

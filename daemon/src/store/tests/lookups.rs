@@ -1,11 +1,12 @@
 use darkroom_protocol::JobState::{Cancelled, Done, Queued, Running};
-use darkroom_protocol::{FailureKind, JobId, JobState};
+use darkroom_protocol::{Failure, FailureKind, JobId, JobState};
 use proptest::prelude::*;
 use uuid::Uuid;
 
-use super::{Fixture, page, raw, request, task};
+use super::{Fixture, next, page, raw, request, task};
 use crate::Error;
-use crate::store::{Cursor, Listed, Part, Start, Waiting};
+use crate::store::list::Listed;
+use crate::store::{Cursor, Part, Start, Waiting};
 
 #[tokio::test]
 async fn waiting_jobs_run_by_priority_then_age() {
@@ -20,11 +21,10 @@ async fn waiting_jobs_run_by_priority_then_age() {
     f.store.cancel(last.job, false).await.unwrap();
     f.store.requeue(urgent).await.unwrap();
     for expected in [urgent, first, second, late.job] {
-        let next = f.store.next_queued().await.unwrap().unwrap();
-        assert_eq!(next.id, expected);
-        assert_eq!(f.store.start(next.id).await.unwrap(), Start::Begun);
+        assert_eq!(next(&f.store).await, Some(expected));
+        assert_eq!(f.store.start(expected).await.unwrap(), Start::Begun);
     }
-    assert_eq!(f.store.next_queued().await.unwrap(), None);
+    assert_eq!(next(&f.store).await, None);
 }
 
 #[tokio::test]
@@ -53,7 +53,7 @@ async fn a_job_that_returns_keeps_its_place() {
     let (first, _) = (f.job().await, f.job().await);
     f.store.start(first).await.unwrap();
     f.store.requeue(first).await.unwrap();
-    assert_eq!(f.store.next_queued().await.unwrap().unwrap().id, first);
+    assert_eq!(next(&f.store).await, Some(first));
 }
 
 #[tokio::test]
@@ -280,21 +280,27 @@ async fn stamps_differ_and_rise_even_in_one_millisecond() {
 async fn ids_rise_when_the_clock_is_set_back() {
     let f = Fixture::new();
     f.job().await;
-    let next = |now| move |c: &mut rusqlite::Connection| Ok(super::super::id::next(c, now)?);
+    let made = |now| move |c: &mut rusqlite::Connection| Ok(super::super::id::next(c, now)?);
     let last = f.store.list(&[], page(1)).await.unwrap().jobs[0].id;
-    assert!(raw(&f.store, next(1000)).await.unwrap().stamp() > last.stamp());
-    assert!(raw(&f.store, next(-5)).await.unwrap().stamp() > last.stamp());
+    assert!(raw(&f.store, made(1000)).await.unwrap().stamp() > last.stamp());
+    assert!(raw(&f.store, made(-5)).await.unwrap().stamp() > last.stamp());
 }
 
 #[tokio::test]
-async fn a_row_of_another_version_is_failed_in_words_not_met_again() {
+async fn a_row_of_another_version_is_told_in_words_and_can_be_failed() {
     let f = Fixture::new();
     let strange = f.job().await;
     f.sql(r#"UPDATE jobs SET task = '{"hologram":{}}'"#).await;
     let sound = f.job().await;
-    assert_eq!(f.store.next_queued().await.unwrap().unwrap().id, sound);
+    assert_eq!(f.store.start(strange).await.unwrap(), Start::Begun);
     let error = f.store.job(strange).await.unwrap_err();
     assert!(error.to_string().contains("another version"), "{error}");
+    let failure = Failure {
+        kind: FailureKind::Internal,
+        message: error.to_string(),
+    };
+    f.store.finish(strange, JobState::Failed, Some(failure)).await.unwrap();
+    assert_eq!(next(&f.store).await, Some(sound));
     assert_eq!(f.store.count(JobState::Failed).await.unwrap(), 1);
     assert_eq!(f.store.list(&[], page(10)).await.unwrap().jobs.len(), 1);
     let kind = raw(&f.store, |c| {

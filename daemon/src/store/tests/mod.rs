@@ -60,6 +60,12 @@ impl Fixture {
     }
 }
 
+/// The job that is to run next.
+pub(super) async fn next(store: &Store) -> Option<JobId> {
+    let waiting = store.waiting().await.unwrap();
+    waiting.into_iter().find(|job| !job.held).map(|job| job.job)
+}
+
 /// The first `limit` jobs of a list.
 pub(super) fn page(limit: u32) -> Part {
     Part {

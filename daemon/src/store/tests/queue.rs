@@ -6,7 +6,7 @@ use darkroom_protocol::{JobId, JobState};
 use proptest::prelude::*;
 use rstest::rstest;
 
-use super::{Fixture, failure, page, picture, raw, task};
+use super::{Fixture, failure, next, page, picture, raw, task};
 use crate::Error;
 use crate::store::{Cursor, Part, Spot, Start, Store};
 
@@ -118,7 +118,7 @@ async fn what_is_held_back_does_not_start_and_keeps_its_place() {
     let held = f.store.hold(a, true).await.unwrap();
     assert_eq!((held.held, held.position), (true, None));
     assert_eq!(f.store.start(a).await.unwrap(), Start::Gone);
-    assert_eq!(f.store.next_queued().await.unwrap().unwrap().id, b);
+    assert_eq!(next(&f.store).await, Some(b));
     assert_eq!(f.store.job(b).await.unwrap().unwrap().position, Some(0));
     assert_eq!(f.store.hold(a, false).await.unwrap().position, Some(0));
     assert_eq!(line(&f).await, [a, b]);
@@ -304,8 +304,8 @@ async fn perform(store: &Store, jobs: &mut Vec<JobId>, act: &Act) {
         Act::Hold(at, held) => store.hold(job(at), *held).await.map(drop),
         Act::Cancel(at) => store.cancel(job(at), false).await.map(drop),
         Act::Start => {
-            if let Some(next) = store.next_queued().await.unwrap() {
-                assert_eq!(store.start(next.id).await.unwrap(), Start::Begun);
+            if let Some(next) = next(store).await {
+                assert_eq!(store.start(next).await.unwrap(), Start::Begun);
             }
             Ok(())
         }

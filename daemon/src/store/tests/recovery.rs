@@ -1,6 +1,6 @@
 use darkroom_protocol::JobState::{Cancelled, Done, Queued, Running};
 
-use super::{Fixture, picture};
+use super::{Fixture, next, picture};
 use crate::store::Store;
 
 #[tokio::test]
@@ -25,7 +25,7 @@ async fn a_restart_finds_what_was_promised() {
     assert_eq!(state(waiting).await, Queued);
     assert_eq!(again.recover().await.unwrap(), []);
     assert_eq!(again.job(running).await.unwrap().unwrap().pictures.len(), 1);
-    assert_eq!(again.next_queued().await.unwrap().unwrap().id, running);
+    assert_eq!(next(&again).await, Some(running));
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 use darkroom_protocol::JobState::{Cancelled, Done, Failed, Queued};
 use darkroom_protocol::Task;
 
-use super::{Fixture, page};
+use super::{Fixture, next, page};
 use crate::store::Store;
 
 /// Made by the first release: its jobs were done, failed, running when the daemon was killed, waiting, cancelled, waiting.
@@ -30,7 +30,7 @@ async fn a_database_of_the_first_tables_keeps_its_jobs() {
         .unwrap();
     assert_eq!(new.position, 3);
     store.move_to(jobs[5].id, crate::store::Spot::First).await.unwrap();
-    assert_eq!(store.next_queued().await.unwrap().unwrap().id, jobs[5].id);
+    assert_eq!(next(&store).await, Some(jobs[5].id));
     store.retry(jobs[1].id).await.unwrap();
     let line: Vec<_> = store
         .line(&[], page(10))

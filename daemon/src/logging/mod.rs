@@ -8,4 +8,4 @@ mod writer;
 
 pub use control::{Control, flush, start};
 pub use filter::Filter;
-pub use rotate::{KEPT, open};
+pub use rotate::open;

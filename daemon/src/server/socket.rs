@@ -1,3 +1,8 @@
+//! The file at which the daemon listens: made with care for what is in its place, looked after while it serves, removed at the end.
+//!
+//! `lifecycle` binds one or takes over a service manager's; `accept` lets peers in through it. Which path it has is not decided
+//! here.
+
 use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -11,8 +16,8 @@ use interprocess::local_socket::tokio::prelude::*;
 use interprocess::local_socket::tokio::{Listener, Stream};
 use interprocess::local_socket::{GenericFilePath, ListenerOptions};
 use interprocess::os::unix::uds_local_socket::tokio::Listener as UnixDomain;
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 
-use super::alive::is_listening;
 use crate::{Error, Result};
 
 /// A process that was killed may hold its socket a moment longer than its lock.
@@ -169,6 +174,22 @@ fn identity(path: &Path) -> io::Result<Identity> {
         dev: meta.dev(),
         ino: meta.ino(),
     })
+}
+
+/// Whether anybody listens on the socket at `path`. Never waits: a listener whose backlog is full listens too.
+pub fn is_listening(path: &Path) -> bool {
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let Ok(address) = SocketAddrUnix::new(path) else {
+        return false;
+    };
+    let Ok(probe) = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None) else {
+        // Out of file descriptors: nothing is known, and nothing is taken away.
+        return true;
+    };
+    !matches!(
+        connect(&probe, &address),
+        Err(rustix::io::Errno::CONNREFUSED | rustix::io::Errno::NOENT)
+    )
 }
 
 /// Removes what a dead daemon left. A socket on which somebody listens is never taken away.

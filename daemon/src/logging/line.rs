@@ -73,7 +73,7 @@ mod tests {
         let (time, rest) = text.split_once(' ').unwrap();
         assert_eq!(rest.lines().count(), 1, "{text}");
         assert!(!rest.trim_end().contains(char::is_control), "{text:?}");
-        assert!(rest.starts_with("INFO  daemon::lifecycle: a job\\nbegins "), "{text}");
+        assert!(rest.starts_with("INFO  daemon::logging: a job\\nbegins "), "{text}");
         assert!(rest.ends_with(" n=3\n"), "{text}");
         let told: jiff::Timestamp = time.parse().unwrap();
         assert!(told.duration_until(jiff::Timestamp::now()).as_secs() < 60, "{time}");

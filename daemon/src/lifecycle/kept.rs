@@ -10,16 +10,18 @@ use std::sync::Arc;
 
 use darkroom_protocol::client::{Answer, Here};
 use darkroom_protocol::message::RemoteError;
-use darkroom_protocol::message::client::{Page, Place, Status};
+use darkroom_protocol::message::client::{Page, Status};
 use darkroom_protocol::paths::Paths;
 use darkroom_protocol::{FailureKind, Job, JobState, Reply, Request};
 
-use super::verbs;
+use super::files::prepare;
+use super::lock::Lock;
+use super::run::recover;
 use crate::catalog::{Catalog, caches};
 use crate::gallery::Gallery;
-use crate::lifecycle::{Lock, recover};
+use crate::server::verbs;
 use crate::settings::Live;
-use crate::store::{Spot, Store};
+use crate::store::Store;
 use crate::{Error, Result};
 
 /// What is kept in the folders of one home.
@@ -73,7 +75,7 @@ impl Kept {
         if let Door::Written { store, .. } = &self.door {
             return Ok(store.clone());
         }
-        let paths = crate::lifecycle::prepare(self.paths.clone(), false)?;
+        let paths = prepare(self.paths.clone(), false)?;
         let lock = Lock::unsigned(&paths)?;
         let gallery = Gallery::open(&paths)?;
         let store = Store::open(&paths.database())?;
@@ -220,7 +222,7 @@ async fn change(store: &Store, request: Request) -> Answer {
         }
         Request::Move { job, place } => {
             let job = store.find(&job).await?;
-            let spot = spot(store, place).await?;
+            let spot = verbs::spot(store, place).await?;
             Ok(placed(job, store.move_to(job, spot).await?.change))
         }
         Request::Retry { job } => {
@@ -229,16 +231,6 @@ async fn change(store: &Store, request: Request) -> Answer {
         }
         _ => Err(needs_daemon()),
     }
-}
-
-/// The place that is meant.
-pub async fn spot(store: &Store, place: Place) -> Result<Spot> {
-    Ok(match place {
-        Place::First => Spot::First,
-        Place::Last => Spot::Last,
-        Place::Before(other) => Spot::Before(store.find(&other).await?),
-        Place::After(other) => Spot::After(store.find(&other).await?),
-    })
 }
 
 /// A job that a dead daemon left running waits in truth, and one that it was ending has ended.
@@ -264,6 +256,7 @@ mod tests {
     use crate::testing::{Rig, task};
     use darkroom_protocol::GenerateRequest;
     use darkroom_protocol::client::Client;
+    use darkroom_protocol::message::client::Place;
     use uuid::Uuid;
 
     /// A home in which two jobs wait, and a client of what is kept there.

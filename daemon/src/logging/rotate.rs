@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 /// The longest log file, in bytes.
 const MAX_LOG: u64 = 4 << 20;
 /// Earlier parts of the daemon's log that are kept: `daemon.log.1` is the newest.
-pub const KEPT: u32 = 3;
+const KEPT: u32 = 3;
 
 /// Opens a log to append to, 0600; a long one is set aside first, as `….1`.
 ///
