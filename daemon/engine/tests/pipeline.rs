@@ -221,7 +221,7 @@ fn latents_are_those_of_diffusers() {
             positive: encode(&case.prompt),
             negative: Some(encode(&case.negative)),
         };
-        let guidance = guidance::cfg(case.cfg_scale, Passes::One);
+        let guidance = guidance::cfg(&task.guidance, Passes::One);
         let mut model = |x: &Tensor, t: f64| {
             let mut predict = |x: &Tensor, cond: &Cond| unet.forward(x, t, cond, &Extras::default(), &cancel);
             guidance.predict(x, &guide, &mut predict)

@@ -1,3 +1,7 @@
+//! Classifier-free guidance, by the numbers of a task's guidance group. The pipeline makes it for each run; it knows neither the
+//! denoiser nor the sampler.
+
+use darkroom_protocol::task;
 use tch::Tensor;
 
 use super::{Guidance, Predict};
@@ -6,10 +10,11 @@ use crate::model::{Cond, Guide};
 use crate::sampling::Guided;
 
 /// Classifier-free guidance (Ho and Salimans 2022, arXiv 2207.12598), as diffusers scales it.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Cfg {
-    /// How far to go from the prediction without the prompt toward the one with it; up to 1 it is the latter alone.
-    pub scale: f64,
+    /// Its `cfg_scale` says how far to go from the prediction without the prompt toward the one with it; up to 1 it is the latter
+    /// alone.
+    pub asked: task::Guidance,
     /// How the two predictions are computed.
     pub passes: Passes,
 }
@@ -23,9 +28,10 @@ pub enum Passes {
     Two,
 }
 
-/// Classifier-free guidance of `scale`.
-pub fn cfg(scale: f64, passes: Passes) -> Box<dyn Guidance> {
-    Box::new(Cfg { scale, passes })
+/// Classifier-free guidance as a task asks for it.
+pub fn cfg(asked: &task::Guidance, passes: Passes) -> Box<dyn Guidance> {
+    let asked = asked.clone();
+    Box::new(Cfg { asked, passes })
 }
 
 impl Guidance for Cfg {
@@ -43,7 +49,7 @@ impl Guidance for Cfg {
             }
             Passes::Two => (predict(input, &without)?, predict(input, &with)?),
         };
-        let guided = &uncond + (cond - &uncond) * self.scale;
+        let guided = &uncond + (cond - &uncond) * self.asked.cfg_scale;
         Ok(Guided {
             guided,
             uncond: Some(uncond),
@@ -51,7 +57,7 @@ impl Guidance for Cfg {
     }
 
     fn needs_negative(&self) -> bool {
-        self.scale > 1.0
+        self.asked.cfg_scale > 1.0
     }
 }
 
@@ -71,6 +77,13 @@ mod tests {
                     .tokens
                     .mean_dim([1i64, 2].as_slice(), false, None)
                     .reshape([-1, 1, 1, 1]))
+        }
+    }
+
+    fn asked(cfg_scale: f64) -> task::Guidance {
+        task::Guidance {
+            cfg_scale,
+            ..task::Guidance::default()
         }
     }
 
@@ -101,8 +114,7 @@ mod tests {
         #[case] shift: f64,
     ) {
         let mut calls = Vec::new();
-        let guidance = Cfg { scale, passes };
-        let got = guidance
+        let got = cfg(&asked(scale), passes)
             .predict(&input(), &guide(2.0, Some(0.5)), &mut denoiser(&mut calls))
             .unwrap();
         assert!(got.guided.allclose(&(input() + shift), 1e-6, 1e-6, false));
@@ -116,7 +128,7 @@ mod tests {
     #[test]
     fn without_a_negative_context_there_is_one_prediction() {
         let mut calls = Vec::new();
-        let got = cfg(7.5, Passes::One)
+        let got = cfg(&asked(7.5), Passes::One)
             .predict(&input(), &guide(2.0, None), &mut denoiser(&mut calls))
             .unwrap();
         assert!(got.guided.equal(&(input() + 2.0)) && got.uncond.is_none() && calls == [2]);
@@ -126,7 +138,7 @@ mod tests {
     fn the_denoisers_error_is_passed_on() {
         let mut failing = |_: &Tensor, _: &Cond| Err(Error::Cancelled);
         assert!(
-            cfg(2.0, Passes::Two)
+            cfg(&asked(2.0), Passes::Two)
                 .predict(&input(), &guide(1.0, Some(0.0)), &mut failing)
                 .is_err()
         );

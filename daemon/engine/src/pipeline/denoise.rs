@@ -40,7 +40,7 @@ pub fn denoise(
     } else {
         Passes::One
     };
-    let guidance = guidance::cfg(task.guidance.cfg_scale, passes);
+    let guidance = guidance::cfg(&task.guidance, passes);
     let mut clock = Clock::new(plan, groups_left);
     observer.progress(clock.progress(work, &group, 0, plan.sigmas[0]));
     let latents = sample(
