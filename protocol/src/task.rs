@@ -150,11 +150,16 @@ impl Default for Sampling {
 pub struct Guidance {
     /// As it was asked for; see [`ImageTask::is_guided`].
     pub cfg_scale: f64,
+    /// 0 to 1: how much of the guided prediction is scaled to the standard deviation of the one with the prompt.
+    pub guidance_rescale: f64,
 }
 
 impl Default for Guidance {
     fn default() -> Self {
-        Self { cfg_scale: 7.0 }
+        Self {
+            cfg_scale: 7.0,
+            guidance_rescale: 0.0,
+        }
     }
 }
 

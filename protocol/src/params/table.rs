@@ -159,6 +159,14 @@ parameters! {
         unset: Unset::OfModel(|card| card.cfg_scale.to_value()), metadata: "CFG scale",
         help: "How closely to follow the prompt; 1 and below is the prompt alone, without the negative prompt, in half the time.",
     }
+    guidance_rescale: f64 {
+        flag: "guidance-rescale", short: None, aliases: &["cfg_rescale", "rescale_cfg"],
+        category: Category::Guidance, task: changed guidance.guidance_rescale,
+        kind: Kind::Number { min: 0.0, max: 1.0 },
+        unset: Unset::Value("0"), metadata: "CFG rescale",
+        help: "How far strong guidance is scaled back to the contrast of the prompt alone.",
+        long: "0.7 is usual for models that predict v (Lin et al. 2023, arXiv 2305.08891); without guidance it does nothing.",
+    }
     sampler: Sampler {
         flag: "sampler", short: None, aliases: &["sampler_name", "sample_method"],
         category: Category::Sampling, task: always sampling.sampler,

@@ -37,7 +37,10 @@ pub fn image() -> ImageTask {
             schedule: Schedule::Karras,
             prediction: Some(Prediction::VPrediction),
         },
-        guidance: task::Guidance { cfg_scale: 5.5 },
+        guidance: task::Guidance {
+            cfg_scale: 5.5,
+            guidance_rescale: 0.7,
+        },
         compute: task::Compute {
             device: "cpu".into(),
             dtype: Dtype::Bf16,

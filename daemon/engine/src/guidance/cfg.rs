@@ -49,7 +49,8 @@ impl Guidance for Cfg {
             }
             Passes::Two => (predict(input, &without)?, predict(input, &with)?),
         };
-        let guided = &uncond + (cond - &uncond) * self.asked.cfg_scale;
+        let guided = &uncond + (&cond - &uncond) * self.asked.cfg_scale;
+        let guided = rescaled(guided, &cond, self.asked.guidance_rescale);
         Ok(Guided {
             guided,
             uncond: Some(uncond),
@@ -59,6 +60,17 @@ impl Guidance for Cfg {
     fn needs_negative(&self) -> bool {
         self.asked.cfg_scale > 1.0
     }
+}
+
+/// `guided` [B, C, H, W], and `rescale` of it each picture with the standard deviation that it has in `cond`: diffusers'
+/// `rescale_noise_cfg`, section 3.4 of Lin et al. 2023 (arXiv 2305.08891).
+fn rescaled(guided: Tensor, cond: &Tensor, rescale: f64) -> Tensor {
+    if rescale == 0.0 {
+        return guided;
+    }
+    let deviation = |x: &Tensor| x.std_dim([1i64, 2, 3].as_slice(), true, true);
+    let factor = deviation(cond) / deviation(&guided);
+    &guided * (factor * rescale + (1.0 - rescale))
 }
 
 #[cfg(test)]
@@ -123,6 +135,24 @@ mod tests {
             .map(|uncond| uncond.allclose(&(input() + 0.5), 1e-6, 1e-6, false));
         assert_eq!(uncond, (batches != [2]).then_some(true));
         assert_eq!(calls, batches);
+    }
+
+    /// Values of diffusers 0.42's `rescale_noise_cfg(u + s·(c − u), c, r)` with c = sin i, u = ½ cos 2i, i from 0, two pictures.
+    #[rstest]
+    #[case(7.5, 0.7, &[-1.255494, 2.960458, 3.455147, -0.796622, -2.010005, -1.724836, -1.860105, 1.723566, 4.049428, 0.363267, -2.078591, -1.634004])]
+    #[case(3.0, 1.0, &[-0.318575, 0.936788, 1.077272, -0.171014, -0.676942, -0.64916, -0.526718, 0.574352, 1.229269, 0.180376, -0.638833, -0.626265])]
+    fn the_contrast_is_that_of_the_prompt(#[case] scale: f64, #[case] rescale: f64, #[case] expected: &[f32]) {
+        let guidance = task::Guidance {
+            cfg_scale: scale,
+            guidance_rescale: rescale,
+        };
+        let i = Tensor::arange(12, (tch::Kind::Float, tch::Device::Cpu)).reshape([2, 1, 2, 3]);
+        let both = Tensor::cat(&[(&i * 2.0).cos() * 0.5, i.sin()], 0);
+        let got = cfg(&guidance, Passes::One)
+            .predict(&i, &guide(1.0, Some(0.0)), &mut |_, _| Ok(both.shallow_clone()))
+            .unwrap();
+        let expected = Tensor::from_slice(expected).reshape([2, 1, 2, 3]);
+        assert!(got.guided.allclose(&expected, 1e-5, 1e-5, false), "{}", got.guided);
     }
 
     #[test]
