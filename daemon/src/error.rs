@@ -1,3 +1,5 @@
+//! Everything that can go wrong in the daemon, in words that say what to do, and what kind of failure it is to clients.
+
 use std::path::{Path, PathBuf};
 
 use darkroom_protocol::message::RemoteError;

@@ -1,3 +1,6 @@
+//! The list of models for people: every one that a request can name, with why it cannot be used. Which file a name means is decided
+//! in `lookup`.
+
 use std::path::Path;
 
 use darkroom_protocol::message::RemoteError;

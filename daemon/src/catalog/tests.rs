@@ -1,3 +1,5 @@
+//! What names mean and what cards say, on folders of small models that are made here.
+
 use std::fs;
 use std::path::Path;
 

@@ -1,3 +1,5 @@
+//! Workers that die, hang or talk nonsense, and what becomes of their jobs.
+
 use std::time::Duration;
 
 use darkroom_protocol::{EventKind, FailureKind, JobId, JobState};

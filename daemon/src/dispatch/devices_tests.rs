@@ -1,3 +1,5 @@
+//! Several workers, and jobs that ask for devices.
+
 use std::sync::Arc;
 
 use darkroom_protocol::JobState;

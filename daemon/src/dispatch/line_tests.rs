@@ -1,3 +1,5 @@
+//! The line's order, over insertions, returns and moves.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Loads, unloads and pins without a job.
+
 use std::path::Path;
 use std::sync::Arc;
 

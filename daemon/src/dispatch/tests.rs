@@ -1,3 +1,5 @@
+//! Jobs on workers that are fake: what runs, in which order, and what everybody hears of it.
+
 use std::time::Duration;
 
 use darkroom_protocol::{EventKind, FailureKind, GenerateRequest, JobState};

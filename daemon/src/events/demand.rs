@@ -1,3 +1,5 @@
+//! What readers want to see of a picture in the making: workers make no more previews than that.
+
 /// What readers want to see of a job in the making.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Demand {

@@ -1,3 +1,6 @@
+//! What one connection has yet to be sent, replies and events in one order, under caps. Who posts never waits: progress and
+//! previews give way to newer ones, and a reader that lets too much else gather is hung up on.
+
 use std::collections::VecDeque;
 use std::mem::discriminant;
 use std::sync::{Arc, Mutex, PoisonError};

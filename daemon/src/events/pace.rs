@@ -1,3 +1,5 @@
+//! How often previews pass: each reader has a rate of its own.
+
 use std::time::{Duration, Instant};
 
 /// Lets through so many a second on average, and forgives one that comes a little early: a stream of just that rate passes

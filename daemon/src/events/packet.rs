@@ -1,3 +1,5 @@
+//! An event on its way to its readers, and what kinds of events may be lost on the way.
+
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 

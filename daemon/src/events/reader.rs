@@ -1,3 +1,6 @@
+//! One connection as the bus sees it: what it follows, and what is kept back while it is told how a job stands.
+//! [`Subscription`](super::Subscription) is the same from the connection's side.
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;

@@ -1,3 +1,5 @@
+//! Previews made smaller for readers that want them so, once a size.
+
 use darkroom_protocol::Preview;
 
 /// How many pixels of `preview` come to one along each side, so that it is at most `max_px` wide and high: 1 for one that is

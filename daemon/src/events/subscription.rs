@@ -1,3 +1,6 @@
+//! A connection's interest in events, held by its session. It adds and changes what the bus keeps of it (`reader`), and ends it
+//! when it is dropped.
+
 use std::sync::Arc;
 
 use darkroom_protocol::{Event, EventKind, EventName, JobId, JobState};

@@ -1,3 +1,5 @@
+//! What readers get of a bus: in order, paced, from where they left off, or a reason why no more.
+
 use std::sync::Arc;
 
 use super::packet::HISTORY;

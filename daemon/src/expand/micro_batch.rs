@@ -1,3 +1,5 @@
+//! How many pictures of a batch are computed together. A part of the task, because it changes the bytes that come out.
+
 /// Pictures of 512×512 that are computed together at most.
 const TOGETHER: u64 = 8;
 /// Pixels of such a picture.

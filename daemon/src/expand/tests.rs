@@ -1,3 +1,5 @@
+//! What requests come to: defaults, ranges, devices, seeds.
+
 use darkroom_protocol::params::{MAX_PROMPT, MAX_SEED};
 use darkroom_protocol::{
     Dtype, FailureKind, Format, GenerateRequest, ImageTask, ModelCard, ModelSource, Prediction, Sampler, Schedule,

@@ -1,3 +1,5 @@
+//! A picture's way from a worker's tray to its place: checked by length and hash, synced, moved. Its row is the caller's affair.
+
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::Read;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};

@@ -1,3 +1,5 @@
+//! What daemons that died left behind, removed at the start: half-made files, and pictures that have no row.
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

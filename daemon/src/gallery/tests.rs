@@ -1,3 +1,5 @@
+//! Pictures are adopted whole or not at all, and what is left of others goes.
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 

@@ -1,3 +1,5 @@
+//! The moves that a job can make and where each leads. Pure: the store asks it within each transition; nothing here knows rows.
+
 use darkroom_protocol::JobState;
 
 /// What may happen to a job.

@@ -1,3 +1,5 @@
+//! The folders that a daemon needs, made and checked before it begins, and how many files it may have open.
+
 use darkroom_protocol::data_folder;
 use darkroom_protocol::paths::{Paths, check_socket_path, kept_folder, private_folder};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};

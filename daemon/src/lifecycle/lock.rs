@@ -1,3 +1,6 @@
+//! The lock by which a data folder has one daemon. Whoever holds it writes down who it is and where it listens, for clients to
+//! find.
+
 use std::fs::{File, OpenOptions, Permissions, TryLockError};
 use std::io::{ErrorKind, Read as _, Seek as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};

@@ -1,4 +1,5 @@
-//! The daemon's life: one at a time, from its lock to its farewell.
+//! The daemon's life: one at a time, from its lock to its farewell; and what answers in its stead where none runs (`kept`). It is the
+//! roof: it opens every other room and hands each what it needs, and none of them knows it.
 
 mod collect;
 mod files;

@@ -1,3 +1,6 @@
+//! A daemon from its start to its end: everything is opened in an order in which each part finds what it needs, served until
+//! somebody ends it, and told goodbye. What stands in where no daemon runs is in `kept`.
+
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

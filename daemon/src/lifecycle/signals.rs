@@ -1,3 +1,5 @@
+//! What signals ask of the daemon: to end, to end at once, to read its settings again.
+
 use std::path::Path;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};

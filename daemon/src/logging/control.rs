@@ -1,3 +1,5 @@
+//! The log of this process: begun once, its filter changed at any time.
+
 use std::fmt;
 use std::io;
 use std::path::Path;

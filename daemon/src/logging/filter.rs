@@ -1,3 +1,6 @@
+//! What is logged: a level for everything and others for parts, as people write it. `control` sets it at the start and while the
+//! daemon runs.
+
 use std::fmt;
 
 use darkroom_protocol::text::{closest, escape_line};

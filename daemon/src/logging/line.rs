@@ -1,3 +1,5 @@
+//! How an event becomes a line of the log.
+
 use std::fmt;
 use std::time::SystemTime;
 

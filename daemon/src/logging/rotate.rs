@@ -1,3 +1,6 @@
+//! Log files that never grow beyond bounds. The daemon's own log rotates as it is written; logs of jobs and workers are set aside
+//! when they are opened.
+
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};

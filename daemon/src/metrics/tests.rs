@@ -1,3 +1,5 @@
+//! What is counted and how it is written, read back by the strict reader of `grammar`.
+
 use std::time::Duration;
 
 use darkroom_protocol::event::StateChange;

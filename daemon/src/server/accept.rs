@@ -1,3 +1,5 @@
+//! Who is let in: peers of this user, as many as there are places. Each is served in a task of its own (`connection`).
+
 use std::sync::Arc;
 use std::time::Duration;
 

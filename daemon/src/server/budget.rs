@@ -1,3 +1,6 @@
+//! The memory that messages of all connections share: long ones being read, submits on their way, long answers. Small messages need
+//! none of it. Whoever finds none waits, or is told.
+
 use std::sync::Arc;
 use std::time::Duration;
 

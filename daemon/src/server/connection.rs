@@ -1,3 +1,6 @@
+//! One connection from its first byte to its last: it is let in, its requests are read while its mailbox is sent, and every way in
+//! which it can end is bounded in time.
+
 use std::sync::Arc;
 use std::time::Duration;
 

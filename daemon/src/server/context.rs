@@ -1,3 +1,5 @@
+//! What `lifecycle` opens once and every request is answered from.
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;

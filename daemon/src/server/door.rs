@@ -1,3 +1,6 @@
+//! How a peer comes in: its first byte says how it speaks, and peers that speak frames greet and are greeted. `connection` calls
+//! it.
+
 use darkroom_protocol::codec::preface::{HEAD, Head, Hello};
 use darkroom_protocol::codec::rpc;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};

@@ -1,3 +1,6 @@
+//! What a peer sends, message by message, under caps on length, silence and memory. It knows frames and lines as bytes; what they
+//! say is read in `session`.
+
 use std::io;
 use std::time::Duration;
 

@@ -1,3 +1,5 @@
+//! Submits of one connection on their way to the disk. `session` adds them and lets them end before anything else is answered.
+
 use std::sync::Arc;
 
 use darkroom_protocol::message::RemoteError;

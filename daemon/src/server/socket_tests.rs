@@ -1,3 +1,5 @@
+//! The socket's file: what is removed, what stays, and who may connect.
+
 use super::*;
 
 #[tokio::test]

@@ -1,3 +1,5 @@
+//! What is said over a socket, by clients that behave and by those that do not.
+
 use std::time::Duration;
 
 use darkroom_protocol::codec::preface::{HEAD, Head, MAGIC};

@@ -1,3 +1,6 @@
+//! Inputs that clients send in pieces, kept as files named by their hashes. The `upload` verb adds to them; `lifecycle` removes
+//! those that nobody uses.
+
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;

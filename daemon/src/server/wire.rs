@@ -1,3 +1,5 @@
+//! How replies and events are written for a peer: in frames or in JSON lines. Both come from the same types of the protocol.
+
 use std::sync::Arc;
 
 use bytes::Bytes;

@@ -1,3 +1,5 @@
+//! Sizes as people write them: `6GB`, `5.5 GiB`.
+
 use darkroom_protocol::text::escape_line;
 
 /// Units, in bytes.

@@ -1,3 +1,5 @@
+//! Times for which models and files are kept, as the settings spell them.
+
 use std::collections::BTreeMap;
 
 use darkroom_protocol::KeepAlive;

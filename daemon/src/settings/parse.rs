@@ -1,3 +1,5 @@
+//! The settings file from its text: each value is checked, and what is wrong is told with its line.
+
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 

@@ -1,3 +1,5 @@
+//! What the settings file may say, and what is said of it where it is wrong.
+
 use super::*;
 use proptest::prelude::*;
 use rstest::rstest;

@@ -1,3 +1,5 @@
+//! A job comes into the queue: once for each request id, durable before anybody is told.
+
 use darkroom_protocol::output::Output as Destination;
 use darkroom_protocol::{GenerateRequest, JobId, Task};
 use rusqlite::{Connection, OptionalExtension, named_params};

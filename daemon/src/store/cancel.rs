@@ -1,3 +1,5 @@
+//! Jobs are cancelled: at once while they wait; those that run are marked, and their worker ends them.
+
 use darkroom_protocol::{JobId, JobState};
 
 use super::fault::Fault;

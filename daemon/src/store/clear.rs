@@ -1,3 +1,5 @@
+//! Jobs that have ended are taken off the list. Their rows go later (`forget`), their pictures never.
+
 use darkroom_protocol::JobState;
 use rusqlite::Connection;
 

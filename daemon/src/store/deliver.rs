@@ -1,7 +1,7 @@
 //! Which pictures are still to be brought to their job's output, and what became of the others.
 
 use darkroom_protocol::{Delivery, JobId, Output, Picture, Task};
-use rusqlite::{Connection, OptionalExtension, Row};
+use rusqlite::{OptionalExtension, Row};
 
 use super::row::{PICTURE_COLUMNS, picture};
 use super::transaction::Durability;
@@ -103,19 +103,4 @@ impl Store {
         })
         .await
     }
-}
-
-/// What became of a job's pictures, in their order.
-pub(super) fn deliveries(connection: &Connection, job: JobId) -> rusqlite::Result<Vec<Delivery>> {
-    let sql = "SELECT place, path, taken, problem FROM deliveries WHERE job_id = ? ORDER BY place";
-    let mut statement = connection.prepare_cached(sql)?;
-    let rows = statement.query_map([id::text(job)], |row| {
-        Ok(Delivery {
-            index: row.get(0)?,
-            path: row.get(1)?,
-            taken: row.get(2)?,
-            problem: row.get(3)?,
-        })
-    })?;
-    rows.collect()
 }

@@ -1,3 +1,5 @@
+//! What goes wrong on the store's thread, and what a person is told of it.
+
 use std::path::Path;
 
 use rusqlite::ErrorCode;

@@ -1,3 +1,5 @@
+//! Ids of jobs: how rows spell them, and how the next one is made.
+
 use darkroom_protocol::JobId;
 use rusqlite::{Connection, OptionalExtension};
 use uuid::Builder;

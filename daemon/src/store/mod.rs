@@ -17,6 +17,7 @@ mod clear;
 mod deliver;
 mod fault;
 mod file;
+mod follow;
 mod forget;
 mod group;
 mod id;
@@ -38,8 +39,9 @@ mod waiting;
 
 pub(crate) use accept::Accepted;
 pub(crate) use deliver::Undelivered;
+pub(crate) use follow::Following;
 pub(crate) use list::{Cursor, Part};
-pub(crate) use news::{Coming, Committed, Following};
+pub(crate) use news::{Coming, Committed};
 pub(crate) use place::Spot;
 pub use thread::Store;
 pub use transition::Start;

@@ -1,7 +1,7 @@
 //! What follows a commit, in the order of commits.
 //!
 //! A change that is made says what it did ([`Write::tell`]); the store's thread passes that on once the change is committed,
-//! before anybody has an answer. The dispatcher alone follows it ([`Store::follow`]): it brings its line up to date and
+//! before anybody has an answer. The dispatcher alone follows it ([`Store::follow`](super::Store::follow)): it brings its line up to date and
 //! publishes the events, so that what leaves the daemon follows the order of commits whoever asked for what.
 
 use std::cell::RefCell;
@@ -13,8 +13,7 @@ use darkroom_protocol::{Failure, JobId, JobState, Picture};
 use rusqlite::Connection;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::{Store, Waiting, pause, waiting};
-use crate::Result;
+use super::Waiting;
 
 /// A change of rows that is committed.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,17 +61,6 @@ pub enum Coming {
     Returned,
 }
 
-/// How things stood at one commit, and what follows it.
-#[derive(Debug)]
-pub struct Following {
-    /// Every job that waited, in the order in which they run.
-    pub waiting: Vec<Waiting>,
-    /// Whether the queue was paused.
-    pub paused: bool,
-    /// Every change since, in the order of commits.
-    pub news: UnboundedReceiver<Committed>,
-}
-
 /// A change in the making: its transaction, and what it will have done.
 pub(super) struct Write<'a> {
     tx: &'a Connection,
@@ -106,7 +94,7 @@ impl Deref for Write<'_> {
     }
 }
 
-/// Who is told what was committed; nobody before [`Store::follow`].
+/// Who is told what was committed; nobody before [`Store::follow`](super::Store::follow).
 #[derive(Clone, Debug, Default)]
 pub(super) struct Listener(Arc<Mutex<Option<UnboundedSender<Committed>>>>);
 
@@ -123,29 +111,10 @@ impl Listener {
         }
     }
 
-    fn replace(&self) -> UnboundedReceiver<Committed> {
+    /// Another listener takes the place of the one before.
+    pub(super) fn replace(&self) -> UnboundedReceiver<Committed> {
         let (sender, news) = unbounded_channel();
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(sender);
         news
-    }
-}
-
-impl Store {
-    /// How things stand, and every change from there on, in the order of commits. There is one follower: a later one takes an
-    /// earlier one's place.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub(crate) async fn follow(&self) -> Result<Following> {
-        let listener = self.listener().clone();
-        // On the store's thread: no change is committed between the reading and the first that is told.
-        self.ask(move |c| {
-            Ok(Following {
-                waiting: waiting::all(c)?,
-                paused: pause::paused(c)?,
-                news: listener.replace(),
-            })
-        })
-        .await
     }
 }

@@ -9,9 +9,8 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::fault::Fault;
 use super::news::{Coming, Committed, Write};
-use super::row::standing;
+use super::row::{legal, standing};
 use super::transaction::Durability;
-use super::transition::legal;
 use super::{Store, id, position, waiting};
 use crate::jobs::Move;
 use crate::{Error, Result};

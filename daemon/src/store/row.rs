@@ -1,7 +1,11 @@
+//! Rows of jobs, pictures and deliveries as the protocol's types, and what a transition asks of a row first: how the job stands, and
+//! whether the move is legal.
+
 use darkroom_protocol::{Delivery, Failure, FailureKind, GenerateRequest, Job, JobId, JobState, Output, Picture, Task};
 use rusqlite::{Connection, OptionalExtension, Row};
 
-use super::{deliver, id};
+use super::id;
+use crate::jobs::{Move, step};
 use crate::{Error, Result};
 
 /// The columns that [`RawJob::read`] reads, in its order.
@@ -66,7 +70,7 @@ impl RawJob {
     /// With what became of its output. Jobs without one are not asked about.
     pub(super) fn with_deliveries(mut self, connection: &Connection) -> rusqlite::Result<Self> {
         if self.output.is_some() {
-            self.deliveries = deliver::deliveries(connection, self.id)?;
+            self.deliveries = deliveries(connection, self.id)?;
         }
         Ok(self)
     }
@@ -196,4 +200,27 @@ pub(super) fn standing(connection: &Connection, job: JobId) -> Result<Standing, 
         why: format!("a state named {state}"),
     })?;
     Ok(Standing { state, crashes, held })
+}
+
+/// The state after the move `wanted`.
+///
+/// # Errors
+/// [`Error::IllegalMove`].
+pub(super) fn legal(job: JobId, state: JobState, wanted: Move) -> Result<JobState, Error> {
+    step(state, wanted).ok_or(Error::IllegalMove { job, state, wanted })
+}
+
+/// What became of a job's pictures, in their order.
+fn deliveries(connection: &Connection, job: JobId) -> rusqlite::Result<Vec<Delivery>> {
+    let sql = "SELECT place, path, taken, problem FROM deliveries WHERE job_id = ? ORDER BY place";
+    let mut statement = connection.prepare_cached(sql)?;
+    let rows = statement.query_map([id::text(job)], |row| {
+        Ok(Delivery {
+            index: row.get(0)?,
+            path: row.get(1)?,
+            taken: row.get(2)?,
+            problem: row.get(3)?,
+        })
+    })?;
+    rows.collect()
 }

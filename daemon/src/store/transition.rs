@@ -1,3 +1,5 @@
+//! The transitions that dispatch makes: start, return, end, and another try. Each asks `jobs` whether it is legal.
+
 use darkroom_protocol::event::QueueChange;
 use darkroom_protocol::{Failure, FailureKind, JobId, JobState, Picture};
 use rusqlite::named_params;
@@ -5,7 +7,7 @@ use rusqlite::named_params;
 use super::fault::Fault;
 use super::news::{Coming, Committed, Write};
 use super::pause::paused;
-use super::row::{Standing, standing};
+use super::row::{Standing, legal, standing};
 use super::transaction::Durability;
 use super::{Store, id, now_ms, place, waiting};
 use crate::jobs::{Move, step};
@@ -198,9 +200,4 @@ fn add_picture(tx: &Write<'_>, picture: &Picture) -> Result<(), Fault> {
     ))?;
     tx.tell(Committed::Kept(picture.clone()));
     Ok(())
-}
-
-/// The state after `wanted`.
-pub(super) fn legal(job: JobId, state: JobState, wanted: Move) -> Result<JobState, Error> {
-    step(state, wanted).ok_or(Error::IllegalMove { job, state, wanted })
 }

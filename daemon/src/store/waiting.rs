@@ -1,8 +1,9 @@
+//! The jobs that wait, as dispatch needs to know them.
+
 use darkroom_protocol::JobId;
 use rusqlite::{Connection, Row};
 
-use super::{Store, id};
-use crate::Result;
+use super::id;
 
 /// What dispatch needs to know of a job that waits.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,16 +20,6 @@ pub struct Waiting {
     pub model: String,
     /// The device it asks for; empty for the best there is.
     pub device: String,
-}
-
-impl Store {
-    /// Every job that waits, in the order in which they run: by priority, then place. Tasks are not read whole.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub(crate) async fn waiting(&self) -> Result<Vec<Waiting>> {
-        self.ask(|c| Ok(all(c)?)).await
-    }
 }
 
 /// Every job that waits, in the order in which they run.

@@ -1,3 +1,5 @@
+//! A client that speaks frames, for tests that look at each message.
+
 use std::collections::VecDeque;
 
 use darkroom_protocol::codec::frame;

@@ -1,3 +1,5 @@
+//! A daemon in the test's own process, with a home of its own and workers that are fake.
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -1,3 +1,6 @@
+//! How a worker process ended, and who is to blame: its task, somebody outside, or nobody known. What follows from that is decided
+//! by the dispatcher.
+
 use std::fmt;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;

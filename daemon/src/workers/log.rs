@@ -1,3 +1,5 @@
+//! Where a worker's output goes: the log of the job that it works on, bounded, and its last lines kept for failure messages.
+
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Write as _};

@@ -1,3 +1,5 @@
+//! The worker's program: where it is found, and which libtorch it is started with. The command asks too (`doctor`, `bench`).
+
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 

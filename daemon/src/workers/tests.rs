@@ -1,3 +1,5 @@
+//! Worker processes that are fake: started, heard, silent, killed.
+
 use std::time::Duration;
 
 use darkroom_protocol::{Order, Report};

@@ -1,3 +1,6 @@
+//! The verb `load`: a model is brought into memory without a job. It is checked as a picture's model is; how it goes is told by
+//! events.
+
 use std::sync::Arc;
 
 use darkroom_protocol::message::RemoteError;

@@ -1,3 +1,5 @@
+//! The verb `pin`: a model stays in memory, or need not any more. Pinning is a load that stays.
+
 use darkroom_protocol::Reply;
 use darkroom_protocol::message::RemoteError;
 use darkroom_protocol::message::client::{Load, WorkerStatus};

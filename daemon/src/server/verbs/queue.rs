@@ -1,3 +1,5 @@
+//! The verb `queue`: a page of jobs in one of three orders, cut by bytes before its rows are read.
+
 use darkroom_protocol::message::RemoteError;
 use darkroom_protocol::message::client::Page;
 use darkroom_protocol::{JobState, Reply};

@@ -1,3 +1,5 @@
+//! How a job stands, told to one who begins to follow it, without a gap to the events that come after.
+
 use darkroom_protocol::event::StateChange;
 use darkroom_protocol::{EventKind, Job, JobId, JobState};
 

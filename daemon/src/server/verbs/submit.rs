@@ -1,3 +1,6 @@
+//! The verb `submit`: a request is worked out into a task and given to the store. Its place is drawn before the disk is waited for,
+//! so that many submits share one wait; `session` sees to their order.
+
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;

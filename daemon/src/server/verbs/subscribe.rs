@@ -1,3 +1,5 @@
+//! The verb `subscribe`: events of one job or of all, without gaps for who comes back.
+
 use darkroom_protocol::message::RemoteError;
 use darkroom_protocol::message::client::Subscribe;
 use darkroom_protocol::{EventName, Reply};

@@ -1,3 +1,5 @@
+//! The verb `unload`: a model leaves memory; answered when the workers have said so. What it shares with `pin` is here too.
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -1,3 +1,5 @@
+//! Files that are no database, or a damaged one, or cannot be written.
+
 use std::path::{Path, PathBuf};
 
 use darkroom_protocol::JobState::{Done, Queued};

@@ -1,3 +1,5 @@
+//! Jobs found by name and in lists.
+
 use darkroom_protocol::JobState::{Cancelled, Done, Queued, Running};
 use darkroom_protocol::{Failure, FailureKind, JobId, JobState};
 use proptest::prelude::*;

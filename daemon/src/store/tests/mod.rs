@@ -1,3 +1,5 @@
+//! The store on files of its own: what all of its tests need.
+
 mod damage;
 mod group;
 mod lookups;

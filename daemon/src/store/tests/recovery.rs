@@ -1,3 +1,5 @@
+//! What a restart finds.
+
 use darkroom_protocol::JobState::{Cancelled, Done, Queued, Running};
 
 use super::{Fixture, next, picture};

@@ -1,3 +1,5 @@
+//! Moves of one job: the legal ones hold, the others are refused.
+
 use darkroom_protocol::JobState::{Cancelled, Cancelling, Done, Failed, Queued, Running};
 use darkroom_protocol::{JobId, JobState};
 use rstest::rstest;

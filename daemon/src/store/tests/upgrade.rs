@@ -1,3 +1,5 @@
+//! Databases of earlier releases are brought to this one's tables with everything in them.
+
 use darkroom_protocol::JobState::{Cancelled, Done, Failed, Queued};
 use darkroom_protocol::Task;
 
