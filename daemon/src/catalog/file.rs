@@ -13,9 +13,7 @@ pub(super) fn read(name: &str, path: &Path) -> Result<(Stamp, ModelCard), Remote
     // Taken before the header is read: a file that changes meanwhile makes the stamp old, not the card wrong.
     let stamp = Stamp::of(SingleFile::all_files(path));
     let file = SingleFile::open(path).map_err(refused)?;
-    let mut card = Card::read(name, &file).map_err(refused)?;
-    let notices: Vec<String> = file.notices().iter().cloned().chain(card.notice).collect();
-    card.notice = (!notices.is_empty()).then(|| notices.join(" "));
+    let card = Card::read(name, &file).map_err(refused)?;
     let source = ModelSource::File(path.to_string_lossy().into_owned());
     Ok((stamp, card.to_model_card(source)))
 }

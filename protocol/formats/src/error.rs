@@ -110,6 +110,18 @@ pub enum Error {
         /// The files there, escaped.
         file: String,
     },
+    /// A model of a family that is known and that no picture can be made with.
+    #[error("{place} is a model of {label} ({class}), a family that is not built yet: Darkroom reads models of {known}.", place = Shown(place), class = Shown(class))]
+    NotBuilt {
+        /// The model.
+        place: String,
+        /// The family.
+        label: &'static str,
+        /// Its pipeline.
+        class: String,
+        /// Labels of the families that are built.
+        known: String,
+    },
     /// A model of a family that has no row.
     #[error("{place} is of a family that Darkroom does not know: {against}. It knows {known}.", place = Shown(place), against = Shown(against))]
     UnknownFamily {

@@ -7,6 +7,7 @@
 pub mod card;
 mod error;
 pub mod exif;
+pub mod family;
 pub mod folder;
 pub mod infotext;
 mod json;

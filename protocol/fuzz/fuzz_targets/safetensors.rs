@@ -1,7 +1,7 @@
 //! A header or shard index of any bytes is refused or holds what it promises: every tensor inside the file, each byte once.
 #![no_main]
 
-use darkroom_formats::card::detect_file;
+use darkroom_formats::family::detect_file;
 use darkroom_formats::safetensors::{Header, ShardIndex};
 use libfuzzer_sys::fuzz_target;
 

@@ -8,7 +8,7 @@ pub mod taesd;
 #[cfg(test)]
 mod toy;
 
-use darkroom_formats::card::detect_folder;
+use darkroom_formats::family::detect_folder;
 use darkroom_formats::folder::{Files, Folder};
 
 use crate::model::{Blueprint, Family, Key};

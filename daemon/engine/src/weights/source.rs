@@ -121,6 +121,10 @@ impl Files for Source {
     fn list(&self, folder: &str) -> darkroom_formats::Result<Vec<String>> {
         self.files().list(folder)
     }
+
+    fn notices(&self) -> &[String] {
+        self.files().notices()
+    }
 }
 
 impl Source {

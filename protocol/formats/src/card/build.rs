@@ -2,7 +2,8 @@ use darkroom_protocol::{ModelCard, ModelSource, Sampler, Schedule};
 use serde_json::Value;
 
 use super::scheduler::own_schedule;
-use super::{Family, MAX_SIDE, check_numbers, choose_sampler, detect_folder};
+use super::{MAX_SIDE, check_numbers, choose_sampler};
+use crate::family::{Family, detect_folder};
 use crate::folder::{Component, Files, Folder};
 use crate::schema::{ClipTextConfig, Prediction, StableDiffusion, whole};
 use crate::tokenizer::TokenizerProblem;
@@ -48,8 +49,7 @@ impl Card {
     /// The card of a folder that was read.
     ///
     /// # Errors
-    /// [`Error::UnknownFamily`] for a family without a row, [`Error::NoComponent`], [`Error::Number`] for a configuration
-    /// whose numbers no model has, [`Error::Config`] for one that the engine does not build, [`Error::Json`] for other values
+    /// As [`detect_folder`], [`Error::NoComponent`], [`Error::Number`] for a configuration whose numbers no model has, [`Error::Config`] for one that the engine does not build, [`Error::Json`] for other values
     /// that make no sense.
     pub fn new(name: &str, folder: &Folder) -> Result<Self> {
         let family = detect_folder(folder)?;
@@ -57,12 +57,12 @@ impl Card {
             check_numbers(&file(folder, component), &component.config)?;
         }
         check_numbers(&scheduler_file(folder), &folder.scheduler.config)?;
-        let row = family.row();
+        let built = family.built();
         let vae = folder.component("vae")?;
         let vae_factor = factor(folder, vae)?;
-        let (width, height) = default_size(folder, folder.component(row.denoiser)?, vae_factor)?.unwrap_or((
-            row.side.next_multiple_of(vae_factor),
-            row.side.next_multiple_of(vae_factor),
+        let (width, height) = default_size(folder, folder.component(built.denoiser)?, vae_factor)?.unwrap_or((
+            built.side.next_multiple_of(vae_factor),
+            built.side.next_multiple_of(vae_factor),
         ));
         let prediction = prediction(folder)?;
         let Family::StableDiffusion1 = family;
@@ -72,8 +72,9 @@ impl Card {
             .components
             .values()
             .filter_map(|component| component.notice.clone());
-        let mut notices: Vec<String> = choice.notice.into_iter().chain(of_weights).collect();
-        notices.extend(own_schedule(folder, family));
+        let of_files = folder.notices.iter().cloned();
+        let mut notices: Vec<String> = of_files.chain(choice.notice).chain(of_weights).collect();
+        notices.extend(own_schedule(folder, family)?);
         notices.extend(tokenizer(folder, &parts.text_encoder)?);
         Ok(Self {
             name: name.to_owned(),
@@ -105,16 +106,16 @@ impl Card {
 
     /// The card that travels. The schedule stays automatic: the engine reads the model's own, Karras included.
     pub fn to_model_card(&self, source: ModelSource) -> ModelCard {
-        let row = self.family.row();
+        let built = self.family.built();
         ModelCard {
             name: self.name.clone(),
-            family: row.label.to_owned(),
+            family: self.family.label().to_owned(),
             source,
             vae_factor: self.vae_factor,
             width: self.width,
             height: self.height,
-            steps: row.steps,
-            cfg_scale: row.cfg_scale,
+            steps: built.steps,
+            cfg_scale: built.cfg_scale,
             sampler: self.sampler,
             schedule: Schedule::Auto,
             prediction: self.prediction,

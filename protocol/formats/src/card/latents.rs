@@ -25,7 +25,7 @@ pub struct LatentFormat {
 }
 
 /// Latents of Stable Diffusion 1.x and 2.x.
-pub const SD1: Latents = Latents {
+const SD1: Latents = Latents {
     channels: 4,
     factor: 8,
     scale: 0.18215,

@@ -2,7 +2,7 @@ use darkroom_protocol::Sampler;
 use darkroom_protocol::sampler::Named;
 use serde_json::{Map, Value};
 
-use super::Family;
+use crate::family::Family;
 use crate::folder::{Folder, Scheduler};
 use crate::json::object;
 use crate::shown::Shown;
@@ -29,51 +29,62 @@ pub struct SamplerChoice {
     pub notice: Option<String>,
 }
 
+const NAME: &str = "scheduler/scheduler_config.json";
+
 /// The scheduler_config.json of a folder of that family, as its pipeline takes it; where it brings none, what the family's
 /// published ones say.
 ///
 /// # Errors
 /// [`Error::Json`], should the published one not parse.
 pub fn scheduler_config(folder: &Folder, family: Family) -> Result<Map<String, Value>> {
-    const NAME: &str = "scheduler/scheduler_config.json";
-    if folder.scheduler.is_there {
-        let mut config = folder.scheduler.config.clone();
-        if family == Family::StableDiffusion1 {
-            config.extend(fixed());
-        }
-        return Ok(config);
+    if !folder.scheduler.is_there {
+        return published(family);
     }
-    let published = family.published().configs.iter().find(|(name, _)| *name == NAME);
-    object(published.map_or("{}", |(_, text)| text).as_bytes()).map_err(|problem| Error::Json {
+    let mut config = folder.scheduler.config.clone();
+    let fixed = family.built().scheduler.iter();
+    config.extend(fixed.map(|(name, value)| ((*name).to_owned(), value.value())));
+    Ok(config)
+}
+
+fn published(family: Family) -> Result<Map<String, Value>> {
+    let text = family.built().checkpoint.config(NAME).unwrap_or("{}");
+    object(text.as_bytes()).map_err(|problem| Error::Json {
         file: NAME.to_owned(),
         problem,
     })
 }
 
-/// What every pipeline of Stable Diffusion 1 sets, whatever the file says (`StableDiffusionPipeline.__init__` of diffusers
-/// 0.42): early files lack them, or say otherwise by mistake.
-fn fixed() -> [(String, Value); 2] {
-    [("steps_offset", Value::from(1)), ("clip_sample", Value::from(false))]
-        .map(|(name, value)| (name.to_owned(), value))
-}
-
 /// One line where a folder brings no scheduler_config.json, or one that its pipeline does not take as it is.
-pub(super) fn own_schedule(folder: &Folder, family: Family) -> Option<String> {
-    let label = family.row().label;
+///
+/// # Errors
+/// As [`scheduler_config`].
+pub(super) fn own_schedule(folder: &Folder, family: Family) -> Result<Option<String>> {
+    let label = family.label();
     if !folder.scheduler.is_there {
-        return Some(format!(
-            "The model has no scheduler_config.json: the noise schedule is that of {label} (scaled_linear, 0.00085 to 0.012)."
-        ));
+        let config = published(family)?;
+        let field = |name: &str| config.get(name).map_or_else(String::new, Value::to_string);
+        return Ok(Some(format!(
+            "The model has no scheduler_config.json: the noise schedule is that of {label} ({}, {} to {}).",
+            field("beta_schedule").trim_matches('"'),
+            field("beta_start"),
+            field("beta_end")
+        )));
     }
-    let fixed = fixed();
-    let (name, value) = fixed.iter().find(|(name, value)| {
-        let said = folder.scheduler.config.get(name);
-        family == Family::StableDiffusion1 && said.is_some_and(|said| !said.is_null() && said != value)
-    })?;
-    Some(format!(
-        "scheduler_config.json sets {name} to {}: {label} is always made with {value}, as diffusers does.",
-        Shown(&folder.scheduler.config[name].to_string())
-    ))
+    let fixed = family
+        .built()
+        .scheduler
+        .iter()
+        .map(|(name, value)| (*name, value.value()));
+    let other = fixed.into_iter().find_map(|(name, value)| {
+        let said = folder.scheduler.config.get(name)?;
+        (!said.is_null() && *said != value).then_some((name, said, value))
+    });
+    Ok(other.map(|(name, said, value)| {
+        format!(
+            "scheduler_config.json sets {name} to {}: {label} is always made with {value}, as diffusers does.",
+            Shown(&said.to_string())
+        )
+    }))
 }
 
 /// The sampler that a folder's scheduler is, or DPM++ 2M where it is none that is built, with a line that says so.
@@ -139,7 +150,10 @@ mod tests {
             (&taken["steps_offset"], &taken["clip_sample"]),
             (&json!(1), &json!(false))
         );
-        assert_eq!(own_schedule(&folder, Family::StableDiffusion1).as_deref(), notice);
+        assert_eq!(
+            own_schedule(&folder, Family::StableDiffusion1).unwrap().as_deref(),
+            notice
+        );
     }
 
     #[rstest]

@@ -5,8 +5,8 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::family::detect_folder;
 use crate::folder::{Directory, Folder, Scheduler};
-use crate::safetensors::{Dtype, Entry, Header};
 
 /// A Stable Diffusion 1.5 in a real folder, with each component's configuration bent by a test.
 fn folder(unet: Value, vae: Value) -> Folder {
@@ -111,11 +111,11 @@ fn the_default_size_is_what_the_denoiser_was_trained_at(#[case] sample: Value, #
 #[test]
 fn neighbours_of_the_family_are_told_apart_in_words() {
     let error = |unet| Card::new("m", &folder(unet, vae())).unwrap_err().to_string();
-    insta::assert_snapshot!(error(with(unet(), "in_channels", json!(9))), @"sd15 is of a family that Darkroom does not know: unet/config.json has in_channels = 9; in Stable Diffusion 1.x it is 4. It knows Stable Diffusion 1.x.");
+    insta::assert_snapshot!(error(with(unet(), "in_channels", json!(9))), @"sd15 is a model of Stable Diffusion 1.x inpainting (StableDiffusionPipeline), a family that is not built yet: Darkroom reads models of Stable Diffusion 1.x.");
     insta::assert_snapshot!(error(with(unet(), "use_linear_projection", json!(true))), @"sd15 is of a family that Darkroom does not know: unet/config.json has use_linear_projection = true; in Stable Diffusion 1.x it is off. It knows Stable Diffusion 1.x.");
     let mut flux = folder(unet(), vae());
     flux.class = "FluxPipeline".to_owned();
-    insta::assert_snapshot!(detect_folder(&flux).unwrap_err(), @"sd15 is of a family that Darkroom does not know: its model_index.json names FluxPipeline. It knows Stable Diffusion 1.x.");
+    insta::assert_snapshot!(detect_folder(&flux).unwrap_err(), @"sd15 is a model of FLUX.1 (FluxPipeline), a family that is not built yet: Darkroom reads models of Stable Diffusion 1.x.");
     let mut headless = folder(unet(), vae());
     headless.components.remove("text_encoder");
     insta::assert_snapshot!(detect_folder(&headless).unwrap_err(), @"sd15: model_index.json names no 'text_encoder'. This model is incomplete, or of a family that Darkroom does not know.");
@@ -153,58 +153,4 @@ fn predictions(#[case] name: &str, #[case] prediction: Option<Prediction>) {
         config,
     };
     assert_eq!(Card::new("m", &folder).ok().map(|c| c.prediction), prediction);
-}
-
-/// A header of these tensors; their bytes do not matter here.
-fn header(tensors: &[(&str, [u64; 2])]) -> Header {
-    let entry = |shape: &[u64; 2]| Entry {
-        dtype: Dtype::F16,
-        shape: shape.to_vec(),
-        range: 0..0,
-    };
-    Header {
-        tensors: tensors
-            .iter()
-            .map(|(name, shape)| ((*name).to_owned(), entry(shape)))
-            .collect(),
-        ..Header::default()
-    }
-}
-
-const LDM_K: &str = "model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight";
-const LDM_IN: &str = "model.diffusion_model.input_blocks.0.0.weight";
-const DIFFUSERS_K: &str = "down_blocks.0.attentions.0.transformer_blocks.0.attn2.to_k.weight";
-
-#[rstest]
-#[case::sd15(&[(LDM_IN, [320, 4]), (LDM_K, [320, 768])], Some((Layout::Ldm, "model.diffusion_model.")))]
-#[case::bare(&[(&LDM_IN[22..], [320, 4]), (&LDM_K[22..], [320, 768])], Some((Layout::Ldm, "")))]
-#[case::diffusers_unet(&[("conv_in.weight", [320, 4]), (DIFFUSERS_K, [320, 768])], Some((Layout::Diffusers, "")))]
-#[case::sd2(&[(LDM_IN, [320, 4]), (LDM_K, [320, 1024])], None)]
-#[case::inpaint(&[(LDM_IN, [320, 9]), (LDM_K, [320, 768])], None)]
-#[case::sdxl(&[(LDM_IN, [320, 4]), ("model.diffusion_model.label_emb.0.0.weight", [1280, 2816])], None)]
-#[case::transposed(&[(LDM_IN, [4, 320]), (LDM_K, [768, 320])], None)]
-#[case::nothing(&[], None)]
-fn single_files_are_recognised(#[case] tensors: &[(&str, [u64; 2])], #[case] found: Option<(Layout, &'static str)>) {
-    let expected = found.map(|(layout, prefix)| Detected {
-        family: Family::StableDiffusion1,
-        layout,
-        prefix,
-    });
-    assert_eq!(detect_file(&header(tensors)), expected);
-}
-
-#[test]
-fn a_tensor_without_the_axis_is_no_match() {
-    let mut header = header(&[(LDM_IN, [320, 4]), (LDM_K, [320, 768])]);
-    header.tensors.values_mut().for_each(|entry| entry.shape.clear());
-    assert_eq!(detect_file(&header), None);
-}
-
-#[test]
-fn every_family_finds_its_own_row() {
-    for row in FAMILIES {
-        assert_eq!(row.family.row().label, row.label);
-        assert!(row.components.iter().any(|(name, _)| *name == row.denoiser));
-        assert!(check_size(row.side, row.side, row.latents.factor).is_ok());
-    }
 }

@@ -36,6 +36,11 @@ pub trait Files {
     /// # Errors
     /// [`Error::Io`] when the system will not say.
     fn list(&self, folder: &str) -> Result<Vec<String>>;
+
+    /// Lines for the person about what was found beside the configurations; a folder has none.
+    fn notices(&self) -> &[String] {
+        &[]
+    }
 }
 
 /// A folder on disk.

@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::choose::{self, Library};
 use super::{Component, Files, TokenizerFiles};
+use crate::family;
 use crate::json::{MAX_CONFIG, object};
 use crate::tokenizer::{TokenizerFacts, TokenizerProblem, TokenizerSources};
 use crate::{Error, Result};
@@ -32,6 +33,8 @@ pub struct Folder {
     pub tokenizer_facts: BTreeMap<String, (String, std::result::Result<TokenizerFacts, TokenizerProblem>)>,
     /// The scheduler's class and its scheduler_config.json; empty where the folder has none.
     pub scheduler: Scheduler,
+    /// What the files had to say beside that, line by line: [`Files::notices`].
+    pub notices: Vec<String>,
 }
 
 /// The scheduler that a folder names.
@@ -55,14 +58,19 @@ impl Folder {
     /// Reads model_index.json, every component's configuration and the names of the weights.
     ///
     /// # Errors
-    /// [`Error::NotAModel`] without a model_index.json, [`Error::Json`] for one that is damaged, [`Error::MissingConfig`],
-    /// [`Error::NoWeights`], [`Error::OnlyForeignWeights`], [`Error::Index`], [`Error::MissingShard`] for components.
+    /// [`Error::NotAModel`] without a model_index.json, [`Error::NotBuilt`] where its pipeline is only of families that are not
+    /// built, [`Error::Json`] for one that is damaged, [`Error::MissingConfig`], [`Error::NoWeights`],
+    /// [`Error::OnlyForeignWeights`], [`Error::Index`], [`Error::MissingShard`] for components.
     pub fn read(files: &dyn Files) -> Result<Self> {
         if files.len("model_index.json")?.is_none() {
-            return Err(Error::NotAModel { place: files.place() });
+            return Err(without_index(files));
         }
         let index = config(files, "model_index.json")?;
         let class = text(&index, "_class_name").ok_or_else(|| not_an_index(files, "it has no _class_name"))?;
+        // Before the components: those of such a family may be of kinds that are not read here.
+        if let Some(refusal) = not_built(files, &class) {
+            return Err(refusal);
+        }
         if index.len() > MAX_ENTRIES {
             return Err(not_an_index(files, "it names more than 64 components"));
         }
@@ -74,6 +82,7 @@ impl Folder {
             tokenizer_facts: BTreeMap::new(),
             scheduler: Scheduler::default(),
             index: Map::new(),
+            notices: files.notices().to_vec(),
         };
         let mut count = 0;
         for (name, value) in &index {
@@ -145,6 +154,27 @@ impl Folder {
         }
         Ok(())
     }
+}
+
+/// Why no picture can be made with a folder of that pipeline, where its family is not built.
+fn not_built(files: &dyn Files, class: &str) -> Option<Error> {
+    let config = |component: &str| where_there_is(files, &format!("{component}/config.json"));
+    family::not_built(&files.place(), class, config)
+}
+
+/// A configuration that may be missing or damaged: it is only asked for what a refusal says.
+fn where_there_is(files: &dyn Files, name: &str) -> Option<Map<String, Value>> {
+    files.len(name).ok()??;
+    config(files, name).ok()
+}
+
+/// What is wrong with a folder without a model_index.json. diffusers' modular pipelines have another one, and no family that
+/// is built has such.
+fn without_index(files: &dyn Files) -> Error {
+    let index = where_there_is(files, "modular_model_index.json");
+    let class = index.and_then(|index| text(&index, "_class_name"));
+    let refusal = class.and_then(|class| not_built(files, &class));
+    refusal.unwrap_or_else(|| Error::NotAModel { place: files.place() })
 }
 
 /// Library and class of the component `name`, or `None` where the entry is a setting, `[null, null]` or a part that is

@@ -62,6 +62,10 @@ impl<S> Files for Watched<'_, S> {
         self.note(folder);
         self.files.list(folder)
     }
+
+    fn notices(&self) -> &[String] {
+        self.files.notices()
+    }
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use darkroom_protocol::sampler::Named;
 use serde_json::{Map, Value, json};
 
 use super::yaml;
+use crate::family::Checkpoint;
 use crate::safetensors::Header;
 use crate::shown::Shown;
 
@@ -37,17 +38,13 @@ const ZERO_SNR_KEYS: [&str; 7] = [
 ];
 /// diffusers counts averages of the training only where there are more of them.
 const EMA_TENSORS: usize = 100;
-/// Settings of `unet_config` that make the family, with its values; others there are another net.
-const UNET: [(&str, &str); 8] = [
-    ("in_channels", "4"),
-    ("out_channels", "4"),
-    ("model_channels", "320"),
-    ("num_res_blocks", "2"),
-    ("channel_mult", "[1,2,4,4]"),
-    ("transformer_depth", "1"),
-    ("context_dim", "768"),
-    ("use_linear_in_transformer", "false"),
-];
+
+/// What is usual in the family of a file.
+#[derive(Clone, Copy)]
+struct Usual {
+    label: &'static str,
+    checkpoint: &'static Checkpoint,
+}
 
 /// What was found.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -61,17 +58,24 @@ pub(super) struct Facts {
 }
 
 impl Facts {
-    /// Facts of a file with this header and, beside it, the configuration `yaml`.
+    /// Facts of a file with this header and, beside it, the configuration `yaml`. `label` is its family's, and `checkpoint`
+    /// what is known of the family's files.
     ///
     /// # Errors
     /// What asks for another model than the family's, or cannot be read: a clause with the file as its subject.
-    pub fn read(header: &Header, text_encoder: &str, yaml: Option<&str>) -> Result<Self, String> {
+    pub fn read(
+        header: &Header,
+        label: &'static str,
+        checkpoint: &'static Checkpoint,
+        yaml: Option<&str>,
+    ) -> Result<Self, String> {
+        let usual = Usual { label, checkpoint };
         let mut facts = Self::default();
         let mut words = Vec::new();
         if let Some(text) = yaml {
             let pairs = yaml::scalars(text).map_err(|what| format!("its .yaml cannot be read: {what}"))?;
             for (path, value) in &pairs {
-                facts.of_yaml(path, value, &mut words)?;
+                facts.of_yaml(usual, path, value, &mut words)?;
             }
         }
         let has = |names: &[&str]| names.iter().any(|name| header.tensors.contains_key(*name));
@@ -88,9 +92,9 @@ impl Facts {
         if has(&ZERO_SNR) || yes(&ZERO_SNR_KEYS) {
             facts.scheduler.insert("rescale_betas_zero_snr".to_owned(), true.into());
         }
-        facts.of_metadata(header, &mut words);
+        facts.of_metadata(usual, header, &mut words);
         facts.predict(&words);
-        facts.tables(header, text_encoder);
+        facts.tables(header, checkpoint);
         if header
             .tensors
             .keys()
@@ -104,7 +108,7 @@ impl Facts {
         Ok(facts)
     }
 
-    fn of_metadata(&mut self, header: &Header, words: &mut Vec<(&'static str, Prediction)>) {
+    fn of_metadata(&mut self, usual: Usual, header: &Header, words: &mut Vec<(&'static str, Prediction)>) {
         let get = |key: &str| {
             header
                 .metadata
@@ -130,16 +134,23 @@ impl Facts {
         let base = architecture.split('/').next().unwrap_or_default();
         if base.ends_with("-v") {
             words.push(("its metadata", Prediction::VPrediction));
-        } else if base.starts_with("stable-diffusion-") && !base.starts_with("stable-diffusion-v1") {
+        } else if base.starts_with("stable-diffusion-") && !base.starts_with(usual.checkpoint.architecture) {
             self.notices.push(format!(
-                "The file's metadata call it {}, and its tensors are Stable Diffusion 1.x's: read as what the tensors are.",
-                Shown(architecture)
+                "The file's metadata call it {}, and its tensors are {}'s: read as what the tensors are.",
+                Shown(architecture),
+                usual.label
             ));
         }
     }
 
     /// One setting of the configuration beside the file.
-    fn of_yaml(&mut self, path: &str, value: &str, words: &mut Vec<(&'static str, Prediction)>) -> Result<(), String> {
+    fn of_yaml(
+        &mut self,
+        usual: Usual,
+        path: &str,
+        value: &str,
+        words: &mut Vec<(&'static str, Prediction)>,
+    ) -> Result<(), String> {
         const YAML: &str = "its .yaml";
         let Some(setting) = path.strip_prefix("model.params.") else {
             return Ok(());
@@ -164,10 +175,11 @@ impl Facts {
                 "VScaling" => words.push((YAML, Prediction::VPrediction)),
                 other => return Err(format!("its .yaml has the scaling {}, which is not built", Shown(other))),
             },
-            "cond_stage_config.target" if !value.ends_with(".FrozenCLIPEmbedder") => {
+            "cond_stage_config.target" if value.rsplit_once('.').map(|(_, class)| class) != Some(usual.checkpoint.text_encoder) => {
                 return Err(format!(
-                    "its .yaml has the text encoder {}, which is not Stable Diffusion 1.x's",
-                    Shown(value)
+                    "its .yaml has the text encoder {}, which is not {}'s",
+                    Shown(value),
+                    usual.label
                 ));
             }
             "cond_stage_config.params.layer" if value != "last" => self.notices.push(format!(
@@ -177,14 +189,14 @@ impl Facts {
             _ => {
                 let unet = ["unet_config.params.", "network_config.params."];
                 if let Some(setting) = unet.iter().find_map(|prefix| setting.strip_prefix(prefix)) {
-                    return self.of_unet(setting, value);
+                    return self.of_unet(usual, setting, value);
                 }
             }
         }
         Ok(())
     }
 
-    fn of_unet(&mut self, setting: &str, value: &str) -> Result<(), String> {
+    fn of_unet(&mut self, usual: Usual, setting: &str, value: &str) -> Result<(), String> {
         if setting == "num_heads" {
             if value != "-1" {
                 // diffusers calls the number of heads so in this family.
@@ -197,10 +209,11 @@ impl Facts {
             .filter(|c| !c.is_whitespace())
             .flat_map(char::to_lowercase)
             .collect();
-        match UNET.iter().find(|(known, _)| *known == setting) {
+        match usual.checkpoint.denoiser.iter().find(|(known, _)| *known == setting) {
             Some((_, expected)) if plain != *expected => Err(format!(
-                "its .yaml has {setting} = {}; in Stable Diffusion 1.x it is {expected}",
-                Shown(value)
+                "its .yaml has {setting} = {}; in {} it is {expected}",
+                Shown(value),
+                usual.label
             )),
             _ => Ok(()),
         }
@@ -224,7 +237,10 @@ impl Facts {
     }
 
     /// Rows of the text encoder's two tables, which are longer where tokens or positions were added.
-    fn tables(&mut self, header: &Header, prefix: &str) {
+    fn tables(&mut self, header: &Header, checkpoint: &Checkpoint) {
+        let mut parts = checkpoint.parts.iter();
+        let text_encoder = parts.find(|part| part.component == "text_encoder");
+        let prefix = text_encoder.and_then(|part| part.prefix).unwrap_or_default();
         for (table, field) in [
             ("token_embedding", "vocab_size"),
             ("position_embedding", "max_position_embeddings"),

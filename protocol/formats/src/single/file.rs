@@ -5,9 +5,7 @@ use std::path::{Path, PathBuf};
 use darkroom_protocol::files;
 
 use super::facts::Facts;
-use super::guess::seems;
-use super::parts::{Part, Published};
-use crate::card::{Detected, FAMILIES, Layout, detect_file};
+use crate::family::{Built, Found, Layout, Part, built_labels, detect_file};
 use crate::folder::Files;
 use crate::safetensors::Header;
 use crate::{Error, Result};
@@ -16,8 +14,9 @@ use crate::{Error, Result};
 #[derive(Clone, Debug)]
 pub struct SingleFile {
     path: PathBuf,
-    published: &'static Published,
-    detected: Detected,
+    built: &'static Built,
+    /// What stands before the denoiser's keys.
+    prefix: &'static str,
     /// Bytes of each part's tensors.
     bytes: Vec<u64>,
     facts: Facts,
@@ -32,24 +31,33 @@ impl SingleFile {
     pub fn open(path: impl Into<PathBuf>) -> Result<Self> {
         let path = path.into();
         let header = Header::read(&path).map_err(|e| foreign(&path).unwrap_or(e))?;
-        let detected = detect_file(&header).ok_or_else(|| unknown(&path, &header))?;
-        let label = detected.family.row().label;
-        if detected.layout != Layout::Ldm {
+        let found = match detect_file(&header) {
+            Some(Found::Denoiser(found)) => found,
+            Some(Found::Other(kind)) => {
+                return Err(refused(&path, format!("seems to be {kind}: {}", reads("Darkroom"))));
+            }
+            None => {
+                let what = format!("is no model that Darkroom recognises: {}", reads("it"));
+                return Err(refused(&path, what));
+            }
+        };
+        let label = found.row.label;
+        let Some(built) = found.row.built else {
+            let what = format!(
+                "seems to be a model of {label}, a family that is not built yet: {}",
+                reads("Darkroom")
+            );
+            return Err(refused(&path, what));
+        };
+        if found.layout != Layout::Original {
             let what = format!(
                 "is one component of a {label}, saved by diffusers: give the folder that holds its model_index.json."
             );
             return Err(refused(&path, what));
         }
-        let published = detected.family.published();
-        let size = |part: &Part| {
-            let own = header
-                .tensors
-                .iter()
-                .filter(|(key, _)| inside(&detected, part, key).is_some());
-            own.map(|(_, entry)| entry.bytes()).fold(0, u64::saturating_add)
-        };
-        let bytes: Vec<u64> = published.parts.iter().map(size).collect();
-        let lacks: Vec<_> = published
+        let checkpoint = &built.checkpoint;
+        let bytes = sizes(&header, checkpoint.parts, found.prefix);
+        let lacks: Vec<_> = checkpoint
             .parts
             .iter()
             .zip(&bytes)
@@ -63,14 +71,13 @@ impl SingleFile {
             );
             return Err(refused(&path, what));
         }
-        let text_encoder = published.parts.iter().find(|part| part.component == "text_encoder");
         let yaml = beside(&path)?;
-        let facts = Facts::read(&header, text_encoder.map_or("", |part| part.prefix), yaml.as_deref());
+        let facts = Facts::read(&header, found.row.label, checkpoint, yaml.as_deref());
         let facts = facts.map_err(|what| refused(&path, format!("cannot be used: {what}.")))?;
         Ok(Self {
             path,
-            published,
-            detected,
+            built,
+            prefix: found.prefix,
             bytes,
             facts,
         })
@@ -92,35 +99,29 @@ impl SingleFile {
         std::iter::once(path.to_owned()).chain(beside).collect()
     }
 
-    /// Lines for the person about what the file and those beside it say.
-    pub fn notices(&self) -> &[String] {
-        &self.facts.notices
-    }
-
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// What was found in it.
-    pub fn detected(&self) -> Detected {
-        self.detected
-    }
-
     /// The component whose weights a folder would call `name`.
     pub fn part(&self, name: &str) -> Option<&'static Part> {
-        self.published.parts.iter().find(|part| part.weights == name)
+        self.parts().iter().find(|part| part.weights == name)
     }
 
     /// The name of the tensor `key` within `part`, in the file's own spelling; `None` for tensors of other parts.
     pub fn inside<'k>(&self, part: &Part, key: &'k str) -> Option<&'k str> {
-        inside(&self.detected, part, key)
+        inside(part, self.prefix, key)
+    }
+
+    fn parts(&self) -> &'static [Part] {
+        self.built.checkpoint.parts
     }
 
     fn config(&self, name: &str) -> Option<Cow<'static, str>> {
-        let (_, published) = self.published.configs.iter().find(|(known, _)| *known == name)?;
+        let published = self.built.checkpoint.config(name)?;
         let changed = self.facts.configuration(name, published);
-        Some(changed.map_or(Cow::Borrowed(*published), Cow::Owned))
+        Some(changed.map_or(Cow::Borrowed(published), Cow::Owned))
     }
 }
 
@@ -151,9 +152,21 @@ fn beside(path: &Path) -> Result<Option<String>> {
     Ok(None)
 }
 
-fn inside<'k>(detected: &Detected, part: &Part, key: &'k str) -> Option<&'k str> {
-    let denoiser = part.component == detected.family.row().denoiser;
-    key.strip_prefix(if denoiser { detected.prefix } else { part.prefix })
+/// Bytes of each part's tensors, in the order of `parts`.
+fn sizes(header: &Header, parts: &[Part], denoiser: &str) -> Vec<u64> {
+    let size = |part: &Part| {
+        let own = header
+            .tensors
+            .iter()
+            .filter(|(key, _)| inside(part, denoiser, key).is_some());
+        own.map(|(_, entry)| entry.bytes()).fold(0, u64::saturating_add)
+    };
+    parts.iter().map(size).collect()
+}
+
+/// The name of the tensor `key` within `part`; `denoiser` stands before the denoiser's.
+fn inside<'k>(part: &Part, denoiser: &str, key: &'k str) -> Option<&'k str> {
+    key.strip_prefix(part.prefix.unwrap_or(denoiser))
 }
 
 fn refused(path: &Path, what: String) -> Error {
@@ -163,14 +176,9 @@ fn refused(path: &Path, what: String) -> Error {
     }
 }
 
-fn unknown(path: &Path, header: &Header) -> Error {
-    let known: Vec<_> = FAMILIES.iter().map(|row| row.label).collect();
-    let known = known.join(", ");
-    let what = match seems(header) {
-        Some(label) => format!("seems to be {label}: from single files Darkroom reads checkpoints of {known}."),
-        None => format!("is no model that Darkroom recognises: from single files it reads checkpoints of {known}."),
-    };
-    refused(path, what)
+/// What to use instead, for messages.
+fn reads(who: &str) -> String {
+    format!("from single files {who} reads checkpoints of {}.", built_labels())
 }
 
 /// A better word for a file without a safetensors header, from its first bytes.
@@ -197,11 +205,8 @@ impl Files for SingleFile {
     }
 
     fn len(&self, name: &str) -> Result<Option<u64>> {
-        let parts = self.published.parts.iter().zip(&self.bytes);
-        let weights = parts
-            .clone()
-            .find(|(part, _)| part.weights == name)
-            .map(|(_, bytes)| *bytes);
+        let mut parts = self.parts().iter().zip(&self.bytes);
+        let weights = parts.find(|(part, _)| part.weights == name).map(|(_, bytes)| *bytes);
         Ok(weights.or_else(|| self.config(name).map(|text| text.len() as u64)))
     }
 
@@ -213,11 +218,20 @@ impl Files for SingleFile {
     }
 
     fn list(&self, folder: &str) -> Result<Vec<String>> {
-        let weights = self.published.parts.iter().map(|part| part.weights);
-        let all = self.published.configs.iter().map(|(name, _)| *name).chain(weights);
+        let weights = self.parts().iter().map(|part| part.weights);
+        let all = self
+            .built
+            .checkpoint
+            .configs
+            .iter()
+            .map(|(name, _)| *name)
+            .chain(weights);
         let inside = |name: &str| name.strip_prefix(folder)?.strip_prefix('/').map(str::to_owned);
         let mut names: Vec<_> = all.filter_map(inside).collect();
         names.sort();
         Ok(names)
+    }
+    fn notices(&self) -> &[String] {
+        &self.facts.notices
     }
 }

@@ -2,17 +2,13 @@
 //!
 //! [`SingleFile`] shows such a file as the diffusers folder that it would be: the configurations are the family's published
 //! ones with what the file and its `.yaml` say otherwise, and each component's weights are the tensors under its prefix.
-//! Whoever reads folders reads these too.
+//! Whoever reads folders reads these too. Of which family a file is, and what is published of it, [`crate::family`] says.
 
 mod facts;
 mod file;
-mod guess;
-mod parts;
 mod yaml;
 
 pub use file::SingleFile;
-pub use guess::seems;
-pub use parts::{Part, Published};
 
 #[cfg(test)]
 mod tests;

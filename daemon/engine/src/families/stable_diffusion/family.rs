@@ -2,7 +2,8 @@
 
 use std::rc::Rc;
 
-use darkroom_formats::card::{self, detect_folder, scheduler_config};
+use darkroom_formats::card::scheduler_config;
+use darkroom_formats::family::{self, detect_folder};
 use darkroom_formats::folder::{Files, Folder};
 use darkroom_formats::schema::{Fields, StableDiffusion};
 use tch::{Kind, Tensor};
@@ -32,8 +33,8 @@ impl StableDiffusion1 {
     /// # Errors
     /// What speaks against it, in words.
     pub fn open(folder: &Folder, files: &dyn Files) -> Result<Option<Box<dyn Family>>> {
-        let family = card::Family::StableDiffusion1;
-        if !family.row().pipelines.contains(&folder.class.as_str()) {
+        let family = family::Family::StableDiffusion1;
+        if !family.pipelines().contains(&folder.class.as_str()) {
             return Ok(None);
         }
         detect_folder(folder)?;

@@ -1,0 +1,51 @@
+//! What a model is: of which family, or what else a file is that people take for one.
+//!
+//! [`families`] has a row for every family that is recognised, built or not. Folders and single files are both tried against
+//! it, in its order, and nothing else says what a family looks like. To build a family is to give its row a [`Built`], with a
+//! module here for what that holds, and a name in [`Family`].
+
+mod detect;
+mod kind;
+mod row;
+mod stable_diffusion_1;
+mod table;
+
+pub use detect::{Denoiser, Found, detect_file, detect_folder};
+pub(crate) use detect::{built_labels, not_built};
+pub use row::Part;
+pub(crate) use row::{Built, Checkpoint, Fact, Is, Layout, Mark, Row, Setting, Signature};
+pub(crate) use table::families;
+
+/// A family that is built: models of one architecture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Family {
+    /// Stable Diffusion 1.1 to 1.5 and what was trained from them.
+    StableDiffusion1,
+}
+
+impl Family {
+    /// What people call it.
+    pub fn label(self) -> &'static str {
+        self.row().label
+    }
+
+    /// The pipelines that a model_index.json of it names. Other families may have the same.
+    pub fn pipelines(self) -> &'static [&'static str] {
+        self.row().pipelines
+    }
+
+    pub(crate) fn row(self) -> &'static Row {
+        match self {
+            Self::StableDiffusion1 => &table::STABLE_DIFFUSION_1,
+        }
+    }
+
+    pub(crate) fn built(self) -> &'static Built {
+        match self {
+            Self::StableDiffusion1 => &stable_diffusion_1::BUILT,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
