@@ -21,11 +21,14 @@ const SOURCES: [&str; 14] = [
     "shim/winograd.cpp",
 ];
 
-const HEADERS: [&str; 9] = [
+const HEADERS: [&str; 12] = [
     "shim/arena.h",
+    "shim/codes.h",
     "shim/guard.h",
+    "shim/intrinsics.h",
     "shim/panel.h",
     "shim/products.h",
+    "shim/shim.h",
     "shim/simd.h",
     "shim/tiled.h",
     "shim/tiles.h",
@@ -68,9 +71,15 @@ fn compile_shim(lib: &Path) {
         .cpp(true)
         // The kernels keep their sums in registers only where their inner loops are unrolled.
         .opt_level(3)
-        .warnings(false)
-        .include(include.join("torch/csrc/api/include"))
-        .include(&include)
+        // What cargo prints of them is of our own code: libtorch's headers are the system's.
+        .warnings(true)
+        .extra_warnings(true)
+        // Each function that Rust calls is declared before, in shim.h.
+        .flag("-Wmissing-declarations")
+        .flag("-isystem")
+        .flag(include.join("torch/csrc/api/include"))
+        .flag("-isystem")
+        .flag(&include)
         .flag("-std=c++17")
         .flag("-D_GLIBCXX_USE_CXX11_ABI=1")
         .files(SOURCES)

@@ -12,6 +12,7 @@ mod libtorch;
 mod repo;
 #[cfg(test)]
 mod rooms;
+mod sanitize;
 mod say;
 mod soak;
 mod test;
@@ -30,6 +31,8 @@ cargo xtask demo [PROMPT] [FLAG…]      set-up, build, then a picture of PROMPT
 cargo xtask test [ARG…]                set-up, then all tests (ARG… goes to cargo test)
 cargo xtask fuzz [TARGET…] [--seconds N]
                                        libFuzzer on what reads strangers' bytes, N (30) seconds each
+cargo xtask sanitize [CHECK…] [--rounds N] [--seed N]
+                                       the C++ shim under ASan and UBSan: every kernel, N (12) random rounds
 cargo xtask soak kills [--kills N] [--seed N]
                                        kill daemon and workers N (200) times while batches run
 cargo xtask soak jobs [--minutes N] [--seed N]
@@ -52,6 +55,7 @@ fn run(mut args: Args) -> Result<()> {
         Some("demo") => demo::run(args),
         Some("test") => test::run(args),
         Some("fuzz") => fuzz::run(args),
+        Some("sanitize") => sanitize::run(args),
         Some("soak") => soak::run(args),
         Some("install") => install::run(args),
         Some("docs") => docs::run(args),

@@ -4,6 +4,7 @@
 // A row of the result depends on its own query and on all keys alone: not on threads, batch or block of queries.
 #include "guard.h"
 #include "products.h"
+#include "shim.h"
 #include "tiles.h"
 
 #include <algorithm>
@@ -292,16 +293,19 @@ TARGET void task(const Shape<F> &s, Scratch<F> &w, const Element *q, int64_t str
   }
 }
 
-bool fits(const at::Tensor &t) {
-  return t.dim() == 4 && t.scalar_type() == at::kBFloat16 && t.device().is_cpu() && t.stride(3) == 1;
+// A view may repeat its numbers, so that it has more of them than any memory holds. Up to here none of the sizes below overflows.
+constexpr int64_t MOST_NUMBERS = int64_t{1} << 44;
+
+bool fits(const Tensor &t) {
+  return t.dim() == 4 && t.scalar_type() == at::kBFloat16 && t.device().is_cpu() && t.stride(3) == 1 && t.numel() > 0 &&
+         t.numel() <= MOST_NUMBERS;
 }
 
-bool possible(const at::Tensor &q, const at::Tensor &k, const at::Tensor &v) {
-  return darkroom::has_avx512_bf16() && fits(q) && fits(k) && fits(v) && q.numel() > 0 && k.numel() > 0 && k.sizes() == v.sizes() &&
-         q.size(0) == k.size(0) && q.size(1) == k.size(1) && q.size(3) == k.size(3);
+bool possible(const Tensor &q, const Tensor &k, const Tensor &v) {
+  return darkroom::has_avx512_bf16() && fits(q) && fits(k) && fits(v) && k.sizes() == v.sizes() && q.size(0) == k.size(0) && q.size(1) == k.size(1) && q.size(3) == k.size(3);
 }
 
-const Element *head(const at::Tensor &t, int64_t b, int64_t h) {
+const Element *head(const Tensor &t, int64_t b, int64_t h) {
   return static_cast<const Element *>(t.const_data_ptr()) + b * t.stride(0) + h * t.stride(1);
 }
 
@@ -314,7 +318,7 @@ template <> struct Ready<Tiles> {
 #endif
 
 // → [B, queries, heads·dim].
-template <class F> at::Tensor attend(const at::Tensor &q, const at::Tensor &k, const at::Tensor &v, float scale) {
+template <class F> Tensor attend(const Tensor &q, const Tensor &k, const Tensor &v, float scale) {
   RECORD_FUNCTION("darkroom::attention", {});
   const Shape<F> s{q.size(0), q.size(1), q.size(2), k.size(2), q.size(3)};
   auto out = at::empty({s.batch, s.queries, s.heads * s.dim}, q.options());
@@ -348,22 +352,23 @@ template <class F> at::Tensor attend(const at::Tensor &q, const at::Tensor &k, c
 
 extern "C" {
 
-// q [B, heads, N, D], k and v [B, heads, M, D] → [B, N, heads·D], multiplied by `products`; out stays null where the processor,
-// the dtype or the layout is not this kernel's.
-int dk_attention(const at::Tensor *q, const at::Tensor *k, const at::Tensor *v, double scale, int products, at::Tensor **out) {
+// query [B, heads, N, D], key and value [B, heads, M, D] → [B, N, heads·D], multiplied by `products`; out stays null where the
+// processor, the dtype or the layout is not this kernel's.
+int dk_attention([[maybe_unused]] const Tensor *query, [[maybe_unused]] const Tensor *key, [[maybe_unused]] const Tensor *value,
+                 [[maybe_unused]] double scale, [[maybe_unused]] int products, Tensor **out) {
   return guarded([&] {
     *out = nullptr;
 #ifdef DARKROOM_AVX512_BF16
-    if (!possible(*q, *k, *v))
+    if (!possible(*query, *key, *value))
       return;
     const auto powers = static_cast<float>(scale * 1.4426950408889634);
     if (products == darkroom::PAIRS)
-      *out = new at::Tensor(attend<Pairs>(*q, *k, *v, powers));
+      *out = new Tensor(attend<Pairs>(*query, *key, *value, powers));
     else if (products == darkroom::FLOATS)
-      *out = new at::Tensor(attend<Floats>(*q, *k, *v, powers));
+      *out = new Tensor(attend<Floats>(*query, *key, *value, powers));
 #ifdef DARKROOM_TILES
     else if (products == darkroom::TILES && tiles::has())
-      *out = new at::Tensor(attend<Tiles>(*q, *k, *v, powers));
+      *out = new Tensor(attend<Tiles>(*query, *key, *value, powers));
 #endif
 #endif
   });

@@ -1,6 +1,8 @@
 // What a device has and does: count, memory, capabilities, synchronisation.
 // Only device-generic interfaces of c10 and ATen, so that no vendor's toolkit is needed to build.
+#include "codes.h"
 #include "guard.h"
+#include "shim.h"
 
 #include <algorithm>
 #include <atomic>
@@ -22,16 +24,16 @@
 #include <omp.h>
 #endif
 
+using darkroom::device_index;
+using darkroom::device_type;
 using darkroom::guarded;
 
 static thread_local std::string text;
 
-static c10::DeviceType type_of(int type) { return static_cast<c10::DeviceType>(type); }
-
 // Statistics exist only once the device's allocator does.
-static c10::DeviceAllocator *allocator_of(int type) {
-  at::globalContext().lazyInitDevice(type_of(type));
-  return c10::getDeviceAllocator(type_of(type));
+static c10::DeviceAllocator *allocator_of(int device) {
+  at::globalContext().lazyInitDevice(device_type(device));
+  return c10::getDeviceAllocator(device_type(device));
 }
 
 std::string &darkroom::last_error() {
@@ -45,18 +47,21 @@ const char *dk_last_error() { return darkroom::last_error().c_str(); }
 
 uint64_t dk_version() { return aoti_torch_abi_version(); }
 
-// How many devices of a type the loaded backends see; 0 for a backend that is not loaded.
-int dk_device_count(int type) {
-  if (!c10::impl::hasDeviceGuardImpl(type_of(type)))
-    return 0;
-  return c10::impl::getDeviceGuardImpl(type_of(type))->deviceCount();
+// How many devices of a type the loaded backends see; 0 for a backend that is not loaded, and for none at all.
+int dk_device_count(int device) {
+  int count = 0;
+  guarded([&] {
+    if (c10::impl::hasDeviceGuardImpl(device_type(device)))
+      count = c10::impl::getDeviceGuardImpl(device_type(device))->deviceCount();
+  });
+  return count;
 }
 
 // out: total, free, allocated, peak allocated, reserved; bytes.
-int dk_memory(int type, int index, int64_t out[5]) {
+int dk_memory(int device, int index, int64_t out[5]) {
   return guarded([&] {
-    auto *allocator = allocator_of(type);
-    auto at = static_cast<c10::DeviceIndex>(index);
+    auto *allocator = allocator_of(device);
+    auto at = device_index(index);
     auto [free, total] = allocator->getMemoryInfo(at);
     out[0] = static_cast<int64_t>(total);
     out[1] = static_cast<int64_t>(free);
@@ -70,29 +75,30 @@ int dk_memory(int type, int index, int64_t out[5]) {
   });
 }
 
-int dk_reset_peak(int type, int index) {
-  return guarded([&] { allocator_of(type)->resetPeakStats(static_cast<c10::DeviceIndex>(index)); });
+int dk_reset_peak(int device, int index) {
+  return guarded([&] { allocator_of(device)->resetPeakStats(device_index(index)); });
 }
 
-int dk_empty_cache(int type) {
-  return guarded([&] { allocator_of(type)->emptyCache(); });
+int dk_empty_cache(int device) {
+  return guarded([&] { allocator_of(device)->emptyCache(); });
 }
 
-int dk_synchronize(int type, int index) {
+int dk_synchronize(int device, int index) {
   return guarded([&] {
-    c10::impl::VirtualGuardImpl guard(type_of(type));
-    guard.synchronizeDevice(static_cast<c10::DeviceIndex>(index));
+    c10::impl::VirtualGuardImpl guard(device_type(device));
+    guard.synchronizeDevice(device_index(index));
   });
 }
 
 // Whether the device computes in a dtype, as its backend says.
-int dk_supports(int type, int index, int kind, int *out) {
+int dk_supports(int device, int index, int kind, int *out) {
   return guarded([&] {
-    c10::impl::VirtualGuardImpl guard(type_of(type));
-    auto device = c10::Device(type_of(type), static_cast<c10::DeviceIndex>(index));
+    c10::impl::VirtualGuardImpl guard(device_type(device));
+    const c10::Device one(device_type(device), device_index(index));
+    const auto wanted = darkroom::scalar_type(kind);
     *out = 0;
-    guard.getDeviceCapability(device).forEachSupportedScalarType([&](c10::ScalarType supported) {
-      if (supported == static_cast<c10::ScalarType>(kind))
+    guard.getDeviceCapability(one).forEachSupportedScalarType([&](c10::ScalarType supported) {
+      if (supported == wanted)
         *out = 1;
     });
   });

@@ -1,5 +1,6 @@
 // value·GELU(gate) (Shazeer 2020) of bf16 in one pass, in f32, rounded once.
 #include "guard.h"
+#include "shim.h"
 #include "simd.h"
 
 #include <ATen/Parallel.h>
@@ -7,7 +8,6 @@
 #include <ATen/ops/empty.h>
 #include <ATen/record_function.h>
 
-using at::Tensor;
 using darkroom::guarded;
 
 #ifdef DARKROOM_AVX512_BF16
@@ -68,7 +68,7 @@ Tensor geglu(const Tensor &x) {
 extern "C" {
 
 // x [.., 2n] → [.., n]; out stays null where the processor, the dtype or the layout is not this kernel's.
-int dk_geglu(const Tensor *x, Tensor **out) {
+int dk_geglu([[maybe_unused]] const Tensor *x, Tensor **out) {
   return guarded([&] {
     *out = nullptr;
 #ifdef DARKROOM_AVX512_BF16

@@ -3,9 +3,12 @@
 // A row of the result depends on its own input and the weight alone: not on threads or on other rows.
 #include "arena.h"
 #include "guard.h"
+#include "intrinsics.h"
+#include "shim.h"
 
 #include <algorithm>
 #include <limits>
+#include <memory>
 #include <vector>
 
 #include <ATen/Parallel.h>
@@ -13,17 +16,10 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/zeros.h>
 
-#if defined(__x86_64__) && defined(__GNUC__)
-#define DARKROOM_AVX512_VNNI 1
-#include <immintrin.h>
-#endif
-
-using at::Tensor;
 using darkroom::guarded;
 
-#ifdef DARKROOM_AVX512_VNNI
+#ifdef DARKROOM_X86
 #define TARGET __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")))
-#define INLINE __attribute__((always_inline)) inline
 
 namespace {
 
@@ -96,6 +92,13 @@ struct Weight {
   int64_t quads() const { return (inputs + 3) / 4; }
 };
 
+// The four numbers at `from`, in every lane: they have no alignment.
+TARGET INLINE __m512i everywhere(const uint8_t *from) {
+  int32_t four;
+  __builtin_memcpy(&four, from, 4);
+  return _mm512_set1_epi32(four);
+}
+
 // The dot products of R rows of quantised input with the 64 outputs of a panel, scaled, with the bias added.
 template <int R, typename T>
 TARGET void tile(const Weight &w, const uint8_t *x, int64_t stride, const float *row_scales, int64_t panel, const T *bias,
@@ -112,7 +115,7 @@ TARGET void tile(const Weight &w, const uint8_t *x, int64_t stride, const float 
                   b3 = _mm512_loadu_si512(b + 192);
 #pragma GCC unroll 8
     for (int r = 0; r < R; ++r) {
-      const __m512i a = _mm512_set1_epi32(*reinterpret_cast<const int *>(x + r * stride + quad * 4));
+      const __m512i a = everywhere(x + r * stride + quad * 4);
       sum[r][0] = _mm512_dpbusd_epi32(sum[r][0], a, b0);
       sum[r][1] = _mm512_dpbusd_epi32(sum[r][1], a, b1);
       sum[r][2] = _mm512_dpbusd_epi32(sum[r][2], a, b2);
@@ -202,13 +205,32 @@ void pack(const Tensor &weight, Tensor &values, Tensor &scales, Tensor &sums) {
   });
 }
 
+// Whether these are what `pack` makes of a weight [outputs, inputs].
+bool is_packed(const Tensor &values, const Tensor &scales, const Tensor &sums, int64_t outputs, int64_t inputs) {
+  if (outputs <= 0 || inputs <= 0 || inputs > MAX_INPUTS)
+    return false;
+  const auto holds = [](const Tensor &t, at::ScalarType kind, at::IntArrayRef size) {
+    return t.device().is_cpu() && t.scalar_type() == kind && t.sizes() == size && t.is_contiguous();
+  };
+  const int64_t panels = (outputs - 1) / PANEL + 1, quads = (inputs + 3) / 4;
+  return holds(values, at::kChar, {panels, quads, PANEL, 4}) && holds(scales, at::kFloat, {panels * PANEL}) &&
+         holds(sums, at::kInt, {panels * PANEL});
+}
+
+// Whether `multiply` takes x, and bias with it.
+bool is_input(const Tensor &x, const Tensor *bias, int64_t outputs, int64_t inputs) {
+  const auto kind = x.scalar_type();
+  return x.device().is_cpu() && (kind == at::kFloat || kind == at::kBFloat16) && x.dim() > 0 && x.size(-1) == inputs &&
+         (!bias || (bias->device().is_cpu() && bias->scalar_type() == kind && bias->numel() == outputs && bias->is_contiguous()));
+}
+
 } // namespace
 #endif
 
 extern "C" {
 
 int dk_int8_possible() {
-#ifdef DARKROOM_AVX512_VNNI
+#ifdef DARKROOM_X86
   return processor() ? 1 : 0;
 #else
   return 0;
@@ -216,41 +238,43 @@ int dk_int8_possible() {
 }
 
 // weight [outputs, inputs] in f32 or bf16; what is left behind stays null where this kernel cannot take it.
-int dk_int8_pack(const Tensor *weight, Tensor **values, Tensor **scales, Tensor **sums) {
+int dk_int8_pack([[maybe_unused]] const Tensor *weight, Tensor **values, Tensor **scales, Tensor **sums) {
   return guarded([&] {
     *values = *scales = *sums = nullptr;
-#ifdef DARKROOM_AVX512_VNNI
+#ifdef DARKROOM_X86
     const auto kind = weight->scalar_type();
     if (!processor() || !weight->device().is_cpu() || weight->dim() != 2 || weight->numel() == 0 ||
         weight->size(1) > MAX_INPUTS || (kind != at::kFloat && kind != at::kBFloat16))
       return;
-    Tensor packed[3];
-    pack(weight->contiguous(), packed[0], packed[1], packed[2]);
-    *values = new Tensor(packed[0]);
-    *scales = new Tensor(packed[1]);
-    *sums = new Tensor(packed[2]);
+    // All three or none, should memory end here.
+    auto bytes = std::make_unique<Tensor>(), factors = std::make_unique<Tensor>(), totals = std::make_unique<Tensor>();
+    pack(weight->contiguous(), *bytes, *factors, *totals);
+    *values = bytes.release();
+    *scales = factors.release();
+    *sums = totals.release();
 #endif
   });
 }
 
-// x [.., inputs] and bias [outputs] in f32 or bf16, both the same → [.., outputs].
-int dk_int8_linear(const Tensor *x, int64_t outputs, const Tensor *values, const Tensor *scales, const Tensor *sums,
-                   const Tensor *bias, Tensor **out) {
+// x [.., inputs] and bias [outputs] or null in f32 or bf16, both the same, on the CPU; the weight [outputs, inputs] as
+// dk_int8_pack left it → [.., outputs].
+int dk_int8_linear([[maybe_unused]] const Tensor *x, [[maybe_unused]] int64_t inputs, [[maybe_unused]] int64_t outputs,
+                   [[maybe_unused]] const Tensor *values, [[maybe_unused]] const Tensor *scales,
+                   [[maybe_unused]] const Tensor *sums, [[maybe_unused]] const Tensor *bias, Tensor **out) {
   return guarded([&] {
-#ifdef DARKROOM_AVX512_VNNI
+    *out = nullptr;
+#ifdef DARKROOM_X86
+    TORCH_CHECK(processor() && is_packed(*values, *scales, *sums, outputs, inputs), "this is no weight of ", outputs,
+                " outputs and ", inputs, " inputs in 8 bits");
+    TORCH_CHECK(is_input(*x, bias, outputs, inputs), "input ", x->sizes(), " is not for a weight of ", outputs, " outputs and ",
+                inputs, " inputs, or its dtype, device or bias is not");
     const Tensor input = x->contiguous();
-    const auto kind = input.scalar_type();
-    TORCH_CHECK(input.dim() > 0 && (input.size(-1) + 3) / 4 == values->size(1) && outputs <= scales->size(0) &&
-                    (kind == at::kFloat || kind == at::kBFloat16) &&
-                    (!bias || (bias->scalar_type() == kind && bias->numel() == outputs && bias->is_contiguous())),
-                "input ", input.sizes(), " is not for a weight of ", outputs, " outputs and ", values->size(1) * 4,
-                " inputs");
     const Weight w{values->const_data_ptr<int8_t>(), scales->const_data_ptr<float>(), sums->const_data_ptr<int32_t>(),
-                   outputs, input.size(-1)};
+                   outputs, inputs};
     auto size = input.sizes().vec();
     size.back() = outputs;
     Tensor result = at::empty(size, input.options());
-    if (kind == at::kFloat)
+    if (input.scalar_type() == at::kFloat)
       multiply<float>(w, input, bias, result);
     else
       multiply<at::BFloat16>(w, input, bias, result);

@@ -1,12 +1,12 @@
 // x·Wᵀ + b of bf16 with sums in f32, the weight read where its file has it: the products in f32 are here.
 #include "guard.h"
 #include "products.h"
+#include "shim.h"
 #include "tiled.h"
 #include "wide.h"
 
 #include <ATen/record_function.h>
 
-using at::Tensor;
 using darkroom::guarded;
 
 #ifdef DARKROOM_AVX512_BF16
@@ -85,7 +85,8 @@ extern "C" {
 
 // x [.., inputs], weight [outputs, inputs], bias [outputs] or null, other [.., outputs] or null, which is added → [.., outputs];
 // multiplied by `products`. out stays null where the processor, the dtype or the layout is not this kernel's.
-int dk_wide_linear(const Tensor *x, const Tensor *weight, const Tensor *bias, const Tensor *other, int products, Tensor **out) {
+int dk_wide_linear([[maybe_unused]] const Tensor *x, [[maybe_unused]] const Tensor *weight, [[maybe_unused]] const Tensor *bias,
+                   [[maybe_unused]] const Tensor *other, [[maybe_unused]] int products, Tensor **out) {
   return guarded([&] {
     *out = nullptr;
 #ifdef DARKROOM_AVX512_BF16

@@ -1,6 +1,7 @@
 // Group normalisation (Wu and He 2018) of bf16 with the channels innermost, with the bias before it and the SiLU after it:
 // twice over the input and once over the output, in f32, rounded once.
 #include "guard.h"
+#include "shim.h"
 #include "simd.h"
 
 #include <algorithm>
@@ -12,7 +13,6 @@
 #include <ATen/ops/empty_like.h>
 #include <ATen/record_function.h>
 
-using at::Tensor;
 using darkroom::guarded;
 
 #ifdef DARKROOM_AVX512_BF16
@@ -194,8 +194,9 @@ extern "C" {
 
 // x [B, C, H, W], bias [1 or B, C] or null, weight and offset [C] → silu or identity of the normalised x + bias; out stays
 // null where the processor, the dtype or the layout is not this kernel's.
-int dk_group_norm(const Tensor *x, const Tensor *bias, const Tensor *weight, const Tensor *offset, int64_t groups,
-                  double eps, int with_silu, Tensor **out) {
+int dk_group_norm([[maybe_unused]] const Tensor *x, [[maybe_unused]] const Tensor *bias, [[maybe_unused]] const Tensor *weight,
+                  [[maybe_unused]] const Tensor *offset, [[maybe_unused]] int64_t groups, [[maybe_unused]] double eps,
+                  [[maybe_unused]] int with_silu, Tensor **out) {
   return guarded([&] {
     *out = nullptr;
 #ifdef DARKROOM_AVX512_BF16

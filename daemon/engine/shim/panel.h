@@ -17,10 +17,10 @@ constexpr int64_t TALL = 6;          // rows whose sums stay in registers
 template <int R, int V>
 TARGET INLINE void product(const float *a, int64_t a_stride, const float *b, int64_t depth, float *c, int64_t c_stride,
                            bool more) {
-  // The rows that come next: they may be far from the processor.
+  // The rows that come next: they may be far from the processor. Past the last there may be none, which is no harm.
   for (int r = 0; r < R; ++r)
     for (int64_t k = 0; k < depth; k += LANES)
-      _mm_prefetch(reinterpret_cast<const char *>(a + (r + 2 * R) * a_stride + k), _MM_HINT_T0);
+      _mm_prefetch(address(a, (r + 2 * R) * a_stride + k), _MM_HINT_T0);
   __m512 sum[R][V];
   for (int r = 0; r < R; ++r)
     for (int v = 0; v < V; ++v)

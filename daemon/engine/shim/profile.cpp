@@ -1,5 +1,6 @@
 // Where the time goes, by operation: libtorch's own hooks around each, less what the operations inside it take.
 #include "guard.h"
+#include "shim.h"
 
 #include <chrono>
 #include <map>

@@ -1,14 +1,13 @@
 // What the kernels for processors with AVX-512 BF16 share.
 #pragma once
 
+#include "intrinsics.h"
+
 #include <cstdint>
 
-#if defined(__x86_64__) && defined(__GNUC__)
+#ifdef DARKROOM_X86
 #define DARKROOM_AVX512_BF16 1
-#include <immintrin.h>
 #define TARGET __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16")))
-#define INLINE __attribute__((always_inline)) inline
-#define NOINLINE __attribute__((noinline))
 
 namespace darkroom {
 
@@ -25,6 +24,12 @@ inline bool has_avx512_bf16() {
 
 // The lanes of a vector that begins `left` elements before the end, less than a whole one: masked stores are slow.
 inline __mmask16 lanes(int64_t left) { return static_cast<__mmask16>((1u << left) - 1); }
+
+// Where number `count` from `from` on would be: for what brings memory near or reads it under a mask of nothing. It may lie
+// outside of what `from` points into, where no pointer may be formed by adding to it.
+template <typename T> INLINE const char *address(const T *from, int64_t count) {
+  return reinterpret_cast<const char *>(reinterpret_cast<uintptr_t>(from) + static_cast<uintptr_t>(count) * sizeof(T));
+}
 
 TARGET INLINE __m512 widen(__m256i half) {
   return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(half), 16));

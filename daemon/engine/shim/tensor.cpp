@@ -1,7 +1,12 @@
 // Tensors on any device that libtorch knows, seeded generators, views of foreign memory.
 // A device travels as (c10::DeviceType, index), a dtype as c10::ScalarType, a tensor as at::Tensor*.
 #include "arena.h"
+#include "codes.h"
 #include "guard.h"
+#include "shim.h"
+
+#include <memory>
+#include <new>
 
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/core/Generator.h>
@@ -12,61 +17,56 @@
 #include <c10/core/InferenceMode.h>
 
 using darkroom::guarded;
+using darkroom::scalar_type;
 
-static at::Device device_of(int type, int index) {
-  return at::Device(static_cast<c10::DeviceType>(type), static_cast<c10::DeviceIndex>(index));
-}
-
-static at::TensorOptions options(int kind, int type, int index) {
-  return at::TensorOptions().dtype(static_cast<at::ScalarType>(kind)).device(device_of(type, index));
+static at::TensorOptions options(int kind, int device, int index) {
+  return at::TensorOptions()
+      .dtype(scalar_type(kind))
+      .device(at::Device(darkroom::device_type(device), darkroom::device_index(index)));
 }
 
 extern "C" {
 
-int dk_device_of(const at::Tensor *tensor, int *type, int *index) {
+int dk_device_of(const Tensor *tensor, int *device, int *index) {
   return guarded([&] {
-    *type = static_cast<int>(tensor->device().type());
+    *device = static_cast<int>(tensor->device().type());
     *index = tensor->device().index();
   });
 }
 
-int dk_kind_of(const at::Tensor *tensor, int *kind) {
+int dk_kind_of(const Tensor *tensor, int *kind) {
   return guarded([&] { *kind = static_cast<int>(tensor->scalar_type()); });
 }
 
-int dk_to(const at::Tensor *tensor, int kind, int type, int index, at::Tensor **out) {
-  return guarded([&] { *out = new at::Tensor(tensor->to(options(kind, type, index))); });
+int dk_to(const Tensor *tensor, int kind, int device, int index, Tensor **out) {
+  return guarded([&] { *out = new Tensor(tensor->to(options(kind, device, index))); });
 }
 
 // The same on the CPU, for a tensor that stays.
-int dk_keep(const at::Tensor *tensor, int kind, at::Tensor **out) {
+int dk_keep(const Tensor *tensor, int kind, Tensor **out) {
   return guarded([&] {
     darkroom::LongLived weights;
-    *out = new at::Tensor(tensor->to(static_cast<at::ScalarType>(kind)));
+    *out = new Tensor(tensor->to(scalar_type(kind)));
   });
 }
 
-int dk_zeros(const int64_t *size, size_t dims, int kind, int type, int index, at::Tensor **out) {
-  return guarded([&] {
-    *out = new at::Tensor(at::zeros(at::IntArrayRef(size, dims), options(kind, type, index)));
-  });
+int dk_zeros(const int64_t *size, size_t dims, int kind, int device, int index, Tensor **out) {
+  return guarded([&] { *out = new Tensor(at::zeros(at::IntArrayRef(size, dims), options(kind, device, index))); });
 }
 
-int dk_channels_last(const at::Tensor *tensor, at::Tensor **out) {
-  return guarded(
-      [&] { *out = new at::Tensor(tensor->contiguous(at::MemoryFormat::ChannelsLast)); });
+int dk_channels_last(const Tensor *tensor, Tensor **out) {
+  return guarded([&] { *out = new Tensor(tensor->contiguous(at::MemoryFormat::ChannelsLast)); });
 }
 
 // `release(owner)` runs when the last view of the memory is gone, also when this call fails.
-int dk_view_of(void *data, const int64_t *size, size_t dims, int kind, void *owner,
-               void (*release)(void *), at::Tensor **out) {
-  std::unique_ptr<void, void (*)(void *)> held(owner, release);
+int dk_view_of(void *data, const int64_t *size, size_t dims, int kind, void *owner, Release release, Tensor **out) {
+  std::unique_ptr<void, Release> held(owner, release);
   return guarded([&] {
     auto maker = at::for_blob(data, at::IntArrayRef(size, dims));
-    maker.options(at::TensorOptions().dtype(static_cast<at::ScalarType>(kind)));
+    maker.options(at::TensorOptions().dtype(scalar_type(kind)));
     maker.context(held.get(), release);
     held.release();
-    *out = new at::Tensor(maker.make_tensor());
+    *out = new Tensor(maker.make_tensor());
   });
 }
 
@@ -76,10 +76,10 @@ int dk_generator_new(uint64_t seed, at::Generator **out) {
 
 void dk_generator_free(at::Generator *generator) { delete generator; }
 
-int dk_randn(at::Generator *generator, const int64_t *size, size_t dims, at::Tensor **out) {
+int dk_randn(at::Generator *generator, const int64_t *size, size_t dims, Tensor **out) {
   return guarded([&] {
-    *out = new at::Tensor(at::randn(at::IntArrayRef(size, dims), *generator,
-                                    at::TensorOptions().dtype(at::kFloat).device(at::kCPU)));
+    const auto options = at::TensorOptions().dtype(at::kFloat).device(at::kCPU);
+    *out = new Tensor(at::randn(at::IntArrayRef(size, dims), *generator, options));
   });
 }
 

@@ -90,8 +90,8 @@ TARGET INLINE void part_taps(const Element *from, int64_t inputs, Element *to, i
   for (int64_t v = 0; v < TAPS; ++v) {
     const int64_t left = std::clamp<int64_t>(TAPS * inputs - v * DEEP, 0, DEEP);
     // The next inputs, which come when all outputs' turn is over. An address beyond the weights is no harm.
-    _mm_prefetch(reinterpret_cast<const char *>(from + (TAPS + v) * DEEP), _MM_HINT_T1);
-    numbers[v] = _mm512_maskz_loadu_epi16(left == DEEP ? ~0u : (1u << left) - 1, from + v * DEEP);
+    _mm_prefetch(address(from, (TAPS + v) * DEEP), _MM_HINT_T1);
+    numbers[v] = _mm512_maskz_loadu_epi16(left == DEEP ? ~0u : (1u << left) - 1, address(from, v * DEEP));
   }
   for (int64_t tap = 0; tap < TAPS; ++tap) {
     const __m512i place = _mm512_load_si512(SIEVE.place[tap]);
@@ -137,8 +137,9 @@ TARGET void finish_block(const Layer &s, const float *sums, const int64_t *place
     return left >= LANES ? static_cast<__mmask16>(0xffff) : lanes(std::max<int64_t>(left, 0));
   };
   const __mmask16 first = vector(outputs), second = vector(outputs - LANES);
+  const int64_t next = outputs > LANES ? LANES : 0; // where the second vector is, or something that its mask leaves alone
   const __m512 none = _mm512_setzero_ps();
-  const __m512 bias = s.bias ? load(s.bias + o, first) : none, more = s.bias ? load(s.bias + o + LANES, second) : none;
+  const __m512 bias = s.bias ? load(s.bias + o, first) : none, more = s.bias ? load(s.bias + o + next, second) : none;
   for (int64_t row = 0; row < ROWS; ++row) {
     if (places[row] < 0)
       continue;
@@ -147,13 +148,13 @@ TARGET void finish_block(const Layer &s, const float *sums, const int64_t *place
     __m512 b = _mm512_add_ps(_mm512_loadu_ps(sums + row * OUTPUTS + LANES), more);
     if (other) {
       a = _mm512_add_ps(a, load(other + at, first));
-      b = _mm512_add_ps(b, load(other + at + LANES, second));
+      b = _mm512_add_ps(b, load(other + at + next, second));
     }
     if (outputs >= OUTPUTS) {
       _mm512_storeu_si512(y + at, reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(b, a)));
     } else {
       store(y + at, a, first);
-      store(y + at + LANES, b, second);
+      store(y + at + next, b, second);
     }
   }
 }

@@ -4,7 +4,9 @@
 
 #include "panel.h"
 
-#if defined(DARKROOM_AVX512_BF16) && defined(__linux__) && (defined(__clang__) ? __clang_major__ >= 12 : __GNUC__ >= 11)
+// DARKROOM_WITHOUT_TILES leaves them out: a check of what older compilers see.
+#if defined(DARKROOM_AVX512_BF16) && defined(__linux__) && !defined(DARKROOM_WITHOUT_TILES) &&                                  \
+    (defined(__clang__) ? __clang_major__ >= 12 : __GNUC__ >= 11)
 #define DARKROOM_TILES 1
 #define TARGET_TILES                                                                                                            \
   __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,amx-tile,amx-bf16"))) __attribute__((noinline))

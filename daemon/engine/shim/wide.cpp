@@ -1,5 +1,6 @@
 // By which of its instructions a processor multiplies bf16 fastest.
 #include "products.h"
+#include "shim.h"
 #include "tiles.h"
 
 #ifdef DARKROOM_AVX512_BF16

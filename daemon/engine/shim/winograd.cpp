@@ -2,12 +2,12 @@
 #include "winograd.h"
 #include "guard.h"
 #include "products.h"
+#include "shim.h"
 #include "tiled.h"
 #include "wide.h"
 
 #include <ATen/record_function.h>
 
-using at::Tensor;
 using darkroom::guarded;
 
 #ifdef DARKROOM_AVX512_BF16
@@ -126,7 +126,8 @@ extern "C" {
 // x [B, inputs, H, W], weight [outputs, inputs, 3, 3], bias [outputs] or null, other [B, outputs, H, W] or null, which is added
 // → [B, outputs, H, W] with the channels innermost; a zero beyond each side; multiplied by `products`. out stays null where the
 // processor, the dtype or the layout is not this kernel's.
-int dk_wide_conv3x3(const Tensor *x, const Tensor *weight, const Tensor *bias, const Tensor *other, int products, Tensor **out) {
+int dk_wide_conv3x3([[maybe_unused]] const Tensor *x, [[maybe_unused]] const Tensor *weight, [[maybe_unused]] const Tensor *bias,
+                    [[maybe_unused]] const Tensor *other, [[maybe_unused]] int products, Tensor **out) {
   return guarded([&] {
     *out = nullptr;
 #ifdef DARKROOM_AVX512_BF16

@@ -58,11 +58,11 @@ TARGET inline void transform_input(const Element *x, const Picture &s, int64_t t
     __m512 d[IN];
     for (int64_t i = 0; i < IN; ++i) {
       const int64_t row = top + i - 1, column = left + j - 1;
-      const Element *from = x + (row * s.width + column) * s.channels;
+      const int64_t from = (row * s.width + column) * s.channels;
       if (inside)
-        d[i] = load(from);
+        d[i] = load(x + from);
       else
-        d[i] = row >= 0 && row < s.height && column >= 0 && column < s.width ? load(from, mask) : _mm512_setzero_ps();
+        d[i] = row >= 0 && row < s.height && column >= 0 && column < s.width ? load(x + from, mask) : _mm512_setzero_ps();
     }
     input(d, half[j]);
   }

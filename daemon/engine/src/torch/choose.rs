@@ -54,7 +54,7 @@ fn supports(device: Device, wanted: Kind) -> Option<bool> {
     let mut out: c_int = 0;
     // SAFETY: plain integers and a pointer to a local.
     let code = unsafe { ffi::dk_supports(code, index, kind::code(wanted), &mut out) };
-    (code == 0).then_some(out != 0)
+    (code == ffi::OK).then_some(out != 0)
 }
 
 #[cfg(test)]

@@ -109,8 +109,8 @@ pub(super) fn infallible(call: impl FnOnce(*mut *mut C_tensor) -> c_int) -> Tens
 pub(super) fn unwrapped(call: impl FnOnce(*mut *mut C_tensor) -> c_int) -> Option<Tensor> {
     let mut out = std::ptr::null_mut();
     match call(&mut out) {
-        0 => Ok(taken(out)),
-        1 => Err(TchError::Torch("out of memory".to_owned())),
+        ffi::OK => Ok(taken(out)),
+        ffi::OUT_OF_MEMORY => Err(TchError::Torch("out of memory".to_owned())),
         _ => Err(TchError::Torch(ffi::last_error())),
     }
     .unwrap()

@@ -1,4 +1,7 @@
-//! The C side: declarations of `shim/*.cpp` and the translation of its return codes.
+//! The C side: what `shim/shim.h` declares, once more for Rust, and the translation of its return codes.
+//!
+//! The rest of `torch/` calls these; nothing outside of it does. `ffi_tests.rs` compares both declarations as texts, for no
+//! compiler sees them together.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 
@@ -21,11 +24,11 @@ pub(super) struct CInferenceMode {
 }
 
 #[allow(unsafe_code)]
-// SAFETY: the signatures are those of `shim/*.cpp`, which are linked into this crate.
+// SAFETY: the signatures are those of `shim/shim.h`, as a test proves; what has them is linked into this crate.
 unsafe extern "C" {
     fn dk_last_error() -> *const c_char;
     pub(super) fn dk_version() -> u64;
-    pub(super) fn dk_device_count(kind: c_int) -> c_int;
+    pub(super) fn dk_device_count(device: c_int) -> c_int;
     pub(super) fn dk_memory(device: c_int, index: c_int, out: *mut i64) -> c_int;
     pub(super) fn dk_reset_peak(device: c_int, index: c_int) -> c_int;
     pub(super) fn dk_empty_cache(device: c_int) -> c_int;
@@ -140,6 +143,7 @@ unsafe extern "C" {
     ) -> c_int;
     pub(super) fn dk_int8_linear(
         x: *const C_tensor,
+        inputs: i64,
         outputs: i64,
         values: *const C_tensor,
         scales: *const C_tensor,
@@ -157,11 +161,17 @@ unsafe extern "C" {
     pub(super) fn dk_is_inference_mode() -> c_int;
 }
 
+/// What a call of the shim returns; mirrored by `Code` of `shim/guard.h`. Anything else is a failure that
+/// [`last_error`] describes.
+pub(super) const OK: c_int = 0;
+/// No memory was left.
+pub(super) const OUT_OF_MEMORY: c_int = 1;
+
 /// Turns a return code of the shim into a result.
 pub(super) fn check(code: c_int) -> Result<()> {
     match code {
-        0 => Ok(()),
-        1 => Err(Error::OutOfMemory {
+        OK => Ok(()),
+        OUT_OF_MEMORY => Err(Error::OutOfMemory {
             doing: String::new(),
             asked: classify::asked(&last_error()),
         }),

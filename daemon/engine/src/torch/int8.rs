@@ -10,6 +10,7 @@ use crate::Result;
 /// they come. Sums are exact in 32 bits, then scaled in f32.
 #[derive(Debug)]
 pub struct Int8 {
+    inputs: i64,
     outputs: i64,
     values: Tensor,
     scales: Tensor,
@@ -38,8 +39,10 @@ impl Int8 {
         let (Some(values), Some(scales), Some(sums)) = parts else {
             return Ok(None);
         };
+        let (outputs, inputs) = weight.size2()?;
         Ok(Some(Self {
-            outputs: weight.size()[0],
+            inputs,
+            outputs,
             values,
             scales,
             sums,
@@ -59,9 +62,10 @@ impl Int8 {
     #[allow(unsafe_code)]
     pub fn linear(&self, x: &Tensor, bias: Option<&Tensor>) -> Tensor {
         let bias = bias.map_or(std::ptr::null(), |bias| bias.as_ptr());
+        let (inputs, outputs) = (self.inputs, self.outputs);
         let (values, scales, sums) = (self.values.as_ptr(), self.scales.as_ptr(), self.sums.as_ptr());
         // SAFETY: the pointers are those of live tensors or null, which the call only reads and checks against each other.
-        infallible(|out| unsafe { ffi::dk_int8_linear(x.as_ptr(), self.outputs, values, scales, sums, bias, out) })
+        infallible(|out| unsafe { ffi::dk_int8_linear(x.as_ptr(), inputs, outputs, values, scales, sums, bias, out) })
     }
 }
 
@@ -171,8 +175,25 @@ mod tests {
         let Some(packed) = Int8::pack(&Tensor::ones([4, 4], (Kind::Float, tch::Device::Cpu))).unwrap() else {
             return;
         };
-        let wrong =
-            crate::torch::catch(|| Ok(packed.linear(&Tensor::ones([2, 9], (Kind::Float, tch::Device::Cpu)), None)));
-        assert!(matches!(wrong, Err(crate::Error::Torch(_))));
+        let refused = |x: &Tensor, bias: Option<&Tensor>| {
+            let found = crate::torch::catch(|| Ok(packed.linear(x, bias)));
+            matches!(found, Err(crate::Error::Torch(_)))
+        };
+        let ones = |size: &[i64], kind| Tensor::ones(size, (kind, tch::Device::Cpu));
+        let x = ones(&[2, 4], Kind::Float);
+        assert!(!refused(&x, Some(&ones(&[4], Kind::Float))));
+        // Three inputs lie in the same four bytes as four.
+        for inputs in [0, 3, 5, 9] {
+            assert!(refused(&ones(&[2, inputs], Kind::Float), None), "{inputs}");
+        }
+        assert!(refused(&ones(&[2, 4], Kind::Half), None));
+        assert!(refused(
+            &crate::torch::zeros(&[2, 4], Kind::Float, Device::Meta).unwrap(),
+            None
+        ));
+        assert!(refused(&x, Some(&ones(&[3], Kind::Float))));
+        assert!(refused(&x, Some(&ones(&[4], Kind::BFloat16))));
+        let elsewhere = crate::torch::zeros(&[4], Kind::Float, Device::Meta).unwrap();
+        assert!(refused(&x, Some(&elsewhere)));
     }
 }

@@ -14,6 +14,8 @@ mod device;
 mod devices;
 mod fast;
 mod ffi;
+#[cfg(test)]
+mod ffi_tests;
 mod fused;
 mod generator;
 mod inference;
