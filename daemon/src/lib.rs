@@ -3,6 +3,8 @@
 //! It owns the truth about jobs and pictures and never touches a tensor. ARCHITECTURE.md lists its rooms and which may import which.
 //! Public is what the command uses, and what tests of other crates do; everything else is the daemon's own.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
+// The documentation is for who works on it, and is always made with private items.
+#![allow(rustdoc::private_intra_doc_links)]
 
 pub mod catalog;
 pub mod clock;

@@ -1,6 +1,6 @@
 //! Work with every default resolved and every random choice fixed: run again, it gives the same result. `expand` makes it of a
 //! request, the store keeps it as JSON, the worker runs it, and a picture carries it in its metadata. Its groups are those of the
-//! parameter table's categories. What versions before 4 wrote is read by [`written`].
+//! parameter table's categories. What versions before 4 wrote is read by `written`.
 
 mod written;
 

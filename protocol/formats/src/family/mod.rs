@@ -1,7 +1,7 @@
 //! What a model is: of which family, or what else a file is that people take for one.
 //!
-//! [`families`] has a row for every family that is recognised, built or not. Folders and single files are both tried against
-//! it, in its order, and nothing else says what a family looks like. To build a family is to give its row a [`Built`], with a
+//! `families` has a row for every family that is recognised, built or not. Folders and single files are both tried against
+//! it, in its order, and nothing else says what a family looks like. To build a family is to give its row a `Built`, with a
 //! module here for what that holds, and a name in [`Family`].
 
 mod detect;
