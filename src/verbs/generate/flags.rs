@@ -32,19 +32,13 @@ pub fn whole() -> Command {
                 .value_name("PROMPT")
                 .required(true)
                 .help("What to show; - reads it from standard input"),
-        )
-        .next_help_heading(Category::Size.label())
-        .arg(
-            Arg::new("size")
-                .long("size")
-                .value_name("WxH")
-                .allow_hyphen_values(true)
-                .help("Width and height at once, for instance 512x768"),
-        )
-        .next_help_heading(None);
+        );
     let grouped = Category::ALL.into_iter().fold(command, |command, category| {
+        let beside = (category == Category::Size).then(size);
         let flags = category.rows().filter(|row| row.name != PROMPT).map(flag);
-        command.next_help_heading(category.label()).args(flags)
+        command
+            .next_help_heading(category.label())
+            .args(beside.into_iter().chain(flags))
     });
     grouped.next_help_heading("Output").args(local())
 }
@@ -69,6 +63,15 @@ pub fn flag(row: &'static Parameter) -> Arg {
         Some(short) => arg.short(short),
         None => arg,
     }
+}
+
+/// Two rows at once.
+fn size() -> Arg {
+    Arg::new("size")
+        .long("size")
+        .value_name("WxH")
+        .allow_hyphen_values(true)
+        .help("Width and height at once, for instance 512x768")
 }
 
 /// What there is to say of a row.
