@@ -113,9 +113,18 @@ fn neighbours_of_the_family_are_told_apart_in_words() {
     let error = |unet| Card::new("m", &folder(unet, vae())).unwrap_err().to_string();
     insta::assert_snapshot!(error(with(unet(), "in_channels", json!(9))), @"sd15 is a model of Stable Diffusion 1.x inpainting (StableDiffusionPipeline), a family that is not built yet: Darkroom reads models of Stable Diffusion 1.x.");
     insta::assert_snapshot!(error(with(unet(), "use_linear_projection", json!(true))), @"sd15 is of a family that Darkroom does not know: unet/config.json has use_linear_projection = true; in Stable Diffusion 1.x it is off. It knows Stable Diffusion 1.x.");
+    let second = with(
+        with(unet(), "use_linear_projection", json!(true)),
+        "cross_attention_dim",
+        json!(1024),
+    );
+    insta::assert_snapshot!(error(second), @"sd15 is a model of Stable Diffusion 2.x (StableDiffusionPipeline), a family that is not built yet: Darkroom reads models of Stable Diffusion 1.x.");
     let mut flux = folder(unet(), vae());
     flux.class = "FluxPipeline".to_owned();
     insta::assert_snapshot!(detect_folder(&flux).unwrap_err(), @"sd15 is a model of FLUX.1 (FluxPipeline), a family that is not built yet: Darkroom reads models of Stable Diffusion 1.x.");
+    let mut nobodys = folder(unet(), vae());
+    nobodys.class = "NobodysPipeline".to_owned();
+    insta::assert_snapshot!(detect_folder(&nobodys).unwrap_err(), @"sd15 is of a family that Darkroom does not know: its model_index.json names NobodysPipeline. It knows Stable Diffusion 1.x.");
     let mut headless = folder(unet(), vae());
     headless.components.remove("text_encoder");
     insta::assert_snapshot!(detect_folder(&headless).unwrap_err(), @"sd15: model_index.json names no 'text_encoder'. This model is incomplete, or of a family that Darkroom does not know.");

@@ -7,7 +7,7 @@ use darkroom_protocol::sampler::Named;
 use serde_json::{Map, Value, json};
 
 use super::yaml;
-use crate::family::Checkpoint;
+use crate::family::Family;
 use crate::safetensors::Header;
 use crate::shown::Shown;
 
@@ -39,13 +39,6 @@ const ZERO_SNR_KEYS: [&str; 7] = [
 /// diffusers counts averages of the training only where there are more of them.
 const EMA_TENSORS: usize = 100;
 
-/// What is usual in the family of a file.
-#[derive(Clone, Copy)]
-struct Usual {
-    label: &'static str,
-    checkpoint: &'static Checkpoint,
-}
-
 /// What was found.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Facts {
@@ -58,24 +51,17 @@ pub(super) struct Facts {
 }
 
 impl Facts {
-    /// Facts of a file with this header and, beside it, the configuration `yaml`. `label` is its family's, and `checkpoint`
-    /// what is known of the family's files.
+    /// Facts of a file of that family with this header and, beside it, the configuration `yaml`.
     ///
     /// # Errors
     /// What asks for another model than the family's, or cannot be read: a clause with the file as its subject.
-    pub fn read(
-        header: &Header,
-        label: &'static str,
-        checkpoint: &'static Checkpoint,
-        yaml: Option<&str>,
-    ) -> Result<Self, String> {
-        let usual = Usual { label, checkpoint };
+    pub fn read(header: &Header, family: Family, yaml: Option<&str>) -> Result<Self, String> {
         let mut facts = Self::default();
         let mut words = Vec::new();
         if let Some(text) = yaml {
             let pairs = yaml::scalars(text).map_err(|what| format!("its .yaml cannot be read: {what}"))?;
             for (path, value) in &pairs {
-                facts.of_yaml(usual, path, value, &mut words)?;
+                facts.of_yaml(family, path, value, &mut words)?;
             }
         }
         let has = |names: &[&str]| names.iter().any(|name| header.tensors.contains_key(*name));
@@ -92,9 +78,9 @@ impl Facts {
         if has(&ZERO_SNR) || yes(&ZERO_SNR_KEYS) {
             facts.scheduler.insert("rescale_betas_zero_snr".to_owned(), true.into());
         }
-        facts.of_metadata(usual, header, &mut words);
+        facts.of_metadata(family, header, &mut words);
         facts.predict(&words);
-        facts.tables(header, checkpoint);
+        facts.tables(header, family);
         if header
             .tensors
             .keys()
@@ -108,7 +94,7 @@ impl Facts {
         Ok(facts)
     }
 
-    fn of_metadata(&mut self, usual: Usual, header: &Header, words: &mut Vec<(&'static str, Prediction)>) {
+    fn of_metadata(&mut self, family: Family, header: &Header, words: &mut Vec<(&'static str, Prediction)>) {
         let get = |key: &str| {
             header
                 .metadata
@@ -134,11 +120,11 @@ impl Facts {
         let base = architecture.split('/').next().unwrap_or_default();
         if base.ends_with("-v") {
             words.push(("its metadata", Prediction::VPrediction));
-        } else if base.starts_with("stable-diffusion-") && !base.starts_with(usual.checkpoint.architecture) {
+        } else if base.starts_with("stable-diffusion-") && !base.starts_with(family.built().checkpoint.architecture) {
             self.notices.push(format!(
                 "The file's metadata call it {}, and its tensors are {}'s: read as what the tensors are.",
                 Shown(architecture),
-                usual.label
+                family.label()
             ));
         }
     }
@@ -146,7 +132,7 @@ impl Facts {
     /// One setting of the configuration beside the file.
     fn of_yaml(
         &mut self,
-        usual: Usual,
+        family: Family,
         path: &str,
         value: &str,
         words: &mut Vec<(&'static str, Prediction)>,
@@ -175,12 +161,15 @@ impl Facts {
                 "VScaling" => words.push((YAML, Prediction::VPrediction)),
                 other => return Err(format!("its .yaml has the scaling {}, which is not built", Shown(other))),
             },
-            "cond_stage_config.target" if value.rsplit_once('.').map(|(_, class)| class) != Some(usual.checkpoint.text_encoder) => {
-                return Err(format!(
-                    "its .yaml has the text encoder {}, which is not {}'s",
-                    Shown(value),
-                    usual.label
-                ));
+            "cond_stage_config.target" => {
+                let class = value.rsplit_once('.').map(|(_, class)| class);
+                if class != Some(family.built().checkpoint.text_encoder) {
+                    return Err(format!(
+                        "its .yaml has the text encoder {}, which is not {}'s",
+                        Shown(value),
+                        family.label()
+                    ));
+                }
             }
             "cond_stage_config.params.layer" if value != "last" => self.notices.push(format!(
                 "The .yaml beside the file asks for the text encoder's layer {}, which is not built: its last one is used.",
@@ -189,14 +178,14 @@ impl Facts {
             _ => {
                 let unet = ["unet_config.params.", "network_config.params."];
                 if let Some(setting) = unet.iter().find_map(|prefix| setting.strip_prefix(prefix)) {
-                    return self.of_unet(usual, setting, value);
+                    return self.of_unet(family, setting, value);
                 }
             }
         }
         Ok(())
     }
 
-    fn of_unet(&mut self, usual: Usual, setting: &str, value: &str) -> Result<(), String> {
+    fn of_unet(&mut self, family: Family, setting: &str, value: &str) -> Result<(), String> {
         if setting == "num_heads" {
             if value != "-1" {
                 // diffusers calls the number of heads so in this family.
@@ -209,11 +198,12 @@ impl Facts {
             .filter(|c| !c.is_whitespace())
             .flat_map(char::to_lowercase)
             .collect();
-        match usual.checkpoint.denoiser.iter().find(|(known, _)| *known == setting) {
+        let mut settings = family.built().checkpoint.denoiser.iter();
+        match settings.find(|(known, _)| *known == setting) {
             Some((_, expected)) if plain != *expected => Err(format!(
                 "its .yaml has {setting} = {}; in {} it is {expected}",
                 Shown(value),
-                usual.label
+                family.label()
             )),
             _ => Ok(()),
         }
@@ -237,8 +227,8 @@ impl Facts {
     }
 
     /// Rows of the text encoder's two tables, which are longer where tokens or positions were added.
-    fn tables(&mut self, header: &Header, checkpoint: &Checkpoint) {
-        let mut parts = checkpoint.parts.iter();
+    fn tables(&mut self, header: &Header, family: Family) {
+        let mut parts = family.built().checkpoint.parts.iter();
         let text_encoder = parts.find(|part| part.component == "text_encoder");
         let prefix = text_encoder.and_then(|part| part.prefix).unwrap_or_default();
         for (table, field) in [

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use darkroom_protocol::files;
 
 use super::facts::Facts;
-use crate::family::{Built, Found, Layout, Part, built_labels, detect_file};
+use crate::family::{Built, Denoiser, Found, Layout, Part, built_labels, detect_file};
 use crate::folder::Files;
 use crate::safetensors::Header;
 use crate::{Error, Result};
@@ -31,30 +31,8 @@ impl SingleFile {
     pub fn open(path: impl Into<PathBuf>) -> Result<Self> {
         let path = path.into();
         let header = Header::read(&path).map_err(|e| foreign(&path).unwrap_or(e))?;
-        let found = match detect_file(&header) {
-            Some(Found::Denoiser(found)) => found,
-            Some(Found::Other(kind)) => {
-                return Err(refused(&path, format!("seems to be {kind}: {}", reads("Darkroom"))));
-            }
-            None => {
-                let what = format!("is no model that Darkroom recognises: {}", reads("it"));
-                return Err(refused(&path, what));
-            }
-        };
+        let (found, built) = recognised(&path, &header)?;
         let label = found.row.label;
-        let Some(built) = found.row.built else {
-            let what = format!(
-                "seems to be a model of {label}, a family that is not built yet: {}",
-                reads("Darkroom")
-            );
-            return Err(refused(&path, what));
-        };
-        if found.layout != Layout::Original {
-            let what = format!(
-                "is one component of a {label}, saved by diffusers: give the folder that holds its model_index.json."
-            );
-            return Err(refused(&path, what));
-        }
         let checkpoint = &built.checkpoint;
         let bytes = sizes(&header, checkpoint.parts, found.prefix);
         let lacks: Vec<_> = checkpoint
@@ -72,7 +50,7 @@ impl SingleFile {
             return Err(refused(&path, what));
         }
         let yaml = beside(&path)?;
-        let facts = Facts::read(&header, found.row.label, checkpoint, yaml.as_deref());
+        let facts = Facts::read(&header, built.family, yaml.as_deref());
         let facts = facts.map_err(|what| refused(&path, format!("cannot be used: {what}.")))?;
         Ok(Self {
             path,
@@ -152,6 +130,29 @@ fn beside(path: &Path) -> Result<Option<String>> {
     Ok(None)
 }
 
+/// The denoiser in the file at `path`, and what is known of its family.
+///
+/// # Errors
+/// What the file is instead of a checkpoint of a family that is built.
+fn recognised(path: &Path, header: &Header) -> Result<(Denoiser, &'static Built)> {
+    let reads = |who: &str| format!("from single files {who} reads checkpoints of {}.", built_labels());
+    let what = match detect_file(header) {
+        None => format!("is no model that Darkroom recognises: {}", reads("it")),
+        Some(Found::Other(kind)) => format!("seems to be {kind}: {}", reads("Darkroom")),
+        Some(Found::Denoiser(found)) => match (found.row.label, found.row.built) {
+            (_, Some(built)) if found.layout == Layout::Original => return Ok((found, built)),
+            (label, Some(_)) => format!(
+                "is one component of a {label}, saved by diffusers: give the folder that holds its model_index.json."
+            ),
+            (label, None) => format!(
+                "seems to be a model of {label}, a family that is not built yet: {}",
+                reads("Darkroom")
+            ),
+        },
+    };
+    Err(refused(path, what))
+}
+
 /// Bytes of each part's tensors, in the order of `parts`.
 fn sizes(header: &Header, parts: &[Part], denoiser: &str) -> Vec<u64> {
     let size = |part: &Part| {
@@ -174,11 +175,6 @@ fn refused(path: &Path, what: String) -> Error {
         file: path.to_string_lossy().into_owned(),
         what,
     }
-}
-
-/// What to use instead, for messages.
-fn reads(who: &str) -> String {
-    format!("from single files {who} reads checkpoints of {}.", built_labels())
 }
 
 /// A better word for a file without a safetensors header, from its first bytes.
