@@ -145,9 +145,10 @@ void expect(const Tensor &found, at::ScalarType kind, const Tensor &expected, co
     return;
   const Tensor away = (f64(found) - expected).abs(), bound = error + roundoff(kind) * (expected.abs() + error);
   // NaN is not within anything.
-  if ((away <= bound).all().item<bool>())
+  const Tensor within = away <= bound;
+  if (within.all().item<bool>())
     return;
-  const Tensor worst = (away / bound).nan_to_num(INFINITY).argmax();
+  const Tensor worst = (away / bound).nan_to_num(INFINITY).masked_fill(within, -1).argmax();
   const auto at = [&](const Tensor &t) { return t.expand_as(expected).reshape({-1})[worst.item<int64_t>()].item<double>(); };
   std::ostringstream text;
   text << what << ": number " << worst.item<int64_t>() << " is " << at(f64(found)) << ", not " << at(expected) << " to within " << at(bound);

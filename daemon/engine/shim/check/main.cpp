@@ -87,6 +87,8 @@ uint64_t run(const Options &options) {
         ++cases;
       }
   }
+  // What is found from here on, as leaks are, is no case's.
+  note(options, "");
   return cases;
 }
 

@@ -7,6 +7,7 @@
 #include <ATen/ops/full.h>
 #include <c10/core/CPUAllocator.h>
 
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -14,6 +15,7 @@
 #include <mutex>
 
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 namespace check {
@@ -62,6 +64,8 @@ struct Block {
   }
 };
 
+Memory used = Memory::HEAP;
+
 std::mutex mutex;
 std::map<void *, Block> blocks;
 
@@ -93,6 +97,23 @@ struct Fenced final : c10::Allocator {
   void copy_data(void *to, const void *from, size_t bytes) const override { default_copy_data(to, from, bytes); }
 };
 
+// A block that is given to the arena twice would be two tensors' at once: it ends the process, here a child's.
+void expect_abort() {
+  c10::Allocator *allocator = c10::GetCPUAllocator();
+  void *block = allocator->raw_allocate(1 << 21);
+  const pid_t child = fork();
+  if (child == 0) {
+    close(STDERR_FILENO);
+    allocator->raw_deallocate(block);
+    allocator->raw_deallocate(block);
+    _exit(0);
+  }
+  int status = 0;
+  const bool ended = waitpid(child, &status, 0) == child;
+  allocator->raw_deallocate(block);
+  expect(ended && WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT, "a block that is freed twice ends the process");
+}
+
 } // namespace
 
 Tensor fenced(at::IntArrayRef size, at::ScalarType kind, bool at_end) {
@@ -107,6 +128,7 @@ Tensor fenced(at::IntArrayRef size, at::ScalarType kind, bool at_end) {
 
 void use(Memory memory) {
   static Fenced allocator;
+  used = memory;
   if (memory == Memory::ARENA)
     expect(CALL(dk_arena_use) == 0, "an arena is used");
   else
@@ -135,6 +157,8 @@ void memory(Random &random) {
   }
   for (const auto &it : live)
     look(it);
+  if (used == Memory::ARENA && random.rarely(4))
+    expect_abort();
 }
 
 } // namespace check

@@ -19,7 +19,7 @@ const Tensor *pointer(const Tensor &t) { return t.defined() ? &t : nullptr; }
 
 std::optional<Tensor> exact(const Tensor &t) { return t.defined() ? std::optional<Tensor>(f64(t)) : std::nullopt; }
 
-bool serves(at::ScalarType kind) {
+bool serves([[maybe_unused]] at::ScalarType kind) {
 #if defined(__x86_64__)
   return at::hasMKLDNN() && (kind == at::kBFloat16 ? has_avx512_bf16() : __builtin_cpu_supports("avx2") != 0);
 #else

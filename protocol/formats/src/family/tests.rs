@@ -1,3 +1,6 @@
+//! The table of families beside itself and beside what is published: every row is found by its own facts and by no other's, in
+//! folders and in single files, alone or among other parts. Values of detection that belong to one format are tested there.
+
 use std::collections::BTreeMap;
 
 use rstest::rstest;
