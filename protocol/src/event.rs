@@ -1,19 +1,67 @@
-//! What the daemon tells its subscribers.
+//! What the daemon tells its subscribers: everything that a screen shows, so that nobody need ask again and again. `daemon/events`
+//! numbers events and hands them out; which kinds may be dropped is said with each.
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Delivery, Failure, JobId, JobState, Picture};
+use crate::{Delivery, Failure, JobId, JobState, LoadChange, LoadId, Picture, WorkerStatus};
 
 /// Something that happened, in order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Event {
-    /// Rises by one an event, and a later daemon goes on above its forerunner. What a reader did not ask for, and progress
-    /// and previews that a newer one replaced, leave gaps.
+    /// Rises by one an event, and a later daemon goes on above its forerunner. What a reader did not ask for, and what a newer
+    /// event replaced, leave gaps.
     pub seq: u64,
-    /// The job concerned.
-    pub job: JobId,
+    /// What it is about.
+    pub of: Subject,
     /// What happened.
     pub kind: EventKind,
+}
+
+impl Event {
+    /// The job that it is about, if it is about one.
+    pub fn job(&self) -> Option<JobId> {
+        self.of.job()
+    }
+}
+
+/// What an event is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Subject {
+    /// A job.
+    Job(JobId),
+    /// A model on its way into memory without a job.
+    Load(LoadId),
+    /// A worker, by its place in [`Status::workers`](crate::message::client::Status::workers).
+    Worker(u32),
+    /// The queue as a whole.
+    Queue,
+    /// The models on disk.
+    Models,
+    /// The settings.
+    Settings,
+}
+
+impl Subject {
+    /// The job, if it is one.
+    pub fn job(self) -> Option<JobId> {
+        match self {
+            Self::Job(job) => Some(job),
+            _ => None,
+        }
+    }
+}
+
+impl From<JobId> for Subject {
+    fn from(job: JobId) -> Self {
+        Self::Job(job)
+    }
+}
+
+impl From<LoadId> for Subject {
+    fn from(load: LoadId) -> Self {
+        Self::Load(load)
+    }
 }
 
 /// The kinds of event.
@@ -37,6 +85,16 @@ pub enum EventKind {
     Warning(String),
     /// A picture was brought to where its job's output says, or could not be. Never dropped.
     Delivery(Delivery),
+    /// A model that somebody wants in memory is on its way there, is there, or will not be. Never dropped.
+    Load(LoadChange),
+    /// How a worker stands now: its state, its devices' memory, the models that it holds. Latest wins.
+    Worker(WorkerStatus),
+    /// How the queue as a whole stands now. Latest wins.
+    Line(LineStatus),
+    /// Models on disk were added, changed or removed: `models` lists them as they are. Latest wins.
+    Models {},
+    /// The settings were read again. Latest wins.
+    Settings(SettingsChange),
 }
 
 impl EventKind {
@@ -51,7 +109,25 @@ impl EventKind {
             Self::Warning(_) => EventName::Warning,
             Self::Queue(_) => EventName::Queue,
             Self::Delivery(_) => EventName::Delivery,
+            Self::Load(_) => EventName::Load,
+            Self::Worker(_) => EventName::Worker,
+            Self::Line(_) => EventName::Line,
+            Self::Models {} => EventName::Models,
+            Self::Settings(_) => EventName::Settings,
         }
+    }
+
+    /// Whether a newer event of its kind about the same makes it worthless, and nobody misses it who comes later.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Progress(_) | Self::Preview(_))
+    }
+
+    /// Whether it says how something stands from now on: a newer one replaces it, and who comes later is told it first.
+    pub fn is_standing(&self) -> bool {
+        matches!(
+            self,
+            Self::Worker(_) | Self::Line(_) | Self::Models {} | Self::Settings(_)
+        )
     }
 }
 
@@ -75,6 +151,16 @@ pub enum EventName {
     Warning,
     /// [`EventKind::Delivery`].
     Delivery,
+    /// [`EventKind::Load`].
+    Load,
+    /// [`EventKind::Worker`].
+    Worker,
+    /// [`EventKind::Line`].
+    Line,
+    /// [`EventKind::Models`].
+    Models,
+    /// [`EventKind::Settings`].
+    Settings,
 }
 
 /// A job's new state.
@@ -95,6 +181,29 @@ pub struct QueueChange {
     pub held: bool,
     /// Jobs before it, those that run now included; `None` while it is held back.
     pub position: Option<u32>,
+}
+
+/// How the queue as a whole stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LineStatus {
+    /// Jobs waiting, those that are held back included.
+    pub queued: u64,
+    /// Of these, those that are held back.
+    pub held: u64,
+    /// Whether no waiting job is started.
+    pub paused: bool,
+    /// Why nothing is started for now, and what to do: the disk is full, a folder cannot be written, … The queue goes on by itself.
+    pub short: Option<String>,
+    /// Rises when all waiting jobs were given other places, and when ended jobs were cleared: whoever keeps a list of jobs asks for
+    /// it again.
+    pub lists: u64,
+}
+
+/// The settings were read again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SettingsChange {
+    /// What is wrong with their file; those from before are used. `None` when they are in use.
+    pub complaint: Option<String>,
 }
 
 /// The stages of a task.

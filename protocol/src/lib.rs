@@ -17,6 +17,7 @@ pub mod id;
 pub mod job;
 pub mod job_name;
 pub mod keep_alive;
+pub mod load;
 pub mod message;
 pub mod model;
 pub mod output;
@@ -30,17 +31,19 @@ pub mod sampler;
 pub mod task;
 pub mod text;
 pub mod time;
+pub mod worker_status;
 
 mod error;
 
 pub use device::{DeviceStatus, Dtype};
 pub use error::Error;
-pub use event::{Event, EventKind, EventName, Phase, Preview, Progress};
+pub use event::{Event, EventKind, EventName, Phase, Preview, Progress, Subject};
 pub use job::{Failure, FailureKind, Job, JobId, JobState, MAX_FAILURE};
 pub use job_name::JobName;
 pub use keep_alive::KeepAlive;
+pub use load::{LoadChange, LoadId, LoadState};
 pub use message::client::{ClientMessage, Reply, Request, ServerMessage};
-pub use message::worker::{Order, Outcome, Report};
+pub use message::worker::{Assignment, Order, Outcome, Report};
 pub use model::ModelCard;
 pub use output::{Delivery, Output};
 pub use params::GenerateRequest;
@@ -50,9 +53,10 @@ pub use quant::Quant;
 pub use residency::{Residency, ResidentComponent, ResidentModel};
 pub use sampler::{Sampler, Schedule};
 pub use task::{ImageTask, ModelSource, Task};
+pub use worker_status::{WorkerState, WorkerStatus};
 
 /// The version of the wire. Processes of different versions refuse each other with the remedy.
-pub const VERSION: u16 = 4;
+pub const VERSION: u16 = 5;
 
 /// What every fallible function of this crate returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -178,7 +178,7 @@ mod tests {
             .map(|kind| {
                 let event = Event {
                     seq: 3,
-                    job: job(),
+                    of: job().into(),
                     kind,
                 };
                 lines::flat(&event).unwrap().to_string()

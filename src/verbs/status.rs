@@ -4,10 +4,10 @@ use std::fmt::Write;
 
 use clap::{ArgMatches, Command};
 use darkroom_protocol::client::Client;
-use darkroom_protocol::message::client::{Status, WorkerStatus};
+use darkroom_protocol::message::client::Status;
 use darkroom_protocol::paths::Paths;
 use darkroom_protocol::text::escape_line;
-use darkroom_protocol::{Job, JobState, Phase};
+use darkroom_protocol::{Job, JobState, Phase, WorkerStatus};
 
 use super::queue::{batch, percent};
 use super::{json_flag, models};
@@ -120,7 +120,7 @@ fn worker(worker: &WorkerStatus) -> String {
         .iter()
         .find(|d| d.name == worker.device)
         .map(|d| d.label.as_str());
-    let mut parts = vec![worker.state.clone()];
+    let mut parts = vec![worker.state.name().to_owned()];
     if worker.pid > 0 {
         parts.push(format!("pid {}", worker.pid));
     }
@@ -151,7 +151,7 @@ fn worker(worker: &WorkerStatus) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use darkroom_protocol::{ModelSource, Residency, ResidentModel};
+    use darkroom_protocol::{ModelSource, Residency, ResidentModel, WorkerState};
 
     #[test]
     fn a_short_table() {
@@ -170,7 +170,7 @@ mod tests {
             workers: vec![WorkerStatus {
                 device: "cpu".into(),
                 pid: 43,
-                state: "idle".into(),
+                state: WorkerState::Idle,
                 restarts: 1,
                 libtorch: "2.11.0".into(),
                 devices: vec![],

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use darkroom_protocol::client::Client;
 use darkroom_protocol::message::client::Subscribe;
 use darkroom_protocol::paths::Paths;
-use darkroom_protocol::{EventKind, EventName, JobId};
+use darkroom_protocol::{EventKind, EventName, JobId, Subject};
 
 use super::Interrupts;
 use crate::{Error, Result, start};
@@ -57,7 +57,10 @@ async fn ended(client: &mut Client, jobs: &[String]) -> Result<JobId> {
     loop {
         let event = client.next_event().await?;
         match event.kind {
-            EventKind::State(change) if change.state.is_final() && left.contains(&event.job) => return Ok(event.job),
+            EventKind::State(change) if change.state.is_final() => match event.of {
+                Subject::Job(job) if left.contains(&job) => return Ok(job),
+                _ => {}
+            },
             _ => {}
         }
     }

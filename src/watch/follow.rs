@@ -155,7 +155,7 @@ impl<'a> Watch<'a> {
     }
 
     async fn handle(&mut self, event: &Event) -> Result<()> {
-        if event.job != self.job {
+        if event.job() != Some(self.job) {
             return Ok(());
         }
         match &event.kind {
@@ -191,6 +191,12 @@ impl<'a> Watch<'a> {
                 self.display.notice(text);
                 self.report(event)?;
             }
+            // None of these is of a job.
+            EventKind::Load(_)
+            | EventKind::Worker(_)
+            | EventKind::Line(_)
+            | EventKind::Models {}
+            | EventKind::Settings(_) => {}
         }
         Ok(())
     }
@@ -394,7 +400,7 @@ impl<'a> Watch<'a> {
         for picture in &job.pictures {
             let event = Event {
                 seq: 0,
-                job: self.job,
+                of: self.job.into(),
                 kind: EventKind::Picture(picture.clone()),
             };
             if !self.delivered.contains(&picture.index) {

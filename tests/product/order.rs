@@ -40,7 +40,7 @@ impl Heard {
     }
 
     fn note(&self, event: &Value) {
-        let Some(job) = event["job"].as_str() else { return };
+        let Some(job) = event["of"]["job"].as_str() else { return };
         let mut jobs = self.0.lock().unwrap();
         let last = jobs.entry(job.to_owned()).or_default();
         let kind = &event["kind"];

@@ -8,12 +8,17 @@
 #include <ATen/core/Tensor.h>
 #include <ATen/core/dispatch/Dispatcher.h>
 
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
+
 using at::IntArrayRef;
 using darkroom::guarded;
 
 namespace {
 
 constexpr int64_t MOST_PADDING = 1 << 20; // far beyond any model's: sizes with it do not overflow
+constexpr size_t ROOM = 16 << 20;        // for what oneDNN makes itself: code for a new size, memory to compute in
 
 using Scalars = c10::List<std::optional<at::Scalar>>;
 
@@ -48,6 +53,18 @@ bool has_place(const Tensor &weight, IntArrayRef size, int64_t stride, int64_t p
   return stride > 0 && padding >= 0 && padding < MOST_PADDING && size[0] > 0 && size[1] == weight.size(1) && side(2) && side(3);
 }
 
+// oneDNN does not look whether it was given the memory that it asks for beside the result's: where the system had none left, it
+// jumps into code that is not there. With this the operation fails like any other, before it begins. Asking costs two calls of
+// the system, and no page.
+void expect_room(int64_t numbers, const Tensor &weight) {
+#ifdef __linux__
+  const size_t bytes = static_cast<size_t>(numbers) * weight.element_size() + ROOM;
+  void *at = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  TORCH_CHECK(at != MAP_FAILED, "oneDNN: can't allocate memory: you tried to allocate ", bytes, " bytes.");
+  munmap(at, bytes);
+#endif
+}
+
 } // namespace
 
 extern "C" {
@@ -80,7 +97,9 @@ int dk_linear(const Tensor *x, const Tensor *weight, const Tensor *bias, Tensor 
         operation<Tensor(const Tensor &, const Tensor &, const std::optional<Tensor> &, std::string_view, Scalars,
                          std::optional<std::string_view>)>("mkldnn::_linear_pointwise");
     const auto with = bias ? std::optional<Tensor>(*bias) : std::nullopt;
-    *out = new Tensor(linear.call(x->contiguous(), *weight, with, "none", Scalars(), ""));
+    const Tensor turned = x->contiguous();
+    expect_room(x->numel() / x->size(-1) * weight->size(0), *weight);
+    *out = new Tensor(linear.call(turned, *weight, with, "none", Scalars(), ""));
   });
 }
 
@@ -110,8 +129,10 @@ int dk_conv(const Tensor *x, const Tensor *weight, const Tensor *bias, int64_t s
                                         std::optional<std::string_view>)>("mkldnn::_convolution_pointwise");
     const int64_t pads[2] = {padding, padding}, strides[2] = {stride, stride}, ones[2] = {1, 1};
     const auto with = bias ? std::optional<Tensor>(*bias) : std::nullopt;
-    *out = new Tensor(conv.call(x->contiguous(at::MemoryFormat::ChannelsLast), *weight, with, pads, strides, ones, 1,
-                                "none", Scalars(), ""));
+    const Tensor turned = x->contiguous(at::MemoryFormat::ChannelsLast);
+    const auto side = [&](int64_t dim) { return (x->size(dim) + 2 * padding - weight->size(dim)) / stride + 1; };
+    expect_room(x->size(0) * weight->size(0) * side(2) * side(3), *weight);
+    *out = new Tensor(conv.call(turned, *weight, with, pads, strides, ones, 1, "none", Scalars(), ""));
   });
 }
 }

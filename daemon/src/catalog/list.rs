@@ -1,7 +1,7 @@
 //! The list of models for people: every one that a request can name, with why it cannot be used. Which file a name means is decided
 //! in `lookup`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use darkroom_protocol::message::RemoteError;
 use darkroom_protocol::message::client::FoundModel;
@@ -9,6 +9,7 @@ use darkroom_protocol::text::escape_line;
 use darkroom_protocol::{ModelCard, ModelSource};
 
 use super::lookup::{called, embedded_called};
+use super::seen::{State, state};
 use super::{Catalog, builtin, scan};
 
 impl Catalog {
@@ -29,6 +30,26 @@ impl Catalog {
             model.default = default.as_ref() == Some(&model.source);
         }
         models
+    }
+}
+
+/// What shows that [`Catalog::list`] would answer otherwise than before: the models that there are, with size and time of what each
+/// is known by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outline(Vec<(PathBuf, State)>);
+
+impl Catalog {
+    /// The outline of the models as they are now. Reads folders, no files.
+    pub(crate) fn outline(&self) -> Outline {
+        let settings = self.settings.current();
+        let known_by = |path: PathBuf| match scan::is_model(&path) {
+            true => path.join("model_index.json"),
+            false => path,
+        };
+        let all = scan::models(&settings.models, &self.caches).into_iter();
+        let folders = settings.models.iter().cloned();
+        let paths = all.map(|one| known_by(one.path)).chain(folders);
+        Outline(paths.map(|path| (path.clone(), state(&path))).collect())
     }
 }
 

@@ -24,7 +24,7 @@ use darkroom_protocol::{FailureKind, ModelCard};
 
 use crate::settings::Live;
 pub use cache::{cached, caches};
-pub use list::problem;
+pub use list::{Outline, problem};
 use lookup::{EMBEDDED, Meant, Places};
 use readers::{Read, Readers};
 use seen::Stamp;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use darkroom_protocol::{EventKind, FailureKind, JobId, JobState};
+use darkroom_protocol::{EventKind, FailureKind, JobId, JobState, WorkerState};
 use rstest::rstest;
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -56,7 +56,7 @@ async fn a_worker_killed_while_it_starts_is_not_a_broken_one() {
             }
             tokio::task::yield_now().await;
         };
-        assert_eq!(status.state, "starting");
+        assert_eq!(status.state, WorkerState::Starting);
         signal(status.pid, Signal::KILL);
     }
     assert_eq!(client.job(job).await.state, JobState::Queued);

@@ -5,9 +5,10 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use darkroom_protocol::event::LineStatus;
 use darkroom_protocol::message::RemoteError;
 use darkroom_protocol::paths::Paths;
-use darkroom_protocol::{JobId, Order, Report};
+use darkroom_protocol::{EventKind, JobId, Order, Report, Subject, WorkerStatus};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
 
@@ -74,9 +75,7 @@ impl Dispatch {
         let floor = Floor::new(waiting, paused);
         let (messages, inbox) = mpsc::channel(BACKLOG);
         let (show, board) = watch::channel(Board {
-            queued: floor.line.len() as u64,
-            held: floor.line.held() as u64,
-            paused,
+            line: floor.status(None),
             ..Board::default()
         });
         let slots = match tools.devices.as_slice() {
@@ -94,6 +93,7 @@ impl Dispatch {
             broken: None,
             kept,
             strange: HashMap::new(),
+            told_line: None,
             known: Vec::new(),
             tools,
             messages: messages.clone(),
@@ -178,6 +178,8 @@ pub(super) struct Dispatcher {
     pub kept: HashSet<JobId>,
     /// How often jobs lost their workers for no reason that is known.
     pub strange: HashMap<JobId, u32>,
+    /// How the queue stands as everybody was told last.
+    pub told_line: Option<LineStatus>,
     /// Who waits for what has been dealt with to show on the board.
     pub known: Vec<oneshot::Sender<()>>,
     pub messages: mpsc::Sender<Message>,
@@ -271,13 +273,11 @@ impl Dispatcher {
     fn stop(&mut self, done: oneshot::Sender<()>) {
         for slot in &self.slots {
             let Some(worker) = &slot.worker else { continue };
-            let loading = match &slot.phase {
-                Phase::Loading(loading) => Some(loading.load),
-                _ => None,
-            };
-            if let Some(job) = slot.job().or(loading) {
-                let after_picture = false;
-                worker.send(Order::Cancel { job, after_picture });
+            if let Some(of) = slot.assignment() {
+                worker.send(Order::Cancel {
+                    of,
+                    after_picture: false,
+                });
             }
             worker.send(Order::Shutdown {});
         }
@@ -354,8 +354,22 @@ impl Dispatcher {
         }
     }
 
+    /// Tells everybody how the queue and the workers stand, where that is new.
+    fn tell_standing(&mut self, line: &LineStatus, workers: &[WorkerStatus]) {
+        if self.told_line.as_ref() != Some(line) {
+            self.told_line = Some(line.clone());
+            self.tools.bus.publish(Subject::Queue, EventKind::Line(line.clone()));
+        }
+        for (at, worker) in workers.iter().enumerate() {
+            if self.slots[at].is_news(worker) {
+                let of = Subject::Worker(u32::try_from(at).unwrap_or(u32::MAX));
+                self.tools.bus.publish(of, EventKind::Worker(worker.clone()));
+            }
+        }
+    }
+
     /// Shows how the work stands.
-    fn post(&self) {
+    fn post(&mut self) {
         let mut capabilities: Vec<String> = Vec::new();
         for kind in self
             .slots
@@ -367,10 +381,11 @@ impl Dispatcher {
                 capabilities.push(kind.clone());
             }
         }
+        let workers: Vec<WorkerStatus> = self.slots.iter().map(Slot::status).collect();
+        let line = self.floor.status(self.short());
+        self.tell_standing(&line, &workers);
         self.show.send_replace(Board {
-            queued: self.floor.line.len() as u64,
-            held: self.floor.line.held() as u64,
-            paused: self.floor.paused,
+            line,
             running: self.slots.iter().filter_map(Slot::job).collect(),
             cancelling: self
                 .slots
@@ -378,8 +393,7 @@ impl Dispatcher {
                 .filter(|slot| slot.is_unwanted())
                 .filter_map(Slot::job)
                 .collect(),
-            short: self.short(),
-            workers: self.slots.iter().map(Slot::status).collect(),
+            workers,
             capabilities,
             default_device: self.default_device(),
         });

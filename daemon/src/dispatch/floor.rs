@@ -3,7 +3,7 @@
 //! It takes every change in the order of commits and says what is to be told and done because of it. Nothing here waits, asks
 //! the store or knows workers, so that every order of events can be tried (`order_tests`).
 
-use darkroom_protocol::event::StateChange;
+use darkroom_protocol::event::{LineStatus, StateChange};
 use darkroom_protocol::{EventKind, Failure, JobId, JobState};
 
 use super::line::Line;
@@ -16,6 +16,8 @@ pub struct Floor {
     pub line: Line,
     /// Whether somebody has paused the queue.
     pub paused: bool,
+    /// How often whoever keeps a list of jobs had to ask for it again.
+    lists: u64,
 }
 
 /// What follows from a change.
@@ -34,7 +36,18 @@ impl Floor {
     pub fn new(waiting: Vec<Waiting>, paused: bool) -> Self {
         let mut line = Line::default();
         waiting.into_iter().for_each(|waiting| line.insert(waiting));
-        Self { line, paused }
+        Self { line, paused, lists: 0 }
+    }
+
+    /// The jobs that wait, as a whole, of which for now none is started for this reason.
+    pub fn status(&self, short: Option<String>) -> LineStatus {
+        LineStatus {
+            queued: self.line.len() as u64,
+            held: self.line.held() as u64,
+            paused: self.paused,
+            short,
+            lists: self.lists,
+        }
     }
 
     /// Takes a change. They come in the order of commits, each once.
@@ -57,7 +70,10 @@ impl Floor {
                     }
                 }
             }
-            Committed::Redrawn(places) => places.into_iter().for_each(|(job, place)| self.line.redraw(job, place)),
+            Committed::Redrawn(places) => {
+                self.lists += 1;
+                places.into_iter().for_each(|(job, place)| self.line.redraw(job, place));
+            }
             Committed::Began(job) => {
                 self.line.remove(job);
                 upshot.state(job, JobState::Running, None);

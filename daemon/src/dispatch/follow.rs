@@ -3,7 +3,7 @@
 //! Everything that rows say leaves the daemon here, in the order of commits. The dispatcher's own changes come back the same
 //! way: whoever makes one catches up with it before going on, so that it never acts on what is older than what it did.
 
-use darkroom_protocol::{JobId, Order};
+use darkroom_protocol::{Assignment, JobId, Order};
 use tokio::time::Instant;
 
 use super::dispatcher::Dispatcher;
@@ -73,7 +73,10 @@ impl Dispatcher {
             return;
         };
         if let Some(worker) = &slot.worker {
-            worker.send(Order::Cancel { job, after_picture });
+            worker.send(Order::Cancel {
+                of: Assignment::Job(job),
+                after_picture,
+            });
         }
         if let Some(busy) = slot.busy() {
             busy.unwanted = true;

@@ -1,11 +1,12 @@
-//! Models that people want in memory or out of it without a job: loads, unloads and pins, passed to the workers. Events under a
-//! load's number tell how it goes. What is in memory is the worker's own business (`resident` is what it said last).
+//! Models that people want in memory or out of it without a job: loads, unloads and pins, passed to the workers. Events about a
+//! load tell how it goes. What is in memory is the worker's own business (`resident` is what it said last).
 
 use std::collections::VecDeque;
 
-use darkroom_protocol::event::StateChange;
 use darkroom_protocol::message::RemoteError;
-use darkroom_protocol::{EventKind, Failure, FailureKind, JobId, JobState, ModelSource, Order, Outcome, Progress};
+use darkroom_protocol::{
+    Assignment, EventKind, Failure, FailureKind, LoadChange, LoadId, LoadState, ModelSource, Order, Outcome, Progress,
+};
 use tokio::time::Instant;
 
 use super::dispatcher::Dispatcher;
@@ -36,7 +37,7 @@ impl Dispatcher {
                     darkroom_protocol::text::escape_line(&ask.device),
                     devices.join(", ")
                 );
-                self.fail_load(ask.load, FailureKind::Usage, message);
+                self.fail_load(&ask, FailureKind::Usage, message);
             }
         }
     }
@@ -54,64 +55,63 @@ impl Dispatcher {
         let (Some(ask), Some(worker)) = (slot.loads.pop_front(), &slot.worker) else {
             return false;
         };
-        slot.phase = Phase::Loading(Box::new(Loading {
-            load: ask.load,
-            model: ask.wanted.name.clone(),
-            source: ask.wanted.source.clone(),
-            last_sign: Instant::now(),
-            cancelling: None,
-        }));
         worker.send(Order::Load {
-            job: ask.load,
-            model: Box::new(ask.wanted),
+            load: ask.load,
+            model: Box::new(ask.wanted.clone()),
             keep_alive: ask.keep_alive,
             pinned: ask.pinned,
         });
-        self.tell_load(ask.load, JobState::Running, None);
+        self.tell_load(&ask, LoadState::Loading, None);
+        self.slots[at].phase = Phase::Loading(Box::new(Loading {
+            ask,
+            last_sign: Instant::now(),
+            cancelling: None,
+        }));
         true
     }
 
     /// Whether that worker loads a model under this number.
-    pub fn loads(&self, at: usize, load: JobId) -> bool {
-        matches!(&self.slots[at].phase, Phase::Loading(loading) if loading.load == load)
+    pub fn loads(&self, at: usize, load: LoadId) -> bool {
+        matches!(&self.slots[at].phase, Phase::Loading(loading) if loading.ask.load == load)
     }
 
     /// A model is on its way.
-    pub fn sign_of_loading(&mut self, at: usize, load: JobId, progress: &Progress) {
+    pub fn sign_of_loading(&mut self, at: usize, load: LoadId, progress: Progress) {
         if let Phase::Loading(loading) = &mut self.slots[at].phase
-            && loading.load == load
+            && loading.ask.load == load
         {
             loading.last_sign = Instant::now();
-            self.tools.bus.publish(load, EventKind::Progress(progress.clone()));
+            self.tools.bus.publish(load, EventKind::Progress(progress));
         }
     }
 
-    /// A model is in memory, or will not be. `false` when the number is of something else.
-    pub fn end_load(&mut self, at: usize, load: JobId, outcome: &Outcome) -> bool {
-        if !self.loads(at, load) {
-            return false;
+    /// A model is in memory, or will not be.
+    pub fn end_load(&mut self, at: usize, load: LoadId, outcome: Outcome) {
+        let slot = &mut self.slots[at];
+        let Phase::Loading(loading) = &slot.phase else { return };
+        if loading.ask.load != load {
+            return;
         }
-        self.slots[at].phase = Phase::Idle;
-        self.slots[at].deaths = 0;
         let (state, failure) = match outcome {
-            Outcome::Done => (JobState::Done, None),
-            Outcome::Cancelled => (JobState::Cancelled, None),
-            Outcome::Failed(failure) => (JobState::Failed, Some(failure.clone())),
+            Outcome::Done => (LoadState::Loaded, None),
+            Outcome::Cancelled => (LoadState::Cancelled, None),
+            Outcome::Failed(failure) => (LoadState::Failed, Some(failure)),
         };
-        self.tell_load(load, state, failure);
-        true
+        let ask = loading.ask.clone();
+        (slot.phase, slot.deaths) = (Phase::Idle, 0);
+        self.tell_load(&ask, state, failure);
     }
 
     /// No model that waits for that worker will be loaded, for this reason.
     pub fn fail_loads(&mut self, at: usize, reason: &str) {
         for ask in std::mem::take(&mut self.slots[at].loads) {
-            self.fail_load(ask.load, FailureKind::Crash, reason.to_owned());
+            self.fail_load(&ask, FailureKind::Crash, reason.to_owned());
         }
     }
 
     /// A model will not be loaded.
-    pub fn fail_load(&self, load: JobId, kind: FailureKind, message: String) {
-        self.tell_load(load, JobState::Failed, Some(Failure { kind, message }));
+    pub fn fail_load(&self, ask: &Ask, kind: FailureKind, message: String) {
+        self.tell_load(ask, LoadState::Failed, Some(Failure { kind, message }));
     }
 
     /// Removes a model, `None` for all, from the memory of `device`, everywhere when that is empty, and stops loading it. The names
@@ -138,10 +138,10 @@ impl Dispatcher {
             slot.loads = kept;
             let Some(worker) = &slot.worker else { continue };
             if let Phase::Loading(loading) = &mut slot.phase
-                && is_meant(&loading.source)
+                && is_meant(&loading.ask.wanted.source)
             {
                 worker.send(Order::Cancel {
-                    job: loading.load,
+                    of: Assignment::Load(loading.ask.load),
                     after_picture: false,
                 });
                 loading.cancelling.get_or_insert_with(Instant::now);
@@ -149,7 +149,7 @@ impl Dispatcher {
             worker.send(Order::Unload { source: source.clone() });
             let dropped: VecDeque<Ask> = dropped;
             for ask in dropped {
-                self.tell_load(ask.load, JobState::Cancelled, None);
+                self.tell_load(&ask, LoadState::Cancelled, None);
             }
         }
         let sources: Vec<ModelSource> = held.iter().map(|(_, source)| source.clone()).filter(is_meant).collect();
@@ -183,10 +183,13 @@ impl Dispatcher {
     }
 
     /// How a load stands now.
-    pub fn tell_load(&self, load: JobId, state: JobState, failure: Option<Failure>) {
-        let failure = failure.map(Failure::bounded);
-        self.tools
-            .bus
-            .publish(load, EventKind::State(StateChange { state, failure }));
+    pub fn tell_load(&self, ask: &Ask, state: LoadState, failure: Option<Failure>) {
+        let change = LoadChange {
+            model: ask.wanted.name.clone(),
+            device: ask.device.clone(),
+            state,
+            failure: failure.map(Failure::bounded),
+        };
+        self.tools.bus.publish(ask.load, EventKind::Load(change));
     }
 }

@@ -2,7 +2,7 @@
 
 use darkroom_protocol::message::RemoteError;
 use darkroom_protocol::message::worker::{Staged, Wanted};
-use darkroom_protocol::{JobId, KeepAlive};
+use darkroom_protocol::{JobId, KeepAlive, LoadId};
 use tokio::sync::oneshot;
 
 use super::named::Named;
@@ -16,7 +16,7 @@ pub type Answer = oneshot::Sender<Result<Vec<String>, RemoteError>>;
 #[derive(Clone, Debug)]
 pub struct Ask {
     /// The number of its events.
-    pub load: JobId,
+    pub load: LoadId,
     /// Where; empty for the first worker's device.
     pub device: String,
     /// Which.

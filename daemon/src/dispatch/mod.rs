@@ -42,4 +42,6 @@ mod order_tests;
 #[cfg(test)]
 mod queue_tests;
 #[cfg(test)]
+mod standing_tests;
+#[cfg(test)]
 mod tests;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use darkroom_protocol::message::RemoteError;
 use darkroom_protocol::message::client::Load;
 use darkroom_protocol::paths::Paths;
-use darkroom_protocol::{EventKind, JobState, Reply, Request};
+use darkroom_protocol::{EventKind, LoadState, Reply, Request};
 
 use crate::testing::{Client, Rig};
 
@@ -35,8 +35,12 @@ fn path(rig: &Rig, folder: &str) -> String {
 async fn load(client: &mut Client, request: Request) -> Vec<EventKind> {
     match client.ask(request).await.unwrap() {
         Reply::Loading(loading) => {
-            let (told, end) = client.end(loading.load).await;
-            assert_eq!(end.state, JobState::Done);
+            let is_end = |kind: &EventKind| matches!(kind, EventKind::Load(change) if change.state.is_final());
+            let mut told = client.until(loading.load, is_end).await;
+            match told.pop() {
+                Some(EventKind::Load(change)) => assert_eq!(change.state, LoadState::Loaded),
+                other => panic!("{other:?}"),
+            }
             told
         }
         other => panic!("{other:?}"),

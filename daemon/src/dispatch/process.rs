@@ -3,7 +3,7 @@
 
 use darkroom_protocol::message::worker::Ready;
 use darkroom_protocol::text::escape_line;
-use darkroom_protocol::{EventKind, Failure, FailureKind, JobId, JobState, Report};
+use darkroom_protocol::{EventKind, Failure, FailureKind, JobId, LoadState, Report, Subject};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
@@ -130,9 +130,9 @@ impl Dispatcher {
             Phase::Starting => slot.stillborn += u32::from(!death.is_from_outside()),
             Phase::Busy(busy) => self.orphan(*busy, &death).await,
             Phase::Loading(loading) if loading.is_cancelled() => {
-                self.tell_load(loading.load, JobState::Cancelled, None)
+                self.tell_load(&loading.ask, LoadState::Cancelled, None)
             }
-            Phase::Loading(loading) => self.fail_load(loading.load, FailureKind::Crash, format!("The worker {death}.")),
+            Phase::Loading(loading) => self.fail_load(&loading.ask, FailureKind::Crash, format!("The worker {death}.")),
             Phase::Idle | Phase::Pausing(_) | Phase::Down => {}
         }
         let slot = &mut self.slots[at];
@@ -249,9 +249,9 @@ impl Dispatcher {
         self.tools.paths.job_log(job)
     }
 
-    /// One line for whoever watches a job; cut where it is no line for people any more.
-    pub fn tell(&self, job: JobId, line: String) {
-        self.tools.bus.publish(job, EventKind::Notice(cut(line)));
+    /// One line for whoever watches a job or load; cut where it is no line for people any more.
+    pub fn tell(&self, of: impl Into<Subject>, line: String) {
+        self.tools.bus.publish(of, EventKind::Notice(cut(line)));
     }
 
     /// The same, of what went wrong: for whoever wants no notices too.

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use darkroom_protocol::message::worker::Staged;
-use darkroom_protocol::{EventKind, Failure, FailureKind, Format, JobId, Order, Outcome, Report, Task, failpoint};
+use darkroom_protocol::{
+    Assignment, EventKind, Failure, FailureKind, Format, JobId, Order, Outcome, Report, Task, failpoint,
+};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -25,11 +27,19 @@ impl Dispatcher {
     pub async fn hear(&mut self, at: usize, report: Report) {
         match report {
             Report::Ready(_) | Report::Pong { .. } => {}
-            Report::Started { job } => {
-                self.sign_of_life(at, job);
+            Report::Started { of } => {
+                if let Assignment::Job(job) = of {
+                    self.sign_of_life(at, job);
+                }
             }
-            Report::Progress { job, progress } => {
-                self.sign_of_loading(at, job, &progress);
+            Report::Progress {
+                of: Assignment::Load(load),
+                progress,
+            } => self.sign_of_loading(at, load, progress),
+            Report::Progress {
+                of: Assignment::Job(job),
+                progress,
+            } => {
                 if let Some(busy) = self.slots[at].busy_with(job) {
                     let reached = Some((progress.phase, progress.image, progress.step));
                     if busy.reached != reached {
@@ -45,11 +55,11 @@ impl Dispatcher {
                     self.tools.bus.publish(job, EventKind::Preview(preview));
                 }
             }
-            Report::Notice { job, text } => {
-                if self.slots[at].busy_with(job).is_some() || self.loads(at, job) {
-                    self.tell(job, text);
-                }
-            }
+            Report::Notice { of, text } => match of {
+                Assignment::Job(job) if self.slots[at].busy_with(job).is_some() => self.tell(job, text),
+                Assignment::Load(load) if self.loads(at, load) => self.tell(load, text),
+                Assignment::Job(_) | Assignment::Load(_) => {}
+            },
             // These come as messages of their own.
             Report::Staged(_) => {}
             Report::Resident(residency) => self.slots[at].resident = Resident::heard(residency),
@@ -58,13 +68,15 @@ impl Dispatcher {
                     self.adjust(job, &task).await;
                 }
             }
-            Report::Ended { job, outcome, resident } => {
+            Report::Ended { of, outcome, resident } => {
                 self.slots[at].resident = Resident::heard(resident);
-                if self.end_load(at, job, &outcome) {
-                    return;
-                }
-                if self.sign_of_life(at, job).is_some() {
-                    self.release(at, outcome).await;
+                match of {
+                    Assignment::Load(load) => self.end_load(at, load, outcome),
+                    Assignment::Job(job) => {
+                        if self.sign_of_life(at, job).is_some() {
+                            self.release(at, outcome).await;
+                        }
+                    }
                 }
             }
         }
@@ -148,8 +160,10 @@ impl Dispatcher {
         let taken = matches!(error, Error::StagedGone { .. }) && !self.is_strange(job);
         let slot = &mut self.slots[at];
         if let Some(worker) = &slot.worker {
-            let after_picture = false;
-            worker.send(Order::Cancel { job, after_picture });
+            worker.send(Order::Cancel {
+                of: Assignment::Job(job),
+                after_picture: false,
+            });
         }
         let Some(busy) = slot.busy() else { return };
         busy.cancelling.get_or_insert_with(Instant::now);

@@ -17,6 +17,11 @@ impl Resident {
         models.map(str::to_owned).collect()
     }
 
+    /// When it said so.
+    pub fn heard_at(&self) -> Option<Instant> {
+        self.0.as_ref().map(|(_, at)| *at)
+    }
+
     /// As it is now: times have gone on.
     pub fn now(&self) -> Residency {
         match &self.0 {

@@ -4,9 +4,8 @@
 use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
 
-use darkroom_protocol::message::client::WorkerStatus;
 use darkroom_protocol::message::worker::Ready;
-use darkroom_protocol::{Failure, Format, JobId, ModelSource};
+use darkroom_protocol::{Assignment, Failure, Format, JobId, WorkerState, WorkerStatus};
 use tokio::time::Instant;
 
 use super::message::Ask;
@@ -45,6 +44,8 @@ pub struct Slot {
     pub loads: VecDeque<Ask>,
     /// The previews that its process was last told to make.
     pub shown: Demand,
+    /// How it stood as everybody was told last, and when its process had said what it holds.
+    told: Option<(WorkerStatus, Option<Instant>)>,
 }
 
 /// What a slot does.
@@ -102,12 +103,8 @@ pub struct Busy {
 /// A model on its way into memory.
 #[derive(Debug)]
 pub struct Loading {
-    /// The number of its events.
-    pub load: JobId,
-    /// Its name.
-    pub model: String,
-    /// Its files.
-    pub source: ModelSource,
+    /// What was asked for.
+    pub ask: Ask,
     /// When its worker last said something of it.
     pub last_sign: Instant,
     /// When its worker was told to stop.
@@ -130,6 +127,7 @@ impl Slot {
             resident: Resident::default(),
             loads: VecDeque::new(),
             shown: Demand::default(),
+            told: None,
         }
     }
 
@@ -163,6 +161,15 @@ impl Slot {
         }
     }
 
+    /// The job in progress, or the model on its way into memory.
+    pub fn assignment(&self) -> Option<Assignment> {
+        match &self.phase {
+            Phase::Busy(busy) => Some(Assignment::Job(busy.waiting.job)),
+            Phase::Loading(loading) => Some(Assignment::Load(loading.ask.load)),
+            _ => None,
+        }
+    }
+
     /// Whether the end of the job in progress was asked for.
     pub fn is_unwanted(&self) -> bool {
         matches!(&self.phase, Phase::Busy(busy) if busy.unwanted)
@@ -177,7 +184,8 @@ impl Slot {
             .chain(waiting.map(|wanted| (wanted.name.clone(), wanted.source.clone())))
             .collect();
         if let Phase::Loading(loading) = &self.phase {
-            held.push((loading.model.clone(), loading.source.clone()));
+            let wanted = &loading.ask.wanted;
+            held.push((wanted.name.clone(), wanted.source.clone()));
         }
         held
     }
@@ -185,22 +193,39 @@ impl Slot {
     /// What `status` tells of it.
     pub fn status(&self) -> WorkerStatus {
         let state = match self.phase {
-            Phase::Starting | Phase::Pausing(_) => "starting",
-            Phase::Idle => "idle",
-            Phase::Busy(_) => "busy",
-            Phase::Loading(_) => "loading",
-            Phase::Down => "stopped",
+            Phase::Starting | Phase::Pausing(_) => WorkerState::Starting,
+            Phase::Idle => WorkerState::Idle,
+            Phase::Busy(_) => WorkerState::Busy,
+            Phase::Loading(_) => WorkerState::Loading,
+            Phase::Down => WorkerState::Stopped,
         };
         let ready = self.ready.as_ref();
         WorkerStatus {
             device: ready.map_or_else(|| self.asked.clone(), |r| r.device.clone()),
             pid: self.worker.as_ref().map_or(0, Worker::pid),
-            state: state.to_owned(),
+            state,
             restarts: self.restarts,
             libtorch: ready.map(|r| r.libtorch.clone()).unwrap_or_default(),
             devices: ready.map(|r| r.devices.clone()).unwrap_or_default(),
             resident: self.resident.now(),
         }
+    }
+
+    /// Whether `status` says more than everybody was told last, which it is from now on: that times go on is no news.
+    pub fn is_news(&mut self, status: &WorkerStatus) -> bool {
+        let heard = self.resident.heard_at();
+        let is_old = |(told, then): &(WorkerStatus, Option<Instant>)| {
+            let same = WorkerStatus {
+                resident: status.resident.clone(),
+                ..told.clone()
+            };
+            *then == heard && same == *status
+        };
+        let news = !self.told.as_ref().is_some_and(is_old);
+        if news {
+            self.told = Some((status.clone(), heard));
+        }
+        news
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use darkroom_protocol::{EventKind, FailureKind, GenerateRequest, JobState};
+use darkroom_protocol::{EventKind, FailureKind, GenerateRequest, JobState, WorkerState};
 use rstest::rstest;
 use uuid::Uuid;
 
@@ -176,7 +176,7 @@ async fn a_cancel_ends_the_job_and_keeps_the_worker_warm(#[case] phase: &str) {
     assert_eq!(client.end(job).await.1.state, JobState::Cancelled);
     assert_eq!(client.cancel(job).await, JobState::Cancelled);
     let worker = client.status().await.workers.remove(0);
-    assert_eq!((worker.pid, worker.restarts, worker.state.as_str()), (pid, 0, "idle"));
+    assert_eq!((worker.pid, worker.restarts, worker.state), (pid, 0, WorkerState::Idle));
     rig.stop().await;
 }
 
@@ -286,7 +286,7 @@ async fn a_worker_that_is_not_there_fails_jobs_by_its_path() {
         "{}",
         failure.message
     );
-    assert_eq!(client.status().await.workers[0].state, "stopped");
+    assert_eq!(client.status().await.workers[0].state, WorkerState::Stopped);
     rig.stop().await;
 }
 

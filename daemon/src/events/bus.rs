@@ -7,17 +7,17 @@ use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use darkroom_protocol::{Event, EventKind, JobId, Progress};
+use darkroom_protocol::{Event, EventKind, EventName, JobId, Progress, Subject};
 use tokio::sync::watch;
 
-use super::packet::{HISTORY, is_transient};
-use super::reader::Reader;
+use super::packet::HISTORY;
+use super::reader::{Reader, is_end};
 use super::{Demand, Mailbox, Packet, Post, Subscription};
 
 /// Who is told of every event before any reader, on the thread that publishes it: it must not wait.
 pub trait Observer: fmt::Debug + Send + Sync {
     /// An event is published.
-    fn published(&self, job: JobId, kind: &EventKind);
+    fn published(&self, of: Subject, kind: &EventKind);
     /// A reader is hung up on, because it reads too slowly.
     fn reader_dropped(&self);
 }
@@ -35,8 +35,10 @@ pub struct Bus {
 pub(super) struct Inner {
     pub seq: u64,
     pub history: VecDeque<Arc<Packet>>,
-    /// How far each job that runs is.
-    pub progress: HashMap<JobId, Arc<Packet>>,
+    /// How far each job is that runs, and each load.
+    pub progress: HashMap<Subject, Arc<Packet>>,
+    /// How everything else stands: the last of its kind about each subject.
+    pub standing: HashMap<(Subject, EventName), Arc<Packet>>,
     /// The newest number that is not remembered.
     pub forgotten: u64,
     readers: HashMap<u64, Reader>,
@@ -69,14 +71,15 @@ impl Bus {
     }
 
     /// Tells everybody. Returns the event's number.
-    pub fn publish(&self, job: JobId, kind: EventKind) -> u64 {
+    pub fn publish(&self, of: impl Into<Subject>, kind: EventKind) -> u64 {
+        let of = of.into();
         if let Some(observer) = &self.observer {
-            observer.published(job, &kind);
+            observer.published(of, &kind);
         }
         let mut inner = self.lock();
         inner.seq += 1;
         let seq = inner.seq;
-        let packet = Packet::new(Event { seq, job, kind });
+        let packet = Packet::new(Event { seq, of, kind });
         inner.remember(&packet);
         let mut left = false;
         inner.readers.retain(|_, reader| {
@@ -99,7 +102,7 @@ impl Bus {
 
     /// How far a job is that runs; what it still takes as of now.
     pub fn progress(&self, job: JobId) -> Option<Progress> {
-        let packet = self.lock().progress.get(&job).cloned()?;
+        let packet = self.lock().progress.get(&job.into()).cloned()?;
         let EventKind::Progress(progress) = &packet.event.kind else {
             return None;
         };
@@ -135,6 +138,11 @@ impl Bus {
         let inner = self.lock();
         let demands = inner.readers.values().map(|reader| reader.demand(job));
         demands.fold(Demand::default(), Demand::and)
+    }
+
+    /// Whether anybody follows everything and wants events of that kind.
+    pub fn is_wanted(&self, name: EventName) -> bool {
+        self.lock().readers.values().any(|reader| reader.wants_of_all(name))
     }
 
     /// Stirs when [`Self::demand`] may have changed.
@@ -200,11 +208,15 @@ impl Inner {
     fn remember(&mut self, packet: &Arc<Packet>) {
         let event = &packet.event;
         match &event.kind {
-            EventKind::Progress(_) => drop(self.progress.insert(event.job, packet.clone())),
-            EventKind::State(change) if !change.state.is_in_work() => drop(self.progress.remove(&event.job)),
+            EventKind::Progress(_) => drop(self.progress.insert(event.of, packet.clone())),
+            EventKind::State(change) if !change.state.is_in_work() => drop(self.progress.remove(&event.of)),
+            kind if is_end(kind) => drop(self.progress.remove(&event.of)),
             _ => {}
         }
-        if is_transient(&event.kind) {
+        if event.kind.is_standing() {
+            self.standing.insert((event.of, event.kind.name()), packet.clone());
+        }
+        if event.kind.is_transient() || event.kind.is_standing() {
             return;
         }
         if self.history.len() == HISTORY

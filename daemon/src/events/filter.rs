@@ -1,10 +1,10 @@
-use darkroom_protocol::{EventName, JobId};
+use darkroom_protocol::{EventName, Subject};
 
 /// Which events are wanted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
-    /// Only this job's; everybody's when absent.
-    pub job: Option<JobId>,
+    /// Only those about this; about everything when absent.
+    pub of: Option<Subject>,
     /// Previews a second at most; 0 for none.
     pub max_fps: u32,
     /// Previews at most so wide and high; 0 for as they are.

@@ -5,12 +5,12 @@ use std::collections::VecDeque;
 use std::mem::discriminant;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use darkroom_protocol::{Event, EventKind, EventName, JobId};
+use darkroom_protocol::{Event, EventKind, EventName, Subject};
 use tokio::sync::{Notify, OwnedSemaphorePermit};
 use tokio_util::sync::CancellationToken;
 
 use super::Packet;
-use super::packet::{HISTORY, is_transient};
+use super::packet::HISTORY;
 
 /// Events that must arrive (states, pictures, notices) and have yet to be sent, at most: room for all that is remembered and
 /// as much again. A reader that lets more gather is dropped.
@@ -64,7 +64,7 @@ pub enum Post {
 }
 
 /// What one connection has yet to be sent. Progress is latest-wins by job and phase, so that every phase is told; previews by
-/// job, and only until the picture is there. Everything else stays in order. So what gathers for a reader that is slow is
+/// job, and only until the picture is there; how a worker or the queue stands by what it is about. Everything else stays in order. So what gathers for a reader that is slow is
 /// bounded, and most of it is shared with other readers.
 #[derive(Debug, Default)]
 pub struct Mailbox {
@@ -106,7 +106,11 @@ impl Mailbox {
             if state.closed {
                 return Post::Closed;
             }
-            if is_transient(&event.kind) {
+            if event.kind.is_standing() {
+                state
+                    .queue
+                    .retain(|mail| !standing(mail).is_some_and(|older| replaces(event, older)));
+            } else if event.kind.is_transient() {
                 state.drop_transient(|older| replaces(event, older));
                 if state.transient == MAX_TRANSIENT {
                     state.drop_oldest_transient();
@@ -118,7 +122,7 @@ impl Mailbox {
                 return Post::Closed;
             } else {
                 if is_beyond_previews(&event.kind) {
-                    state.drop_transient(|older| is_preview_of(event.job, older));
+                    state.drop_transient(|older| is_preview_of(event.of, older));
                 }
                 state.events += 1;
             }
@@ -169,7 +173,8 @@ impl Mailbox {
         let mail = state.queue.pop_front()?;
         match &mail {
             Mail::Bytes(bytes, _) => state.reply_bytes = state.reply_bytes.saturating_sub(bytes.len()),
-            Mail::Event(packet, _) if is_transient(&packet.event.kind) => state.transient -= 1,
+            Mail::Event(packet, _) if packet.event.kind.is_transient() => state.transient -= 1,
+            Mail::Event(packet, _) if packet.event.kind.is_standing() => {}
             Mail::Event(..) => state.events -= 1,
             Mail::Bye(_) => {}
         }
@@ -244,13 +249,20 @@ fn is_beyond_previews(kind: &EventKind) -> bool {
     }
 }
 
-fn is_preview_of(job: JobId, event: &Event) -> bool {
-    event.job == job && event.kind.name() == EventName::Preview
+fn is_preview_of(of: Subject, event: &Event) -> bool {
+    event.of == of && event.kind.name() == EventName::Preview
 }
 
 fn transient(mail: &Mail) -> Option<&Event> {
     match mail {
-        Mail::Event(packet, _) if is_transient(&packet.event.kind) => Some(&packet.event),
+        Mail::Event(packet, _) if packet.event.kind.is_transient() => Some(&packet.event),
+        _ => None,
+    }
+}
+
+fn standing(mail: &Mail) -> Option<&Event> {
+    match mail {
+        Mail::Event(packet, _) if packet.event.kind.is_standing() => Some(&packet.event),
         _ => None,
     }
 }
@@ -260,14 +272,14 @@ fn replaces(newer: &Event, older: &Event) -> bool {
         (EventKind::Progress(older), EventKind::Progress(newer)) => older.phase == newer.phase,
         (older, newer) => discriminant(older) == discriminant(newer),
     };
-    alike && older.job == newer.job
+    alike && older.of == newer.of
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use darkroom_protocol::event::StateChange;
-    use darkroom_protocol::{JobState, Phase, Preview, Progress};
+    use darkroom_protocol::{JobId, JobState, Phase, Preview, Progress};
 
     fn progress(job: JobId, seq: u64) -> Arc<Packet> {
         progress_in(Phase::Denoise, job, seq)
@@ -286,7 +298,7 @@ mod tests {
         };
         Packet::new(Event {
             seq,
-            job,
+            of: job.into(),
             kind: EventKind::Progress(progress),
         })
     }
@@ -294,7 +306,7 @@ mod tests {
     fn notice(job: JobId, seq: u64) -> Arc<Packet> {
         Packet::new(Event {
             seq,
-            job,
+            of: job.into(),
             kind: EventKind::Notice("n".to_owned()),
         })
     }
@@ -361,7 +373,10 @@ mod tests {
     #[test]
     fn a_preview_is_not_sent_after_its_picture() {
         let (mailbox, job, other) = (Mailbox::default(), JobId::new(), JobId::new());
-        let of = |job, seq, kind| Packet::new(Event { seq, job, kind });
+        let of = |job: JobId, seq, kind| {
+            let of = job.into();
+            Packet::new(Event { seq, of, kind })
+        };
         let preview = Preview {
             image: 0,
             step: 1,
@@ -379,7 +394,7 @@ mod tests {
         mailbox.event(&of(job, 2, EventKind::State(change)), 0);
         let kinds: Vec<_> = std::iter::from_fn(|| mailbox.take())
             .map(|mail| match mail {
-                Mail::Event(packet, _) => (packet.event.job, packet.event.kind.name()),
+                Mail::Event(packet, _) => (packet.event.job().unwrap(), packet.event.kind.name()),
                 other => panic!("{other:?}"),
             })
             .collect();

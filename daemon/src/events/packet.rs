@@ -1,4 +1,4 @@
-//! An event on its way to its readers, and what kinds of events may be lost on the way.
+//! An event on its way to its readers.
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
@@ -10,11 +10,6 @@ use super::shrink::{factor, shrink};
 
 /// Events that are remembered for those who come back.
 pub(super) const HISTORY: usize = 1024;
-
-/// Whether a newer event of its kind makes it worthless.
-pub(super) fn is_transient(kind: &EventKind) -> bool {
-    matches!(kind, EventKind::Progress(_) | EventKind::Preview(_))
-}
 
 /// An event on its way to many readers. What is costly, shrinking a preview and encoding, is done once for all of them, and
 /// only when the first of them is about to be sent it.
@@ -87,7 +82,7 @@ mod tests {
         };
         Packet::new(Event {
             seq: 1,
-            job: JobId::new(),
+            of: JobId::new().into(),
             kind: EventKind::Preview(preview),
         })
     }

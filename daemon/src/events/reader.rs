@@ -5,11 +5,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use darkroom_protocol::{EventKind, EventName, JobId};
+use darkroom_protocol::{EventKind, EventName, JobId, Subject};
 use tokio::sync::watch;
 
 use super::pace::Pace;
-use super::packet::is_transient;
 use super::{Demand, Filter, Mailbox, Packet, Post};
 
 /// One connection, as the bus sees it.
@@ -17,12 +16,12 @@ use super::{Demand, Filter, Mailbox, Packet, Post};
 pub(super) struct Reader {
     pub mailbox: Arc<Mailbox>,
     all: Option<Watch>,
-    jobs: HashMap<JobId, Watch>,
+    subjects: HashMap<Subject, Watch>,
     /// Whether it follows anything.
     follows: watch::Sender<bool>,
 }
 
-/// An interest in one job or in all.
+/// An interest in one subject or in all.
 #[derive(Debug)]
 struct Watch {
     filter: Filter,
@@ -45,7 +44,7 @@ impl Reader {
         Self {
             mailbox,
             all: None,
-            jobs: HashMap::new(),
+            subjects: HashMap::new(),
             follows,
         }
     }
@@ -57,8 +56,8 @@ impl Reader {
             pace: Pace::default(),
             held,
         };
-        match filter.job {
-            Some(job) => drop(self.jobs.insert(job, watch)),
+        match filter.of {
+            Some(of) => drop(self.subjects.insert(of, watch)),
             None => self.all = Some(watch),
         }
         self.follows.send_replace(true);
@@ -66,7 +65,7 @@ impl Reader {
 
     /// The jobs that it follows by name.
     pub fn jobs(&self) -> impl Iterator<Item = JobId> {
-        self.jobs.keys().copied()
+        self.subjects.keys().filter_map(|of| of.job())
     }
 
     /// Whether it waits for anything.
@@ -74,16 +73,17 @@ impl Reader {
         *self.follows.borrow()
     }
 
-    /// Follows a job no longer.
-    pub fn forget(&mut self, job: JobId) {
-        if self.jobs.remove(&job).is_some() {
-            self.follows.send_replace(self.all.is_some() || !self.jobs.is_empty());
+    /// Follows a subject no longer.
+    pub fn forget(&mut self, of: Subject) {
+        if self.subjects.remove(&of).is_some() {
+            self.follows
+                .send_replace(self.all.is_some() || !self.subjects.is_empty());
         }
     }
 
     /// What was kept back of a job, with its filter. From now on nothing is.
     pub fn take_held(&mut self, job: JobId) -> Option<(Held, Filter)> {
-        let watch = self.jobs.get_mut(&job)?;
+        let watch = self.subjects.get_mut(&Subject::Job(job))?;
         Some((watch.held.take()?, watch.filter.clone()))
     }
 
@@ -93,26 +93,28 @@ impl Reader {
             return Post::Closed;
         }
         let event = &packet.event;
-        let own = self.jobs.get_mut(&event.job);
+        let own = self.subjects.get_mut(&event.of);
         if let Some(held) = own.and_then(|watch| watch.held.as_mut()) {
-            if !is_transient(&event.kind) {
+            if !event.kind.is_transient() {
                 held.packets.push(packet.clone());
             }
             return Post::Taken;
         }
-        let post = match self.wish(event.job, event.kind.name()) {
+        let post = match self.wish(event.of, event.kind.name()) {
             Some(max_px) => self.mailbox.event(packet, max_px),
             None => Post::Taken,
         };
         if is_end(&event.kind) {
-            self.forget(event.job);
+            self.forget(event.of);
         }
         post
     }
 
     /// The most that it wants to see of a job.
     pub fn demand(&self, job: JobId) -> Demand {
-        let watches = [self.jobs.get(&job), self.all.as_ref()].into_iter().flatten();
+        let watches = [self.subjects.get(&Subject::Job(job)), self.all.as_ref()]
+            .into_iter()
+            .flatten();
         let watch = watches.into_iter().find(|watch| watch.filter.wants(EventName::Preview));
         watch.map_or(Demand::default(), |watch| Demand {
             max_fps: watch.filter.max_fps,
@@ -122,20 +124,32 @@ impl Reader {
 
     /// Whether it wants previews of anything.
     pub fn wants_previews(&self) -> bool {
-        let mut watches = self.jobs.values().chain(&self.all);
-        watches.any(|watch| watch.filter.wants(EventName::Preview))
+        self.watches().any(|watch| watch.filter.wants(EventName::Preview))
+    }
+
+    /// Whether it follows everything and wants events of that kind.
+    pub fn wants_of_all(&self, name: EventName) -> bool {
+        self.all.as_ref().is_some_and(|watch| watch.filter.wants(name))
+    }
+
+    fn watches(&self) -> impl Iterator<Item = &Watch> {
+        self.subjects.values().chain(&self.all)
     }
 
     /// Whether an event of that kind is wanted now, by either interest, and previews at most how large.
-    fn wish(&mut self, job: JobId, name: EventName) -> Option<u32> {
-        let mut watches = self.jobs.get_mut(&job).into_iter().chain(&mut self.all);
+    fn wish(&mut self, of: Subject, name: EventName) -> Option<u32> {
+        let mut watches = self.subjects.get_mut(&of).into_iter().chain(&mut self.all);
         let watch = watches.find(|watch| watch.filter.wants(name))?;
         let due = name != EventName::Preview || watch.pace.pass(Instant::now(), watch.filter.max_fps);
         due.then_some(watch.filter.max_px)
     }
 }
 
-/// Whether nothing more is said of the job after it.
+/// Whether nothing more is said of the job or load after it.
 pub(super) fn is_end(kind: &EventKind) -> bool {
-    matches!(kind, EventKind::State(change) if change.state.is_final())
+    match kind {
+        EventKind::State(change) => change.state.is_final(),
+        EventKind::Load(change) => change.state.is_final(),
+        _ => false,
+    }
 }

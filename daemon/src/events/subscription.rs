@@ -32,7 +32,8 @@ impl Subscription {
         Self { bus, id, follows }
     }
 
-    /// Sends what `filter` wants: first what is remembered from number `from` on and how far each job is, then what happens.
+    /// Sends what `filter` wants: first what is remembered from number `from` on, how far each job is, and how everything else
+    /// stands, then what happens.
     pub fn follow(&self, filter: &Filter, from: Option<u64>) {
         self.bus
             .with_reader(self.id, |reader, inner| replay(reader, inner, filter, from));
@@ -55,7 +56,7 @@ impl Subscription {
     /// Holds a job's events back until [`Self::release`], so that the reader can first be told how the job stands.
     pub fn hold(&self, job: JobId, filter: &Filter) {
         let filter = Filter {
-            job: Some(job),
+            of: Some(job.into()),
             ..filter.clone()
         };
         self.bus.with_reader(self.id, |reader, inner| {
@@ -74,9 +75,10 @@ impl Subscription {
             let Some((Held { since, packets }, filter)) = reader.take_held(job) else {
                 return;
             };
-            let numbered = |seq: u64, kind| Packet::new(Event { seq, job, kind });
+            let of = job.into();
+            let numbered = |seq: u64, kind| Packet::new(Event { seq, of, kind });
             let standing = standing.into_iter().map(|kind| numbered(since, kind));
-            let progress = inner.progress.get(&job).map(|packet| {
+            let progress = inner.progress.get(&of).map(|packet| {
                 let event = &packet.event;
                 numbered(event.seq.max(since), event.kind.clone())
             });
@@ -90,7 +92,7 @@ impl Subscription {
                 reader.deliver(&packet);
             }
             if known.state.is_final() {
-                reader.forget(job);
+                reader.forget(of);
             }
         });
     }
@@ -99,7 +101,8 @@ impl Subscription {
     pub fn tell(&self, job: JobId, kind: EventKind) {
         self.bus.with_reader(self.id, |reader, inner| {
             let seq = inner.seq;
-            reader.deliver(&Packet::new(Event { seq, job, kind }));
+            let of = job.into();
+            reader.deliver(&Packet::new(Event { seq, of, kind }));
         });
     }
 
@@ -117,23 +120,26 @@ impl Drop for Subscription {
     }
 }
 
-/// Sends what `filter` wants of the past, in order, and follows it, unless it is a job that has ended.
+/// Sends what `filter` wants of the past, in order, and follows it, unless it is a job or load that has ended.
 fn replay(reader: &mut Reader, inner: &Inner, filter: &Filter, from: Option<u64>) {
-    let concerns = |packet: &&Arc<Packet>| filter.job.is_none_or(|job| job == packet.event.job);
+    let concerns = |packet: &&Arc<Packet>| filter.of.is_none_or(|of| of == packet.event.of);
     let past = inner.history.iter().filter(concerns);
     let missed = past.clone().filter(|p| from.is_some_and(|from| p.event.seq >= from));
+    let standing = inner.standing.values().filter(concerns);
+    let standing = standing.filter(|p| from.is_none_or(|from| p.event.seq >= from));
     let progress = inner.progress.values().filter(concerns);
     let mut told: Vec<_> = missed
         .chain(progress)
+        .chain(standing)
         .filter(|packet| filter.wants(packet.event.kind.name()))
         .collect();
     told.sort_by_key(|packet| packet.event.seq);
     for packet in told {
         reader.mailbox.event(packet, filter.max_px);
     }
-    let is_state = |p: &&&Arc<Packet>| p.event.kind.name() == EventName::State;
+    let is_state = |p: &&&Arc<Packet>| matches!(p.event.kind.name(), EventName::State | EventName::Load);
     let last = past.rev().find(|p| is_state(&p));
-    let ended = filter.job.is_some() && last.is_some_and(|p| is_end(&p.event.kind));
+    let ended = filter.of.is_some() && last.is_some_and(|p| is_end(&p.event.kind));
     if !ended {
         reader.watch(filter, None);
     }

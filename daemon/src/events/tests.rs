@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::packet::HISTORY;
 use super::*;
-use darkroom_protocol::event::StateChange;
-use darkroom_protocol::{EventKind, EventName, JobId, JobState, Phase, Picture, Preview, Progress};
+use darkroom_protocol::event::{LineStatus, SettingsChange, StateChange};
+use darkroom_protocol::{EventKind, EventName, JobId, JobState, Phase, Picture, Preview, Progress, Subject};
 use futures_util::FutureExt as _;
 
 fn state(state: JobState) -> EventKind {
@@ -64,7 +64,7 @@ fn reader(bus: &Arc<Bus>) -> (Arc<Mailbox>, Subscription) {
 
 fn of(job: JobId) -> Filter {
     Filter {
-        job: Some(job),
+        of: Some(job.into()),
         ..Filter::default()
     }
 }
@@ -182,7 +182,7 @@ fn kinds_are_chosen() {
     let previews = kinds(&[EventName::Preview]);
     both.1.follow(
         &Filter {
-            job: Some(job),
+            of: Some(job.into()),
             ..previews
         },
         None,
@@ -243,8 +243,8 @@ fn what_readers_want_to_see_is_known_and_its_changes_are_told() {
     };
     assert_eq!((bus.demand(job), changed()), (Demand::default(), false));
     let demand = |max_fps, max_px| Demand { max_fps, max_px };
-    let wish = |job, max_fps, max_px| Filter {
-        job,
+    let wish = |job: Option<JobId>, max_fps, max_px| Filter {
+        of: job.map(Subject::Job),
         max_fps,
         max_px,
         kinds: vec![],
@@ -319,4 +319,62 @@ fn readers_that_left_are_forgotten() {
     bus.publish(JobId::new(), notice("n"));
     assert_eq!(received(&mailbox), []);
     assert_eq!(bus.readers(), 0);
+}
+
+fn line(queued: u64) -> EventKind {
+    EventKind::Line(LineStatus {
+        queued,
+        ..LineStatus::default()
+    })
+}
+
+fn settings(complaint: &str) -> EventKind {
+    let complaint = Some(complaint.to_owned());
+    EventKind::Settings(SettingsChange { complaint })
+}
+
+#[test]
+fn one_who_comes_late_is_told_how_things_stand_and_not_how_they_stood() {
+    let bus = bus();
+    for queued in 1..=3 {
+        bus.publish(Subject::Queue, line(queued));
+    }
+    bus.publish(Subject::Settings, settings("no"));
+    let (all, some, back, job) = (reader(&bus), reader(&bus), reader(&bus), reader(&bus));
+    all.1.follow(&Filter::default(), None);
+    assert_eq!(received(&all.0), [(3, line(3)), (4, settings("no"))]);
+    let kinds = vec![EventName::Line];
+    some.1.follow(
+        &Filter {
+            kinds,
+            ..Filter::default()
+        },
+        None,
+    );
+    assert_eq!(received(&some.0), [(3, line(3))]);
+    back.1.follow(&Filter::default(), Some(4));
+    assert_eq!(received(&back.0), [(4, settings("no"))], "it knows the rest");
+    job.1.follow(&of(JobId::new()), None);
+    bus.publish(Subject::Queue, line(4));
+    assert_eq!(received(&job.0), [], "that is of no job");
+}
+
+#[test]
+fn what_stands_takes_no_room_from_what_must_arrive() {
+    let bus = bus();
+    let (mailbox, subscription) = reader(&bus);
+    subscription.follow(&Filter::default(), None);
+    bus.publish(Subject::Settings, settings("no"));
+    let job = JobId::new();
+    for queued in 0..10 * HISTORY as u64 {
+        bus.publish(Subject::Queue, line(queued));
+    }
+    // So many jobs that progress makes room for progress.
+    for _ in 0..HISTORY {
+        bus.publish(JobId::new(), progress(Phase::Load));
+    }
+    bus.publish(job, notice("n"));
+    let told: Vec<EventKind> = received(&mailbox).into_iter().map(|(_, kind)| kind).collect();
+    assert_eq!(told[..2], [settings("no"), line(10 * HISTORY as u64 - 1)]);
+    assert_eq!(told.last(), Some(&notice("n")));
 }

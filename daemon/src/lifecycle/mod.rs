@@ -11,6 +11,7 @@ mod shed;
 mod signals;
 mod stop;
 mod systemd;
+mod tell_changes;
 
 pub use kept::Kept;
 pub use options::RunOptions;

@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::lock::Lock;
+use super::tell_changes::tell_changes;
 use super::{RunOptions, Stop, collect, files, shed, signals, systemd};
 use crate::catalog::{Catalog, caches};
 use crate::deliver::Deliverer;
@@ -214,6 +215,7 @@ pub(crate) async fn live(daemon: Daemon, reloads: mpsc::Receiver<()>) {
         () = collect::keep_collecting(&context) => {}
         () = systemd::keep_told(|| context.dispatch.board()) => {}
         () = tidy_inputs(&context) => {}
+        () = tell_changes(&context) => {}
     }
     tracing::info!("the daemon ends");
     systemd::stopping();

@@ -86,7 +86,7 @@ pub async fn keep_told(board: impl Fn() -> Board) {
 }
 
 fn in_words(board: &Board) -> String {
-    match (board.running.len(), board.queued) {
+    match (board.running.len(), board.line.queued) {
         (0, 0) => "idle".to_owned(),
         (running, queued) => format!("{running} running, {queued} waiting"),
     }
@@ -133,7 +133,10 @@ mod tests {
         let running = (0..running).map(|_| darkroom_protocol::JobId::new()).collect();
         let board = Board {
             running,
-            queued,
+            line: darkroom_protocol::event::LineStatus {
+                queued,
+                ..Default::default()
+            },
             ..Board::default()
         };
         assert_eq!(in_words(&board), words);

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use darkroom_protocol::message::client::WorkerStatus;
+use darkroom_protocol::WorkerStatus;
 use prometheus::core::Collector;
 use prometheus::proto::MetricFamily;
 use prometheus::{GaugeVec, IntCounterVec, Opts};
@@ -98,7 +98,7 @@ impl Now {
             let told = workers.iter().filter_map(move |worker| Some((worker, value(worker)?)));
             told.map(|(worker, value)| (vec![worker.device.as_str()], value))
         };
-        let states = workers.iter().map(|w| (vec![w.device.as_str(), w.state.as_str()], 1.0));
+        let states = workers.iter().map(|w| (vec![w.device.as_str(), w.state.name()], 1.0));
         let restarts = workers.iter().map(|w| (vec![w.device.as_str()], u64::from(w.restarts)));
         let memory = |w: &WorkerStatus| w.devices.iter().find(|d| d.name == w.device && d.total > 0).cloned();
         let label = &["device"];

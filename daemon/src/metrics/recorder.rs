@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use darkroom_protocol::event::StateChange;
-use darkroom_protocol::{EventKind, FailureKind, JobId, JobState, Phase, Progress};
+use darkroom_protocol::{EventKind, FailureKind, JobId, JobState, Phase, Progress, Subject};
 use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec, TextEncoder};
 
 use super::Now;
@@ -164,8 +164,9 @@ impl Metrics {
 }
 
 impl Observer for Metrics {
-    fn published(&self, job: JobId, kind: &EventKind) {
+    fn published(&self, of: Subject, kind: &EventKind) {
         self.events.inc();
+        let Some(job) = of.job() else { return };
         match kind {
             EventKind::State(change) => self.state(job, change),
             EventKind::Progress(progress) => self.progress(job, progress),

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use darkroom_protocol::event::StateChange;
-use darkroom_protocol::message::client::WorkerStatus;
 use darkroom_protocol::{
-    DeviceStatus, EventKind, Failure, FailureKind, JobId, JobState, Phase, Picture, Progress, Residency,
+    DeviceStatus, EventKind, Failure, FailureKind, JobId, JobState, Phase, Picture, Progress, Residency, WorkerState,
+    WorkerStatus,
 };
 use rstest::rstest;
 
@@ -69,7 +69,7 @@ fn jobs_steps_and_pictures_are_counted() {
         state(JobState::Done),
     ];
     for event in &events {
-        metrics.published(job, event);
+        metrics.published(job.into(), event);
     }
     let samples = told(&metrics, &Now::default());
     for (name, value) in [
@@ -98,7 +98,7 @@ fn failures_and_deaths_have_their_causes() {
         message: "x".into(),
     });
     let state = JobState::Failed;
-    metrics.published(job, &EventKind::State(StateChange { state, failure }));
+    metrics.published(job.into(), &EventKind::State(StateChange { state, failure }));
     metrics.worker_died(DeathCause::Crash);
     metrics.worker_died(DeathCause::Other);
     metrics.reader_dropped();
@@ -115,7 +115,7 @@ fn what_is_so_now_is_told_and_labels_are_escaped() {
     let worker = WorkerStatus {
         device: strange.into(),
         pid: std::process::id(),
-        state: "busy".into(),
+        state: WorkerState::Busy,
         restarts: 2,
         libtorch: String::new(),
         devices: vec![DeviceStatus {

@@ -188,7 +188,7 @@ async fn a_job_from_a_line_to_its_picture() {
     loop {
         let event = next_line(&mut lines).await;
         assert_eq!(
-            (&event["method"], &event["params"]["job"]),
+            (&event["method"], &event["params"]["of"]["job"]),
             (&json!("event"), &json!(job))
         );
         if event["params"]["kind"]["state"]["state"] == "done" {

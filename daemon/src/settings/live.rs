@@ -9,6 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::watch;
+
 use super::Settings;
 use crate::{Error, Result};
 
@@ -32,6 +34,8 @@ struct File {
     state: Mutex<State>,
     /// Whether a reader has been waiting for it for too long.
     hangs: AtomicBool,
+    /// Stirs when it was read again.
+    changed: watch::Sender<()>,
 }
 
 #[derive(Debug)]
@@ -89,6 +93,7 @@ impl Live {
             read: Settings::load,
             state: Mutex::new(state),
             hangs: AtomicBool::new(false),
+            changed: watch::Sender::default(),
         };
         Self {
             file: Arc::new(file),
@@ -116,6 +121,11 @@ impl Live {
             )),
             None => self.file.state().complaint.clone(),
         }
+    }
+
+    /// Stirs when the file was read again, with whatever came of it.
+    pub(crate) fn changes(&self) -> watch::Receiver<()> {
+        self.file.changed.subscribe()
     }
 
     /// Looks at the file, and reads it when it has changed. What is in it counts once this is done.
@@ -167,6 +177,8 @@ impl File {
         let mut state = self.state();
         state.stamp = found;
         state.take(read);
+        drop(state);
+        self.changed.send_replace(());
     }
 
     /// A poisoned lock still guards whole settings: they are replaced in one step.
@@ -207,10 +219,14 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("config.toml");
         let live = Live::open(&path).await.unwrap();
+        let changes = live.changes();
         assert_eq!(*live.current(), Settings::default());
+        live.refresh().await;
+        assert!(!changes.has_changed().unwrap());
         std::fs::write(&path, "threads = 3\n").unwrap();
         live.refresh().await;
         assert_eq!(live.current().threads, Some(3));
+        assert!(changes.has_changed().unwrap());
         std::fs::write(&path, "threads = 'many'\n").unwrap();
         live.refresh().await;
         assert_eq!(live.current().threads, Some(3));

@@ -8,7 +8,7 @@ use darkroom_protocol::event::StateChange;
 use darkroom_protocol::message::RemoteError;
 use darkroom_protocol::message::client::{Status, Submit};
 use darkroom_protocol::{
-    ClientMessage, Event, EventKind, GenerateRequest, Job, JobId, JobState, Reply, Request, ServerMessage,
+    ClientMessage, Event, EventKind, GenerateRequest, Job, JobId, JobState, Reply, Request, ServerMessage, Subject,
 };
 use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -24,7 +24,7 @@ pub struct Client {
     stream: Framed<UnixStream, LengthDelimitedCodec>,
     next: u64,
     events: VecDeque<Event>,
-    /// What was heard of other jobs while one was waited for.
+    /// What was heard of others while one was waited for.
     passed: VecDeque<Event>,
 }
 
@@ -123,16 +123,17 @@ impl Client {
         }
     }
 
-    /// Events of `job` until `wanted` says that it was the last.
-    pub async fn until(&mut self, job: JobId, wanted: impl Fn(&EventKind) -> bool) -> Vec<EventKind> {
+    /// Events about a job, a load or something else until `wanted` says that it was the last.
+    pub async fn until(&mut self, of: impl Into<Subject>, wanted: impl Fn(&EventKind) -> bool) -> Vec<EventKind> {
+        let of = of.into();
         let mut kinds = Vec::new();
         loop {
-            let event = match self.passed.iter().position(|event| event.job == job) {
+            let event = match self.passed.iter().position(|event| event.of == of) {
                 Some(at) => self.passed.remove(at),
                 None => Some(self.event().await),
             };
             match event {
-                Some(event) if event.job == job => kinds.push(event.kind),
+                Some(event) if event.of == of => kinds.push(event.kind),
                 // Of two jobs the second may be the first to tell.
                 other => {
                     self.passed.extend(other);

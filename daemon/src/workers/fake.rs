@@ -10,8 +10,8 @@ use std::sync::{Arc, Condvar, Mutex};
 use darkroom_protocol::codec::frame;
 use darkroom_protocol::message::worker::{Ready, Staged, Wanted};
 use darkroom_protocol::{
-    DeviceStatus, Failure, FailureKind, ImageTask, JobId, ModelSource, Order, Outcome, Phase, Preview, Progress,
-    Report, Residency, ResidentModel, Task,
+    Assignment, DeviceStatus, Failure, FailureKind, ImageTask, JobId, ModelSource, Order, Outcome, Phase, Preview,
+    Progress, Report, Residency, ResidentModel, Task,
 };
 use sha2::Digest as _;
 
@@ -86,19 +86,19 @@ fn serve(mode: &str) -> ! {
 }
 
 #[derive(Clone, Default)]
-struct Cancels(Arc<(Mutex<HashMap<JobId, bool>>, Condvar)>);
+struct Cancels(Arc<(Mutex<HashMap<Assignment, bool>>, Condvar)>);
 
 impl Cancels {
-    fn raise(&self, job: JobId, after_picture: bool) {
-        self.0.0.lock().unwrap().insert(job, after_picture);
+    fn raise(&self, of: Assignment, after_picture: bool) {
+        self.0.0.lock().unwrap().insert(of, after_picture);
         self.0.1.notify_all();
     }
 
     /// Waits for a cancel; whether the picture is to be finished first.
-    fn wait(&self, job: JobId) -> bool {
+    fn wait(&self, of: Assignment) -> bool {
         let flags = self.0.0.lock().unwrap();
-        let flags = self.0.1.wait_while(flags, |flags| !flags.contains_key(&job)).unwrap();
-        flags[&job]
+        let flags = self.0.1.wait_while(flags, |flags| !flags.contains_key(&of)).unwrap();
+        flags[&of]
     }
 }
 
@@ -108,7 +108,7 @@ fn read(mut channel: UnixStream, cancels: Cancels) -> Receiver<Order> {
         let mut pongs = channel.try_clone().unwrap();
         while let Ok(Some(order)) = frame::read::<Order>(&mut channel) {
             match order {
-                Order::Cancel { job, after_picture } => cancels.raise(job, after_picture),
+                Order::Cancel { of, after_picture } => cancels.raise(of, after_picture),
                 Order::Ping { n } => frame::write(&mut pongs, &Report::Pong { n }).unwrap(),
                 order => sender.send(order).unwrap(),
             }
@@ -142,17 +142,21 @@ impl Fake {
             }
             Order::Run { job, task, skip, .. } => {
                 let Task::Image(task) = *task;
-                self.say(&Report::Started { job });
+                let of = Assignment::Job(job);
+                self.say(&Report::Started { of });
                 let outcome = self.run(job, &task, &skip);
                 self.resident = vec![held(&task.what.model, task.what.source.clone(), false)];
                 let resident = self.residency();
-                self.say(&Report::Ended { job, outcome, resident });
+                self.say(&Report::Ended { of, outcome, resident });
             }
-            Order::Load { job, model, pinned, .. } => {
-                self.say(&Report::Started { job });
-                let outcome = self.load(job, &model, pinned);
+            Order::Load {
+                load, model, pinned, ..
+            } => {
+                let of = Assignment::Load(load);
+                self.say(&Report::Started { of });
+                let outcome = self.load(of, &model, pinned);
                 let resident = self.residency();
-                self.say(&Report::Ended { job, outcome, resident });
+                self.say(&Report::Ended { of, outcome, resident });
             }
             Order::Unload { source } => {
                 self.resident
@@ -185,10 +189,10 @@ impl Fake {
         }
     }
 
-    fn load(&mut self, job: JobId, model: &Wanted, pinned: bool) -> Outcome {
-        self.progress(job, Phase::Load);
+    fn load(&mut self, of: Assignment, model: &Wanted, pinned: bool) -> Outcome {
+        self.progress(of, Phase::Load);
         if model.name == "Slow" {
-            self.cancels.wait(job);
+            self.cancels.wait(of);
             return Outcome::Cancelled;
         }
         self.resident.retain(|held| held.source != model.source);
@@ -198,6 +202,7 @@ impl Fake {
 
     fn run(&mut self, job: JobId, task: &ImageTask, skip: &[u32]) -> Outcome {
         let began = micros();
+        let of = Assignment::Job(job);
         let (verb, rest) = task.what.prompt.split_once(' ').unwrap_or((&task.what.prompt, ""));
         eprintln!("doing {verb} {rest}");
         match verb {
@@ -208,7 +213,7 @@ impl Fake {
                 std::thread::park();
             },
             "flood" => loop {
-                self.progress(job, Phase::Denoise);
+                self.progress(of, Phase::Denoise);
             },
             "garbage" => loop {
                 use std::io::Write as _;
@@ -216,8 +221,8 @@ impl Fake {
             },
             "exit" => std::process::exit(3),
             "hold" => {
-                self.progress(job, phase(rest));
-                if self.cancels.wait(job) {
+                self.progress(of, phase(rest));
+                if self.cancels.wait(of) {
                     self.stage(job, skip.len() as u32, task);
                 }
                 return Outcome::Cancelled;
@@ -228,17 +233,17 @@ impl Fake {
                 return Outcome::Failed(Failure { kind, message });
             }
             "notice" => self.say(&Report::Notice {
-                job,
+                of,
                 text: rest.to_owned(),
             }),
             "clock" => self.say(&Report::Notice {
-                job,
+                of,
                 text: began.to_string(),
             }),
             _ => {}
         }
         for phase in [Phase::Load, Phase::Denoise] {
-            self.progress(job, phase);
+            self.progress(of, phase);
         }
         if self.shown {
             self.preview(job);
@@ -252,7 +257,7 @@ impl Fake {
         Outcome::Done
     }
 
-    fn progress(&mut self, job: JobId, phase: Phase) {
+    fn progress(&mut self, of: Assignment, phase: Phase) {
         let progress = Progress {
             phase,
             image: 0,
@@ -263,7 +268,7 @@ impl Fake {
             step_s: Some(0.001),
             eta_s: None,
         };
-        self.say(&Report::Progress { job, progress });
+        self.say(&Report::Progress { of, progress });
     }
 
     fn preview(&mut self, job: JobId) {

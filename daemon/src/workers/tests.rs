@@ -194,7 +194,12 @@ async fn what_it_prints_is_in_the_log_and_in_its_death() {
         skip,
         keep_alive,
     });
-    assert_eq!(rig.next().await, Word::Report(Box::new(Report::Started { job })));
+    assert_eq!(
+        rig.next().await,
+        Word::Report(Box::new(Report::Started {
+            of: darkroom_protocol::Assignment::Job(job)
+        }))
+    );
     let death = rig.death().await;
     assert_eq!(death.signal, Some(libc::SIGABRT));
     assert!(death.is_tasks_doing());

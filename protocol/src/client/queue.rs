@@ -1,21 +1,18 @@
-//! Events that arrived while a reply was awaited.
+//! Events that have come and were not asked for yet.
 
 use std::collections::VecDeque;
 
-use crate::{Event, EventKind};
+use crate::Event;
 
-/// First in, first out; of progress and previews of a job only the latest is kept, so that it stays small.
+/// First in, first out; of what a newer event replaces only the newest is kept, so that it stays small.
 #[derive(Debug, Default)]
 pub(super) struct Queue(VecDeque<Event>);
 
 impl Queue {
     pub(super) fn push(&mut self, event: Event) {
         let replaced = |old: &Event| {
-            old.job == event.job
-                && matches!(
-                    (&old.kind, &event.kind),
-                    (EventKind::Progress(_), EventKind::Progress(_)) | (EventKind::Preview(_), EventKind::Preview(_))
-                )
+            let replaceable = event.kind.is_transient() || event.kind.is_standing();
+            replaceable && old.of == event.of && old.kind.name() == event.kind.name()
         };
         self.0.retain(|old| !replaced(old));
         self.0.push_back(event);
@@ -29,7 +26,7 @@ impl Queue {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{JobId, Phase, Progress};
+    use crate::{EventKind, JobId, Phase, Progress};
 
     fn progress(seq: u64, job: JobId) -> Event {
         let kind = EventKind::Progress(Progress {
@@ -42,7 +39,11 @@ mod tests {
             step_s: None,
             eta_s: None,
         });
-        Event { seq, job, kind }
+        Event {
+            seq,
+            of: job.into(),
+            kind,
+        }
     }
 
     #[test]
@@ -51,7 +52,7 @@ mod tests {
         let mut queue = Queue::default();
         let notice = |seq| Event {
             seq,
-            job: a,
+            of: a.into(),
             kind: EventKind::Notice("x".into()),
         };
         for event in [progress(1, a), notice(2), progress(3, b), progress(4, a), notice(5)] {

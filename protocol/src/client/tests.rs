@@ -61,7 +61,7 @@ async fn write(stream: &mut Stream, message: ServerMessage) {
 fn notice(seq: u64) -> ServerMessage {
     ServerMessage::Event(Event {
         seq,
-        job: JobId::new(),
+        of: JobId::new().into(),
         kind: EventKind::Notice("hello".into()),
     })
 }

@@ -6,8 +6,8 @@ use uuid::Uuid;
 use super::RemoteError;
 use crate::event::{EventName, QueueChange};
 use crate::{
-    DeviceStatus, Dtype, Event, GenerateRequest, Job, JobId, JobState, KeepAlive, ModelCard, ModelSource, Output,
-    Progress, Quant, Residency,
+    Dtype, Event, GenerateRequest, Job, JobId, JobState, KeepAlive, LoadId, ModelCard, ModelSource, Output, Progress,
+    Quant, WorkerStatus,
 };
 
 /// A request with its number; the reply carries the same number.
@@ -133,8 +133,7 @@ pub enum Request {
     },
     /// The models in the configured folders, and the embedded one.
     Models {},
-    /// Bring a model into memory. Answered at once; events under the number in the reply tell how it goes, its last one a
-    /// final state.
+    /// Bring a model into memory. Answered at once; events about the load whose number is in the reply tell how it goes.
     Load(Load),
     /// Remove a model from memory, pinned or not, and stop loading it. A job that uses it ends first.
     Unload {
@@ -247,11 +246,12 @@ pub struct Load {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Subscribe {
-    /// Only of this job (id or prefix); of all when absent. State and pictures so far are told first.
+    /// Only of this job (id or prefix); about everything when absent. State and pictures so far are told first; of everything, how
+    /// far each running job is, and how the queue and the workers stand.
     #[serde(default)]
     pub job: Option<String>,
-    /// Replay from this sequence number, as far as the daemon remembers: the reply says how far. Progress and previews are
-    /// not remembered.
+    /// Replay from this sequence number, as far as the daemon remembers: the reply says how far. Of what a newer event replaces
+    /// only the newest is remembered, of previews none.
     #[serde(default)]
     pub from: Option<u64>,
     /// At most so many previews a second; 0 for none.
@@ -409,7 +409,7 @@ pub struct Page {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Loading {
     /// The number that its events have.
-    pub load: JobId,
+    pub load: LoadId,
     /// The model's name.
     pub model: String,
     /// Where it goes; empty for the best device there is.
@@ -507,23 +507,4 @@ pub struct JobProgress {
     pub job: JobId,
     /// How far it is now.
     pub progress: Progress,
-}
-
-/// A worker as the daemon sees it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct WorkerStatus {
-    /// Its device, for instance `cuda:0`.
-    pub device: String,
-    /// Process id; 0 while there is none.
-    pub pid: u32,
-    /// `starting`, `idle`, `busy`, `stopped`.
-    pub state: String,
-    /// How often it was started again after a death.
-    pub restarts: u32,
-    /// libtorch's version; empty until it has told.
-    pub libtorch: String,
-    /// Every device it can see.
-    pub devices: Vec<DeviceStatus>,
-    /// What it keeps in memory.
-    pub resident: Residency,
 }

@@ -2,7 +2,19 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{DeviceStatus, Dtype, Failure, JobId, KeepAlive, ModelSource, Preview, Progress, Quant, Residency, Task};
+use crate::{
+    DeviceStatus, Dtype, Failure, JobId, KeepAlive, LoadId, ModelSource, Preview, Progress, Quant, Residency, Task,
+};
+
+/// What a worker is at: one thing at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Assignment {
+    /// A job.
+    Job(JobId),
+    /// A model to bring into memory.
+    Load(LoadId),
+}
 
 /// What the daemon tells a worker.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -30,10 +42,10 @@ pub enum Order {
         /// How long its model stays in memory afterwards.
         keep_alive: KeepAlive,
     },
-    /// End that job as soon as possible and stay warm.
+    /// End that job or load as soon as possible and stay warm.
     Cancel {
-        /// The job.
-        job: JobId,
+        /// What to end.
+        of: Assignment,
         /// First finish the picture in the making, or those that are computed together with it.
         after_picture: bool,
     },
@@ -59,8 +71,8 @@ pub enum Order {
     },
     /// Bring a model into memory. Told of as of a task: started, progress, ended; [`Order::Cancel`] ends it.
     Load {
-        /// A number for the reports.
-        job: JobId,
+        /// Its number, for reports.
+        load: LoadId,
         /// Which.
         model: Box<Wanted>,
         /// How long it stays in memory when nobody uses it.
@@ -94,15 +106,15 @@ pub struct Wanted {
 pub enum Report {
     /// In answer to [`Order::Configure`].
     Ready(Ready),
-    /// The task has begun.
+    /// It has begun.
     Started {
-        /// The job.
-        job: JobId,
+        /// What.
+        of: Assignment,
     },
     /// How far it is.
     Progress {
-        /// The job.
-        job: JobId,
+        /// What.
+        of: Assignment,
         /// How far.
         progress: Progress,
     },
@@ -117,15 +129,15 @@ pub enum Report {
     Staged(Staged),
     /// One line for the person.
     Notice {
-        /// The job.
-        job: JobId,
+        /// What it is about.
+        of: Assignment,
         /// The line.
         text: String,
     },
-    /// The task has ended; the worker is free.
+    /// It has ended; the worker is free.
     Ended {
-        /// The job.
-        job: JobId,
+        /// What.
+        of: Assignment,
         /// How.
         outcome: Outcome,
         /// What is in memory now.

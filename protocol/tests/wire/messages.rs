@@ -3,7 +3,6 @@
 use darkroom_protocol::message::RemoteError;
 use darkroom_protocol::message::client::{
     Download, FoundModel, JobProgress, Load, Loading, Page, Piece, Place, Status, Submit, Submitted, Subscribe, Upload,
-    WorkerStatus,
 };
 use darkroom_protocol::message::worker::{Ready, Staged, Wanted};
 use darkroom_protocol::*;
@@ -11,6 +10,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 const JOB: JobId = JobId(Uuid::from_u128(0x019a_0000_0000_7000_8000_0000_0000_0001));
+const LOAD: LoadId = LoadId(Uuid::from_u128(0x019a_0000_0000_7000_8000_0000_0000_0002));
 
 pub fn request() -> GenerateRequest {
     serde_json::from_value(json!({ "prompt": "a fox", "steps": 20, "cfg_scale": 5.5, "sampler": "euler a" })).unwrap()
@@ -291,15 +291,6 @@ pub fn requests() -> Vec<Request> {
 }
 
 pub fn replies() -> Vec<Reply> {
-    let worker = WorkerStatus {
-        device: "cpu".into(),
-        pid: 7,
-        state: "idle".into(),
-        restarts: 1,
-        libtorch: "2.11.0".into(),
-        devices: vec![device()],
-        resident: residency(),
-    };
     let status = Status {
         version: "0.1.0".into(),
         protocol: VERSION,
@@ -315,7 +306,7 @@ pub fn replies() -> Vec<Reply> {
         }],
         cancelling: vec![JOB],
         short: Some("The disk is full.".into()),
-        workers: vec![worker],
+        workers: vec![worker()],
         capabilities: vec!["image".into()],
         paused: true,
         held: 1,
@@ -386,7 +377,7 @@ pub fn replies() -> Vec<Reply> {
             resident: vec!["cpu".into()],
         }]),
         Reply::Loading(Loading {
-            load: JOB,
+            load: LOAD,
             model: "emoji".into(),
             device: "cpu".into(),
         }),
@@ -396,8 +387,20 @@ pub fn replies() -> Vec<Reply> {
     ]
 }
 
+fn worker() -> WorkerStatus {
+    WorkerStatus {
+        device: "cpu".into(),
+        pid: 7,
+        state: WorkerState::Idle,
+        restarts: 1,
+        libtorch: "2.11.0".into(),
+        devices: vec![device()],
+        resident: residency(),
+    }
+}
+
 pub fn events() -> Vec<Event> {
-    let kinds = vec![
+    let of_job = [
         EventKind::State(event::StateChange {
             state: JobState::Failed,
             failure: Some(failure()),
@@ -406,13 +409,39 @@ pub fn events() -> Vec<Event> {
         EventKind::Preview(preview()),
         EventKind::Picture(picture()),
         EventKind::Notice("Look.".into()),
+        EventKind::Warning("Look out.".into()),
         EventKind::Queue(change()),
         EventKind::Delivery(delivery()),
     ];
-    kinds
+    let load = EventKind::Load(LoadChange {
+        model: "emoji".into(),
+        device: "cpu".into(),
+        state: LoadState::Failed,
+        failure: Some(failure()),
+    });
+    let line = EventKind::Line(event::LineStatus {
+        queued: 4,
+        held: 1,
+        paused: true,
+        short: Some("The disk is full.".into()),
+        lists: 2,
+    });
+    let settings = EventKind::Settings(event::SettingsChange {
+        complaint: Some("config.toml: line 1: no.".into()),
+    });
+    let others = [
+        (Subject::Load(LOAD), load),
+        (Subject::Worker(1), EventKind::Worker(worker())),
+        (Subject::Queue, line),
+        (Subject::Models, EventKind::Models {}),
+        (Subject::Settings, settings),
+    ];
+    of_job
+        .map(|kind| (Subject::Job(JOB), kind))
         .into_iter()
+        .chain(others)
         .zip(1..)
-        .map(|(kind, seq)| Event { seq, job: JOB, kind })
+        .map(|((of, kind), seq)| Event { seq, of, kind })
         .collect()
 }
 
@@ -442,7 +471,7 @@ pub fn orders() -> Vec<Order> {
     }));
     all.extend([
         Order::Cancel {
-            job: JOB,
+            of: Assignment::Job(JOB),
             after_picture: true,
         },
         Order::Unload { source: None },
@@ -456,7 +485,7 @@ pub fn orders() -> Vec<Order> {
             max_px: 256,
         },
         Order::Load {
-            job: JOB,
+            load: LOAD,
             model: Box::new(Wanted {
                 name: "emoji".into(),
                 source: ModelSource::Embedded("emoji".into()),
@@ -499,15 +528,17 @@ pub fn reports() -> Vec<Report> {
         elapsed_ms: 5,
     };
     let ended = |outcome| Report::Ended {
-        job: JOB,
+        of: Assignment::Load(LOAD),
         outcome,
         resident: residency(),
     };
     vec![
         Report::Ready(ready),
-        Report::Started { job: JOB },
+        Report::Started {
+            of: Assignment::Job(JOB),
+        },
         Report::Progress {
-            job: JOB,
+            of: Assignment::Job(JOB),
             progress: progress(),
         },
         Report::Preview {
@@ -516,7 +547,7 @@ pub fn reports() -> Vec<Report> {
         },
         Report::Staged(staged),
         Report::Notice {
-            job: JOB,
+            of: Assignment::Job(JOB),
             text: "Look.".into(),
         },
         ended(Outcome::Done),

@@ -3,7 +3,7 @@ use darkroom_protocol::client::Client;
 use darkroom_protocol::message::client::{Load, Loading};
 use darkroom_protocol::paths::Paths;
 use darkroom_protocol::text::escape_line;
-use darkroom_protocol::{EventKind, GenerateRequest, JobState};
+use darkroom_protocol::{EventKind, GenerateRequest, LoadState, Subject};
 
 use super::named;
 use crate::watch::Interrupts;
@@ -54,7 +54,7 @@ async fn follow(client: &mut Client, asked: &str, loading: &Loading, pinned: boo
                 continue;
             }
         };
-        if event.job != loading.load {
+        if event.of != Subject::Load(loading.load) {
             continue;
         }
         if json {
@@ -62,17 +62,17 @@ async fn follow(client: &mut Client, asked: &str, loading: &Loading, pinned: boo
         }
         match event.kind {
             EventKind::Notice(line) | EventKind::Warning(line) => say::note(&line),
-            EventKind::State(change) if change.state.is_final() => {
+            EventKind::Load(change) if change.state.is_final() => {
                 let name = escape_line(&loading.model);
                 return match (change.state, change.failure) {
-                    (JobState::Done, _) if json => Ok(()),
-                    (JobState::Done, _) if pinned => {
+                    (LoadState::Loaded, _) if json => Ok(()),
+                    (LoadState::Loaded, _) if pinned => {
                         say::note(&format!(
                             "{name} is in memory and stays there: `darkroom models unpin` lets it go."
                         ));
                         Ok(())
                     }
-                    (JobState::Done, _) => {
+                    (LoadState::Loaded, _) => {
                         say::note(&format!("{name} is in memory."));
                         Ok(())
                     }

@@ -2,7 +2,7 @@ use std::collections::HashSet;
 use std::fmt::Write as _;
 
 use clap::ArgMatches;
-use darkroom_protocol::message::client::WorkerStatus;
+use darkroom_protocol::WorkerStatus;
 use darkroom_protocol::paths::Paths;
 use darkroom_protocol::text::escape_line;
 use darkroom_protocol::{Residency, ResidentModel};

@@ -3,7 +3,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use darkroom_protocol::message::worker::Wanted;
-use darkroom_protocol::{Dtype, ImageTask, JobId, KeepAlive, ModelSource, Phase, Quant, Report, Task, failpoint};
+use darkroom_protocol::{
+    Assignment, Dtype, ImageTask, JobId, KeepAlive, LoadId, ModelSource, Phase, Quant, Report, Task, failpoint,
+};
 use tch::Kind;
 
 use super::describe;
@@ -68,22 +70,24 @@ impl Executor {
     /// Runs a task and reports how it ended. Whatever happens, the worker stays usable. Its model stays for `keep_alive`.
     pub fn run(&mut self, job: JobId, task: &Task, skip: &[u32], keep_alive: KeepAlive, cancel: &Cancel) {
         failpoint::hit(4);
-        self.outbox.send(Report::Started { job });
+        let of = Assignment::Job(job);
+        self.outbox.send(Report::Started { of });
         let Task::Image(image) = task;
         let result = self.guarded(|own| own.image(job, image, skip, keep_alive, cancel));
-        self.end(job, result);
+        self.end(of, result);
     }
 
     /// Brings a model into memory and reports how that ended.
-    pub fn load(&mut self, job: JobId, wanted: &Wanted, keep_alive: KeepAlive, pinned: bool, cancel: &Cancel) {
-        self.outbox.send(Report::Started { job });
-        let result = self.guarded(|own| own.fetch(job, wanted, keep_alive, pinned, cancel));
-        self.end(job, result);
+    pub fn load(&mut self, load: LoadId, wanted: &Wanted, keep_alive: KeepAlive, pinned: bool, cancel: &Cancel) {
+        let of = Assignment::Load(load);
+        self.outbox.send(Report::Started { of });
+        let result = self.guarded(|own| own.fetch(of, wanted, keep_alive, pinned, cancel));
+        self.end(of, result);
     }
 
-    fn end(&mut self, job: JobId, result: Result<()>) {
+    fn end(&mut self, of: Assignment, result: Result<()>) {
         if let Err(e) = &result {
-            tracing::info!(%job, "ended: {e}");
+            tracing::info!(?of, "ended: {e}");
         }
         // Main memory is everybody's: an idle worker holds no more of it than its models.
         if self.models.device() == Device::Cpu || matches!(result, Err(Error::NoRoom(_) | Error::OutOfMemory { .. })) {
@@ -91,7 +95,7 @@ impl Executor {
         }
         self.models.settle();
         self.outbox.send(Report::Ended {
-            job,
+            of,
             outcome: outcome(result),
             resident: self.models.residency(Instant::now()),
         });
@@ -151,7 +155,7 @@ impl Executor {
         let threads = threads_for(task);
         torch::set_threads(threads);
         let _following = torch::follow_load(threads);
-        let mut reporter = Reporter::new(job, self.outbox.clone(), self.previews.clone(), cancel);
+        let mut reporter = Reporter::new(Assignment::Job(job), self.outbox.clone(), self.previews.clone(), cancel);
         let device = self.models.device();
         let kind = kind_for(device, task.compute.dtype, &mut reporter);
         let key = Key {
@@ -172,14 +176,14 @@ impl Executor {
 
     fn fetch(
         &mut self,
-        job: JobId,
+        of: Assignment,
         wanted: &Wanted,
         keep_alive: KeepAlive,
         pinned: bool,
         cancel: &Cancel,
     ) -> Result<()> {
         let _inference = torch::inference_mode();
-        let mut reporter = Reporter::new(job, self.outbox.clone(), self.previews.clone(), cancel);
+        let mut reporter = Reporter::new(of, self.outbox.clone(), self.previews.clone(), cancel);
         let device = self.models.device();
         let kind = kind_for(device, wanted.dtype, &mut reporter);
         let key = Key {

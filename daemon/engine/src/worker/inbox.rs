@@ -4,7 +4,7 @@ use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use darkroom_protocol::codec::frame;
-use darkroom_protocol::{JobId, Order, Report};
+use darkroom_protocol::{Assignment, Order, Report};
 
 use super::end;
 use super::outbox::Outbox;
@@ -16,7 +16,7 @@ use crate::pipeline::preview::Wish;
 pub struct Inbox {
     /// In the order in which they came; cancels, pings and wishes for previews are dealt with already.
     pub orders: Receiver<Order>,
-    /// Flags by job.
+    /// Flags by what they end.
     pub cancels: Cancels,
     /// The previews that are wanted.
     pub wanted: Wanted,
@@ -32,12 +32,14 @@ pub fn start(mut channel: UnixStream, outbox: Outbox) -> Inbox {
     std::thread::spawn(move || {
         loop {
             match frame::read::<Order>(&mut channel) {
-                Ok(Some(Order::Cancel { job, after_picture })) => flags.raise(job, after_picture),
+                Ok(Some(Order::Cancel { of, after_picture })) => flags.raise(of, after_picture),
                 Ok(Some(Order::Ping { n })) => outbox.send(Report::Pong { n }),
                 Ok(Some(Order::Previews { max_fps, max_px })) => wish.set(Wish { max_fps, max_px }),
                 Ok(Some(order)) => {
-                    if let Order::Run { job, .. } | Order::Load { job, .. } = &order {
-                        flags.prepare(*job);
+                    match &order {
+                        Order::Run { job, .. } => flags.prepare(Assignment::Job(*job)),
+                        Order::Load { load, .. } => flags.prepare(Assignment::Load(*load)),
+                        _ => {}
                     }
                     if orders.send(order).is_err() {
                         return;
@@ -58,48 +60,49 @@ pub fn start(mut channel: UnixStream, outbox: Outbox) -> Inbox {
     }
 }
 
-/// Cancel flags by job. A flag is made when the order to run is read, before the computing thread sees it, so that a cancel
+/// Cancel flags by what they end. A flag is made when the order to run is read, before the computing thread sees it, so that a cancel
 /// that follows at once is not lost.
 #[derive(Clone, Default)]
-pub struct Cancels(Arc<Mutex<HashMap<JobId, Cancel>>>);
+pub struct Cancels(Arc<Mutex<HashMap<Assignment, Cancel>>>);
 
 impl Cancels {
-    fn with<T>(&self, f: impl FnOnce(&mut HashMap<JobId, Cancel>) -> T) -> T {
+    fn with<T>(&self, f: impl FnOnce(&mut HashMap<Assignment, Cancel>) -> T) -> T {
         f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn prepare(&self, job: JobId) {
-        self.with(|flags| flags.insert(job, Cancel::new()));
+    fn prepare(&self, of: Assignment) {
+        self.with(|flags| flags.insert(of, Cancel::new()));
     }
 
-    fn raise(&self, job: JobId, after_picture: bool) {
+    fn raise(&self, of: Assignment, after_picture: bool) {
         let raise = if after_picture {
             Cancel::raise_after_picture
         } else {
             Cancel::raise
         };
-        self.with(|flags| flags.get(&job).map(raise));
+        self.with(|flags| flags.get(&of).map(raise));
     }
 
-    /// The flag of a job that begins now.
-    pub fn watch(&self, job: JobId) -> Cancel {
-        self.with(|flags| flags.entry(job).or_default().clone())
+    /// The flag of what begins now.
+    pub fn watch(&self, of: Assignment) -> Cancel {
+        self.with(|flags| flags.entry(of).or_default().clone())
     }
 
-    /// Forgets the flag of a job that has ended.
-    pub fn forget(&self, job: JobId) {
-        self.with(|flags| flags.remove(&job));
+    /// Forgets the flag of what has ended.
+    pub fn forget(&self, of: Assignment) {
+        self.with(|flags| flags.remove(&of));
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use darkroom_protocol::{JobId, LoadId};
 
     #[test]
     fn a_cancel_before_the_start_is_kept() {
         let cancels = Cancels::default();
-        let job = JobId::new();
+        let job = Assignment::Job(JobId::new());
         cancels.prepare(job);
         cancels.raise(job, false);
         assert!(cancels.watch(job).is_raised());
@@ -108,7 +111,7 @@ mod tests {
     #[test]
     fn a_cancel_reaches_the_running_job_only() {
         let cancels = Cancels::default();
-        let (first, second) = (JobId::new(), JobId::new());
+        let (first, second) = (Assignment::Job(JobId::new()), Assignment::Load(LoadId::new()));
         cancels.prepare(first);
         let flag = cancels.watch(first);
         cancels.prepare(second);

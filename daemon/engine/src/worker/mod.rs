@@ -21,7 +21,7 @@ use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 use std::sync::mpsc::RecvTimeoutError;
 
-use darkroom_protocol::Order;
+use darkroom_protocol::{Assignment, Order};
 
 use crate::torch;
 use executor::Executor;
@@ -125,17 +125,19 @@ fn obey(order: Order, executor: &mut Executor, cancels: &Cancels) -> Result<(), 
             skip,
             keep_alive,
         } => {
-            executor.run(job, &task, &skip, keep_alive, &cancels.watch(job));
-            cancels.forget(job);
+            let of = Assignment::Job(job);
+            executor.run(job, &task, &skip, keep_alive, &cancels.watch(of));
+            cancels.forget(of);
         }
         Order::Load {
-            job,
+            load,
             model,
             keep_alive,
             pinned,
         } => {
-            executor.load(job, &model, keep_alive, pinned, &cancels.watch(job));
-            cancels.forget(job);
+            let of = Assignment::Load(load);
+            executor.load(load, &model, keep_alive, pinned, &cancels.watch(of));
+            cancels.forget(of);
         }
         Order::Unload { source } => executor.unload(source.as_ref()),
         Order::Unpin { source } => executor.unpin(&source),

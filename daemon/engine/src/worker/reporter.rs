@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use darkroom_protocol::message::worker::Staged;
-use darkroom_protocol::{ImageTask, JobId, Progress, Report, Residency, Task, failpoint};
+use darkroom_protocol::{Assignment, ImageTask, JobId, Progress, Report, Residency, Task, failpoint};
 
 use super::outbox::Outbox;
 use super::previews::Previews;
@@ -12,23 +12,31 @@ use crate::pipeline::{Observer, Saved};
 /// A test that holds a worker is asked again after so long.
 const HOLD: Duration = Duration::from_millis(5);
 
-/// Turns what a pipeline tells into reports about one job.
+/// Turns what a pipeline tells into reports about one job or load.
 pub struct Reporter {
-    job: JobId,
+    of: Assignment,
     outbox: Outbox,
     previews: Previews,
     cancel: Cancel,
 }
 
 impl Reporter {
-    /// Reports about `job`, which begins and ends when `cancel` says so.
-    pub fn new(job: JobId, outbox: Outbox, previews: Previews, cancel: &Cancel) -> Self {
+    /// Reports about what begins now and ends when `cancel` says so.
+    pub fn new(of: Assignment, outbox: Outbox, previews: Previews, cancel: &Cancel) -> Self {
         previews.begin();
         Self {
-            job,
+            of,
             outbox,
             previews,
             cancel: cancel.clone(),
+        }
+    }
+
+    /// The job, if it is one: a load makes no pictures.
+    fn job(&self) -> Option<JobId> {
+        match self.of {
+            Assignment::Job(job) => Some(job),
+            Assignment::Load(_) => None,
         }
     }
 
@@ -48,40 +56,42 @@ impl Reporter {
 
 impl Observer for Reporter {
     fn progress(&mut self, progress: Progress) {
-        let (job, report) = (self.job, progress.clone());
-        self.outbox.send(Report::Progress { job, progress: report });
+        let (of, report) = (self.of, progress.clone());
+        self.outbox.send(Report::Progress { of, progress: report });
         self.hold(&progress);
     }
 
     fn notice(&mut self, line: &str) {
         self.outbox.send(Report::Notice {
-            job: self.job,
+            of: self.of,
             text: line.to_owned(),
         });
     }
 
     fn adjusted(&mut self, task: &ImageTask) {
+        let Some(job) = self.job() else { return };
         self.outbox.send(Report::Adjusted {
-            job: self.job,
+            job,
             task: Box::new(Task::Image(task.clone())),
         });
     }
 
     fn estimate(&mut self, estimate: &Estimate<'_>) {
-        if self.outbox.is_showing() {
+        let Some(job) = self.job().filter(|_| !self.outbox.is_showing()) else {
             return;
-        }
+        };
         let Painted { preview, notices } = self.previews.paint(estimate);
         notices.iter().for_each(|line| self.notice(line));
         if let Some(preview) = preview {
-            self.outbox.send(Report::Preview { job: self.job, preview });
+            self.outbox.send(Report::Preview { job, preview });
         }
     }
 
     fn saved(&mut self, picture: Saved) {
         failpoint::hit(7);
+        let Some(job) = self.job() else { return };
         self.outbox.send(Report::Staged(Staged {
-            job: self.job,
+            job,
             index: picture.index,
             file: picture.file,
             sha256: picture.sha256,

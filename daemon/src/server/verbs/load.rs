@@ -6,7 +6,7 @@ use std::sync::Arc;
 use darkroom_protocol::message::RemoteError;
 use darkroom_protocol::message::client::{Load, Loading};
 use darkroom_protocol::message::worker::Wanted;
-use darkroom_protocol::{EventKind, GenerateRequest, JobId, Reply};
+use darkroom_protocol::{EventKind, GenerateRequest, LoadId, Reply};
 
 use super::blocking;
 use crate::dispatch::Ask;
@@ -25,7 +25,7 @@ pub async fn load(asker: &Asker, load: Load) -> Result<Answer, RemoteError> {
         device: ask.device.clone(),
     });
     let filter = Filter {
-        job: Some(ask.load),
+        of: Some(ask.load.into()),
         ..Filter::default()
     };
     let (context, subscription) = (asker.context.clone(), asker.subscription.clone());
@@ -55,7 +55,7 @@ fn ask(context: &Arc<Context>, load: Load) -> Result<Ask, RemoteError> {
     let device = context.dispatch.board().default_device;
     let task = resolve(&request, &card, &context.settings.current(), &device, 0)?;
     Ok(Ask {
-        load: JobId::new(),
+        load: LoadId::new(),
         device: task.compute.device,
         keep_alive: load
             .keep_alive

@@ -14,7 +14,7 @@ pub async fn metrics(context: &Arc<Context>) -> Result<Answer, RemoteError> {
     let text = blocking(move || {
         let board = context.dispatch.board();
         let now = Now {
-            queued: board.queued,
+            queued: board.line.queued,
             running: board.running.len(),
             workers: board.workers,
             uptime: context.started.elapsed(),

@@ -22,7 +22,7 @@ pub async fn outlook(context: &Context, jobs: &mut [Job]) -> Result<()> {
     }
     let board = context.dispatch.board();
     let last = jobs.iter().filter_map(|job| job.position).max();
-    let Some(last) = last.filter(|_| !board.paused) else {
+    let Some(last) = last.filter(|_| !board.line.paused) else {
         return Ok(());
     };
     let line = context.store.ahead((last + 1).min(FARTHEST)).await?;

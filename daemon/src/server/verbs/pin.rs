@@ -1,8 +1,8 @@
 //! The verb `pin`: a model stays in memory, or need not any more. Pinning is a load that stays.
 
-use darkroom_protocol::Reply;
 use darkroom_protocol::message::RemoteError;
-use darkroom_protocol::message::client::{Load, WorkerStatus};
+use darkroom_protocol::message::client::Load;
+use darkroom_protocol::{Reply, WorkerStatus};
 
 use super::load::load;
 use super::unload::{is_not, named, until_none};

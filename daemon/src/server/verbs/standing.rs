@@ -21,7 +21,7 @@ pub async fn tell_standing(context: &Context, subscription: &Subscription, job: 
                 state: row.state,
                 pictures: row.pictures.iter().map(|picture| picture.index).collect(),
             };
-            let short = context.dispatch.board().short.filter(|_| !row.state.is_final());
+            let short = context.dispatch.board().line.short.filter(|_| !row.state.is_final());
             subscription.release(job, standing(row, short), &known);
         }
         Err(error) => {

@@ -26,15 +26,15 @@ pub async fn status(context: &Context) -> Answer {
         uptime_s: context.started.elapsed().as_secs(),
         socket: context.socket.to_string_lossy().into_owned(),
         data: context.paths.data.to_string_lossy().into_owned(),
-        queued: board.queued,
+        queued: board.line.queued,
         running: board.running,
         progress,
         cancelling: board.cancelling,
-        short: board.short,
+        short: board.line.short,
         workers: board.workers,
         capabilities: board.capabilities,
-        paused: board.paused,
-        held: board.held,
+        paused: board.line.paused,
+        held: board.line.held,
     })
     .into()
 }

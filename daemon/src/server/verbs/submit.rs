@@ -65,7 +65,7 @@ pub async fn submit(asker: &Asker, submit: Submit) -> Result<Accepting, RemoteEr
             delivers,
         });
         let filter = Filter {
-            job: Some(accepted.job),
+            of: Some(accepted.job.into()),
             max_fps,
             max_px,
             kinds: vec![],
@@ -134,7 +134,7 @@ async fn work_out(context: &Arc<Context>, request: &GenerateRequest) -> Result<W
         &board.default_device,
         random_seed(),
     )?;
-    let short = board.short.clone();
+    let short = board.line.short.clone();
     let told = Told {
         notice: notice(&card, notices(&task), board),
         hint: card.notice.filter(|notice| notice == NO_MODEL),
@@ -165,12 +165,12 @@ struct Told {
 /// what keeps everything waiting.
 fn notice(card: &ModelCard, about: Vec<String>, board: Board) -> Option<String> {
     let of_card = card.notice.clone().filter(|notice| *notice != NO_MODEL);
-    let paused = board.paused.then(|| PAUSED.to_owned());
+    let paused = board.line.paused.then(|| PAUSED.to_owned());
     let notices: Vec<String> = of_card
         .into_iter()
         .chain(about)
         .chain(paused)
-        .chain(board.short)
+        .chain(board.line.short)
         .collect();
     (!notices.is_empty()).then(|| notices.join(" "))
 }
@@ -192,6 +192,7 @@ fn follow(
         if let Some(short) = context
             .dispatch
             .board()
+            .line
             .short
             .filter(|short| known.as_ref() != Some(short))
         {

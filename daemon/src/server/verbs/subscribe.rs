@@ -1,8 +1,8 @@
-//! The verb `subscribe`: events of one job or of all, without gaps for who comes back.
+//! The verb `subscribe`: events of one job or about everything, without gaps for who comes back.
 
 use darkroom_protocol::message::RemoteError;
 use darkroom_protocol::message::client::Subscribe;
-use darkroom_protocol::{EventName, Reply};
+use darkroom_protocol::{EventName, Reply, Subject};
 
 use super::standing::tell_standing;
 use crate::events::Filter;
@@ -27,7 +27,7 @@ pub async fn subscribe(asker: &Asker, subscribe: Subscribe) -> Result<Answer, Re
         None => None,
     };
     let filter = Filter {
-        job,
+        of: job.map(Subject::Job),
         max_fps,
         max_px,
         kinds,

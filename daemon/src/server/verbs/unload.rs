@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use darkroom_protocol::device::canonical_device;
 use darkroom_protocol::message::RemoteError;
-use darkroom_protocol::message::client::WorkerStatus;
 use darkroom_protocol::text::escape_line;
-use darkroom_protocol::{Reply, ResidentModel};
+use darkroom_protocol::{Reply, ResidentModel, WorkerState, WorkerStatus};
 use tokio::time::timeout;
 
 use super::blocking;
@@ -48,7 +47,7 @@ pub async fn until_none(context: &Context, models: &[String], device: &str, so: 
     let none = |workers: &[WorkerStatus]| {
         let idle = workers
             .iter()
-            .filter(|worker| worker.state == "idle" && (device.is_empty() || worker.device == device));
+            .filter(|worker| worker.state == WorkerState::Idle && (device.is_empty() || worker.device == device));
         let mut held = idle.flat_map(|worker| &worker.resident.models);
         !held.any(|held| so(held) && models.iter().any(|name| held.is_called(name)))
     };
