@@ -12,7 +12,7 @@ use crate::Result;
 pub(super) fn run(mut x: Tensor, run: &mut Run<'_>) -> Result<Tensor> {
     for i in run.steps() {
         let (from, to) = (run.sigma(i), run.sigma(i + 1));
-        let denoised = run.denoised(&x, from)?.guided;
+        let denoised = run.begin(i, &x)?;
         let (down, up) = split(from, to);
         x = toward(&denoised, &x, from, down) + run.noise(from, to)? * up;
         run.report(i, &denoised)?;
@@ -21,7 +21,7 @@ pub(super) fn run(mut x: Tensor, run: &mut Run<'_>) -> Result<Tensor> {
 }
 
 /// σ_down and σ_up between two σs: σ_up² = σ'²(σ² − σ'²)/σ², σ_down² + σ_up² = σ'².
-fn split(from: f64, to: f64) -> (f64, f64) {
+pub(super) fn split(from: f64, to: f64) -> (f64, f64) {
     let up = to * (1.0 - (to / from).powi(2)).max(0.0).sqrt();
     (to * to / from, up)
 }

@@ -9,7 +9,7 @@ use crate::Result;
 pub(super) fn run(mut x: Tensor, run: &mut Run<'_>) -> Result<Tensor> {
     for i in run.steps() {
         let (from, to) = (run.sigma(i), run.sigma(i + 1));
-        let denoised = run.denoised(&x, from)?.guided;
+        let denoised = run.begin(i, &x)?;
         let there = toward(&denoised, &x, from, to);
         x = if to > 0.0 {
             let again = run.denoised(&there, to)?.guided;

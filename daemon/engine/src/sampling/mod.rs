@@ -2,9 +2,10 @@
 //!
 //! [`plan()`] turns a model's scheduler_config.json, a sampler, a schedule and a number of steps into a [`Plan`]: every
 //! timestep and noise level, in f64 on the host; [`plan_flow`] does so for models whose noise flows. [`sample`] runs a plan over a
-//! state tensor and a network's closure. How noise mixes is [`Noising`]'s business; the samplers are pure functions over a run, rows
-//! of one table, equal to diffusers' scheduler of the same name.
+//! state tensor and a network's closure. How noise mixes is [`Noising`]'s business. Schedules and samplers are rows of two tables:
+//! pure functions over it and over a run, equal to diffusers' scheduler of the same name.
 
+mod classes;
 mod ddim;
 mod dpmpp_2m;
 mod draft;
@@ -21,9 +22,11 @@ mod plan;
 #[cfg(test)]
 mod plan_tests;
 mod prediction;
-mod ramp;
 mod run;
 mod samplers;
+mod schedules;
+#[cfg(test)]
+mod schedules_tests;
 mod spacing;
 mod table;
 

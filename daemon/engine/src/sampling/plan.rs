@@ -30,7 +30,7 @@ pub struct Plan {
     pub(super) calls_a_step: usize,
 }
 
-/// What some samplers were told beside their σs.
+/// What some samplers are told beside their σs.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Settings {
     /// Nothing.
@@ -46,6 +46,17 @@ pub(super) enum Settings {
         heun: bool,
         single_at_end: bool,
     },
+}
+
+impl Settings {
+    /// The σs before each step and after the last, where a sampler has them from elsewhere than its schedule.
+    pub fn sigmas(&self) -> Option<Vec<f64>> {
+        let Self::Ddim { jumps, .. } = self else {
+            return None;
+        };
+        let last = jumps.last().map(|(_, to)| to.ratio());
+        Some(jumps.iter().map(|(from, _)| from.ratio()).chain(last).collect())
+    }
 }
 
 impl Plan {

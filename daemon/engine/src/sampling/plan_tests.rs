@@ -5,7 +5,7 @@ use tch::{Kind, Tensor};
 
 use super::Guided;
 use super::run::{Network, Run};
-use super::{BetaSchedule, Plan, Prediction, SchedulerConfig, Spacing, StepInfo, plan, plan_flow, ramp, sample};
+use super::{BetaSchedule, Plan, Prediction, SchedulerConfig, Spacing, StepInfo, plan, plan_flow, sample, schedules};
 use crate::{Error, Result};
 
 fn sd() -> SchedulerConfig {
@@ -49,8 +49,8 @@ fn a_named_schedule_spans_the_spaced_timesteps(
     let spaced = plan(&sd(), Sampler::Euler, Schedule::Auto, steps).unwrap().sigmas;
     let (max, min) = (spaced[0], spaced[steps - 1]);
     for (schedule, ramp) in [
-        (Schedule::Karras, ramp::karras(min, max, steps)),
-        (Schedule::Exponential, ramp::exponential(min, max, steps)),
+        (Schedule::Karras, schedules::karras(min, max, steps)),
+        (Schedule::Exponential, schedules::exponential(min, max, steps)),
     ] {
         let plan = plan(&sd(), sampler, schedule, steps).unwrap();
         assert_eq!(
@@ -230,13 +230,8 @@ fn the_clean_sample_is_seen_from_any_sigma() {
         })
     };
     let between = (plan.sigmas[3] + plan.sigmas[4]) / 2.0;
-    let mut run = Run {
-        plan: &plan,
-        network: &mut network,
-        noise: &mut |_, _| Ok(unit()),
-        on_step: &mut |_| Ok(()),
-        calls: 0,
-    };
+    let (mut fresh, mut on_step) = (|_, _| Ok(unit()), |_: StepInfo<'_>| Ok(()));
+    let mut run = Run::new(&plan, 0, &mut network, &mut fresh, &mut on_step);
     for sigma in [plan.sigmas[2], between] {
         let seen = run.denoised(&(&clean + &noise * sigma), sigma).unwrap();
         assert!(seen.guided.allclose(&clean, 1e-5, 1e-5, false));
@@ -248,6 +243,22 @@ fn the_clean_sample_is_seen_from_any_sigma() {
     }
     assert_eq!(told[0], plan.timesteps[2]);
     assert!(told[1] < plan.timesteps[3] && told[1] > plan.timesteps[4]);
+}
+
+#[test]
+fn a_run_remembers_as_many_steps_as_it_was_told() {
+    let plan = plan(&sd(), Sampler::Euler, Schedule::Auto, 8).unwrap();
+    let mut network = |_: &Tensor, _| Ok(Guided::alone(unit()));
+    let (mut fresh, mut on_step) = (|_, _| Ok(unit()), |_: StepInfo<'_>| Ok(()));
+    let mut run = Run::new(&plan, 3, &mut network, &mut fresh, &mut on_step);
+    for i in 0..5 {
+        let x = unit() * i as f64;
+        let denoised = run.begin(i, &x).unwrap();
+        assert!(run.seen(0).unwrap().denoised.equal(&denoised));
+        let sigmas: Vec<f64> = (0..8).map_while(|back| run.seen(back)).map(|seen| seen.sigma).collect();
+        let expected: Vec<f64> = (0..=i).rev().take(3).map(|i| plan.sigmas[i]).collect();
+        assert_eq!(sigmas, expected);
+    }
 }
 
 #[rstest]

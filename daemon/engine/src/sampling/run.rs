@@ -1,6 +1,8 @@
-//! A plan at work: [`Run`], through which samplers reach the network, the noise and whoever watches. Samplers are pure functions
-//! over it, rows of one table ([`super::samplers`]), and know neither guidance nor what the family's network says.
+//! A plan at work: [`Run`], through which samplers reach the network, the noise, what they saw in their last steps and whoever watches.
+//! Samplers are pure functions over it, rows of one table ([`super::samplers`]), and know neither guidance nor what the family's
+//! network says.
 
+use std::collections::VecDeque;
 use std::ops::Range;
 
 use tch::{Kind, Tensor};
@@ -26,7 +28,7 @@ pub struct StepInfo<'a> {
 /// What a network says of an f32 input at a timestep; any dtype.
 pub type Network<'a> = dyn FnMut(&Tensor, f64) -> Result<Guided> + 'a;
 
-/// Fresh unit noise of the state's shape on its device, for the way from one σ to another. Noise without memory ignores the σs.
+/// Unit noise of the state's shape on its device, for the way from one σ to another. Noise without memory ignores the σs.
 pub type Noise<'a> = dyn FnMut(f64, f64) -> Result<Tensor> + 'a;
 
 /// What samplers ask of the world.
@@ -36,10 +38,38 @@ pub(super) struct Run<'a> {
     pub noise: &'a mut Noise<'a>,
     pub on_step: &'a mut dyn FnMut(StepInfo<'_>) -> Result<()>,
     /// Calls of the network so far.
-    pub calls: usize,
+    calls: usize,
+    /// The last steps, the latest first; at most `remembers`.
+    past: VecDeque<Seen>,
+    remembers: usize,
 }
 
-impl Run<'_> {
+/// What was seen where a step began.
+pub(super) struct Seen {
+    pub sigma: f64,
+    pub denoised: Tensor,
+}
+
+impl<'a> Run<'a> {
+    /// A run that remembers so many steps.
+    pub fn new(
+        plan: &'a Plan,
+        remembers: usize,
+        network: &'a mut Network<'a>,
+        noise: &'a mut Noise<'a>,
+        on_step: &'a mut dyn FnMut(StepInfo<'_>) -> Result<()>,
+    ) -> Self {
+        Self {
+            plan,
+            network,
+            noise,
+            on_step,
+            calls: 0,
+            past: VecDeque::new(),
+            remembers,
+        }
+    }
+
     /// The steps to take.
     pub fn steps(&self) -> Range<usize> {
         self.plan.start..self.plan.timesteps.len()
@@ -63,7 +93,24 @@ impl Run<'_> {
         Ok(said.map(|output| plan.noising.clean(x, &input, output, sigma)))
     }
 
-    /// Fresh unit noise for the way from one σ to another.
+    /// Begins step `i` at the state `x`: the guided clean sample as seen from there, which is remembered.
+    pub fn begin(&mut self, i: usize, x: &Tensor) -> Result<Tensor> {
+        let sigma = self.sigma(i);
+        let denoised = self.denoised(x, sigma)?.guided;
+        self.past.push_front(Seen {
+            sigma,
+            denoised: denoised.shallow_clone(),
+        });
+        self.past.truncate(self.remembers);
+        Ok(denoised)
+    }
+
+    /// What was seen so many steps ago, 0 being the step that began last; none before the first, and none that is not remembered.
+    pub fn seen(&self, back: usize) -> Option<&Seen> {
+        self.past.get(back)
+    }
+
+    /// Unit noise for the way from one σ to another.
     pub fn noise(&mut self, from: f64, to: f64) -> Result<Tensor> {
         Ok((self.noise)(from, to)?.to_kind(Kind::Float))
     }

@@ -4,6 +4,9 @@
 use darkroom_protocol::Sampler;
 use tch::{Kind, Tensor};
 
+use super::classes::{self, Class};
+use super::draft::Asked;
+use super::plan::Settings;
 use super::run::{Network, Noise, Run, StepInfo};
 use super::{Plan, ddim, dpmpp_2m, euler, euler_ancestral, heun};
 use crate::Result;
@@ -13,85 +16,68 @@ pub(super) struct Row {
     pub sampler: Sampler,
     /// From the first state to the clean sample.
     pub run: fn(Tensor, &mut Run<'_>) -> Result<Tensor>,
-    /// How its σs are laid.
-    pub grid: Grid,
+    /// How its class in diffusers lays σs.
+    pub class: Class,
+    /// What it reads of a configuration beside.
+    pub settings: fn(&Asked<'_>) -> Result<Settings>,
     /// Calls of the network in a step that does not end at σ = 0; one that does takes one.
     pub calls: usize,
-    /// Whether its class in diffusers reads `use_karras_sigmas` and its kin.
-    pub has_schedule: bool,
+    /// Steps that it looks at, the present one included, where it looks back.
+    pub remembers: usize,
     /// Whether it is right where noise flows: it takes no step but along the line from the state to the clean sample.
     pub flows: bool,
-    /// First and last β of its class in diffusers, for a configuration that names none.
-    pub betas: (f64, f64),
 }
 
-/// Where the σs of a sampler come from, as its class in diffusers lays them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Grid {
-    /// Jumps between levels of the table (`DDIMScheduler`).
-    Jumps,
-    /// k-diffusion's, down to 0 (`EulerAncestralDiscreteScheduler`, `HeunDiscreteScheduler`).
-    ToZero,
-    /// k-diffusion's, down to what `final_sigmas_type` says (`EulerDiscreteScheduler`).
-    ToFinal,
-    /// Those of the DPM solvers (`DPMSolverMultistepScheduler`).
-    Solver,
-}
-
-const BETAS: (f64, f64) = (0.0001, 0.02);
+/// The row of Euler's method, of which the others say what differs.
+const EULER: Row = Row {
+    sampler: Sampler::Euler,
+    run: euler::run,
+    class: classes::EULER,
+    settings: |_| Ok(Settings::None),
+    calls: 1,
+    remembers: 0,
+    flows: true,
+};
 
 const ROWS: [Row; 5] = [
+    EULER,
     Row {
         sampler: Sampler::Ddim,
         run: ddim::run,
-        grid: Grid::Jumps,
-        calls: 1,
-        has_schedule: false,
+        class: classes::DDIM,
+        settings: ddim::settings,
         flows: false,
-        betas: BETAS,
-    },
-    Row {
-        sampler: Sampler::Euler,
-        run: euler::run,
-        grid: Grid::ToFinal,
-        calls: 1,
-        has_schedule: true,
-        flows: true,
-        betas: BETAS,
+        ..EULER
     },
     Row {
         sampler: Sampler::EulerAncestral,
         run: euler_ancestral::run,
-        grid: Grid::ToZero,
-        calls: 1,
-        has_schedule: false,
+        class: classes::EULER_ANCESTRAL,
         flows: false,
-        betas: BETAS,
+        ..EULER
     },
     Row {
         sampler: Sampler::DpmPp2m,
         run: dpmpp_2m::run,
-        grid: Grid::Solver,
-        calls: 1,
-        has_schedule: true,
+        class: classes::SOLVER,
+        settings: dpmpp_2m::settings,
+        remembers: 2,
         flows: false,
-        betas: BETAS,
+        ..EULER
     },
     Row {
         sampler: Sampler::Heun,
         run: heun::run,
-        grid: Grid::ToZero,
+        class: classes::HEUN,
         calls: 2,
-        has_schedule: true,
-        flows: true,
-        betas: (0.00085, 0.012),
+        ..EULER
     },
 ];
 
 /// The row of a sampler.
 pub(super) fn row(sampler: Sampler) -> &'static Row {
     // A test holds that every sampler has one.
-    ROWS.iter().find(|row| row.sampler == sampler).unwrap_or(&ROWS[1])
+    ROWS.iter().find(|row| row.sampler == sampler).unwrap_or(&ROWS[0])
 }
 
 /// Runs a plan.
@@ -112,14 +98,9 @@ pub fn sample(
     noise: &mut Noise<'_>,
     on_step: &mut dyn FnMut(StepInfo<'_>) -> Result<()>,
 ) -> Result<Tensor> {
-    let mut run = Run {
-        plan,
-        network,
-        noise,
-        on_step,
-        calls: 0,
-    };
-    (row(plan.sampler).run)(x.to_kind(Kind::Float), &mut run)
+    let row = row(plan.sampler);
+    let mut run = Run::new(plan, row.remembers, network, noise, on_step);
+    (row.run)(x.to_kind(Kind::Float), &mut run)
 }
 
 #[cfg(test)]

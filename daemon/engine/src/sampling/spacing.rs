@@ -1,49 +1,34 @@
+//! Which training timesteps a spacing visits, as diffusers' `set_timesteps` divides them. The schedules without a name are made of
+//! these; σs are read elsewhere.
+
 use super::Spacing;
+use super::schedules::Layout;
 
-/// The timesteps that a spacing visits.
-pub(super) trait Visits {
-    /// The whole timesteps of DDIM, descending: `steps` of `train`, with `offset` added under leading spacing.
-    fn whole(self, train: usize, steps: usize, offset: i64) -> Vec<f64>;
-    /// The timesteps of the Euler samplers, descending: whole but under linspace, where they are not rounded.
-    fn fractional(self, train: usize, steps: usize, offset: i64) -> Vec<f64>;
-    /// The timesteps of the DPM solvers, descending: the first `last` of `train` divided into one part more than steps.
-    /// Under trailing spacing a `last` below `train` leaves fewer timesteps than `steps`.
-    fn solver(self, train: usize, last: usize, steps: usize, offset: i64) -> Vec<f64>;
-}
-
-impl Visits for Spacing {
-    fn whole(self, train: usize, steps: usize, offset: i64) -> Vec<f64> {
-        match self {
-            Self::Linspace => self
-                .fractional(train, steps, offset)
-                .into_iter()
-                .map(f64::round_ties_even)
-                .collect(),
-            _ => self.fractional(train, steps, offset),
+/// The timesteps that a spacing visits, descending: `steps` of `train`, fewer under trailing spacing where not all are visited.
+pub(super) fn spaced(train: usize, steps: usize, layout: &Layout) -> Vec<f64> {
+    let last = layout.visited;
+    let parts = steps + usize::from(layout.spare);
+    let mut timesteps = match layout.timestep_spacing {
+        Spacing::Leading => {
+            let stride = last / parts;
+            let first = if layout.spare { stride as i64 } else { 0 };
+            leading(stride, steps, layout.steps_offset + first)
+        }
+        Spacing::Linspace => {
+            let all = linspace(0.0, (last - 1) as f64, parts);
+            all.into_iter().skip(parts - steps).rev().collect()
+        }
+        Spacing::Trailing => trailing(train, last, steps),
+    };
+    for t in &mut timesteps {
+        if layout.whole {
+            *t = t.round_ties_even();
+        }
+        if layout.within {
+            *t = t.min((train - 1) as f64);
         }
     }
-
-    fn fractional(self, train: usize, steps: usize, offset: i64) -> Vec<f64> {
-        match self {
-            Self::Leading => leading(train / steps, steps, offset),
-            Self::Linspace => linspace(0.0, (train - 1) as f64, steps).into_iter().rev().collect(),
-            Self::Trailing => trailing(train, train, steps),
-        }
-    }
-
-    fn solver(self, train: usize, last: usize, steps: usize, offset: i64) -> Vec<f64> {
-        match self {
-            Self::Leading => {
-                let stride = last / (steps + 1);
-                leading(stride, steps, offset + stride as i64)
-            }
-            Self::Linspace => {
-                let all = linspace(0.0, (last - 1) as f64, steps + 1);
-                all.into_iter().skip(1).rev().map(f64::round_ties_even).collect()
-            }
-            Self::Trailing => trailing(train, last, steps),
-        }
-    }
+    timesteps
 }
 
 fn leading(stride: usize, steps: usize, offset: i64) -> Vec<f64> {
@@ -75,6 +60,7 @@ pub(super) fn linspace(start: f64, end: f64, n: usize) -> Vec<f64> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::classes::{DDIM, K_DIFFUSION, SOLVER};
     use super::*;
     use rstest::rstest;
 
@@ -82,20 +68,26 @@ mod tests {
     #[case(Spacing::Leading, &[751.0, 501.0, 251.0, 1.0])]
     #[case(Spacing::Linspace, &[999.0, 666.0, 333.0, 0.0])]
     #[case(Spacing::Trailing, &[999.0, 749.0, 499.0, 249.0])]
-    fn four_steps_of_a_thousand(#[case] spacing: Spacing, #[case] timesteps: &[f64]) {
-        assert_eq!(spacing.whole(1000, 4, 1), timesteps);
+    fn four_steps_of_a_thousand(#[case] timestep_spacing: Spacing, #[case] timesteps: &[f64]) {
+        let layout = Layout {
+            timestep_spacing,
+            steps_offset: 1,
+            ..DDIM.bare_layout(1000)
+        };
+        assert_eq!(spaced(1000, 4, &layout), timesteps);
     }
 
     #[rstest]
     fn there_are_as_many_as_asked_and_none_below_zero(
-        #[values(Spacing::Leading, Spacing::Linspace, Spacing::Trailing)] spacing: Spacing,
+        #[values(Spacing::Leading, Spacing::Linspace, Spacing::Trailing)] timestep_spacing: Spacing,
         #[values(1, 2, 13, 61, 999, 1000)] steps: usize,
     ) {
-        for timesteps in [
-            spacing.whole(1000, steps, 0),
-            spacing.fractional(1000, steps, 0),
-            spacing.solver(1000, 1000, steps, 0),
-        ] {
+        for class in [DDIM, K_DIFFUSION, SOLVER] {
+            let layout = Layout {
+                timestep_spacing,
+                ..class.bare_layout(1000)
+            };
+            let timesteps = spaced(1000, steps, &layout);
             assert_eq!(timesteps.len(), steps);
             assert!(timesteps.iter().all(|t| (0.0..=999.0).contains(t)));
             assert!(timesteps.is_sorted_by(|a, b| a >= b));
