@@ -57,6 +57,16 @@ pub enum Sampler {
     DpmPp2m,
     /// Heun's method on the same ODE: two calls of the network a step (Karras et al. 2022, algorithm 1).
     Heun,
+    /// DPM-Solver-2, the midpoint method in log σ: two calls a step (k-diffusion `sample_dpm_2`).
+    Dpm2,
+    /// The same with fresh noise each step (k-diffusion `sample_dpm_2_ancestral`).
+    Dpm2Ancestral,
+    /// Linear multistep of fourth order (k-diffusion `sample_lms`).
+    Lms,
+    /// DPM-Solver++ on the reverse SDE: two calls a step (k-diffusion `sample_dpmpp_sde`).
+    DpmPpSde,
+    /// Second-order multistep DPM-Solver++ on the reverse SDE (k-diffusion `sample_dpmpp_2m_sde`).
+    DpmPp2mSde,
 }
 
 impl Named for Sampler {
@@ -100,6 +110,50 @@ impl Named for Sampler {
             Self::Heun,
             "Heun",
             &["k_heun", "sample_heun", "heun_discrete", "HeunDiscreteScheduler"],
+        ),
+        (
+            Self::Dpm2,
+            "DPM2",
+            &["dpm_2", "k_dpm_2", "sample_dpm_2", "KDPM2DiscreteScheduler"],
+        ),
+        (
+            Self::Dpm2Ancestral,
+            "DPM2 a",
+            &[
+                "dpm2_ancestral",
+                "dpm_2_a",
+                "dpm_2_ancestral",
+                "k_dpm_2_a",
+                "k_dpm_2_ancestral",
+                "sample_dpm_2_ancestral",
+                "KDPM2AncestralDiscreteScheduler",
+            ],
+        ),
+        (
+            Self::Lms,
+            "LMS",
+            &["k_lms", "sample_lms", "lms_discrete", "LMSDiscreteScheduler"],
+        ),
+        (
+            Self::DpmPpSde,
+            "DPM++ SDE",
+            &[
+                "dpmpp_sde",
+                "k_dpmpp_sde",
+                "sample_dpmpp_sde",
+                "DPM SDE",
+                "DPMSolverSDEScheduler",
+            ],
+        ),
+        (
+            Self::DpmPp2mSde,
+            "DPM++ 2M SDE",
+            &[
+                "dpmpp_2m_sde",
+                "k_dpmpp_2m_sde",
+                "sample_dpmpp_2m_sde",
+                "sde-dpmsolver++",
+            ],
         ),
     ];
 
@@ -158,13 +212,11 @@ const ENDS: &[(Schedule, &[&str])] = &[
 ];
 
 /// Samplers of other programs that are not built.
-const UNBUILT_SAMPLERS: &str = "PLMS, PNDM, PNDMScheduler, LMS, k_lms, LMSDiscreteScheduler, \
-    HeunPP2, DPM2, k_dpm_2, dpm_2, KDPM2DiscreteScheduler, DPM2 a, k_dpm_2_a, k_dpm_2_ancestral, \
-    dpm_2_ancestral, KDPM2AncestralDiscreteScheduler, DPM fast, k_dpm_fast, DPM adaptive, k_dpm_adaptive, \
+const UNBUILT_SAMPLERS: &str = "PLMS, PNDM, PNDMScheduler, \
+    HeunPP2, DPM fast, k_dpm_fast, DPM adaptive, k_dpm_adaptive, \
     DPM++, DPM++ 1S, DPM++ 2S, DPM++ 3M, DPM++ 2S a, dpmpp_2s_ancestral, k_dpmpp_2s_a, \
-    k_dpmpp_2s_ancestral, DPM++ SDE, dpmpp_sde, k_dpmpp_sde, DPM++ 2M SDE, dpmpp_2m_sde, k_dpmpp_2m_sde, \
-    DPM++ 2M SDE Heun, dpmpp_2m_sde_heun, DPM++ 3M SDE, dpmpp_3m_sde, DPM++ 2Mv2, dpmpp_2mv2, \
-    DPMSolverSinglestepScheduler, DPMSolverSDEScheduler, DPM SDE, Restart, IPNDM, IPNDM_V, DEIS, \
+    k_dpmpp_2s_ancestral, DPM++ 2M SDE Heun, dpmpp_2m_sde_heun, DPM++ 3M SDE, dpmpp_3m_sde, DPM++ 2Mv2, dpmpp_2mv2, \
+    DPMSolverSinglestepScheduler, Restart, IPNDM, IPNDM_V, DEIS, \
     DEISMultistepScheduler, DDPM, DDPMScheduler, UniPC, uni_pc, uni_pc_bh2, UniPCMultistepScheduler, LCM, \
     LCMScheduler, TCD, TCDScheduler, DDIM CFG++, ddim_trailing, DDIM trailing, Euler CFG++, euler_cfg_pp, \
     Euler a CFG++, euler_ancestral_cfg_pp, Euler trailing, Euler a trailing, DPM++ 2M trailing, Euler EDM, \
@@ -248,12 +300,14 @@ mod tests {
     #[case("euler_a_k", Sampler::EulerAncestral, Some(Schedule::Karras))]
     #[case("DDIM Automatic", Sampler::Ddim, Some(Schedule::Auto))]
     #[case("Euler", Sampler::Euler, None)]
+    #[case("DPM++ 2M SDE Karras", Sampler::DpmPp2mSde, Some(Schedule::Karras))]
+    #[case("k_dpm_2_a_ka", Sampler::Dpm2Ancestral, Some(Schedule::Karras))]
     fn a_name_may_end_in_a_schedule(#[case] text: &str, #[case] sampler: Sampler, #[case] schedule: Option<Schedule>) {
         assert_eq!(Sampler::with_schedule(text), Some((sampler, schedule)));
     }
 
     #[rstest]
-    #[case("DPM++ SDE Karras", Some("DPM++ SDE is not built yet."))]
+    #[case("DPM++ 3M SDE Karras", Some("DPM++ 3M SDE is not built yet."))]
     #[case("uni_pc", Some("UniPC is not built yet."))]
     #[case("eulr", Some("did you mean Euler?"))]
     #[case("dpm++ 2n karas", None)]

@@ -77,12 +77,12 @@ fn short_flags_are_unique() {
 #[case(
     "sampler",
     "plms",
-    "sampler must be one of DDIM, Euler, Euler a, DPM++ 2M, Heun, not plms: PLMS is not built yet."
+    "sampler must be one of DDIM, Euler, Euler a, DPM++ 2M, Heun, DPM2, DPM2 a, LMS, DPM++ SDE, DPM++ 2M SDE, not plms: PLMS is not built yet."
 )]
 #[case(
     "sample_method",
     "eular a",
-    "sample_method must be one of DDIM, Euler, Euler a, DPM++ 2M, Heun, not eular a: did you mean Euler a?"
+    "sample_method must be one of DDIM, Euler, Euler a, DPM++ 2M, Heun, DPM2, DPM2 a, LMS, DPM++ SDE, DPM++ 2M SDE, not eular a: did you mean Euler a?"
 )]
 #[case(
     "scheduler",

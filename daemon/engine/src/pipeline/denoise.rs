@@ -31,9 +31,9 @@ pub fn denoise(
     let shape = [i64::from(space.channels), side(task.size.height), side(task.size.width)];
     let extras = Extras::default();
     let step = Cell::new(0);
-    let mut stream = NoiseStream::new(task.sampling.seed + u64::from(group.start), group.len(), &shape)?;
-    let draw = |stream: &mut NoiseStream| torch::to(&stream.draw()?, model.device(), Kind::Float);
-    let latents = plan.initial(&draw(&mut stream)?);
+    let mut stream = NoiseStream::new(task.sampling.seed + u64::from(group.start), group.len(), &shape)?.along(plan)?;
+    let there = |noise: Tensor| torch::to(&noise, model.device(), Kind::Float);
+    let latents = plan.initial(&there(stream.draw()?)?);
 
     let passes = if task.compute.two_passes {
         Passes::Two
@@ -57,7 +57,7 @@ pub fn denoise(
             };
             guidance.predict(x, prompts.at(step.get()), predict)
         },
-        &mut |_, _| draw(&mut stream),
+        &mut |from, to| there(stream.between(from, to)?),
         &mut |done: StepInfo| {
             failpoint::hit(6);
             torch::synchronise(model.device())?;

@@ -61,7 +61,7 @@ pub(super) const DDIM: Class = Class {
     init: Init::Unit,
 };
 
-/// k-diffusion's ways.
+/// k-diffusion's ways, in `LMSDiscreteScheduler`.
 pub(super) const K_DIFFUSION: Class = Class {
     betas: BETAS,
     timestep_spacing: Spacing::Linspace,
@@ -91,6 +91,21 @@ pub(super) const EULER_ANCESTRAL: Class = Class {
 pub(super) const HEUN: Class = Class {
     betas: (0.00085, 0.012),
     ..K_DIFFUSION
+};
+
+/// `KDPM2DiscreteScheduler` and `KDPM2AncestralDiscreteScheduler`.
+pub(super) const KDPM2: Class = Class {
+    told: |schedule, _| match schedule {
+        Schedule::Karras => Rounding::Nearest,
+        _ => Rounding::Single,
+    },
+    ..HEUN
+};
+
+/// `DPMSolverSDEScheduler`.
+pub(super) const SDE: Class = Class {
+    told: |_, _| Rounding::Exact,
+    ..HEUN
 };
 
 /// `DPMSolverMultistepScheduler`.

@@ -1,10 +1,9 @@
-//! DPM-Solver++ of second order that looks one step back, a row of [`super::samplers`]. The frame is x = clean + σ·noise, where
-//! λ = −ln σ; what a configuration says of the solver is read here too.
+//! DPM-Solver++ of second order that looks one step back, and its form with fresh noise: rows of [`super::samplers`]. The frame is
+//! x = clean + σ·noise, where λ = −ln σ; what a configuration says of the solver is read here too.
 
 use tch::Tensor;
 
 use super::draft::Asked;
-use super::euler::toward;
 use super::plan::Settings;
 use super::run::Run;
 use super::{FinalSigma, Level, config_error};
@@ -12,20 +11,33 @@ use crate::Result;
 
 /// Second-order multistep DPM-Solver++ (Lu et al. 2022, arXiv 2211.01095, algorithm 2; diffusers
 /// DPMSolverMultistepScheduler, `dpmsolver++`).
-pub(super) fn run(mut x: Tensor, run: &mut Run<'_>) -> Result<Tensor> {
+pub(super) fn run(x: Tensor, run: &mut Run<'_>) -> Result<Tensor> {
+    solve(x, run, 0.0)
+}
+
+/// The same on the reverse SDE (the paper's section 5; diffusers' `sde-dpmsolver++`, k-diffusion `sample_dpmpp_2m_sde` with η = 1).
+pub(super) fn run_sde(x: Tensor, run: &mut Run<'_>) -> Result<Tensor> {
+    solve(x, run, 1.0)
+}
+
+/// x' = (σ'/σ)^(1+η)·x + (1 − (σ'/σ)^(1+η))·D, the clean sample's slope in λ beside, and the noise that is missing at σ'.
+fn solve(mut x: Tensor, run: &mut Run<'_>, eta: f64) -> Result<Tensor> {
     let plan = run.plan;
     let settings = &plan.settings;
     for i in run.steps() {
         let (from, to) = (run.sigma(i), run.sigma(i + 1));
         let denoised = run.begin(i, &x)?;
         let h = (from / to).ln();
-        x = toward(&denoised, &x, from, to);
+        x = denoised.lerp(&x, (to / from).powf(1.0 + eta));
         if let Some(before) = run.seen(1) {
             let last = (before.sigma / from).ln();
             if second_order(settings, i + 2 == plan.sigmas.len(), last, h) {
                 let slope = (&denoised - &before.denoised) * (h / last);
-                x = &x + slope * slope_weight(settings, h);
+                x = &x + slope * slope_weight(settings, h * (1.0 + eta));
             }
+        }
+        if eta > 0.0 && to > 0.0 {
+            x = &x + run.noise(from, to)? * (to * (-(-2.0 * eta * h).exp_m1()).sqrt());
         }
         run.report(i, &denoised)?;
     }

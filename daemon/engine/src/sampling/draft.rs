@@ -158,7 +158,7 @@ fn resolve(config: &SchedulerConfig, has_own: bool, schedule: Schedule) -> (Sche
 fn refuse_unbuilt(config: &SchedulerConfig, sampler: Sampler) -> Result<()> {
     let unlike = |value: &Option<String>, built: &str| value.as_deref().is_some_and(|v| v != built);
     let euler = sampler == Sampler::Euler;
-    let clips = matches!(sampler, Sampler::Ddim | Sampler::DpmPp2m);
+    let clips = matches!(sampler, Sampler::Ddim | Sampler::DpmPp2m | Sampler::DpmPp2mSde);
     let found = [
         (
             "clip_sample",

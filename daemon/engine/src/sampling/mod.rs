@@ -3,17 +3,23 @@
 //! [`plan()`] turns a model's scheduler_config.json, a sampler, a schedule and a number of steps into a [`Plan`]: every
 //! timestep and noise level, in f64 on the host; [`plan_flow`] does so for models whose noise flows. [`sample`] runs a plan over a
 //! state tensor and a network's closure. How noise mixes is [`Noising`]'s business. Schedules and samplers are rows of two tables:
-//! pure functions over it and over a run, equal to diffusers' scheduler of the same name.
+//! pure functions over it and over a run, equal to diffusers' scheduler of the same name or to k-diffusion's function.
 
+mod brownian;
+#[cfg(test)]
+mod brownian_tests;
 mod classes;
 mod ddim;
+mod dpm2;
 mod dpmpp_2m;
+mod dpmpp_sde;
 mod draft;
 mod euler;
 mod euler_ancestral;
 mod guided;
 mod heun;
 mod level;
+mod lms;
 mod noise;
 mod noising;
 #[cfg(test)]
@@ -27,6 +33,7 @@ mod samplers;
 mod schedules;
 #[cfg(test)]
 mod schedules_tests;
+mod seed_sequence;
 mod spacing;
 mod table;
 

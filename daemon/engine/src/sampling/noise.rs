@@ -1,5 +1,10 @@
+//! The noise of a batch of pictures: what their first states are made of, and what samplers add on the way. The denoise loop makes a
+//! stream for each group of pictures; whether the way's noise is fresh or a Brownian motion is the sampler's row's to say.
+
 use tch::Tensor;
 
+use super::Plan;
+use super::brownian::BrownianTree;
 use crate::Result;
 use crate::torch::Generator;
 
@@ -10,7 +15,10 @@ use crate::torch::Generator;
 /// generators.
 pub struct NoiseStream {
     generators: Vec<Generator>,
+    seeds: Vec<u64>,
     shape: Vec<i64>,
+    /// One a picture, where the noise of a way is a Brownian motion's.
+    trees: Option<Vec<BrownianTree>>,
 }
 
 impl NoiseStream {
@@ -19,11 +27,45 @@ impl NoiseStream {
     /// # Errors
     /// `Error::OutOfMemory` where there is no room for the generators.
     pub fn new(seed: u64, batch: usize, shape: &[i64]) -> Result<Self> {
-        let generators = (0..batch as u64)
-            .map(|i| Generator::seeded(seed.wrapping_add(i)))
+        let seeds: Vec<u64> = (0..batch as u64).map(|i| seed.wrapping_add(i)).collect();
+        let generators = seeds
+            .iter()
+            .map(|seed| Generator::seeded(*seed))
             .collect::<Result<_>>()?;
         let shape = std::iter::once(1).chain(shape.iter().copied()).collect();
-        Ok(Self { generators, shape })
+        Ok(Self {
+            generators,
+            seeds,
+            shape,
+            trees: None,
+        })
+    }
+
+    /// The same, with the noise on the way that the plan's sampler takes.
+    ///
+    /// # Errors
+    /// `Error::OutOfMemory`.
+    pub fn along(mut self, plan: &Plan) -> Result<Self> {
+        if let Some((low, high)) = plan.motion() {
+            let tree = |seed: &u64| BrownianTree::new(*seed, low, high, &self.shape);
+            self.trees = Some(self.seeds.iter().map(tree).collect::<Result<_>>()?);
+        }
+        Ok(self)
+    }
+
+    /// Unit noise for the way from one σ to another: the next one, or that of the pictures' Brownian motions.
+    ///
+    /// # Errors
+    /// `Error::OutOfMemory` where there is no room for it.
+    pub fn between(&mut self, from: f64, to: f64) -> Result<Tensor> {
+        let Some(trees) = &mut self.trees else {
+            return self.draw();
+        };
+        let each = trees
+            .iter_mut()
+            .map(|tree| tree.noise(from, to))
+            .collect::<Result<Vec<_>>>()?;
+        Ok(Tensor::cat(&each, 0))
     }
 
     /// The next noise, f32 on the CPU, `[batch, channels, height, width]`.

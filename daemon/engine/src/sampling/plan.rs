@@ -6,6 +6,7 @@ use tch::{Kind, Tensor};
 
 use super::Level;
 use super::noising::Noising;
+use super::samplers::{self, NoiseKind};
 use crate::{Error, Result};
 
 /// Every number of one denoise loop.
@@ -97,6 +98,13 @@ impl Plan {
         let steps = self.sigmas.iter().zip(&self.timesteps);
         let step = steps.into_iter().find(|(begins, _)| **begins == sigma);
         step.map_or_else(|| self.noising.timestep(sigma), |(_, timestep)| *timestep)
+    }
+
+    /// The lowest σ above 0 and the highest, where the sampler's noise is a Brownian motion between them; a late start changes neither.
+    pub(super) fn motion(&self) -> Option<(f64, f64)> {
+        let brownian = samplers::row(self.sampler).noise == NoiseKind::Brownian;
+        let above = self.sigmas.iter().copied().filter(|sigma| *sigma > 0.0);
+        brownian.then(|| above.fold((f64::MAX, 0f64), |(low, high), s| (low.min(s), high.max(s))))
     }
 
     /// The state to begin with from unit noise, any shape.

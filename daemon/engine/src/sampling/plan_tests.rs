@@ -178,7 +178,12 @@ fn a_closures_error_ends_the_run(
         Sampler::Euler,
         Sampler::EulerAncestral,
         Sampler::DpmPp2m,
-        Sampler::Heun
+        Sampler::Heun,
+        Sampler::Dpm2,
+        Sampler::Dpm2Ancestral,
+        Sampler::Lms,
+        Sampler::DpmPpSde,
+        Sampler::DpmPp2mSde
     )]
     sampler: Sampler,
 ) {
@@ -197,6 +202,11 @@ fn a_closures_error_ends_the_run(
 #[case(Sampler::Euler, 1.0, 8)]
 #[case(Sampler::Heun, 1.0, 15)]
 #[case(Sampler::Heun, 0.25, 3)]
+#[case(Sampler::Dpm2, 1.0, 15)]
+#[case(Sampler::Dpm2Ancestral, 1.0, 15)]
+#[case(Sampler::Lms, 1.0, 8)]
+#[case(Sampler::DpmPpSde, 1.0, 15)]
+#[case(Sampler::DpmPp2mSde, 1.0, 8)]
 fn the_network_is_called_as_often_as_was_said(#[case] sampler: Sampler, #[case] denoise: f64, #[case] calls: usize) {
     let plan = plan(&sd(), sampler, Schedule::Auto, 8)
         .unwrap()
@@ -247,15 +257,18 @@ fn the_clean_sample_is_seen_from_any_sigma() {
 
 #[test]
 fn a_run_remembers_as_many_steps_as_it_was_told() {
-    let plan = plan(&sd(), Sampler::Euler, Schedule::Auto, 8).unwrap();
+    let plan = plan(&sd(), Sampler::Lms, Schedule::Auto, 8).unwrap();
     let mut network = |_: &Tensor, _| Ok(Guided::alone(unit()));
     let (mut fresh, mut on_step) = (|_, _| Ok(unit()), |_: StepInfo<'_>| Ok(()));
     let mut run = Run::new(&plan, 3, &mut network, &mut fresh, &mut on_step);
     for i in 0..5 {
         let x = unit() * i as f64;
         let denoised = run.begin(i, &x).unwrap();
-        assert!(run.seen(0).unwrap().denoised.equal(&denoised));
-        let sigmas: Vec<f64> = (0..8).map_while(|back| run.seen(back)).map(|seen| seen.sigma).collect();
+        let seen = run.seen(0).unwrap();
+        assert!(seen.denoised.equal(&denoised) && seen.x.equal(&x));
+        // Noise of one: the slope is the noise wherever one looks.
+        assert!(seen.slope().allclose(&unit(), 1e-4, 1e-4, false));
+        let sigmas: Vec<f64> = run.all_seen().map(|seen| seen.sigma).collect();
         let expected: Vec<f64> = (0..=i).rev().take(3).map(|i| plan.sigmas[i]).collect();
         assert_eq!(sigmas, expected);
     }

@@ -44,10 +44,18 @@ pub(super) struct Run<'a> {
     remembers: usize,
 }
 
-/// What was seen where a step began.
+/// What was seen where a step began. The tensors are the sampler's own: one that remembers changes no state in place.
 pub(super) struct Seen {
     pub sigma: f64,
+    pub x: Tensor,
     pub denoised: Tensor,
+}
+
+impl Seen {
+    /// (x − D)/σ.
+    pub fn slope(&self) -> Tensor {
+        (&self.x - &self.denoised) / self.sigma
+    }
 }
 
 impl<'a> Run<'a> {
@@ -87,10 +95,12 @@ impl<'a> Run<'a> {
 
     /// The clean sample as seen from the state `x` at `sigma`, a σ of the plan or any other, with and without the prompt.
     pub fn denoised(&mut self, x: &Tensor, sigma: f64) -> Result<Guided> {
-        let plan = self.plan;
-        let input = plan.noising.input(x, sigma);
-        let said = self.ask(&input, plan.timestep(sigma))?;
-        Ok(said.map(|output| plan.noising.clean(x, &input, output, sigma)))
+        self.look(x, sigma, self.plan.timestep(sigma))
+    }
+
+    /// The same from a σ within a step, even where it happens to be that of another step: it has no timestep of the plan's.
+    pub fn denoised_within(&mut self, x: &Tensor, sigma: f64) -> Result<Guided> {
+        self.look(x, sigma, self.plan.noising.timestep(sigma))
     }
 
     /// Begins step `i` at the state `x`: the guided clean sample as seen from there, which is remembered.
@@ -99,6 +109,7 @@ impl<'a> Run<'a> {
         let denoised = self.denoised(x, sigma)?.guided;
         self.past.push_front(Seen {
             sigma,
+            x: x.shallow_clone(),
             denoised: denoised.shallow_clone(),
         });
         self.past.truncate(self.remembers);
@@ -108,6 +119,11 @@ impl<'a> Run<'a> {
     /// What was seen so many steps ago, 0 being the step that began last; none before the first, and none that is not remembered.
     pub fn seen(&self, back: usize) -> Option<&Seen> {
         self.past.get(back)
+    }
+
+    /// All that is remembered, the latest first.
+    pub fn all_seen(&self) -> impl Iterator<Item = &Seen> {
+        self.past.iter()
     }
 
     /// Unit noise for the way from one σ to another.
@@ -125,6 +141,13 @@ impl<'a> Run<'a> {
             sigma: plan.sigmas[i],
             denoised,
         })
+    }
+
+    fn look(&mut self, x: &Tensor, sigma: f64, timestep: f64) -> Result<Guided> {
+        let noising = &self.plan.noising;
+        let input = noising.input(x, sigma);
+        let said = self.ask(&input, timestep)?;
+        Ok(said.map(|output| noising.clean(x, &input, output, sigma)))
     }
 
     fn ask(&mut self, input: &Tensor, timestep: f64) -> Result<Guided> {

@@ -8,7 +8,7 @@ use super::classes::{self, Class};
 use super::draft::Asked;
 use super::plan::Settings;
 use super::run::{Network, Noise, Run, StepInfo};
-use super::{Plan, ddim, dpmpp_2m, euler, euler_ancestral, heun};
+use super::{Plan, ddim, dpm2, dpmpp_2m, dpmpp_sde, euler, euler_ancestral, heun, lms};
 use crate::Result;
 
 /// A sampler's row.
@@ -24,8 +24,19 @@ pub(super) struct Row {
     pub calls: usize,
     /// Steps that it looks at, the present one included, where it looks back.
     pub remembers: usize,
+    /// What its noise is.
+    pub noise: NoiseKind,
     /// Whether it is right where noise flows: it takes no step but along the line from the state to the clean sample.
     pub flows: bool,
+}
+
+/// What the noise of a sampler is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NoiseKind {
+    /// Fresh each time, whatever the way, as diffusers and k-diffusion draw it for ancestral steps.
+    Fresh,
+    /// A Brownian motion over σ, as k-diffusion takes it for the SDE solvers: noise of a way is the sum of that of its parts.
+    Brownian,
 }
 
 /// The row of Euler's method, of which the others say what differs.
@@ -36,10 +47,11 @@ const EULER: Row = Row {
     settings: |_| Ok(Settings::None),
     calls: 1,
     remembers: 0,
+    noise: NoiseKind::Fresh,
     flows: true,
 };
 
-const ROWS: [Row; 5] = [
+const ROWS: [Row; 10] = [
     EULER,
     Row {
         sampler: Sampler::Ddim,
@@ -72,6 +84,49 @@ const ROWS: [Row; 5] = [
         calls: 2,
         ..EULER
     },
+    Row {
+        sampler: Sampler::Dpm2,
+        run: dpm2::run,
+        class: classes::KDPM2,
+        calls: 2,
+        flows: false,
+        ..EULER
+    },
+    Row {
+        sampler: Sampler::Dpm2Ancestral,
+        run: dpm2::run_ancestral,
+        class: classes::KDPM2,
+        calls: 2,
+        flows: false,
+        ..EULER
+    },
+    Row {
+        sampler: Sampler::Lms,
+        run: lms::run,
+        class: classes::K_DIFFUSION,
+        remembers: lms::ORDER,
+        flows: false,
+        ..EULER
+    },
+    Row {
+        sampler: Sampler::DpmPpSde,
+        run: dpmpp_sde::run,
+        class: classes::SDE,
+        calls: 2,
+        noise: NoiseKind::Brownian,
+        flows: false,
+        ..EULER
+    },
+    Row {
+        sampler: Sampler::DpmPp2mSde,
+        run: dpmpp_2m::run_sde,
+        class: classes::SOLVER,
+        settings: dpmpp_2m::settings,
+        remembers: 2,
+        noise: NoiseKind::Brownian,
+        flows: false,
+        ..EULER
+    },
 ];
 
 /// The row of a sampler.
@@ -84,7 +139,7 @@ pub(super) fn row(sampler: Sampler) -> &'static Row {
 ///
 /// - `x`: the state from [`Plan::initial`] or [`Plan::noised`], any shape and device.
 /// - `network(input, timestep)`: for an f32 input in the family's frame, which has unit variance where variance is preserved.
-/// - `noise(from, to)`: called by samplers that add noise only, once a step.
+/// - `noise(from, to)`: called by samplers that add noise only; see [`super::NoiseStream::between`].
 /// - `on_step`: called after each step; its error ends the run.
 ///
 /// Returns the clean sample, f32, in the shape of `x`.

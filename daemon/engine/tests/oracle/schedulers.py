@@ -5,16 +5,19 @@
 
 Writes OUT_DIR/cases.json: one object a case with the scheduler's arguments, its timesteps and noise levels, and the end of
 a trajectory from the deterministic sample of diffusers' own tests with the dummy model `input * t / (t + 1)`.
-Long lists are thinned to the places in `at`. Needs torch, numpy and diffusers 0.42.
+Long lists are thinned to the places in `at`. Needs torch, numpy, scipy, torchsde 0.2.6 and diffusers 0.42.
 """
 import itertools, json, math, pathlib, sys
 
 import torch
-from diffusers import (DDIMScheduler, DPMSolverMultistepScheduler, EulerAncestralDiscreteScheduler, EulerDiscreteScheduler,
-                       FlowMatchEulerDiscreteScheduler, HeunDiscreteScheduler, PNDMScheduler)
+from diffusers import (DDIMScheduler, DPMSolverMultistepScheduler, DPMSolverSDEScheduler, EulerAncestralDiscreteScheduler,
+                       EulerDiscreteScheduler, FlowMatchEulerDiscreteScheduler, HeunDiscreteScheduler,
+                       KDPM2AncestralDiscreteScheduler, KDPM2DiscreteScheduler, LMSDiscreteScheduler, PNDMScheduler)
 
 CLASSES = {"ddim": DDIMScheduler, "euler": EulerDiscreteScheduler, "euler_ancestral": EulerAncestralDiscreteScheduler,
            "dpm_pp2m": DPMSolverMultistepScheduler, "heun": HeunDiscreteScheduler}
+LATER = {"dpm2": KDPM2DiscreteScheduler, "dpm2_ancestral": KDPM2AncestralDiscreteScheduler, "lms": LMSDiscreteScheduler,
+         "dpm_pp_sde": DPMSolverSDEScheduler, "dpm_pp2m_sde": DPMSolverMultistepScheduler}
 SPACINGS = ("leading", "linspace", "trailing")
 SD = dict(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear")
 KEEP = 24
@@ -48,12 +51,14 @@ def levels(scheduler, timesteps, steps):
 
 def run(name, config, steps, strength=None, source=None):
     """One case; `source` builds the scheduler from another class's config, as a pipeline does when one swaps schedulers."""
-    scheduler = source if source is not None else CLASSES[name](**config)
+    scheduler = source if source is not None else (CLASSES | LATER)[name](**config)
     scheduler.set_timesteps(steps)
-    # Heun's class lists every step but the first twice.
-    once = (lambda values: torch.cat([values[:1], values[1::2]])) if name == "heun" else (lambda values: values)
+    # Classes of two calls a step list every σ but the first twice, and so does Heun's its timesteps; the others list one between.
+    second = name in ("heun", "dpm2", "dpm2_ancestral", "dpm_pp_sde")
+    once = (lambda values: torch.cat([values[:1], values[1::2]])) if second else (lambda values: values)
     timesteps = scheduler.timesteps
-    total = len(once(timesteps))
+    told = timesteps[::2] if second and name != "heun" else once(timesteps)
+    total = len(told)
     begin = 0
     if strength is not None:
         begin = max(steps - min(int(steps * strength), steps), 0) * scheduler.order
@@ -64,10 +69,13 @@ def run(name, config, steps, strength=None, source=None):
     else:
         x = sample() * scheduler.init_noise_sigma
     generator = torch.Generator("cpu").manual_seed(SEED)
-    extra = dict(generator=generator) if name == "euler_ancestral" else {}
+    extra = dict(generator=generator) if name in ("euler_ancestral", "dpm2_ancestral", "dpm_pp2m_sde") else {}
+    if name == "dpm_pp_sde":
+        # Its Brownian tree is brownian.py's business: f32 σs are told it here, which it does not see alike twice.
+        scheduler.noise_sampler = lambda a, b: torch.randn(4, 3, 8, 8, generator=generator)
     at = places(total)
     case = dict(sampler=name, config=config, steps=steps, strength=strength, total=total, at=at,
-                timesteps=[short(once(timesteps)[i]) for i in at], init=short(scheduler.init_noise_sigma))
+                timesteps=[short(told[i]) for i in at], init=short(scheduler.init_noise_sigma))
     if name == "ddim":
         pairs = levels(scheduler, timesteps.tolist(), steps)
         case["levels"] = [[short(pairs[i][0]), short(pairs[i][1])] for i in at]
@@ -147,10 +155,31 @@ def cases():
     pndm = PNDMScheduler.from_config(dict(published, clip_sample=False, _class_name="PNDMScheduler"))
     for name, cls in CLASSES.items():
         yield run(name, dict(published, clip_sample=False), 20, source=cls.from_config(pndm.config))
+    for name in LATER:
+        yield from later(name)
     for shift, steps in itertools.product((1.0, 3.0), (1, 2, 7, 28)):
         yield flow(shift, steps)
     for strength in (0.35, 0.6, 1.0):
         yield flow(3.0, 10, strength)
+
+
+def later(name):
+    """A smaller set, for the samplers that came when every class was laid in one way."""
+    where = dict(SD, algorithm_type="sde-dpmsolver++") if name == "dpm_pp2m_sde" else SD
+    for spacing, prediction in itertools.product(SPACINGS, ("epsilon", "v_prediction")):
+        yield run(name, dict(where, timestep_spacing=spacing, steps_offset=1, prediction_type=prediction), 7)
+    # In steps as long as two make them, KDPM2Ancestral's σ_down is what a subtraction leaves in f32.
+    for steps in (1, 20) if name == "dpm2_ancestral" else (1, 2, 20):
+        yield run(name, dict(where, timestep_spacing="leading", steps_offset=1), steps)
+    for ramp, steps in itertools.product(("use_karras_sigmas", "use_exponential_sigmas"), (2, 7)):
+        yield run(name, dict(where, **{ramp: True}), steps)
+    yield run(name, {key: where[key] for key in where if key == "algorithm_type"}, 10)
+    # Begun late, LMS of diffusers weighs slopes that it has not seen.
+    for strength in (1.0,) if name == "lms" else (0.35, 1.0):
+        yield run(name, where, 10, strength=strength)
+    if name == "dpm_pp2m_sde":
+        for more in (dict(solver_type="heun"), dict(solver_order=1), dict(lower_order_final=False, final_sigmas_type="sigma_min")):
+            yield run(name, dict(where, **more), 7)
 
 
 def main():

@@ -18,6 +18,10 @@ const CLASSES: &[(&str, Sampler)] = &[
     ("EulerAncestralDiscreteScheduler", Sampler::EulerAncestral),
     ("DPMSolverMultistepScheduler", Sampler::DpmPp2m),
     ("HeunDiscreteScheduler", Sampler::Heun),
+    ("KDPM2DiscreteScheduler", Sampler::Dpm2),
+    ("KDPM2AncestralDiscreteScheduler", Sampler::Dpm2Ancestral),
+    ("LMSDiscreteScheduler", Sampler::Lms),
+    ("DPMSolverSDEScheduler", Sampler::DpmPpSde),
 ];
 
 /// A model's default sampler.
@@ -100,23 +104,25 @@ pub fn choose_sampler(scheduler: &Scheduler) -> SamplerChoice {
     let Some((_, sampler)) = CLASSES.iter().find(|(class, _)| *class == scheduler.class) else {
         return stand_in(format!("The model's {} is not built yet", Shown(&scheduler.class)));
     };
-    if *sampler == Sampler::DpmPp2m {
-        // diffusers reads `deis` as `dpmsolver++` in this class.
+    let mut sampler = *sampler;
+    if sampler == Sampler::DpmPp2m {
         let variant = scheduler.config.get("algorithm_type").and_then(|v| v.as_str());
-        if let Some(variant) = variant.filter(|v| !matches!(*v, "dpmsolver++" | "deis")) {
-            return stand_in(format!(
-                "The model's scheduler variant {} is not built yet",
-                Shown(variant)
-            ));
+        match variant {
+            // diffusers reads `deis` as `dpmsolver++` in this class.
+            None | Some("dpmsolver++" | "deis") => {}
+            Some("sde-dpmsolver++") => sampler = Sampler::DpmPp2mSde,
+            Some(variant) => {
+                return stand_in(format!(
+                    "The model's scheduler variant {} is not built yet",
+                    Shown(variant)
+                ));
+            }
         }
         if scheduler.config.get("solver_order").and_then(|v| v.as_u64()) == Some(3) {
             return stand_in("The model's third-order solver is not built yet".to_owned());
         }
     }
-    SamplerChoice {
-        sampler: *sampler,
-        notice: None,
-    }
+    SamplerChoice { sampler, notice: None }
 }
 
 #[cfg(test)]
@@ -162,8 +168,13 @@ mod tests {
     #[case("EulerAncestralDiscreteScheduler", json!({}), Sampler::EulerAncestral, None)]
     #[case("HeunDiscreteScheduler", json!({}), Sampler::Heun, None)]
     #[case("DPMSolverMultistepScheduler", json!({"algorithm_type": "dpmsolver++"}), Sampler::DpmPp2m, None)]
-    #[case("DPMSolverMultistepScheduler", json!({"algorithm_type": "sde-dpmsolver++"}), Sampler::DpmPp2m,
-        Some("The model's scheduler variant sde-dpmsolver++ is not built yet: using DPM++ 2M."))]
+    #[case("DPMSolverMultistepScheduler", json!({"algorithm_type": "sde-dpmsolver++"}), Sampler::DpmPp2mSde, None)]
+    #[case("DPMSolverMultistepScheduler", json!({"algorithm_type": "sde-dpmsolver"}), Sampler::DpmPp2m,
+        Some("The model's scheduler variant sde-dpmsolver is not built yet: using DPM++ 2M."))]
+    #[case("KDPM2DiscreteScheduler", json!({}), Sampler::Dpm2, None)]
+    #[case("KDPM2AncestralDiscreteScheduler", json!({}), Sampler::Dpm2Ancestral, None)]
+    #[case("LMSDiscreteScheduler", json!({}), Sampler::Lms, None)]
+    #[case("DPMSolverSDEScheduler", json!({}), Sampler::DpmPpSde, None)]
     #[case("DPMSolverMultistepScheduler", json!({"solver_order": 3}), Sampler::DpmPp2m,
         Some("The model's third-order solver is not built yet: using DPM++ 2M."))]
     #[case("PNDMScheduler", json!({}), Sampler::DpmPp2m, Some("The model's PNDMScheduler is not built yet: using DPM++ 2M."))]

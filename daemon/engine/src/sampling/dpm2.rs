@@ -1,0 +1,45 @@
+use tch::Tensor;
+
+use super::euler::toward;
+use super::euler_ancestral::split;
+use super::run::Run;
+use crate::Result;
+
+/// DPM-Solver-2: the midpoint method in log σ (Lu et al. 2022, arXiv 2206.00927; k-diffusion `sample_dpm_2` and diffusers
+/// KDPM2DiscreteScheduler without churn). A step to σ = 0 is Euler's.
+pub(super) fn run(mut x: Tensor, run: &mut Run<'_>) -> Result<Tensor> {
+    for i in run.steps() {
+        let (from, to) = (run.sigma(i), run.sigma(i + 1));
+        let denoised = run.begin(i, &x)?;
+        x = midpoint(&x, &denoised, from, to, run)?;
+        run.report(i, &denoised)?;
+    }
+    Ok(x)
+}
+
+/// The same down to σ_down, then fresh noise up to the next σ (k-diffusion `sample_dpm_2_ancestral` with η = 1; diffusers
+/// KDPM2AncestralDiscreteScheduler).
+pub(super) fn run_ancestral(mut x: Tensor, run: &mut Run<'_>) -> Result<Tensor> {
+    for i in run.steps() {
+        let (from, to) = (run.sigma(i), run.sigma(i + 1));
+        let denoised = run.begin(i, &x)?;
+        let (down, up) = split(from, to);
+        x = midpoint(&x, &denoised, from, down, run)?;
+        if to > 0.0 {
+            x = &x + run.noise(from, to)? * up;
+        }
+        run.report(i, &denoised)?;
+    }
+    Ok(x)
+}
+
+/// From `x` at σ to σ' along the slope halfway.
+fn midpoint(x: &Tensor, denoised: &Tensor, from: f64, to: f64, run: &mut Run<'_>) -> Result<Tensor> {
+    if to == 0.0 {
+        return Ok(toward(denoised, x, from, to));
+    }
+    let middle = (from * to).sqrt();
+    let there = toward(denoised, x, from, middle);
+    let again = run.denoised_within(&there, middle)?.guided;
+    Ok(x + (there - again) * ((to - from) / middle))
+}
