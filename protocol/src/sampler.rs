@@ -182,6 +182,10 @@ pub enum Schedule {
     Karras,
     /// Evenly in log σ.
     Exponential,
+    /// Evenly in the timestep, both ends included (k-diffusion `get_sigmas`).
+    Normal,
+    /// The same with one step more, which is not taken: the last step starts above the lowest σ.
+    SgmUniform,
 }
 
 impl Named for Schedule {
@@ -189,6 +193,8 @@ impl Named for Schedule {
         (Self::Auto, "Automatic", &["auto", "default"]),
         (Self::Karras, "Karras", &["karras_sigmas"]),
         (Self::Exponential, "Exponential", &["exponential_sigmas"]),
+        (Self::Normal, "Normal", &["uniform"]),
+        (Self::SgmUniform, "SGM Uniform", &["sgm"]),
     ];
 
     fn hint(text: &str) -> Option<String> {
@@ -224,7 +230,7 @@ const UNBUILT_SAMPLERS: &str = "PLMS, PNDM, PNDMScheduler, \
     KOhaku_LoNyu_Yog";
 
 /// Schedules of other programs that are not built.
-const UNBUILT_SCHEDULES: &str = "Uniform, Normal, Simple, SGM Uniform, DDIM Uniform, Beta, Betas, Polyexponential, KL Optimal, \
+const UNBUILT_SCHEDULES: &str = "Simple, DDIM Uniform, Beta, Betas, Polyexponential, KL Optimal, \
     Align Your Steps, AYS, AYS GITS, AYS 11, AYS 32, GITS, Turbo, Discrete, Linear Quadratic, Lambdas, \
     Flowmatch, Smoothstep, LCM, Bong tangent, Linear, Leading, Trailing, Linspace";
 
@@ -322,8 +328,8 @@ mod tests {
     #[case("karass", Some("did you mean Karras?"))]
     #[case("k_euler", Some("Euler is a sampler, not a schedule."))]
     #[case(
-        "normal",
-        Some("Normal is not built yet; Automatic spaces the steps as the model's own scheduler does.")
+        "simple",
+        Some("Simple is not built yet; Automatic spaces the steps as the model's own scheduler does.")
     )]
     fn hints_for_schedules(#[case] text: &str, #[case] hint: Option<&str>) {
         assert_eq!(Schedule::hint(text).as_deref(), hint);

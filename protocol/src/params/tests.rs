@@ -86,8 +86,8 @@ fn short_flags_are_unique() {
 )]
 #[case(
     "scheduler",
-    "normal",
-    "scheduler must be one of Automatic, Karras, Exponential, not normal: Normal is not built yet; Automatic spaces the steps as \
+    "simple",
+    "scheduler must be one of Automatic, Karras, Exponential, Normal, SGM Uniform, not simple: Simple is not built yet; Automatic spaces the steps as \
      the model's own scheduler does."
 )]
 #[case(

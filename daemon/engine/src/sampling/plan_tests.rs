@@ -88,6 +88,8 @@ fn pure_noise_stays_finite() {
             (Prediction::Epsilon, Schedule::Auto),
             (Prediction::VPrediction, Schedule::Karras),
             (Prediction::Sample, Schedule::Auto),
+            (Prediction::Epsilon, Schedule::Normal),
+            (Prediction::VPrediction, Schedule::SgmUniform),
         ] {
             let config = SchedulerConfig {
                 rescale_betas_zero_snr: Some(true),

@@ -68,7 +68,7 @@ pub(super) enum Rounding {
     Down,
 }
 
-const ROWS: [Row; 3] = [
+const ROWS: [Row; 5] = [
     Row {
         schedule: Schedule::Auto,
         lay: automatic,
@@ -80,6 +80,14 @@ const ROWS: [Row; 3] = [
     Row {
         schedule: Schedule::Exponential,
         lay: |noising, n, layout| ramp(noising, n, layout, exponential),
+    },
+    Row {
+        schedule: Schedule::Normal,
+        lay: |noising, n, _| even(noising, n, n),
+    },
+    Row {
+        schedule: Schedule::SgmUniform,
+        lay: |noising, n, _| even(noising, n, n + 1),
     },
 ];
 
@@ -175,4 +183,23 @@ pub(super) fn karras(min: f64, max: f64, steps: usize) -> Vec<f64> {
 /// Evenly in log σ: `steps` values from `max` down to `min` (k-diffusion `get_sigmas_exponential`).
 pub(super) fn exponential(min: f64, max: f64, steps: usize) -> Vec<f64> {
     linspace(max.ln(), min.ln(), steps).into_iter().map(f64::exp).collect()
+}
+
+/// The first `n` of `parts` timesteps, evenly from the last trained one to the first, both ends included; their σs are read between
+/// two in log σ (k-diffusion `DiscreteSchedule.get_sigmas`; with one part more, the `sgm_uniform` of ComfyUI and AUTOMATIC1111).
+fn even(noising: &Noising, n: usize, parts: usize) -> Result<Laid> {
+    let (first, last) = match noising {
+        Noising::VariancePreserving { table, .. } => (0.0, (table.len() - 1) as f64),
+        Noising::Flow { train, .. } => (noising.shifted(1.0 / train) * train, *train),
+        Noising::Edm { .. } => return Err(config_error("schedule", "this model has no training timesteps.")),
+    };
+    let timesteps: Vec<f64> = linspace(last, first, parts).into_iter().take(n).collect();
+    let sigmas = timesteps.iter().map(|t| match noising {
+        Noising::VariancePreserving { table, .. } => table.sigma_by_logs(*t),
+        _ => noising.shifted(noising.sigma(*t)),
+    });
+    Ok(Laid {
+        sigmas: sigmas.collect(),
+        timesteps: timesteps.iter().map(|t| Rounding::Single.of(*t)).collect(),
+    })
 }

@@ -2,9 +2,24 @@ use darkroom_protocol::Schedule;
 use darkroom_protocol::sampler::Named as _;
 use rstest::rstest;
 
-use super::classes::K_DIFFUSION;
+use super::classes::{K_DIFFUSION, SOLVER};
 use super::noising::Noising;
 use super::schedules::{Ends, Laid, Layout, exponential, karras, row};
+use super::table::NoiseTable;
+use super::{BetaSchedule, Prediction, SchedulerConfig};
+
+fn stable_diffusion() -> Noising {
+    let config = SchedulerConfig {
+        beta_start: Some(0.00085),
+        beta_end: Some(0.012),
+        beta_schedule: Some(BetaSchedule::ScaledLinear),
+        ..Default::default()
+    };
+    Noising::VariancePreserving {
+        table: NoiseTable::new(&config).unwrap(),
+        prediction: Prediction::Epsilon,
+    }
+}
 
 fn assert_near(got: &[f64], expected: &[f64]) {
     assert_eq!(got.len(), expected.len());
@@ -43,6 +58,30 @@ fn ramps_are_those_of_k_diffusion() {
             0.0291675,
         ],
     );
+}
+
+/// Whatever a class lays in a way of its own, these two are k-diffusion's and AUTOMATIC1111's.
+#[rstest]
+#[case(
+    Schedule::Normal,
+    &[14.614646911621094, 4.086082935333252, 1.6155811548233032, 0.6951500773429871, 0.0291675366461277],
+    &[999.0, 749.25, 499.5, 249.75, 0.0]
+)]
+#[case(
+    Schedule::SgmUniform,
+    &[14.614646911621094, 5.092410087585449, 2.279731512069702, 1.1628650426864624, 0.5711894035339355],
+    &[999.0, 799.2000122070312, 599.4000244140625, 399.6000061035156, 199.8000030517578]
+)]
+fn even_timesteps_are_those_of_k_diffusion(
+    #[case] schedule: Schedule,
+    #[case] sigmas: &[f64],
+    #[case] timesteps: &[f64],
+) {
+    for class in [K_DIFFUSION, SOLVER] {
+        let laid = (row(schedule).lay)(&stable_diffusion(), 5, &class.bare_layout(1000)).unwrap();
+        assert_near(&laid.sigmas, sigmas);
+        assert_near(&laid.timesteps, timesteps);
+    }
 }
 
 /// A schedule knows no family: on the preconditioning of Karras et al. it is diffusers' EDMEulerScheduler's.

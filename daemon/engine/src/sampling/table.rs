@@ -68,6 +68,15 @@ impl NoiseTable {
         a + (b - a) * (t - low as f64)
     }
 
+    /// The same, linear in log σ (k-diffusion `t_to_sigma`).
+    pub fn sigma_by_logs(&self, timestep: f64) -> f64 {
+        let last = self.len() - 1;
+        let t = timestep.clamp(0.0, last as f64);
+        let (low, high) = ((t.floor() as usize).min(last), (t.ceil() as usize).min(last));
+        let (a, b) = (f64::from(self.log_sigmas[low]), f64::from(self.log_sigmas[high]));
+        (a + (b - a) * t.fract()).exp()
+    }
+
     /// σ of the first and the last training timestep.
     pub fn ends(&self) -> (f64, f64) {
         (f64::from(self.sigmas[0]), f64::from(self.sigmas[self.len() - 1]))
