@@ -13,6 +13,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0004_cleared.sql"),
     include_str!("../../migrations/0005_ahead.sql"),
     include_str!("../../migrations/0006_deliveries.sql"),
+    include_str!("../../migrations/0007_pictures.sql"),
 ];
 
 /// Whether the database has them all.

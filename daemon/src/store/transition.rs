@@ -61,7 +61,7 @@ impl Store {
         .await
     }
 
-    /// Keeps a finished picture of a running job; a row for the same place is replaced. No fsync.
+    /// Keeps a finished picture of a running job; one that was at its place is replaced and leaves its id. No fsync.
     ///
     /// # Errors
     /// [`Error::IllegalMove`] when the job does not run, [`Error::NoSuchJob`], or when the database fails.
@@ -182,9 +182,12 @@ fn add_picture(tx: &Write<'_>, picture: &Picture) -> Result<(), Fault> {
         }
         .into());
     }
+    // One that is made anew keeps its id.
     tx.prepare_cached(
-        "INSERT OR REPLACE INTO pictures (job_id, place, path, sha256, bytes, width, height, seed, elapsed_ms, created_ms)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO pictures (job_id, place, path, sha256, bytes, width, height, seed, elapsed_ms, created_ms)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (job_id, place) DO UPDATE SET path = excluded.path,
+         sha256 = excluded.sha256, bytes = excluded.bytes, width = excluded.width, height = excluded.height,
+         seed = excluded.seed, elapsed_ms = excluded.elapsed_ms, created_ms = excluded.created_ms",
     )?
     .execute((
         id::text(picture.job),

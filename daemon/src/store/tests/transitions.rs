@@ -5,7 +5,7 @@ use darkroom_protocol::{JobId, JobState};
 use rstest::rstest;
 use uuid::Uuid;
 
-use super::{Fixture, failure, picture, request, task};
+use super::{Fixture, failure, picture, raw, request, task};
 use crate::Error;
 use crate::store::Start;
 
@@ -147,9 +147,19 @@ async fn pictures_belong_to_running_jobs_and_are_replaced_not_doubled() {
     }
     let job = f.job_in(Running).await;
     f.store.add_picture(&picture(job, 0)).await.unwrap();
+    let ids = async || {
+        let read = raw(&f.store, |c| {
+            let mut statement = c.prepare("SELECT id FROM pictures ORDER BY id")?;
+            let rows = statement.query_map([], |row| row.get::<_, i64>(0))?;
+            Ok(rows.collect::<rusqlite::Result<Vec<_>>>()?)
+        });
+        read.await.unwrap()
+    };
+    let before = ids().await;
     let mut newer = picture(job, 0);
     newer.elapsed_ms = 99;
     f.store.add_picture(&newer).await.unwrap();
+    assert_eq!(ids().await, before, "made anew it is the same picture");
     assert_eq!(f.store.job(job).await.unwrap().unwrap().pictures, [newer.clone()]);
     assert_eq!(f.store.picture(job, 0).await.unwrap(), Some(newer));
     assert_eq!(f.store.picture(job, 1).await.unwrap(), None);

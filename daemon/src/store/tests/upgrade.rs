@@ -21,6 +21,14 @@ async fn a_database_of_the_first_tables_keeps_its_jobs() {
     let states: Vec<_> = jobs.iter().map(|job| job.state).collect();
     assert_eq!(states, [Done, Failed, Queued, Queued, Cancelled, Queued]);
     assert_eq!(jobs[0].pictures.len(), 2);
+    let numbered = super::raw(&store, |c| {
+        let mut statement = c.prepare("SELECT id, place, created_ms FROM pictures ORDER BY created_ms, id")?;
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        Ok(rows.collect::<rusqlite::Result<Vec<(i64, u32, i64)>>>()?)
+    });
+    // As they were made.
+    let made = [(1, 0, 1_795_473_712_064), (2, 1, 1_795_473_712_077)];
+    assert_eq!(numbered.await.unwrap(), made);
     let positions: Vec<_> = jobs.iter().map(|job| job.position).collect();
     assert_eq!(positions, [None, None, Some(0), Some(1), None, Some(2)]);
     let Task::Image(task) = &jobs[2].task;
