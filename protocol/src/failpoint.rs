@@ -1,5 +1,5 @@
 //! Numbered places at which a test can make a process die, stages in which it can make memory run out, and places at which it
-//! can hold a worker until its job is cancelled, or a picture on its way into the gallery.
+//! can hold a worker until its job is cancelled, a picture on its way into the gallery, or a commit of the store.
 //!
 //! `DARKROOM_FAILPOINT=7` aborts the process at point 7, `7:3` the third time it is reached. Without the variable a point
 //! costs one relaxed load.
@@ -66,7 +66,8 @@ pub fn starves(stage: &str) -> bool {
 static HELD: OnceLock<Option<PathBuf>> = OnceLock::new();
 
 /// Whether what is at `place` is to stand still: a worker, such as `denoise:8:2` (phase, picture, step), until its job is cancelled;
-/// the daemon, such as `keep:0` (picture), as if the disk were slow. `DARKROOM_HOLD` names a file, and that a beginning of the place.
+/// the daemon, such as `keep:0` (picture) or `commit` (of the store), as if the disk were slow. `DARKROOM_HOLD` names a file, and that
+/// a beginning of the place.
 /// So a test that cancels a job cannot come too late.
 pub fn holds(place: impl FnOnce() -> String) -> bool {
     let file = HELD.get_or_init(|| std::env::var_os("DARKROOM_HOLD").map(PathBuf::from));

@@ -247,3 +247,25 @@ fn others_are_served_while_a_picture_is_being_kept() {
     };
     assert_eq!((state(&slow), state(&other)), ("done".into(), "cancelled".into()));
 }
+
+/// A disk that takes a commit slowly keeps nobody from looking at what is kept.
+#[test]
+fn the_queue_is_told_while_a_commit_waits_for_the_disk() {
+    let home = Home::new();
+    home.warm();
+    home.generate("apple").ok();
+    home.hold("commit");
+    let submit = home.command("generate fox --detach".split(' ')).spawn().unwrap();
+    wait_until("the commit to be held", || {
+        let database = rusqlite::Connection::open(home.at("data/darkroom.db")).unwrap();
+        database.busy_timeout(std::time::Duration::ZERO).unwrap();
+        // Only one changes it at a time.
+        database.execute_batch("BEGIN IMMEDIATE; ROLLBACK").is_err()
+    });
+    let jobs = home.jobs();
+    assert_eq!(jobs.len(), 1, "{jobs:#?}");
+    home.run(&format!("queue log {}", jobs[0]["id"].as_str().unwrap())).ok();
+    home.hold("");
+    Ran::of(submit.wait_with_output().unwrap()).ok();
+    assert_eq!(home.jobs().len(), 2);
+}

@@ -32,7 +32,7 @@ impl Store {
     /// When the database fails.
     pub(crate) async fn clearable(&self, states: &[JobState]) -> Result<(u64, u64)> {
         let ends = ends(states);
-        self.ask(move |c| {
+        self.read(move |c| {
             let cleared = listed(c, &ends)?;
             Ok((cleared, listed(c, &JobState::ALL)? - cleared))
         })

@@ -29,7 +29,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub(crate) async fn undelivered_jobs(&self) -> Result<Vec<JobId>> {
-        self.ask(|c| {
+        self.read(|c| {
             let mut statement = c.prepare(
                 "SELECT id FROM jobs WHERE output IS NOT NULL AND EXISTS (
                      SELECT 1 FROM pictures WHERE job_id = jobs.id AND place NOT IN (
@@ -47,7 +47,7 @@ impl Store {
     /// # Errors
     /// When the database fails, or the row was written by another version.
     pub(crate) async fn undelivered(&self, job: JobId) -> Result<Option<Undelivered>> {
-        let found = self.ask(move |c| {
+        let found = self.read(move |c| {
             let sql = "SELECT output, task, attempts FROM jobs WHERE id = ? AND output IS NOT NULL";
             let read = |row: &Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get(2)?));
             let job_row = c.prepare_cached(sql)?.query_row([id::text(job)], read).optional()?;

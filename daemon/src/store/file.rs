@@ -33,7 +33,12 @@ pub(super) fn open(path: &Path) -> Result<Connection> {
     Ok(connection)
 }
 
-/// A connection that only reads; `None` when the tables are of an older version.
+/// A connection that reads beside one that [`open`] gave.
+pub(super) fn beside(path: &Path) -> Result<Connection> {
+    readable(path).map_err(|e| in_words(path, &e))
+}
+
+/// A connection that only reads, where nobody may write; `None` when the tables are of an older version.
 pub(super) fn look(path: &Path) -> Result<Option<Connection>> {
     let words = |e: rusqlite::Error| in_words(path, &e);
     let connection = match readable(path) {
@@ -53,6 +58,8 @@ fn readable(path: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(path, flags)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     connection.busy_timeout(Duration::from_secs(5))?;
+    connection.pragma_update(None, "query_only", true)?;
+    connection.pragma_update(None, "trusted_schema", false)?;
     connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
     Ok(connection)
 }

@@ -25,7 +25,7 @@ impl Store {
     /// When the database fails.
     pub(crate) async fn follow(&self) -> Result<Following> {
         let listener = self.listener().clone();
-        // On the store's thread: no change is committed between the reading and the first that is told.
+        // On the thread that writes: no change is committed between the reading and the first that is told.
         self.ask(move |c| {
             Ok(Following {
                 waiting: waiting::all(c)?,
@@ -41,6 +41,6 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub(crate) async fn waiting(&self) -> Result<Vec<Waiting>> {
-        self.ask(|c| Ok(waiting::all(c)?)).await
+        self.read(|c| Ok(waiting::all(c)?)).await
     }
 }

@@ -17,7 +17,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub(crate) async fn forget(&self, cleared_before: i64) -> Result<Vec<JobId>> {
-        let any = self.ask(move |c| {
+        let any = self.read(move |c| {
             let sql = "SELECT EXISTS (SELECT 1 FROM jobs WHERE cleared_ms < ? AND cleared = 1)";
             Ok(c.prepare_cached(sql)?
                 .query_row([cleared_before], |row| row.get::<_, bool>(0))?)
@@ -41,7 +41,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub(crate) async fn unfinished(&self) -> Result<Vec<JobId>> {
-        self.ask(|c| {
+        self.read(|c| {
             let mut statement = c.prepare_cached("SELECT id FROM jobs WHERE state IN ('queued', 'running')")?;
             let rows = statement.query_map([], |row| id::parse(&row.get::<_, String>(0)?))?;
             Ok(rows.collect::<rusqlite::Result<_>>()?)

@@ -8,10 +8,14 @@ use darkroom_protocol::failpoint;
 use rusqlite::{Connection, Transaction, ffi};
 use tokio::sync::oneshot;
 
+use super::accord::{Accord, Untold};
 use super::fault::{Fault, in_words};
 use super::news::{Committed, Listener, Write};
 use super::transaction::{Durability, begin, committed};
 use crate::{Error, Result};
+
+/// Between two looks whether a test still holds a commit, as if the disk were slow.
+const HELD_LOOK: std::time::Duration = std::time::Duration::from_millis(5);
 
 /// A change of rows whose caller waits.
 pub(super) trait Change: Send {
@@ -20,6 +24,8 @@ pub(super) trait Change: Send {
     fn run(&mut self, tx: &Transaction<'_>) -> bool;
     /// SQLite's own error, when it failed of one.
     fn sqlite_error(&self) -> Option<ffi::Error>;
+    /// Whether it has done what those who follow are told of.
+    fn tells(&self) -> bool;
     /// What it has done, for those who follow; nothing when it failed. Once.
     fn told(&mut self) -> Vec<Committed>;
     /// Tells the caller what came of it, or that the commit failed.
@@ -66,6 +72,10 @@ where
         made
     }
 
+    fn tells(&self) -> bool {
+        !self.told.is_empty()
+    }
+
     fn told(&mut self) -> Vec<Committed> {
         std::mem::take(&mut self.told)
     }
@@ -91,33 +101,44 @@ where
 }
 
 /// Makes every change, tells what was committed in that order, and answers every caller.
-pub(super) fn commit(connection: &mut Connection, path: &Path, listener: &Listener, changes: Vec<Box<dyn Change>>) {
+pub(super) fn commit(
+    connection: &mut Connection,
+    path: &Path,
+    listener: &Listener,
+    accord: &Accord,
+    changes: Vec<Box<dyn Change>>,
+) {
     let mut waiting = VecDeque::from(changes);
     while !waiting.is_empty() {
         let mut made = Vec::new();
-        let written = write(connection, &mut waiting, &mut made);
+        let written = write(connection, accord, &mut waiting, &mut made);
         if written.is_err() && made.is_empty() {
             // Not even a transaction could be had: nobody's change was tried.
             made.extend(waiting.drain(..));
         }
-        for mut change in made {
-            if written.is_ok() {
-                // Before its answer: whoever has that may count on it that the others will hear of this first.
-                listener.tell(change.told());
+        let failed = match written {
+            Ok(untold) => {
+                // Before any answer: whoever has one may count on it that the others will hear of this first.
+                made.iter_mut().for_each(|change| listener.tell(change.told()));
+                drop(untold);
+                None
             }
-            let failed = written.as_ref().err().map(|error| in_words(path, error));
-            change.answer(failed, path);
+            Err(error) => Some(error),
+        };
+        for change in made {
+            change.answer(failed.as_ref().map(|error| in_words(path, error)), path);
         }
     }
 }
 
-/// Takes changes from `waiting` into one transaction and commits it. When SQLite gives the whole transaction up half-way (a
-/// full disk), those that are left wait for the next one.
-fn write(
+/// Takes changes from `waiting` into one transaction and commits it; what was committed counts as not told while what this gives
+/// is kept. When SQLite gives the whole transaction up half-way (a full disk), those that are left wait for the next one.
+fn write<'a>(
     connection: &mut Connection,
+    accord: &'a Accord,
     waiting: &mut VecDeque<Box<dyn Change>>,
     made: &mut Vec<Box<dyn Change>>,
-) -> rusqlite::Result<()> {
+) -> rusqlite::Result<Option<Untold<'a>>> {
     let alone = waiting.len() == 1;
     let durability = waiting.iter().map(|change| change.durability()).max();
     let durability = durability.unwrap_or(Durability::Durable);
@@ -134,13 +155,25 @@ fn write(
             return Err(rusqlite::Error::SqliteFailure(error, None));
         }
         if !run? && alone {
-            return tx.rollback();
+            tx.rollback()?;
+            return Ok(None);
         }
     }
+    let tells = made.iter().any(|change| change.tells());
+    let untold = if tells { Some(accord.coming(number(&tx)?)) } else { None };
     failpoint::hit(18);
+    while failpoint::holds(|| "commit".to_owned()) {
+        std::thread::sleep(HELD_LOOK);
+    }
     tx.commit()?;
     committed(durability);
-    Ok(())
+    Ok(untold)
+}
+
+/// The number of the commit in the making.
+fn number(tx: &Transaction<'_>) -> rusqlite::Result<i64> {
+    tx.prepare_cached("UPDATE line SET commits = commits + 1 RETURNING commits")?
+        .query_row([], |row| row.get(0))
 }
 
 fn in_savepoint(tx: &Transaction<'_>, change: &mut dyn Change) -> rusqlite::Result<bool> {

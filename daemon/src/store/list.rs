@@ -103,7 +103,7 @@ impl Store {
     /// When the database fails.
     pub(crate) async fn list(&self, states: &[JobState], part: Part) -> Result<Listed> {
         let states = wanted(states);
-        let page = self.ask(move |c| {
+        let page = self.read(move |c| {
             let mut spots = Vec::new();
             for state in states {
                 spots.extend(newest(c, state, part)?);
@@ -121,7 +121,7 @@ impl Store {
     /// When the database fails.
     pub(crate) async fn ended(&self, states: &[JobState], part: Part) -> Result<Listed> {
         let states: Vec<JobState> = wanted(states).into_iter().filter(|state| state.is_final()).collect();
-        let page = self.ask(move |c| {
+        let page = self.read(move |c| {
             let mut spots = Vec::new();
             for state in states {
                 spots.extend(last_ended(c, state, part)?);
@@ -140,7 +140,7 @@ impl Store {
     /// When the database fails.
     pub(crate) async fn line(&self, states: &[JobState], part: Part) -> Result<Listed> {
         let states = wanted(states);
-        let page = self.ask(move |c| {
+        let page = self.read(move |c| {
             let after = place_of(c, part.after)?;
             // One more than the page holds tells whether there is another.
             let most = part.limit as usize + 1;

@@ -4,8 +4,13 @@
 //! the log's header besides. Both would fall on a submit, which is to cost one fsync. So the log is emptied here, after the
 //! end of a job, and a small write follows at once that pays for the header.
 
+//!
+//! A log begins anew only at a moment at which nobody reads from it. Such moments come by themselves; where readers leave none for
+//! long, they are asked to pause, for a log that never ends fills the disk.
+
 use rusqlite::Connection;
 
+use super::accord::Accord;
 use super::transaction::{Durability, begin};
 
 /// Pages of 4 KiB in the log beyond which it is moved into the database after the end of a job.
@@ -13,9 +18,14 @@ pub(super) const LONG: i64 = 256;
 /// Pages beyond which that is done at once: jobs come and none ends.
 pub(super) const FLOODED: i64 = 4096;
 
+/// Pages beyond which readers are asked to pause: they have not once left a moment to begin the log anew.
+pub(super) const ENDLESS: i64 = 2 * FLOODED;
+
 /// Moves a log of more than `longest` pages into the database; a shorter one stays.
-pub(super) fn shorten(connection: &mut Connection, longest: i64) -> rusqlite::Result<()> {
-    if pages(connection)? > longest {
+pub(super) fn shorten(connection: &mut Connection, longest: i64, accord: &Accord) -> rusqlite::Result<()> {
+    let pages = pages(connection)?;
+    let alone = (pages.all > ENDLESS).then(|| accord.alone());
+    if alone.is_some() || pages.waiting > longest {
         renew(connection)?;
     }
     Ok(())
@@ -40,9 +50,17 @@ fn restart(connection: &mut Connection) -> rusqlite::Result<()> {
     tx.commit()
 }
 
-/// Pages in the log that are not in the database yet.
-fn pages(connection: &Connection) -> rusqlite::Result<i64> {
+/// Pages in the log.
+struct Pages {
+    /// Those that are not in the database yet.
+    waiting: i64,
+    all: i64,
+}
+
+fn pages(connection: &Connection) -> rusqlite::Result<Pages> {
     connection.query_row("PRAGMA wal_checkpoint(NOOP)", [], |row| {
-        Ok(row.get::<_, i64>(1)? - row.get::<_, i64>(2)?)
+        let all: i64 = row.get(1)?;
+        let waiting = all - row.get::<_, i64>(2)?;
+        Ok(Pages { waiting, all })
     })
 }

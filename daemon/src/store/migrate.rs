@@ -14,6 +14,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0005_ahead.sql"),
     include_str!("../../migrations/0006_deliveries.sql"),
     include_str!("../../migrations/0007_pictures.sql"),
+    include_str!("../../migrations/0008_commits.sql"),
 ];
 
 /// Whether the database has them all.

@@ -1,9 +1,10 @@
 //! Jobs and pictures as rows of one SQLite file.
 //!
-//! One thread owns the connection; a [`Store`] is a handle to it. Every transition is one function and one change, written
-//! before its effect. Changes that wait at one time are committed together, each in a savepoint (`group`), and nobody has an
+//! One thread writes, and a few read beside it; a [`Store`] is a handle to them. Every transition is one function and one change,
+//! written before its effect. Changes that wait at one time are committed together, each in a savepoint (`group`), and nobody has an
 //! answer before the commit. What was committed is told in that order to one follower, the dispatcher (`news`): nobody else
-//! publishes what rows say.
+//! publishes what rows say. Lists and lookups wait for no change and no change for them (`readers`); whoever was told of a change
+//! sees it in whatever it reads afterwards.
 //!
 //! What a client was promised is durable before it is told: [`Store::accept`], [`Store::cancel`], [`Store::finish`],
 //! [`Store::crash`], and whatever a person does to the queue cost one fsync, or share one. [`Store::start`],
@@ -11,6 +12,7 @@
 //! gives the same pictures in the same files.
 
 mod accept;
+mod accord;
 mod adjust;
 mod cancel;
 mod clear;
@@ -30,6 +32,7 @@ mod pace;
 mod pause;
 mod place;
 mod position;
+mod readers;
 mod recover;
 mod row;
 mod thread;

@@ -17,7 +17,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub(crate) async fn measured(&self) -> Result<Vec<Measured>> {
-        self.ask(|c| {
+        self.read(|c| {
             let mut statement = c.prepare_cached(&format!(
                 "SELECT model, work, (finished_ms - started_ms) / 1000.0 FROM jobs
                  WHERE seq IN ({LAST_DONE}) AND attempts = 1 AND started_ms < finished_ms ORDER BY finished_ms DESC"
@@ -33,7 +33,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub(crate) async fn ahead(&self, limit: u32) -> Result<Vec<Ahead>> {
-        self.ask(move |c| {
+        self.read(move |c| {
             let mut statement = c.prepare_cached(
                 "SELECT id, model, device, work FROM jobs INDEXED BY jobs_ahead
                  WHERE state = 'queued' AND held = 0 ORDER BY priority DESC, place, seq LIMIT ?",

@@ -20,7 +20,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub(crate) async fn paused(&self) -> Result<bool> {
-        self.ask(|c| Ok(paused(c)?)).await
+        self.read(|c| Ok(paused(c)?)).await
     }
 }
 

@@ -1,16 +1,19 @@
-//! The thread that owns the database, and the handle to it. What each change does to rows is in the files beside this one, as further
-//! `impl Store`; how changes that wait together are committed is in `group`.
+//! The thread that writes to the database, and the handle to it. What each change does to rows is in the files beside this one, as
+//! further `impl Store`; how changes that wait together are committed is in `group`, and who reads beside this thread in `readers`.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::JoinHandle;
 
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
+use super::accord::Accord;
 use super::fault::{Fault, in_words};
 use super::group::{self, Change, Pending};
 use super::news::{Listener, Write};
+use super::readers::{self, Readers};
 use super::transaction::Durability;
 use super::{file, log, transaction};
 use crate::{Error, Result};
@@ -18,17 +21,18 @@ use crate::{Error, Result};
 /// Orders that are taken at one time at most: a longer group would make its first caller wait.
 const AT_ONCE: usize = 256;
 
-/// A handle to the thread that owns the database. Clones share the thread; it ends when the last one is dropped.
+/// A handle to the threads that have the database open. Clones share them; they end when the last one is dropped.
 #[derive(Clone, Debug)]
 pub struct Store {
     orders: Sender<Order>,
+    readers: Readers,
     path: Arc<PathBuf>,
     listener: Listener,
 }
 
-/// Work for the thread.
+/// Work for the thread that writes.
 enum Order {
-    /// Reads, or minds the file; outside any transaction.
+    /// Minds the file, or reads what must not be parted from the changes before it; outside any transaction.
     Ask(Ask),
     /// Changes rows.
     Change(Box<dyn Change>),
@@ -44,33 +48,46 @@ impl Store {
     pub fn open(path: &Path) -> Result<Self> {
         let mut connection = file::open(path)?;
         log::renew(&mut connection).map_err(|e| in_words(path, &e))?;
-        Self::on(connection, path)
-    }
-
-    fn on(connection: Connection, path: &Path) -> Result<Self> {
-        let (orders, inbox) = channel();
-        let path = Arc::new(path.to_owned());
-        let listener = Listener::default();
-        let store = Self {
-            orders,
-            path: path.clone(),
-            listener: listener.clone(),
+        // The tables are this version's by now.
+        let beside: Result<Vec<Connection>> = (0..readers::AT_ONCE).map(|_| file::beside(path)).collect();
+        let (readers, reading) = Readers::begin(beside?, path)?;
+        let (store, inbox) = Self::with(readers, path);
+        let writer = Writer {
+            connection,
+            path: store.path.clone(),
+            listener: store.listener.clone(),
+            accord: store.readers.accord().clone(),
+            reading,
         };
         std::thread::Builder::new()
             .name("store".to_owned())
-            .spawn(move || obey(connection, &inbox, &path, &listener))
-            .map_err(|e| Error::io("start a thread for", &store.path, e))?;
+            .spawn(move || writer.obey(&inbox))
+            .map_err(|e| Error::io("start a thread for", path, e))?;
         Ok(store)
     }
 
-    /// The database at `path` to be looked at: nothing is written, and no lock keeps a daemon out. `None` when its tables are of
-    /// an older version.
+    fn with(readers: Readers, path: &Path) -> (Self, Receiver<Order>) {
+        let (orders, inbox) = channel();
+        let store = Self {
+            orders,
+            readers,
+            path: Arc::new(path.to_owned()),
+            listener: Listener::default(),
+        };
+        (store, inbox)
+    }
+
+    /// The database at `path` to be looked at: nobody writes, and no lock keeps a daemon out. `None` when its tables are of an older
+    /// version.
     ///
     /// # Errors
     /// As [`Self::open`], where that concerns reading.
     pub(crate) fn look(path: &Path) -> Result<Option<Self>> {
-        let connection = file::look(path)?;
-        connection.map(|connection| Self::on(connection, path)).transpose()
+        let Some(connection) = file::look(path)? else {
+            return Ok(None);
+        };
+        let (readers, _) = Readers::begin(vec![connection], path)?;
+        Ok(Some(Self::with(readers, path).0))
     }
 
     /// Transactions that this process has committed: those that waited for the disk, those that did not.
@@ -103,7 +120,17 @@ impl Store {
         &self.listener
     }
 
-    /// Runs `work` on the thread, outside any transaction.
+    /// Runs `work` beside the thread that writes: see [`Readers::read`].
+    pub(super) async fn read<T, W>(&self, work: W) -> Result<T>
+    where
+        T: Send + 'static,
+        W: FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
+    {
+        let result = self.readers.read(work).await;
+        result.map_err(|fault| fault.at(&self.path))
+    }
+
+    /// Runs `work` on the thread that writes, outside any transaction.
     pub(super) async fn ask<T, W>(&self, work: W) -> Result<T>
     where
         T: Send + 'static,
@@ -117,7 +144,7 @@ impl Store {
         result.map_err(|fault| fault.at(&self.path))
     }
 
-    /// Runs `change` on the thread in a transaction, which it may share with changes that wait beside it; an error undoes it
+    /// Runs `change` on the thread that writes in a transaction, which it may share with changes that wait beside it; an error undoes it
     /// and nothing else. It has its place among all changes once this returns, before the future is awaited.
     pub(super) fn change<T, W>(
         &self,
@@ -147,39 +174,60 @@ impl Store {
         W: FnOnce(&Write<'_>) -> Result<T, Fault> + Send + 'static,
     {
         let result = self.change(Durability::Durable, change).await;
-        let tidy: Ask = Box::new(|connection| shorten(connection, log::LONG));
+        let accord = self.readers.accord().clone();
+        let tidy: Ask = Box::new(move |connection| shorten(connection, log::LONG, &accord));
         self.orders.send(Order::Ask(tidy)).map_err(|_| Error::StoreEnded)?;
         result
     }
 }
 
-/// The thread: everything that waits at once, until nobody can send any more. Changes are committed together, at the price
-/// of one fsync for all; what is asked meanwhile is answered from what is committed.
-fn obey(mut connection: Connection, inbox: &Receiver<Order>, path: &Path, listener: &Listener) {
-    while let Ok(first) = inbox.recv() {
-        let mut asks = Vec::new();
-        let mut changes = Vec::new();
-        for order in std::iter::once(first).chain(inbox.try_iter()).take(AT_ONCE) {
-            match order {
-                Order::Ask(ask) => asks.push(ask),
-                Order::Change(change) => changes.push(change),
+/// What the thread that writes has.
+struct Writer {
+    connection: Connection,
+    path: Arc<PathBuf>,
+    listener: Listener,
+    accord: Arc<Accord>,
+    /// The threads that read.
+    reading: Vec<JoinHandle<()>>,
+}
+
+impl Writer {
+    /// The thread: everything that waits at once, until nobody can send any more. Changes are committed together, at the price
+    /// of one fsync for all; what is asked meanwhile is answered from what is committed.
+    fn obey(mut self, inbox: &Receiver<Order>) {
+        while let Ok(first) = inbox.recv() {
+            let mut asks = Vec::new();
+            let mut changes = Vec::new();
+            for order in std::iter::once(first).chain(inbox.try_iter()).take(AT_ONCE) {
+                match order {
+                    Order::Ask(ask) => asks.push(ask),
+                    Order::Change(change) => changes.push(change),
+                }
+            }
+            if !changes.is_empty() {
+                let (path, listener, accord) = (&self.path, &self.listener, &self.accord);
+                group::commit(&mut self.connection, path, listener, accord, changes);
+                shorten(&mut self.connection, log::FLOODED, accord);
+            }
+            for ask in asks {
+                ask(&mut self.connection);
             }
         }
-        if !changes.is_empty() {
-            group::commit(&mut connection, path, listener, changes);
-            shorten(&mut connection, log::FLOODED);
-        }
-        for ask in asks {
-            ask(&mut connection);
-        }
+        self.close();
     }
-    if let Err((_, error)) = connection.close() {
-        tracing::warn!("the job store could not be closed: {error}");
+
+    /// The last to close the database, for who does that takes its log away, which a connection that only reads cannot.
+    fn close(self) {
+        // One that has panicked has closed its connection as well.
+        self.reading.into_iter().for_each(|reader| drop(reader.join()));
+        if let Err((_, error)) = self.connection.close() {
+            tracing::warn!("the job store could not be closed: {error}");
+        }
     }
 }
 
-fn shorten(connection: &mut Connection, longest: i64) {
-    if let Err(error) = log::shorten(connection, longest) {
+fn shorten(connection: &mut Connection, longest: i64, accord: &Accord) {
+    if let Err(error) = log::shorten(connection, longest, accord) {
         tracing::warn!("the job store's log could not be shortened: {error}");
     }
 }

@@ -73,7 +73,7 @@ async fn a_newer_database() {
         .unwrap()
         .pragma_update(None, "user_version", 99)
         .unwrap();
-    insta::assert_snapshot!(refusal(&dir, &path), @"darkroom.db: was written by a newer darkroom (its tables are version 99, this one knows 7): install that release again, or set DARKROOM_HOME to another folder.");
+    insta::assert_snapshot!(refusal(&dir, &path), @"darkroom.db: was written by a newer darkroom (its tables are version 99, this one knows 8): install that release again, or set DARKROOM_HOME to another folder.");
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! The store on files of its own: what all of its tests need.
 
+mod beside;
 mod damage;
 mod group;
 mod lookups;
@@ -56,7 +57,7 @@ impl Fixture {
         self.store.job(job).await.unwrap().unwrap().state
     }
 
-    /// Runs SQL on the store's own connection.
+    /// Runs SQL on the connection that writes.
     pub(super) async fn sql(&self, sql: &'static str) {
         raw(&self.store, move |c| Ok(c.execute_batch(sql)?)).await.unwrap();
     }
