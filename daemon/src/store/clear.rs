@@ -44,9 +44,11 @@ fn ends(states: &[JobState]) -> Vec<JobState> {
     states.iter().copied().filter(|state| state.is_final()).collect()
 }
 
+pub(super) const LISTED: &str = "SELECT count(*) FROM jobs WHERE state = ? AND cleared = 0";
+
 /// Jobs in these states that are on the list. Counted in an index.
 fn listed(connection: &Connection, states: &[JobState]) -> rusqlite::Result<u64> {
-    let mut statement = connection.prepare_cached("SELECT count(*) FROM jobs WHERE state = ? AND cleared = 0")?;
+    let mut statement = connection.prepare_cached(LISTED)?;
     let mut jobs = 0;
     for state in states {
         jobs += statement.query_row([state.name()], |row| row.get::<_, u64>(0))?;

@@ -23,6 +23,13 @@ pub struct Undelivered {
     pub pictures: Vec<(Picture, i64)>,
 }
 
+/// Ids rise with acceptance.
+pub(super) const UNDELIVERED: &str =
+    "SELECT id FROM jobs INDEXED BY jobs_with_output WHERE output IS NOT NULL AND EXISTS (
+         SELECT 1 FROM pictures WHERE job_id = jobs.id AND place NOT IN (
+             SELECT place FROM deliveries WHERE job_id = jobs.id))
+     ORDER BY id";
+
 impl Store {
     /// Every job with pictures that are still to be brought, oldest first.
     ///
@@ -30,12 +37,7 @@ impl Store {
     /// When the database fails.
     pub(crate) async fn undelivered_jobs(&self) -> Result<Vec<JobId>> {
         self.read(|c| {
-            let mut statement = c.prepare(
-                "SELECT id FROM jobs WHERE output IS NOT NULL AND EXISTS (
-                     SELECT 1 FROM pictures WHERE job_id = jobs.id AND place NOT IN (
-                         SELECT place FROM deliveries WHERE job_id = jobs.id))
-                 ORDER BY seq",
-            )?;
+            let mut statement = c.prepare(UNDELIVERED)?;
             let rows = statement.query_map([], |row| id::parse(&row.get::<_, String>(0)?))?;
             Ok(rows.collect::<rusqlite::Result<_>>()?)
         })

@@ -1,14 +1,15 @@
 //! Lists of jobs, a page at a time. A page is cut by count and by bytes before its rows are read: what is not on it is never
-//! loaded. Positions are counted in the index alone, and the pictures of a page are read at once.
+//! loaded. Each thing that a page says, rows, pictures, what became of outputs, is one question for all of its jobs, and where the
+//! page begins and ends is read in indexes alone.
 
 use std::collections::HashMap;
 use std::fmt;
 use std::str::FromStr;
 
-use darkroom_protocol::{Job, JobId, JobState, Picture};
-use rusqlite::{Connection, OptionalExtension};
+use darkroom_protocol::{Job, JobId, JobState};
+use rusqlite::{Connection, OptionalExtension, Row};
 
-use super::row::{COLUMNS, PICTURE_COLUMNS, RawJob, picture, stored};
+use super::row::{COLUMNS, RawJob, complete, stored};
 use super::{Store, id, position};
 use crate::Result;
 
@@ -168,7 +169,8 @@ impl Store {
 /// A job of a list that has yet to be read.
 struct Spot {
     seq: i64,
-    cursor: Cursor,
+    /// Where it is in its list, where not its id says that.
+    cursor: Option<Cursor>,
 }
 
 /// The rows of a page.
@@ -183,8 +185,9 @@ impl Raws {
         let all = spots.len();
         let fitting = fitting(connection, &spots, part)?;
         spots.truncate(fitting);
-        let next = spots.last().filter(|_| fitting < all).map(|spot| spot.cursor);
         let raws = rows(connection, &spots)?;
+        let last = spots.last().zip(raws.last()).filter(|_| fitting < all);
+        let next = last.map(|(spot, raw)| spot.cursor.unwrap_or(Cursor::Job(raw.id())));
         Ok(Self { raws, next })
     }
 
@@ -196,23 +199,34 @@ impl Raws {
     }
 }
 
-/// How many of `spots` fit the page, by their lengths, which are read without the texts.
+/// Bytes of jobs as they are told, by their lengths, for which no text is read.
+pub(super) const LENGTHS: &str =
+    "SELECT seq, octet_length(request) + octet_length(task) + coalesce(octet_length(failure_message), 0)
+     + (SELECT coalesce(sum(octet_length(path) + ?2), 0) FROM pictures WHERE job_id = jobs.id)
+     FROM jobs WHERE seq IN (SELECT value FROM json_each(?1))";
+
+/// How many of `spots` fit the page.
 fn fitting(connection: &Connection, spots: &[Spot], part: Part) -> rusqlite::Result<usize> {
-    let mut statement = connection.prepare_cached(
-        "SELECT octet_length(request) + octet_length(task) + coalesce(octet_length(failure_message), 0),
-                (SELECT coalesce(sum(octet_length(path) + ?2), 0) FROM pictures WHERE job_id = jobs.id)
-         FROM jobs WHERE seq = ?1",
-    )?;
+    let most = spots.len().min(part.limit as usize);
+    let mut statement = connection.prepare_cached(LENGTHS)?;
+    let rows = statement.query_map((numbers(&spots[..most]), ROW_BYTES), |row| {
+        Ok((row.get(0)?, row.get(1)?))
+    })?;
+    let lengths: HashMap<i64, u64> = rows.collect::<rusqlite::Result<_>>()?;
     let mut bytes = 0;
-    for (at, spot) in spots.iter().take(part.limit as usize).enumerate() {
-        let (texts, pictures): (u64, u64) =
-            statement.query_row((spot.seq, ROW_BYTES), |row| Ok((row.get(0)?, row.get(1)?)))?;
-        bytes += ROW_BYTES + texts + pictures;
+    for (at, spot) in spots[..most].iter().enumerate() {
+        bytes += ROW_BYTES + lengths.get(&spot.seq).copied().unwrap_or(0);
         if bytes > part.bytes && at > 0 {
             return Ok(at);
         }
     }
-    Ok(spots.len().min(part.limit as usize))
+    Ok(most)
+}
+
+/// The numbers of jobs as a list that one parameter holds.
+fn numbers(spots: &[Spot]) -> String {
+    let numbers: Vec<String> = spots.iter().map(|spot| spot.seq.to_string()).collect();
+    format!("[{}]", numbers.join(","))
 }
 
 /// Where in the line the cursor is.
@@ -234,6 +248,10 @@ fn place_of(connection: &Connection, after: Option<Cursor>) -> rusqlite::Result<
     found.optional()
 }
 
+pub(super) const RUNNING: &str =
+    "SELECT seq FROM jobs WHERE state = 'running' AND cleared = 0 AND (?1 IS NULL OR cancel_requested = ?1)
+     AND seq > ?2 ORDER BY seq LIMIT ?3";
+
 /// Jobs that a worker has, after the cursor: those that are `asked` to end or not, both when that is `None`.
 fn running(
     connection: &Connection,
@@ -246,17 +264,18 @@ fn running(
         Some(_) => return Ok(Vec::new()),
         None => 0,
     };
-    let mut statement = connection.prepare_cached(
-        "SELECT seq FROM jobs WHERE state = 'running' AND (?1 IS NULL OR cancel_requested = ?1) AND seq > ?2
-             ORDER BY seq LIMIT ?3",
-    )?;
+    let mut statement = connection.prepare_cached(RUNNING)?;
     let rows = statement.query_map((asked, after, limit as i64), |row| {
         let seq = row.get(0)?;
-        let cursor = Cursor::Ran(seq);
+        let cursor = Some(Cursor::Ran(seq));
         Ok(Spot { seq, cursor })
     })?;
     rows.collect()
 }
+
+pub(super) const WAITING: &str =
+    "SELECT priority, place, seq FROM jobs INDEXED BY jobs_waiting WHERE state = 'queued' AND priority <= ?1
+     AND (priority < ?1 OR (place, seq) > (?2, ?3)) ORDER BY priority DESC, place, seq LIMIT ?4";
 
 /// Jobs that wait, after the cursor. Reads no further than it must.
 fn waiting(connection: &Connection, after: Option<Cursor>, limit: usize) -> rusqlite::Result<Vec<Spot>> {
@@ -264,13 +283,10 @@ fn waiting(connection: &Connection, after: Option<Cursor>, limit: usize) -> rusq
         Some(Cursor::Waited { priority, place, seq }) => (priority, place, seq),
         _ => (i32::MAX, i64::MIN, i64::MIN),
     };
-    let mut statement = connection.prepare_cached(
-        "SELECT priority, place, seq FROM jobs WHERE state = 'queued' AND priority <= ?1
-         AND (priority < ?1 OR (place, seq) > (?2, ?3)) ORDER BY priority DESC, place, seq LIMIT ?4",
-    )?;
+    let mut statement = connection.prepare_cached(WAITING)?;
     let rows = statement.query_map((priority, place, seq, limit as i64), |row| {
         let (priority, place, seq) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        let cursor = Cursor::Waited { priority, place, seq };
+        let cursor = Some(Cursor::Waited { priority, place, seq });
         Ok(Spot { seq, cursor })
     })?;
     rows.collect()
@@ -284,28 +300,47 @@ fn wanted(states: &[JobState]) -> Vec<JobState> {
         .collect()
 }
 
+/// The last job before an id; ids rise with numbers.
+pub(super) const BEFORE: &str = "SELECT seq FROM jobs WHERE id < ? ORDER BY id DESC LIMIT 1";
+/// The newest jobs in a state.
+pub(super) const NEWEST: &str =
+    "SELECT seq FROM jobs WHERE state = ? AND cleared = 0 AND seq < ? ORDER BY seq DESC LIMIT ?";
+/// The same of those that a worker has, which are few: those whose end was asked for, or the others.
+const NEWEST_RUNNING: &str =
+    "SELECT seq FROM jobs WHERE state = ? AND cleared = 0 AND seq < ? AND cancel_requested = ?4
+     ORDER BY seq DESC LIMIT ?3";
+
 /// The newest jobs in `state`, one more than the page holds. A job whose row has gone still has its place among ids.
 fn newest(connection: &Connection, state: JobState, part: Part) -> rusqlite::Result<Vec<Spot>> {
     let before = match part.after {
         Some(Cursor::Job(job)) => connection
-            .prepare_cached("SELECT coalesce(max(seq), 0) FROM jobs WHERE id < ?")?
-            .query_row([id::text(job)], |row| row.get::<_, i64>(0))?
-            .saturating_add(1),
+            .prepare_cached(BEFORE)?
+            .query_row([id::text(job)], |row| row.get::<_, i64>(0))
+            .optional()?
+            .map_or(0, |seq| seq.saturating_add(1)),
         Some(Cursor::Ran(seq) | Cursor::Waited { seq, .. } | Cursor::Ended { seq, .. }) => seq,
         None => i64::MAX,
     };
-    let mut statement = connection.prepare_cached(
-        "SELECT seq, id FROM jobs
-         WHERE state = ?1 AND (?2 IS NULL OR cancel_requested = ?2) AND cleared = 0 AND seq < ?3 ORDER BY seq DESC LIMIT ?4",
-    )?;
-    let (name, asked) = stored(state);
-    let rows = statement.query_map((name, asked, before, i64::from(part.limit) + 1), |row| {
-        let cursor = Cursor::Job(id::parse(&row.get::<_, String>(1)?)?);
-        let seq = row.get(0)?;
+    let limit = i64::from(part.limit) + 1;
+    let spot = |row: &Row<'_>| {
+        let (seq, cursor) = (row.get(0)?, None);
         Ok(Spot { seq, cursor })
-    })?;
-    rows.collect()
+    };
+    match stored(state) {
+        (name, None) => {
+            let mut statement = connection.prepare_cached(NEWEST)?;
+            statement.query_map((name, before, limit), spot)?.collect()
+        }
+        (name, asked) => {
+            let mut statement = connection.prepare_cached(NEWEST_RUNNING)?;
+            statement.query_map((name, before, limit, asked), spot)?.collect()
+        }
+    }
 }
+
+pub(super) const LAST_ENDED: &str = "SELECT finished_ms, seq FROM jobs
+     WHERE state = ? AND cleared = 0 AND finished_ms IS NOT NULL AND (finished_ms, seq) < (?, ?)
+     ORDER BY finished_ms DESC, seq DESC LIMIT ?";
 
 /// The jobs in `state`, which is an end, that ended last, and when: one more than the page holds.
 fn last_ended(connection: &Connection, state: JobState, part: Part) -> rusqlite::Result<Vec<(i64, Spot)>> {
@@ -318,50 +353,37 @@ fn last_ended(connection: &Connection, state: JobState, part: Part) -> rusqlite:
             .unwrap_or((i64::MIN, 0)),
         Some(Cursor::Ran(_) | Cursor::Waited { .. }) | None => (i64::MAX, i64::MAX),
     };
-    let mut statement = connection.prepare_cached(
-        "SELECT finished_ms, seq FROM jobs
-         WHERE state = ? AND cleared = 0 AND finished_ms IS NOT NULL AND (finished_ms, seq) < (?, ?)
-         ORDER BY finished_ms DESC, seq DESC LIMIT ?",
-    )?;
+    let mut statement = connection.prepare_cached(LAST_ENDED)?;
     let rows = statement.query_map((state.name(), before.0, before.1, i64::from(part.limit) + 1), |row| {
         let (ms, seq) = (row.get(0)?, row.get(1)?);
-        let cursor = Cursor::Ended { ms, seq };
+        let cursor = Some(Cursor::Ended { ms, seq });
         Ok((ms, Spot { seq, cursor }))
     })?;
     rows.collect()
 }
 
-/// The jobs of these spots, with pictures and positions.
-fn rows(connection: &Connection, spots: &[Spot]) -> rusqlite::Result<Vec<RawJob>> {
-    let mut statement = connection.prepare_cached(&format!("SELECT {COLUMNS} FROM jobs WHERE seq = ?"))?;
-    let mut raws = Vec::with_capacity(spots.len());
-    for spot in spots {
-        raws.push(statement.query_row([spot.seq], RawJob::read)?);
-    }
-    let mut pictures = pictures(connection, &raws)?;
-    let in_line = raws.iter().filter(|raw| raw.is_in_line()).map(RawJob::seq);
-    let positions = position::some(connection, in_line.collect())?;
-    let placed = raws.into_iter().map(|raw| {
-        let position = positions.get(&raw.seq()).copied();
-        let own = pictures.remove(&raw.id()).unwrap_or_default();
-        raw.with(own).at(position).with_deliveries(connection)
-    });
-    placed.collect()
+/// The rows of several jobs.
+pub(super) fn rows_of() -> String {
+    format!("SELECT {COLUMNS} FROM jobs WHERE seq IN (SELECT value FROM json_each(?))")
 }
 
-/// The pictures of all of these jobs, in one question.
-fn pictures(connection: &Connection, raws: &[RawJob]) -> rusqlite::Result<HashMap<JobId, Vec<Picture>>> {
-    let ids: Vec<String> = raws.iter().map(|raw| format!("\"{}\"", id::text(raw.id()))).collect();
-    let sql = format!(
-        "SELECT {PICTURE_COLUMNS} FROM pictures WHERE job_id IN (SELECT value FROM json_each(?)) ORDER BY job_id, place"
-    );
-    let mut statement = connection.prepare_cached(&sql)?;
-    let mut found: HashMap<JobId, Vec<Picture>> = HashMap::new();
-    for row in statement.query_map([format!("[{}]", ids.join(","))], picture)? {
-        let picture = row?;
-        found.entry(picture.job).or_default().push(picture);
+/// The jobs of these spots, with all that is kept of them, and positions.
+fn rows(connection: &Connection, spots: &[Spot]) -> rusqlite::Result<Vec<RawJob>> {
+    let mut statement = connection.prepare_cached(&rows_of())?;
+    let mut found = HashMap::with_capacity(spots.len());
+    for raw in statement.query_map([numbers(spots)], RawJob::read)? {
+        let raw = raw?;
+        found.insert(raw.seq(), raw);
     }
-    Ok(found)
+    let raws: Vec<RawJob> = spots.iter().filter_map(|spot| found.remove(&spot.seq)).collect();
+    let in_line = raws.iter().filter(|raw| raw.is_in_line()).map(RawJob::seq);
+    let positions = position::some(connection, in_line.collect())?;
+    let raws = complete(connection, raws)?;
+    let placed = raws.into_iter().map(|raw| {
+        let position = positions.get(&raw.seq()).copied();
+        raw.at(position)
+    });
+    Ok(placed.collect())
 }
 
 fn readable(raw: RawJob) -> Option<Job> {

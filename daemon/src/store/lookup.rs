@@ -4,9 +4,14 @@
 use darkroom_protocol::{Job, JobId, JobName, JobState, Picture};
 use rusqlite::{Connection, OptionalExtension};
 
-use super::row::{COLUMNS, PICTURE_COLUMNS, RawJob, picture, stored};
+use super::row::{COLUMNS, PICTURE_COLUMNS, RawJob, complete, picture, stored};
 use super::{Store, id, position};
 use crate::{Error, Result};
+
+/// How many jobs are in a state; in an index alone.
+pub(super) const COUNT: &str = "SELECT count(*) FROM jobs WHERE state = ?";
+/// The same for those that a worker has, which are few: those whose end was asked for, or the others.
+const COUNT_RUNNING: &str = "SELECT count(*) FROM jobs WHERE state = ? AND cancel_requested = ?";
 
 /// Candidates named when a name may mean several jobs.
 const CANDIDATES: usize = 5;
@@ -18,7 +23,7 @@ impl Store {
     /// When the database fails, or the row was written by another version.
     pub(crate) async fn job(&self, job: JobId) -> Result<Option<Job>> {
         let found = self.read(move |c| {
-            let raw = one(c, "WHERE id = ?", [id::text(job)])?;
+            let raw = one(c, job)?;
             Ok(raw
                 .map(|raw| Ok::<_, rusqlite::Error>(raw.at(position::of(c, job)?)))
                 .transpose()?)
@@ -50,8 +55,10 @@ impl Store {
     /// When the database fails.
     pub async fn count(&self, state: JobState) -> Result<u64> {
         self.read(move |c| {
-            let sql = "SELECT count(*) FROM jobs WHERE state = ?1 AND (?2 IS NULL OR cancel_requested = ?2)";
-            Ok(c.prepare_cached(sql)?.query_row(stored(state), |row| row.get(0))?)
+            Ok(match stored(state) {
+                (name, None) => c.prepare_cached(COUNT)?.query_row([name], |row| row.get(0))?,
+                running => c.prepare_cached(COUNT_RUNNING)?.query_row(running, |row| row.get(0))?,
+            })
         })
         .await
     }
@@ -85,19 +92,16 @@ impl Store {
     }
 }
 
+pub(super) const BEGINNING: &str = "SELECT id FROM jobs WHERE id >= ? AND id < ? ORDER BY id LIMIT ?";
+pub(super) const SHORT: &str = "SELECT id FROM jobs WHERE substr(id, 25) >= ? AND substr(id, 25) < ? LIMIT ?";
+
 /// The jobs that `name` may mean, oldest first, at most [`CANDIDATES`]. Read in an index, however many jobs there are.
 fn meant(connection: &Connection, name: &JobName) -> rusqlite::Result<Vec<JobId>> {
     // After every digit that may follow.
     let end = |digits: &str| format!("{digits}g");
     match name {
-        JobName::Beginning(digits) => {
-            let sql = "SELECT id FROM jobs WHERE id >= ? AND id < ? ORDER BY id LIMIT ?";
-            ids(connection, sql, (digits, end(digits), CANDIDATES))
-        }
-        JobName::Short(digits) => {
-            let sql = "SELECT id FROM jobs WHERE substr(id, 25) >= ? AND substr(id, 25) < ? LIMIT ?";
-            ids(connection, sql, (digits, end(digits), CANDIDATES))
-        }
+        JobName::Beginning(digits) => ids(connection, BEGINNING, (digits, end(digits), CANDIDATES)),
+        JobName::Short(digits) => ids(connection, SHORT, (digits, end(digits), CANDIDATES)),
         JobName::Newest(n) => ids(
             connection,
             "SELECT id FROM jobs ORDER BY seq DESC LIMIT 1 OFFSET ?",
@@ -119,11 +123,12 @@ fn ids(connection: &Connection, sql: &str, params: impl rusqlite::Params) -> rus
     Ok(ids)
 }
 
-/// The first job that `clause` selects, with its pictures.
-fn one<P: rusqlite::Params>(connection: &Connection, clause: &str, params: P) -> rusqlite::Result<Option<RawJob>> {
+/// That job, with its pictures and what became of its output.
+fn one(connection: &Connection, job: JobId) -> rusqlite::Result<Option<RawJob>> {
     let raw = connection
-        .prepare_cached(&format!("SELECT {COLUMNS} FROM jobs {clause}"))?
-        .query_row(params, RawJob::read)
+        .prepare_cached(&format!("SELECT {COLUMNS} FROM jobs WHERE id = ?"))?
+        .query_row([id::text(job)], RawJob::read)
         .optional()?;
-    raw.map(|raw| raw.with_pictures(connection)).transpose()
+    let whole = complete(connection, raw.into_iter().collect())?;
+    Ok(whole.into_iter().next())
 }

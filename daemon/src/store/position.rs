@@ -15,14 +15,17 @@ pub(super) fn newest(connection: &Connection, priority: i32) -> rusqlite::Result
     Ok(running(connection)? + ahead.saturating_sub(1))
 }
 
+pub(super) const AHEAD: &str =
+    "SELECT (SELECT count(*) FROM jobs INDEXED BY jobs_waiting WHERE state = 'queued' AND held = 0
+     AND priority >= me.priority AND (priority > me.priority OR (place, seq) < (me.place, me.seq)))
+     FROM jobs me WHERE me.id = ? AND me.state = 'queued' AND me.held = 0";
+pub(super) const LINE: &str = "SELECT seq FROM jobs INDEXED BY jobs_waiting WHERE state = 'queued' AND held = 0
+     ORDER BY priority DESC, place, seq";
+
 /// The position of any job; `None` when it does not wait or is held back. Counts the line up to it, in the index alone.
 pub(super) fn of(connection: &Connection, job: JobId) -> rusqlite::Result<Option<u32>> {
     let ahead: Option<u32> = connection
-        .prepare_cached(
-            "SELECT (SELECT count(*) FROM jobs WHERE state = 'queued' AND held = 0 AND (priority > me.priority
-             OR (priority = me.priority AND (place, seq) < (me.place, me.seq))))
-             FROM jobs me WHERE me.id = ? AND me.state = 'queued' AND me.held = 0",
-        )?
+        .prepare_cached(AHEAD)?
         .query_row([id::text(job)], |row| row.get(0))
         .optional()?;
     ahead.map(|ahead| Ok(running(connection)? + ahead)).transpose()
@@ -36,9 +39,7 @@ pub(super) fn some(connection: &Connection, mut wanted: HashSet<i64>) -> rusqlit
         return Ok(found);
     }
     let running = running(connection)?;
-    let mut statement = connection.prepare_cached(
-        "SELECT seq FROM jobs WHERE state = 'queued' AND held = 0 ORDER BY priority DESC, place, seq",
-    )?;
+    let mut statement = connection.prepare_cached(LINE)?;
     for (seq, position) in statement.query_map([], |row| row.get(0))?.zip(running..) {
         let seq = seq?;
         if wanted.remove(&seq) {

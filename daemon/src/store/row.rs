@@ -1,6 +1,8 @@
 //! Rows of jobs, pictures and deliveries as the protocol's types, and what a transition asks of a row first: how the job stands, and
 //! whether the move is legal.
 
+use std::collections::HashMap;
+
 use darkroom_protocol::{Delivery, Failure, FailureKind, GenerateRequest, Job, JobId, JobState, Output, Picture, Task};
 use rusqlite::{Connection, OptionalExtension, Row};
 
@@ -35,7 +37,7 @@ pub(super) struct RawJob {
 }
 
 impl RawJob {
-    /// The row of [`COLUMNS`]; its pictures are read by [`Self::with_pictures`].
+    /// The row of [`COLUMNS`]; what other tables say of it is read by [`complete`].
     pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
         let kind: Option<String> = row.get(8)?;
         let message: Option<String> = row.get(9)?;
@@ -57,28 +59,6 @@ impl RawJob {
             output: row.get(14)?,
             deliveries: Vec::new(),
         })
-    }
-
-    pub(super) fn with_pictures(mut self, connection: &Connection) -> rusqlite::Result<Self> {
-        let sql = format!("SELECT {PICTURE_COLUMNS} FROM pictures WHERE job_id = ? ORDER BY place");
-        let mut statement = connection.prepare_cached(&sql)?;
-        let rows = statement.query_map([id::text(self.id)], picture)?;
-        self.pictures = rows.collect::<rusqlite::Result<_>>()?;
-        self.with_deliveries(connection)
-    }
-
-    /// With what became of its output. Jobs without one are not asked about.
-    pub(super) fn with_deliveries(mut self, connection: &Connection) -> rusqlite::Result<Self> {
-        if self.output.is_some() {
-            self.deliveries = deliveries(connection, self.id)?;
-        }
-        Ok(self)
-    }
-
-    /// With the pictures that were read for it.
-    pub(super) fn with(mut self, pictures: Vec<Picture>) -> Self {
-        self.pictures = pictures;
-        self
     }
 
     pub(super) fn id(&self) -> JobId {
@@ -210,17 +190,52 @@ pub(super) fn legal(job: JobId, state: JobState, wanted: Move) -> Result<JobStat
     step(state, wanted).ok_or(Error::IllegalMove { job, state, wanted })
 }
 
-/// What became of a job's pictures, in their order.
-fn deliveries(connection: &Connection, job: JobId) -> rusqlite::Result<Vec<Delivery>> {
-    let sql = "SELECT place, path, taken, problem FROM deliveries WHERE job_id = ? ORDER BY place";
-    let mut statement = connection.prepare_cached(sql)?;
-    let rows = statement.query_map([id::text(job)], |row| {
-        Ok(Delivery {
-            index: row.get(0)?,
-            path: row.get(1)?,
-            taken: row.get(2)?,
-            problem: row.get(3)?,
-        })
-    })?;
-    rows.collect()
+/// The jobs with their pictures and what became of their outputs: one question each, however many jobs there are.
+pub(super) fn complete(connection: &Connection, mut raws: Vec<RawJob>) -> rusqlite::Result<Vec<RawJob>> {
+    let mut pictures: HashMap<JobId, Vec<Picture>> = HashMap::new();
+    let mut statement = connection.prepare_cached(&pictures_of())?;
+    for row in statement.query_map([ids(raws.iter())], picture)? {
+        let picture = row?;
+        pictures.entry(picture.job).or_default().push(picture);
+    }
+    let mut deliveries: HashMap<JobId, Vec<Delivery>> = HashMap::new();
+    let with_output = ids(raws.iter().filter(|raw| raw.output.is_some()));
+    let mut statement = connection.prepare_cached(DELIVERIES)?;
+    for row in statement.query_map([with_output], delivery)? {
+        let (job, delivery) = row?;
+        deliveries.entry(job).or_default().push(delivery);
+    }
+    for raw in &mut raws {
+        raw.pictures = pictures.remove(&raw.id).unwrap_or_default();
+        raw.deliveries = deliveries.remove(&raw.id).unwrap_or_default();
+    }
+    Ok(raws)
+}
+
+/// The pictures of several jobs, each job's in their order.
+pub(super) fn pictures_of() -> String {
+    format!(
+        "SELECT {PICTURE_COLUMNS} FROM pictures WHERE job_id IN (SELECT value FROM json_each(?)) ORDER BY job_id, place"
+    )
+}
+
+/// What became of the pictures of several jobs, each job's in their order.
+pub(super) const DELIVERIES: &str = "SELECT job_id, place, path, taken, problem FROM deliveries
+     WHERE job_id IN (SELECT value FROM json_each(?)) ORDER BY job_id, place";
+
+/// Ids as a list that one parameter holds.
+fn ids<'a>(raws: impl Iterator<Item = &'a RawJob>) -> String {
+    let ids: Vec<String> = raws.map(|raw| format!("\"{}\"", id::text(raw.id))).collect();
+    format!("[{}]", ids.join(","))
+}
+
+/// A row of `deliveries`, and whose.
+fn delivery(row: &Row<'_>) -> rusqlite::Result<(JobId, Delivery)> {
+    let delivery = Delivery {
+        index: row.get(1)?,
+        path: row.get(2)?,
+        taken: row.get(3)?,
+        problem: row.get(4)?,
+    };
+    Ok((id::parse(&row.get::<_, String>(0)?)?, delivery))
 }

@@ -24,18 +24,20 @@ pub struct Waiting {
 
 /// Every job that waits, in the order in which they run.
 pub(super) fn all(connection: &Connection) -> rusqlite::Result<Vec<Waiting>> {
-    let mut statement = connection.prepare(&format!("{SELECT} ORDER BY priority DESC, place, seq"))?;
+    let mut statement = connection.prepare(ALL)?;
     let rows = statement.query_map([], waiting)?;
     rows.collect()
 }
 
 /// That job, which waits.
 pub(super) fn one(connection: &Connection, job: JobId) -> rusqlite::Result<Waiting> {
-    let mut statement = connection.prepare_cached(&format!("{SELECT} AND id = ?"))?;
+    let sql = "SELECT id, priority, place, held, model, device FROM jobs WHERE state = 'queued' AND id = ?";
+    let mut statement = connection.prepare_cached(sql)?;
     statement.query_row([id::text(job)], waiting)
 }
 
-const SELECT: &str = "SELECT id, priority, place, held, model, device FROM jobs WHERE state = 'queued'";
+pub(super) const ALL: &str = "SELECT id, priority, place, held, model, device FROM jobs INDEXED BY jobs_ahead
+     WHERE state = 'queued' ORDER BY priority DESC, place, seq";
 
 fn waiting(row: &Row<'_>) -> rusqlite::Result<Waiting> {
     Ok(Waiting {

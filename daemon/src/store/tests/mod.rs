@@ -4,6 +4,7 @@ mod beside;
 mod damage;
 mod group;
 mod lookups;
+mod plans;
 mod queue;
 mod recovery;
 mod transitions;
