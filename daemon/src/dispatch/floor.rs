@@ -94,6 +94,7 @@ impl Floor {
             }
             Committed::Kept(picture) => upshot.events.push((picture.job, EventKind::Picture(picture))),
             Committed::Paused(paused) => self.paused = paused,
+            Committed::Cleared => self.lists += 1,
         }
         upshot
     }

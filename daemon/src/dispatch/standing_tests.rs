@@ -41,6 +41,10 @@ async fn the_queue_and_the_workers_are_told() {
         worker.state == WorkerState::Idle && worker.resident.models.len() == 1
     })
     .await;
+    let (states, dry_run) = (vec![], false);
+    client.ask(Request::Clear { states, dry_run }).await.unwrap();
+    let is_cleared = |kind: &EventKind| matches!(kind, EventKind::Line(line) if line.lists == 1);
+    client.until(Subject::Queue, is_cleared).await;
     let mut late = rig.client().await;
     follow(&mut late).await;
     line(&mut late, 1, true).await;

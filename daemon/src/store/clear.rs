@@ -4,7 +4,7 @@ use darkroom_protocol::JobState;
 use rusqlite::Connection;
 
 use super::transaction::Durability;
-use super::{Store, now_ms};
+use super::{Committed, Store, now_ms};
 use crate::Result;
 
 impl Store {
@@ -20,6 +20,9 @@ impl Store {
             for state in &ends {
                 let sql = "UPDATE jobs SET cleared = 1, cleared_ms = ? WHERE state = ? AND cleared = 0";
                 cleared += tx.prepare_cached(sql)?.execute((now_ms(), state.name()))?;
+            }
+            if cleared > 0 {
+                tx.tell(Committed::Cleared);
             }
             Ok((cleared as u64, listed(tx, &JobState::ALL)?))
         })

@@ -46,6 +46,8 @@ pub enum Committed {
     Kept(Picture),
     /// Whether no waiting job is to be started.
     Paused(bool),
+    /// Ended jobs were taken off the list.
+    Cleared,
 }
 
 /// How a job came to wait where it does.

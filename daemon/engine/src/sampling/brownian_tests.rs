@@ -137,7 +137,7 @@ fn trajectories_are_those_of_k_diffusion() {
 #[rstest]
 #[case(0.0078125, 0.007812)]
 #[case(14.614641, 14.614641)]
-#[case(7.3219042500000005, 7.321904)]
+#[case(7.321_904_25, 7.321904)]
 fn times_are_rounded_as_python_does(#[case] t: f64, #[case] expected: f64) {
     assert_eq!(super::brownian::rounded(t), expected);
 }
