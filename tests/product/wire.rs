@@ -23,7 +23,7 @@ fn a_stranger_submits_and_watches_to_the_end() {
     while kinds.last().is_none_or(|kind: &Value| kind["state"]["state"] != "done") {
         let event = rpc.json();
         assert_eq!(
-            (&event["method"], &event["params"]["job"]),
+            (&event["method"], &event["params"]["of"]["job"]),
             (&"event".into(), &job.as_str().into())
         );
         kinds.push(event["params"]["kind"].clone());
