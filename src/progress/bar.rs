@@ -25,6 +25,9 @@ const NARROW: usize = 72;
 /// ... and one narrower than this has no room for a bar beside its words.
 const TINY: usize = 32;
 
+/// A signal finds somebody drawing so often at most, a moment apart, before it leaves the bar as it is.
+const TRIES: u32 = 100;
+const MOMENT: Duration = Duration::from_millis(2);
 const HIDE_CURSOR: &str = "\x1b[?25l";
 const SHOW_CURSOR: &str = "\x1b[?25h";
 const CLEAR_LINE: &str = "\r\x1b[K";
@@ -64,9 +67,13 @@ impl Bar {
             },
             drawn_at: None,
             _undo: restore::on_signal(move || {
-                // Whoever holds it is drawing: the terminal may be stopped, and the signal must not wait for that.
-                if let Ok(mut line) = of_signal.try_lock() {
-                    line.clear(&mut std::io::stderr());
+                // Whoever holds it is drawing, which takes a moment. Where the terminal is stopped it takes for ever: the signal
+                // must not wait for that.
+                for _ in 0..TRIES {
+                    if let Ok(mut line) = of_signal.try_lock() {
+                        return line.clear(&mut std::io::stderr());
+                    }
+                    std::thread::park_timeout(MOMENT);
                 }
             }),
         }
