@@ -3,7 +3,6 @@
 //! SQLite's own checkpoint runs inside whichever commit finds the log long, and the first commit into an emptied log syncs
 //! the log's header besides. Both would fall on a submit, which is to cost one fsync. So the log is emptied here, after the
 //! end of a job, and a small write follows at once that pays for the header.
-
 //!
 //! A log begins anew only at a moment at which nobody reads from it. Such moments come by themselves; where readers leave none for
 //! long, they are asked to pause, for a log that never ends fills the disk.

@@ -1,3 +1,6 @@
+//! DPM-Solver-2 and its ancestral form: rows of [`super::samplers`]. Both look at the network twice a step; the second time at a σ
+//! that is no step's.
+
 use tch::Tensor;
 
 use super::euler::toward;

@@ -1,3 +1,6 @@
+//! Linear multistep, a row of [`super::samplers`]: it asks the network once a step and looks back at the last ones, which
+//! [`super::run`] remembers.
+
 use tch::Tensor;
 
 use super::run::Run;
