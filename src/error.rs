@@ -67,13 +67,17 @@ impl Error {
 
     /// Whether the daemon is gone or silent, so that another connection may go on where this one ended.
     pub fn is_lost(&self) -> bool {
-        use darkroom_protocol::Error as Wire;
-        matches!(
-            self,
-            Self::Wire(
-                Wire::Closed(_) | Wire::Bye(_) | Wire::Timeout { .. } | Wire::Io { .. } | Wire::Unreachable { .. }
-            )
-        )
+        matches!(self, Self::Wire(wire) if darkroom_client::is_lost(wire))
+    }
+}
+
+impl From<darkroom_client::Error> for Error {
+    fn from(error: darkroom_client::Error) -> Self {
+        match error {
+            darkroom_client::Error::Unreachable(what) => Self::Unreachable(what),
+            darkroom_client::Error::Failed(what) => Self::Failed(what),
+            darkroom_client::Error::Wire(wire) => Self::Wire(wire),
+        }
     }
 }
 

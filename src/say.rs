@@ -3,8 +3,9 @@
 use std::io::{ErrorKind, IsTerminal, Write};
 use std::path::Path;
 
+use darkroom_client::words;
+pub use darkroom_client::words::{duration, reason, shown, size, took};
 use darkroom_protocol::text::{escape_block, escape_json, escape_line};
-use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 use crate::{Error, Result};
 
@@ -116,39 +117,9 @@ pub fn json(value: &impl serde::Serialize) -> Result<()> {
     data(&escape_json(&line))
 }
 
-/// What the system said, without its number.
-pub fn reason(error: &std::io::Error) -> String {
-    match error.kind() {
-        ErrorKind::StorageFull => "the disk is full".to_owned(),
-        ErrorKind::NotFound => "there is no such file or folder".to_owned(),
-        ErrorKind::PermissionDenied => "permission denied".to_owned(),
-        ErrorKind::ReadOnlyFilesystem => "the file system is read-only".to_owned(),
-        _ => error.to_string(),
-    }
-}
-
-/// A path as it may be printed.
-pub fn shown(path: &Path) -> String {
-    escape_line(&path.to_string_lossy()).into_owned()
-}
-
 /// `text` cut to `width` columns and a mark for that, safe to print.
 pub fn brief(text: &str, width: usize) -> String {
-    let text = escape_line(text);
-    let cut = marks().cut;
-    if text.width() <= width {
-        return text.into_owned();
-    }
-    let width = width.saturating_sub(cut.width() - 1);
-    let mut columns = 0;
-    let mut over = |c: char| {
-        columns += c.width().unwrap_or(0);
-        columns > width
-    };
-    match text.char_indices().find(|(_, c)| over(*c)) {
-        Some((end, _)) => format!("{}{cut}", text[..end].trim_end()),
-        None => text.into_owned(),
-    }
+    words::brief(text, width, marks().cut)
 }
 
 /// Columns of the terminal on standard output; `None` where there is none, or it does not tell.
@@ -156,72 +127,4 @@ pub fn columns() -> Option<usize> {
     let out = std::io::stdout();
     let size = rustix::termios::tcgetwinsize(&out).ok()?;
     Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
-}
-
-/// Seconds as people say them: `4 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`.
-pub fn duration(seconds: f64) -> String {
-    let s = seconds.max(0.0).round() as u64;
-    match s {
-        0..60 => format!("{s} s"),
-        60..3600 => format!("{} min {} s", s / 60, s % 60),
-        3600..86_400 => format!("{} h {} min", s / 3600, s % 3600 / 60),
-        _ => format!("{} d {} h", s / 86_400, s % 86_400 / 3600),
-    }
-}
-
-/// Bytes as people say them, in powers of 1024.
-pub fn size(bytes: u64) -> String {
-    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
-    let mut value = bytes as f64;
-    let mut unit = 0;
-    while value >= 1024.0 && unit + 1 < UNITS.len() {
-        value /= 1024.0;
-        unit += 1;
-    }
-    if unit == 0 {
-        format!("{bytes} B")
-    } else {
-        format!("{value:.1} {}", UNITS[unit])
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use rstest::rstest;
-
-    #[rstest]
-    #[case(0.2, "0 s")]
-    #[case(59.4, "59 s")]
-    #[case(61.0, "1 min 1 s")]
-    #[case(3700.0, "1 h 1 min")]
-    #[case(90_000.0, "1 d 1 h")]
-    #[case(-1.0, "0 s")]
-    fn durations(#[case] seconds: f64, #[case] words: &str) {
-        assert_eq!(duration(seconds), words);
-    }
-
-    #[rstest]
-    #[case(0, "0 B")]
-    #[case(1023, "1023 B")]
-    #[case(1536, "1.5 KiB")]
-    #[case(85_899_345_920, "80.0 GiB")]
-    fn sizes(#[case] bytes: u64, #[case] words: &str) {
-        assert_eq!(size(bytes), words);
-    }
-
-    #[rstest]
-    #[case(ErrorKind::StorageFull, "the disk is full")]
-    #[case(ErrorKind::NotFound, "there is no such file or folder")]
-    #[case(ErrorKind::PermissionDenied, "permission denied")]
-    fn reasons(#[case] kind: ErrorKind, #[case] words: &str) {
-        assert_eq!(reason(&kind.into()), words);
-    }
-
-    #[test]
-    fn long_prompts_are_cut_and_escaped() {
-        assert_eq!(brief("a fox\x1b[2J", 40), "a fox\\u{1b}[2J");
-        assert_eq!(brief("a red apple on a table", 11), "a red apple…");
-        assert_eq!(brief("日本語の狐", 7), "日本語…", "wide ones take two columns");
-    }
 }

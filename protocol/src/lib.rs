@@ -1,11 +1,11 @@
 //! What travels between Darkroom's processes: requests, tasks, reports, events and their codecs.
 //!
 //! One vocabulary, two encodings on one socket: bincode in length-prefixed frames between Darkroom's own processes
-//! ([`codec::frame`]), JSON-RPC 2.0 lines for everybody else ([`codec::rpc`]). Nothing here does I/O but [`client`].
+//! ([`codec::frame`]), JSON-RPC 2.0 lines for everybody else ([`codec::rpc`]). Nothing here opens a connection: `darkroom-client`
+//! and the daemon do.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod bench;
-pub mod client;
 pub mod codec;
 pub mod data_folder;
 pub mod device;

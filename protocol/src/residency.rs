@@ -73,44 +73,11 @@ impl ResidentModel {
     pub fn is_called(&self, name: &str) -> bool {
         self.name == name || name == format!("{} ({})", self.name, self.source.place())
     }
-
-    /// Why it is in memory, for people: `in use`, `pinned`, `used 2 min ago, expires in 8 min`.
-    pub fn why(&self) -> String {
-        let mut reasons = Vec::new();
-        if self.busy {
-            reasons.push("in use".to_owned());
-        } else {
-            reasons.push(format!("used {} ago", rough(self.used_s)));
-        }
-        match self.expires_s {
-            _ if self.pinned => reasons.insert(0, "pinned".to_owned()),
-            // How long it stays is known once its job has ended.
-            _ if self.busy => {}
-            None => reasons.push("stays until its room is needed".to_owned()),
-            Some(left) => reasons.push(format!("expires in {}", rough(left))),
-        }
-        if !self.complete {
-            reasons.push("in part".to_owned());
-        }
-        reasons.join(", ")
-    }
-}
-
-/// A length of time in its largest unit, rounded.
-fn rough(seconds: u64) -> String {
-    let of = |unit: u64| (seconds + unit / 2) / unit;
-    match seconds {
-        0..60 => format!("{seconds} s"),
-        60..3570 => format!("{} min", of(60)),
-        3570..84_600 => format!("{} h", of(3600)),
-        _ => format!("{} d", of(86_400)),
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rstest::rstest;
 
     fn model() -> ResidentModel {
         ResidentModel {
@@ -125,31 +92,6 @@ mod tests {
             used_s: 130,
             expires_s: Some(480),
         }
-    }
-
-    #[rstest]
-    #[case(59, "59 s")]
-    #[case(599, "10 min")]
-    #[case(3569, "59 min")]
-    #[case(3570, "1 h")]
-    #[case(43_200, "12 h")]
-    #[case(84_599, "23 h")]
-    #[case(84_600, "1 d")]
-    fn lengths_of_time(#[case] seconds: u64, #[case] words: &str) {
-        assert_eq!(rough(seconds), words);
-    }
-
-    #[rstest]
-    #[case(|_: &mut ResidentModel| {}, "used 2 min ago, expires in 8 min")]
-    #[case(|m: &mut ResidentModel| m.pinned = true, "pinned, used 2 min ago")]
-    #[case(|m: &mut ResidentModel| m.expires_s = None, "used 2 min ago, stays until its room is needed")]
-    #[case(|m: &mut ResidentModel| m.busy = true, "in use")]
-    #[case(|m: &mut ResidentModel| { m.busy = true; m.expires_s = None }, "in use")]
-    #[case(|m: &mut ResidentModel| { m.complete = false; m.used_s = 3; m.expires_s = Some(90_000) }, "used 3 s ago, expires in 1 d, in part")]
-    fn reasons(#[case] change: fn(&mut ResidentModel), #[case] words: &str) {
-        let mut model = model();
-        change(&mut model);
-        assert_eq!(model.why(), words);
     }
 
     #[test]

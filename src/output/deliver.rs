@@ -3,12 +3,12 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use darkroom_client::{Client, fetch};
 use darkroom_daemon::deliver::{Facts, Wish, check, place};
-use darkroom_protocol::client::Client;
 use darkroom_protocol::{self as protocol, Event, EventKind, Picture};
 use darkroom_tui::graphics::{self, Found, Options};
 
-use super::{Files, Origin, Report, Target, fetch, report, special};
+use super::{Files, Origin, Report, Target, report, special};
 use crate::progress::Display;
 use crate::{Error, Result, say};
 
@@ -58,7 +58,7 @@ impl Delivery {
     /// When it cannot be had or written; it stays in the gallery, and the message says where.
     pub async fn deliver(
         &self,
-        client: &mut Client,
+        client: &Client,
         event: &Event,
         facts: &Facts<'_>,
         origin: &Origin,
@@ -76,12 +76,12 @@ impl Delivery {
                 });
             }
             Target::Special(path) => {
-                let bytes = fetch::fetch(client, picture).await?;
+                let bytes = fetch(client, picture).await?;
                 special::write(path, bytes).await.map_err(|e| kept(path, picture, &e))?;
                 path.clone()
             }
             Target::Files(files) => {
-                let bytes = fetch::fetch(client, picture).await?;
+                let bytes = fetch(client, picture).await?;
                 self.write(files, facts, &bytes, display)?
             }
         };
@@ -94,7 +94,7 @@ impl Delivery {
     /// When it could not: the picture is in the gallery, and the message says where.
     pub async fn delivered(
         &self,
-        client: &mut Client,
+        client: &Client,
         event: &Event,
         picture: &Picture,
         delivery: &protocol::Delivery,
@@ -134,7 +134,7 @@ impl Delivery {
     /// A picture is at `path`: says so, and shows it.
     async fn tell(
         &self,
-        client: &mut Client,
+        client: &Client,
         event: &Event,
         picture: &Picture,
         path: &Path,
@@ -147,7 +147,7 @@ impl Delivery {
         })?;
         match &self.show {
             Some(found) => {
-                let bytes = fetch::fetch(client, picture).await?;
+                let bytes = fetch(client, picture).await?;
                 let shown = graphics::decode(path, &bytes)?;
                 let options = Options {
                     found: Some(found.clone()),

@@ -1,10 +1,9 @@
-//! Where pictures go: the path rules of `-o`, the bytes from the daemon, the file, and the line about it.
+//! Where pictures go: the path rules of `-o`, the file, and the line about it.
 //!
 //! What a pattern means and how a file is written is the daemon's crate's `deliver`, for it does the same where it brings
 //! pictures itself.
 
 mod deliver;
-mod fetch;
 mod line;
 mod report;
 mod special;
@@ -12,7 +11,6 @@ mod target;
 mod whole;
 
 pub use deliver::Delivery;
-pub use fetch::fetch;
 pub use line::flat;
 pub use report::{Origin, Report, absolute};
 pub use target::{Files, Made, Target, Wanted, plan};

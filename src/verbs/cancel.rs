@@ -1,7 +1,7 @@
 //! `darkroom cancel JOB…`: ends jobs. Never starts a daemon.
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
-use darkroom_protocol::client::Client;
+use darkroom_client::Client;
 use darkroom_protocol::paths::Paths;
 use darkroom_protocol::{JobId, JobState};
 use serde_json::json;
@@ -29,11 +29,11 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
     let flag = |name| matches.get_flag(name);
     let (json, after_picture) = (flag("json"), flag("after-picture"));
     block_on(async {
-        let mut client = start::kept_before(&Paths::from_env()?).await?;
+        let client = start::kept_before(&Paths::from_env()?).await?;
         if flag("all") {
-            return all(&mut client, json).await;
+            return all(&client, json).await;
         }
-        each(&mut client, &ids(matches), async |client, job| {
+        each(&client, &ids(matches), async |client, job| {
             let (job, state) = client.cancel(job, after_picture).await?;
             if json {
                 return say::json(&json!({ "job": job, "state": state }));
@@ -45,7 +45,7 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
     })
 }
 
-async fn all(client: &mut Client, json: bool) -> Result<()> {
+async fn all(client: &Client, json: bool) -> Result<()> {
     let (waiting, running) = client.cancel_all().await?;
     if json {
         return say::json(&json!({ "waiting": waiting, "running": running }));

@@ -31,7 +31,7 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
         Some(file) => {
             let text = block_on(async {
                 match start::find(&paths).await? {
-                    Some(mut daemon) => Ok(daemon.metrics().await?),
+                    Some(daemon) => Ok(daemon.metrics().await?),
                     None => Ok(DOWN.to_owned()),
                 }
             });

@@ -17,8 +17,6 @@ mod wait;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
-pub use daemon::is_started_by_connecting;
-
 use crate::Result;
 use crate::output::Report;
 use crate::progress::Display;

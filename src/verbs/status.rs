@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use clap::{ArgMatches, Command};
-use darkroom_protocol::client::Client;
+use darkroom_client::Client;
 use darkroom_protocol::message::client::Status;
 use darkroom_protocol::paths::Paths;
 use darkroom_protocol::text::escape_line;
@@ -26,18 +26,18 @@ pub fn command() -> Command {
 
 pub fn run(matches: &ArgMatches) -> Result<()> {
     block_on(async {
-        let mut client = start::existing(&Paths::from_env()?).await?;
+        let client = start::existing(&Paths::from_env()?).await?;
         let status = client.status().await?;
         if matches.get_flag("json") {
             return say::json(&status);
         }
-        let jobs = running(&mut client, &status).await;
+        let jobs = running(&client, &status).await;
         say::bytes(table(&status, &jobs, say::columns()).as_bytes())
     })
 }
 
 /// The running jobs. One that has ended since is left out.
-async fn running(client: &mut Client, status: &Status) -> Vec<Job> {
+async fn running(client: &Client, status: &Status) -> Vec<Job> {
     let mut jobs = Vec::new();
     for id in &status.running {
         jobs.extend(client.job(&id.to_string()).await.ok());

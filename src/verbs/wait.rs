@@ -106,7 +106,7 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
 
 /// The jobs' whole ids, so that `@last` means one job to the end; every job that waits or runs where none was named.
 async fn meant(paths: &Paths, names: Vec<String>) -> Result<Vec<String>> {
-    let mut client = start::kept_before(paths).await?;
+    let client = start::kept_before(paths).await?;
     if names.is_empty() {
         let jobs = client.line(MOST).await?;
         return Ok(jobs.iter().map(|job| job.id.to_string()).collect());

@@ -1,15 +1,14 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
+use darkroom_client::{Client, WhenGone, again};
 use darkroom_daemon::clock;
 use darkroom_daemon::deliver::Facts;
-use darkroom_protocol::client::Client;
 use darkroom_protocol::event::QueueChange;
 use darkroom_protocol::message::client::Subscribe;
 use darkroom_protocol::paths::Paths;
 use darkroom_protocol::{self as protocol, Event, EventKind, Failure, FailureKind, Job, JobId, JobState, Task};
 
-use super::reconnect::reconnect;
 use super::{Interrupts, OnInterrupt, summary};
 use crate::output::{Delivery, Origin, Report};
 use crate::progress::{Display, Wish};
@@ -232,7 +231,7 @@ impl<'a> Watch<'a> {
             // As it is now: a shortage of memory may have changed the task on the way.
             self.origin.job = Some(self.client.job(&self.job.to_string()).await?);
         }
-        let delivering = delivery.deliver(&mut self.client, event, &facts, &self.origin, self.display);
+        let delivering = delivery.deliver(&self.client, event, &facts, &self.origin, self.display);
         let result = tokio::select! {
             result = delivering => result,
             () = self.interrupts.next(), if delivery.may_block() => {
@@ -280,7 +279,7 @@ impl<'a> Watch<'a> {
         if delivery.report == Report::Json {
             self.origin.job = Some(self.client.job(&self.job.to_string()).await?);
         }
-        let told = delivery.delivered(&mut self.client, &event, picture, brought, &self.origin, self.display);
+        let told = delivery.delivered(&self.client, &event, picture, brought, &self.origin, self.display);
         let told = told.await;
         self.settle(index, told)
     }
@@ -422,12 +421,32 @@ impl<'a> Watch<'a> {
                     "The daemon was lost {TRIES} times ({why}); job {short} is kept: `darkroom wait {short}` goes on with it."
                 )));
             }
-            self.client = reconnect(self.paths, self.job, &why, self.display).await?;
+            self.client = self.reconnect(&why).await?;
             match self.again().await {
                 Err(e) if e.is_lost() => why = e,
                 other => return other,
             }
         }
+    }
+
+    /// A connection to the daemon that goes on with the job: it is durable.
+    async fn reconnect(&mut self, why: &Error) -> Result<Client> {
+        let short = self.job.short();
+        let when_gone = match why {
+            Error::Wire(wire) => WhenGone::Start.after(wire),
+            _ => WhenGone::Start,
+        };
+        let goes_on = if when_gone == WhenGone::Start {
+            ": going on with it."
+        } else {
+            "."
+        };
+        self.display.warn(&format!("{why} Job {short} is kept{goes_on}"));
+        again(self.paths, when_gone).await?.ok_or_else(|| {
+            Error::Unreachable(format!(
+                "No daemon is running: `darkroom wait {short}` starts one and goes on with the job."
+            ))
+        })
     }
 
     /// On a new connection: what the person asked for still holds.

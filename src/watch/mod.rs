@@ -3,7 +3,6 @@
 pub mod any;
 mod follow;
 mod interrupt;
-mod reconnect;
 mod summary;
 
 pub use follow::Watch;

@@ -16,31 +16,11 @@ pub(super) fn line(job: &Job, is_last: bool, report: Report) -> Option<String> {
         n => format!("{n} pictures"),
     };
     let took = match (job.started_ms, job.finished_ms) {
-        (Some(from), Some(to)) => format!(" in {}", duration(to.saturating_sub(from))),
+        (Some(from), Some(to)) => format!(" in {}", say::took(to.saturating_sub(from))),
         _ => String::new(),
     };
     let Task::Image(task) = &job.task;
     let seed = task.sampling.seed;
     let name = if is_last { "@last".to_owned() } else { job.id.short() };
     Some(format!("{pictures}{took}, seed {seed}; darkroom show {name}"))
-}
-
-/// With a tenth of a second where that says something.
-fn duration(ms: u64) -> String {
-    let seconds = ms as f64 / 1000.0;
-    match ms {
-        0..9_950 => format!("{seconds:.1} s"),
-        _ => say::duration(seconds),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn short_ones_have_tenths() {
-        let said: Vec<String> = [0, 340, 9_949, 9_950, 18_400, 61_000].map(duration).to_vec();
-        assert_eq!(said, ["0.0 s", "0.3 s", "9.9 s", "10 s", "18 s", "1 min 1 s"]);
-    }
 }

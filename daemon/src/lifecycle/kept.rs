@@ -2,13 +2,10 @@
 //!
 //! Looking opens the store to be read and writes nothing. Changing it takes the daemon's lock and does first what a daemon that
 //! starts does: jobs that a dead one left running return to the line. The functions of the store are those that the daemon uses;
-//! what needs a worker is refused. `src/start` decides when this stands in for a daemon.
+//! what needs a worker is refused. `src/start.rs` decides when this stands in for a daemon.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 
-use darkroom_protocol::client::{Answer, Here};
 use darkroom_protocol::message::RemoteError;
 use darkroom_protocol::message::client::{Page, Status};
 use darkroom_protocol::paths::Paths;
@@ -23,6 +20,9 @@ use crate::server::verbs;
 use crate::settings::Live;
 use crate::store::Store;
 use crate::{Error, Result};
+
+/// What a request comes to.
+type Answer = std::result::Result<Reply, RemoteError>;
 
 /// What is kept in the folders of one home.
 #[derive(Debug)]
@@ -87,7 +87,11 @@ impl Kept {
         Ok(store)
     }
 
-    async fn reply(&mut self, request: Request) -> Answer {
+    /// What a daemon would answer, as far as that needs no worker.
+    ///
+    /// # Errors
+    /// As a daemon's, and where a daemon is needed.
+    pub async fn answer(&mut self, request: Request) -> Answer {
         let reply = match request {
             Request::Ping {} => Reply::Pong {},
             Request::Models {} => {
@@ -179,12 +183,6 @@ impl Kept {
     }
 }
 
-impl Here for Kept {
-    fn answer(&mut self, request: Request) -> Pin<Box<dyn Future<Output = Answer> + Send + '_>> {
-        Box::pin(self.reply(request))
-    }
-}
-
 /// Does what the daemon would, but for telling anybody.
 async fn change(store: &Store, request: Request) -> Answer {
     let placed = |job, change| Reply::Placed { job, change };
@@ -254,10 +252,21 @@ fn needs_daemon() -> RemoteError {
 mod tests {
     use super::*;
     use crate::testing::{Rig, task};
+    use darkroom_client::{Client, Here};
     use darkroom_protocol::GenerateRequest;
-    use darkroom_protocol::client::Client;
     use darkroom_protocol::message::client::Place;
+    use std::pin::Pin;
     use uuid::Uuid;
+
+    /// As the command has it.
+    #[derive(Debug)]
+    struct NoDaemon(Kept);
+
+    impl Here for NoDaemon {
+        fn answer(&mut self, request: Request) -> Pin<Box<dyn Future<Output = Answer> + Send + '_>> {
+            Box::pin(self.0.answer(request))
+        }
+    }
 
     /// A home in which two jobs wait, and a client of what is kept there.
     async fn home() -> (tempfile::TempDir, Paths, Client) {
@@ -272,13 +281,13 @@ mod tests {
         let line = store.waiting().await.unwrap();
         store.start(line[0].job).await.unwrap();
         store.close().await.unwrap();
-        let client = Client::here(Box::new(Kept::new(paths.clone())));
+        let client = Client::here(Box::new(NoDaemon(Kept::new(paths.clone()))));
         (dir, paths, client)
     }
 
     #[tokio::test]
     async fn looking_writes_nothing_and_shows_what_waits() {
-        let (dir, paths, mut client) = home().await;
+        let (dir, paths, client) = home().await;
         let before = std::fs::read(paths.database()).unwrap();
         let jobs = client.line(10).await.unwrap();
         let states: Vec<JobState> = jobs.iter().map(|job| job.state).collect();
@@ -292,7 +301,7 @@ mod tests {
         assert_eq!(std::fs::read(paths.database()).unwrap(), before);
         assert!(!paths.lock().exists() && !paths.state.exists(), "{dir:?}");
         let nothing = tempfile::tempdir().unwrap();
-        let mut client = Client::here(Box::new(Kept::new(Paths::under(nothing.path()))));
+        let client = Client::here(Box::new(NoDaemon(Kept::new(Paths::under(nothing.path())))));
         assert_eq!(client.line(10).await.unwrap(), []);
         assert!(
             client
@@ -307,7 +316,7 @@ mod tests {
 
     #[tokio::test]
     async fn changes_are_kept_and_no_daemon_lives_meanwhile() {
-        let (_dir, paths, mut client) = home().await;
+        let (_dir, paths, client) = home().await;
         let jobs = client.line(10).await.unwrap();
         let [first, second] = [0, 1].map(|at| jobs[at].id.to_string());
         assert_eq!(client.cancel(&first, false).await.unwrap().1, JobState::Cancelled);
@@ -334,7 +343,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_needs_a_worker_is_refused() {
-        let (_dir, _, mut client) = home().await;
+        let (_dir, _, client) = home().await;
         let error = client.unload("emoji", "").await.unwrap_err().to_string();
         assert!(error.contains("daemon start"), "{error}");
         assert!(client.models().await.unwrap().iter().any(|model| model.name == "emoji"));
@@ -344,7 +353,7 @@ mod tests {
     #[tokio::test]
     async fn beside_a_daemon_nothing_is_changed() {
         let rig = Rig::start().await;
-        let mut client = Client::here(Box::new(Kept::new(rig.paths.clone())));
+        let client = Client::here(Box::new(NoDaemon(Kept::new(rig.paths.clone()))));
         let error = client.cancel_all().await.unwrap_err().to_string();
         assert!(error.contains("runs already"), "{error}");
         rig.stop().await;

@@ -1,5 +1,5 @@
 //! What a daemon in the background lays down of the command that started it: niceness, limits, ignored signals, its standard
-//! error. The command's side (variables, descriptors, working directory) is in `src/start/caller.rs`.
+//! error. The command's side (variables, descriptors, working directory) is in `protocol/client/src/start/caller.rs`.
 //!
 //! Nothing here fails: what the system does not allow stays, and `darkroom doctor` looks at the running process and says so.
 

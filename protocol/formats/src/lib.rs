@@ -10,6 +10,8 @@ pub mod exif;
 pub mod family;
 pub mod folder;
 pub mod infotext;
+#[cfg(feature = "pictures")]
+pub mod input;
 mod json;
 pub mod png;
 pub mod record;

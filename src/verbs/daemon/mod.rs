@@ -13,7 +13,7 @@ use darkroom_protocol::paths::Paths;
 use super::{logs, status};
 use crate::Result;
 
-pub use install::{installed, is_started_by_connecting};
+pub use install::installed;
 
 pub fn command() -> Command {
     Command::new("daemon")

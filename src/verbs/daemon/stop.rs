@@ -1,7 +1,7 @@
 use std::time::{Duration, Instant};
 
+use darkroom_client::Client;
 use darkroom_protocol::Error as Wire;
-use darkroom_protocol::client::Client;
 use darkroom_protocol::paths::Paths;
 use rustix::process::Signal;
 
@@ -78,7 +78,7 @@ async fn ask(paths: &Paths) -> Result<Option<Target>> {
     }
 }
 
-async fn order(mut client: Client) -> Target {
+async fn order(client: Client) -> Target {
     let pid = client.daemon().pid;
     let process = Process::of(pid);
     // Its answer says that it lived after its process was looked up: that is the one that answers.

@@ -9,7 +9,7 @@ mod worker;
 use std::path::PathBuf;
 
 use clap::{ArgMatches, Command};
-use darkroom_protocol::client::Client;
+use darkroom_client::Client;
 use darkroom_protocol::message::worker::Ready;
 use darkroom_protocol::paths::Paths;
 use darkroom_tui::graphics::{self, Found};
@@ -89,7 +89,7 @@ async fn examine(paths: Paths, terminal: Found) -> Result<Findings> {
 async fn daemon(paths: &Paths, problems: &mut Vec<String>) -> (String, PathBuf) {
     let socket = paths.socket();
     match start::find(paths).await {
-        Ok(Some(mut client)) => {
+        Ok(Some(client)) => {
             problems.extend(running::inherited(client.daemon().pid));
             // A daemon that does not tell is told of by what else is wrong.
             problems.extend(client.status().await.ok().and_then(|status| status.short));

@@ -9,7 +9,7 @@ mod submit;
 use std::io::IsTerminal;
 
 use clap::ArgMatches;
-use darkroom_protocol::client::Client;
+use darkroom_client::Client;
 use darkroom_protocol::message::client::Submitted;
 use darkroom_protocol::paths::Paths;
 use darkroom_protocol::{GenerateRequest, Output};

@@ -1,4 +1,4 @@
-use darkroom_protocol::client::Client;
+use darkroom_client::Client;
 use darkroom_protocol::message::client::{Submit, Submitted};
 use darkroom_protocol::paths::Paths;
 use darkroom_protocol::{GenerateRequest, Output};
@@ -29,7 +29,7 @@ pub(super) async fn submit(
     };
     let mut tries = 1;
     loop {
-        let mut client = start::ensure(paths).await?;
+        let client = start::ensure(paths).await?;
         match client.submit(submit.clone()).await.map_err(Error::from) {
             Ok(submitted) => {
                 if let Some(notice) = &submitted.notice {

@@ -79,7 +79,7 @@ fn named(paths: &Paths, name: &str) -> Result<String> {
     }
     block_on(async {
         match start::find(paths).await? {
-            Some(mut client) => Ok(client.job(name).await?.id.to_string()),
+            Some(client) => Ok(client.job(name).await?.id.to_string()),
             None if JobName::parse(name) == Some(JobName::Running) => Err(Error::Usage(
                 "No daemon runs, so no job does: `darkroom logs --job @last` prints the last one's.".to_owned(),
             )),

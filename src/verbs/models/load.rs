@@ -1,5 +1,5 @@
 use clap::ArgMatches;
-use darkroom_protocol::client::Client;
+use darkroom_client::Client;
 use darkroom_protocol::message::client::{Load, Loading};
 use darkroom_protocol::paths::Paths;
 use darkroom_protocol::text::escape_line;
@@ -26,10 +26,10 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
         pinned: matches.get_flag("pin"),
     };
     block_on(async {
-        let mut client = start::ensure(&Paths::from_env()?).await?;
+        let client = start::ensure(&Paths::from_env()?).await?;
         let (asked, pinned) = (load.model.clone(), load.pinned);
         let loading = client.load(load).await?;
-        follow(&mut client, &asked, &loading, pinned, matches.get_flag("json")).await
+        follow(&client, &asked, &loading, pinned, matches.get_flag("json")).await
     })
 }
 
@@ -37,14 +37,14 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
 pub fn pin(matches: &ArgMatches) -> Result<()> {
     let model = named(matches)?;
     block_on(async {
-        let mut client = start::ensure(&Paths::from_env()?).await?;
+        let client = start::ensure(&Paths::from_env()?).await?;
         let loading = client.pin(&model).await?;
-        follow(&mut client, &model, &loading, true, matches.get_flag("json")).await
+        follow(&client, &model, &loading, true, matches.get_flag("json")).await
     })
 }
 
 /// Until the model that was `asked` for is there.
-async fn follow(client: &mut Client, asked: &str, loading: &Loading, pinned: bool, json: bool) -> Result<()> {
+async fn follow(client: &Client, asked: &str, loading: &Loading, pinned: bool, json: bool) -> Result<()> {
     let mut interrupts = Interrupts::new()?;
     loop {
         let event = tokio::select! {

@@ -2,6 +2,7 @@ use std::collections::HashSet;
 use std::fmt::Write as _;
 
 use clap::ArgMatches;
+use darkroom_client::words;
 use darkroom_protocol::WorkerStatus;
 use darkroom_protocol::paths::Paths;
 use darkroom_protocol::text::escape_line;
@@ -86,7 +87,12 @@ fn row(model: &ResidentModel, ambiguous: bool) -> String {
     if ambiguous {
         let _ = write!(name, " ({})", model.source.place());
     }
-    let mut line = format!("{name}  {}  {}  {}", model.dtype, say::size(model.bytes), model.why());
+    let mut line = format!(
+        "{name}  {}  {}  {}",
+        model.dtype,
+        say::size(model.bytes),
+        words::why_resident(model)
+    );
     if !shared.is_empty() {
         let _ = write!(line, ", shares {}", shared.join(" and "));
     }

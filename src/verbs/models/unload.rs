@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use clap::ArgMatches;
-use darkroom_protocol::client::Client;
+use darkroom_client::Client;
 use darkroom_protocol::message::client::Status;
 use darkroom_protocol::paths::Paths;
 
@@ -16,7 +16,7 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
     let model = named(matches)?;
     let device = matches.get_one::<String>("device").cloned().unwrap_or_default();
     block_on(async {
-        let mut client = start::existing(&Paths::from_env()?).await?;
+        let client = start::existing(&Paths::from_env()?).await?;
         let names = client.unload(&model, &device).await?;
         let status = client.status().await?;
         let busy: Vec<&String> = names.iter().filter(|name| is_used(&status, name)).collect();
@@ -32,13 +32,13 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
                 "{name} leaves memory once the job that uses it has ended. Waiting for that; --no-wait does not."
             ));
         }
-        leave(&mut client, &busy, &status).await?;
+        leave(&client, &busy, &status).await?;
         told(matches, &names, |_| "has left memory", "No model is in memory.")
     })
 }
 
 /// Waits until these models have left, or the jobs that used them have ended: another job may have brought one back since.
-async fn leave(client: &mut Client, names: &[&String], before: &Status) -> Result<()> {
+async fn leave(client: &Client, names: &[&String], before: &Status) -> Result<()> {
     loop {
         tokio::time::sleep(PAUSE).await;
         let now = client.status().await?;

@@ -40,7 +40,7 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
     let states: Vec<JobState> = ends.filter(|state| matches.get_flag(state.name())).collect();
     let json = matches.get_flag("json");
     block_on(async {
-        let mut client = start::kept_before(&Paths::from_env()?).await?;
+        let client = start::kept_before(&Paths::from_env()?).await?;
         if !matches.get_flag("yes") {
             let (jobs, _) = client.clear(states.clone(), true).await?;
             if jobs > PAGE && !agreed(jobs)? {

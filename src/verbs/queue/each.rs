@@ -1,6 +1,6 @@
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Arg, ArgMatches};
-use darkroom_protocol::client::Client;
+use darkroom_client::Client;
 
 use crate::{Error, Result, say};
 
@@ -25,9 +25,9 @@ pub fn ids(matches: &ArgMatches) -> Vec<String> {
 /// # Errors
 /// Of a single job its own; of several [`Error::Said`] with the first one's code when some were refused. A daemon that is gone ends it.
 pub async fn each(
-    client: &mut Client,
+    client: &Client,
     jobs: &[String],
-    mut work: impl AsyncFnMut(&mut Client, &str) -> Result<()>,
+    mut work: impl AsyncFnMut(&Client, &str) -> Result<()>,
 ) -> Result<()> {
     let mut refused = None;
     for job in jobs {

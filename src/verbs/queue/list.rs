@@ -3,7 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
-use darkroom_protocol::client::Client;
+use darkroom_client::Client;
 use darkroom_protocol::message::client::Status;
 use darkroom_protocol::paths::Paths;
 use darkroom_protocol::{Job, JobState, Task};
@@ -72,8 +72,8 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
         if matches.get_flag("watch") {
             return watch::watch(&paths, extent, json).await;
         }
-        let mut client = start::kept(&paths).await?;
-        let jobs = jobs(&mut client, extent).await?;
+        let client = start::kept(&paths).await?;
+        let jobs = jobs(&client, extent).await?;
         if json {
             return jobs.iter().try_for_each(|job| say::json(&object(job)));
         }
@@ -101,7 +101,7 @@ pub fn table(jobs: &[Job]) -> Vec<String> {
 ///
 /// # Errors
 /// When the daemon is gone.
-pub async fn jobs(client: &mut Client, extent: Extent) -> Result<Vec<Job>> {
+pub async fn jobs(client: &Client, extent: Extent) -> Result<Vec<Job>> {
     let mut jobs = client.line(extent.line).await?;
     let last = client.ended(extent.ended).await?;
     jobs.retain(|job| last.iter().all(|end| end.id != job.id));

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
-use darkroom_protocol::client::Client;
+use darkroom_client::Client;
 use darkroom_protocol::paths::Paths;
 use darkroom_protocol::text::{escape_block, escape_line};
 use darkroom_protocol::{Job, Task, time};
@@ -31,16 +31,16 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
     let job = matches.get_one::<String>("job").map_or("", String::as_str);
     let follow = matches.get_flag("follow");
     block_on(async {
-        let mut client = start::kept_before(&Paths::from_env()?).await?;
+        let client = start::kept_before(&Paths::from_env()?).await?;
         let job = client.job(job).await?;
         let id = job.id.to_string();
         let mut end = job.state.is_final();
-        let mut offset = print(&mut client, &id, 0).await?;
+        let mut offset = print(&client, &id, 0).await?;
         while follow && !end && client.is_daemon() {
             tokio::time::sleep(PAUSE).await;
             // What it said last is printed after its end is known.
             end = client.job(&id).await?.state.is_final();
-            offset = print(&mut client, &id, offset).await?;
+            offset = print(&client, &id, offset).await?;
         }
         if end {
             let job = client.job(&id).await?;
@@ -113,7 +113,7 @@ fn what(job: &Job) -> String {
 }
 
 /// Prints the log from `offset` to its end; where that is.
-async fn print(client: &mut Client, job: &str, mut offset: u64) -> Result<u64> {
+async fn print(client: &Client, job: &str, mut offset: u64) -> Result<u64> {
     loop {
         let piece = client.log(job, offset).await?;
         if piece.bytes.is_empty() {

@@ -1,6 +1,6 @@
 use clap::{ArgMatches, Command};
+use darkroom_client::Client;
 use darkroom_protocol::Request;
-use darkroom_protocol::client::Client;
 use darkroom_protocol::paths::Paths;
 use serde_json::json;
 
@@ -39,14 +39,14 @@ fn set(matches: &ArgMatches, pause: bool) -> Result<()> {
     let json = matches.get_flag("json");
     let jobs = ids(matches);
     block_on(async {
-        let mut client = start::kept(&Paths::from_env()?).await?;
+        let client = start::kept(&Paths::from_env()?).await?;
         if jobs.is_empty() {
             let paused = client.pause_queue(pause).await?;
             tell(paused, json)?;
             note(&client, json);
             return Ok(());
         }
-        each(&mut client, &jobs, async |client, job| {
+        each(&client, &jobs, async |client, job| {
             let job = Some(job.to_owned());
             let request = if pause {
                 Request::Pause { job }

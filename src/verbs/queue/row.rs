@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use darkroom_client::words;
 use darkroom_protocol::{Job, JobState, Phase, Progress, Task};
 use unicode_width::UnicodeWidthStr as _;
 
@@ -176,7 +177,7 @@ fn row(job: &Job, number: &mut u32, view: &View<'_>) -> Row {
             or_none(progress(job)),
             or_none(Some(model)),
             image.sampling.seed.to_string(),
-            or_none(duration_ms(job, view.now_ms).map(took)),
+            or_none(duration_ms(job, view.now_ms).map(say::took)),
             or_none(path.map(|path| shown(path, view))),
         ],
         file: or_none(file),
@@ -224,7 +225,7 @@ fn state(job: &Job, number: &mut u32, style: Style) -> String {
 fn progress(job: &Job) -> Option<String> {
     let of = batch(job);
     match (job.state, &job.progress) {
-        (JobState::Queued, _) => job.begins_s.map(begins),
+        (JobState::Queued, _) => job.begins_s.map(words::begins),
         (_, Some(progress)) if !job.state.is_final() => {
             let step = match progress.phase {
                 Phase::Denoise => format!("{}/{} {}%", progress.step, progress.steps, percent(job, progress)),
@@ -239,16 +240,6 @@ fn progress(job: &Job) -> Option<String> {
             Some(format!("{picture}{step}{}", left.unwrap_or_default()))
         }
         _ => Some(format!("{}/{of}", job.pictures.len())),
-    }
-}
-
-/// When a job begins that waits.
-pub fn begins(seconds: f64) -> String {
-    match seconds {
-        s if s < 1.0 => "next".to_owned(),
-        s if s < 60.0 => format!("in {s:.0} s"),
-        s if s < 3600.0 => format!("in {:.0} min", s / 60.0),
-        s => format!("in {:.0} h", s / 3600.0),
     }
 }
 
@@ -277,14 +268,6 @@ pub fn batch(job: &Job) -> u32 {
 pub fn duration_ms(job: &Job, now_ms: u64) -> Option<u64> {
     let end = job.finished_ms.unwrap_or(now_ms);
     job.started_ms.map(|start| end.saturating_sub(start))
-}
-
-/// Short times to a tenth of a second.
-fn took(ms: u64) -> String {
-    match ms {
-        0..9_950 => format!("{:.1} s", ms as f64 / 1000.0),
-        _ => say::duration(ms as f64 / 1000.0),
-    }
 }
 
 /// A path: whole for a program, from the home directory on for a person.

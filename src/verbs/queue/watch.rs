@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::io::IsTerminal;
 use std::time::Duration;
 
-use darkroom_protocol::client::Client;
+use darkroom_client::{Client, Following, WhenGone};
 use darkroom_protocol::message::client::Subscribe;
 use darkroom_protocol::paths::Paths;
 use darkroom_protocol::{EventName, Job, JobId};
@@ -13,14 +13,12 @@ use darkroom_protocol::{EventName, Job, JobId};
 use super::list::{Extent, jobs, notes, object, table};
 use super::row::percent;
 use crate::watch::Interrupts;
-use crate::{Error, Result, say, start};
+use crate::{Result, say, start};
 
 /// The list is asked for no oftener than this.
 const PAUSE: Duration = Duration::from_millis(200);
 /// Without any event it is asked for this often: times go on.
 const TICK: Duration = Duration::from_secs(1);
-/// A daemon that went is looked for this often, for a successor may come.
-const TRIES: u32 = 50;
 
 /// Shows the list until the person interrupts, or nobody reads it any more.
 ///
@@ -29,24 +27,13 @@ const TRIES: u32 = 50;
 pub async fn watch(paths: &Paths, extent: Extent, json: bool) -> Result<()> {
     let mut interrupts = Interrupts::new()?;
     let mut shown = Shown::new(json);
-    let mut client = start::existing(paths).await?;
-    loop {
-        let ended = tokio::select! {
-            ended = follow(&mut client, extent, &mut shown) => ended,
-            () = interrupts.next() => return Ok(()),
-        };
-        match ended {
-            Err(e) if e.is_lost() => {}
-            other => return other,
-        }
-        client = tokio::select! {
-            client = successor(paths) => client?,
-            () = interrupts.next() => return Ok(()),
-        };
+    tokio::select! {
+        ended = follow(paths, extent, &mut shown) => ended,
+        () = interrupts.next() => Ok(()),
     }
 }
 
-async fn follow(client: &mut Client, extent: Extent, shown: &mut Shown) -> Result<()> {
+async fn follow(paths: &Paths, extent: Extent, shown: &mut Shown) -> Result<()> {
     let kinds = vec![
         EventName::State,
         EventName::Progress,
@@ -57,29 +44,26 @@ async fn follow(client: &mut Client, extent: Extent, shown: &mut Shown) -> Resul
         kinds,
         ..Subscribe::default()
     };
-    client.subscribe(subscribe).await?;
+    let client = start::existing(paths).await?;
+    let mut following = Following::begin(paths, client, subscribe, WhenGone::Wait).await?;
     loop {
-        let jobs = jobs(client, extent).await?;
-        let notes = notes(&jobs, &client.status().await?);
-        shown.show(&jobs, &notes)?;
+        match look(following.client(), extent).await {
+            Ok((jobs, notes)) => shown.show(&jobs, &notes)?,
+            // The loss is told below.
+            Err(e) if e.is_lost() => {}
+            Err(e) => return Err(e),
+        }
         tokio::time::sleep(PAUSE).await;
-        if let Ok(event) = tokio::time::timeout(TICK, client.next_event()).await {
-            event?;
+        if let Ok(told) = tokio::time::timeout(TICK, following.next()).await {
+            told?;
         }
     }
 }
 
-async fn successor(paths: &Paths) -> Result<Client> {
-    for _ in 0..TRIES {
-        match start::find(paths).await {
-            Ok(Some(client)) => return Ok(client),
-            Err(e) if !e.is_lost() => return Err(e),
-            _ => tokio::time::sleep(PAUSE).await,
-        }
-    }
-    Err(Error::Unreachable(
-        "The daemon has ended: `darkroom daemon start` starts it again.".to_owned(),
-    ))
+async fn look(client: &Client, extent: Extent) -> Result<(Vec<Job>, Vec<String>)> {
+    let jobs = jobs(client, extent).await?;
+    let notes = notes(&jobs, &client.status().await?);
+    Ok((jobs, notes))
 }
 
 /// What was shown so far.

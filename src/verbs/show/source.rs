@@ -4,13 +4,13 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Cursor, IsTerminal, Read, Seek};
 use std::path::PathBuf;
 
+use darkroom_client::fetch;
 use darkroom_protocol::paths::Paths;
 use darkroom_protocol::{Job, JobName};
 use darkroom_tui::graphics;
 use image::DynamicImage;
 
 use crate::local::{expand_home, home};
-use crate::output::fetch;
 use crate::{Error, Result, block_on, say, start};
 
 /// The longest picture that is taken from standard input, in bytes.

@@ -9,7 +9,6 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
-use darkroom_protocol::paths::Paths;
 
 use super::stop;
 use crate::{Error, Result, say};
@@ -87,21 +86,6 @@ pub fn installed() -> Vec<PathBuf> {
     let Ok(site) = Site::here() else { return Vec::new() };
     let files = here().files(&site).into_iter().map(|(path, _)| path);
     files.filter(|path| path.exists()).collect()
-}
-
-/// Whether a service manager starts the daemon of these folders for whoever connects to its socket.
-pub fn is_started_by_connecting(paths: &Paths) -> bool {
-    let socket = format!("{}.socket", site::unit(paths));
-    let own = Site::here().map(|site| site.config.join("systemd/user"));
-    let system = [
-        "/etc/systemd/user",
-        "/usr/local/lib/systemd/user",
-        "/usr/lib/systemd/user",
-    ]
-    .map(PathBuf::from);
-    own.into_iter()
-        .chain(system)
-        .any(|folder| folder.join(&socket).exists())
 }
 
 fn here() -> Box<dyn Manager> {

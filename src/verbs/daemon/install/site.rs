@@ -1,7 +1,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use darkroom_protocol::data_folder;
+use darkroom_client::start::{config_folder, unit};
 use darkroom_protocol::paths::{self, Paths};
 
 use crate::{Error, Result, local};
@@ -62,18 +62,9 @@ impl Site {
             program: plain(program.into())?,
             variables,
             socket,
-            config: set("XDG_CONFIG_HOME").map_or_else(|| home.join(".config"), PathBuf::from),
+            config: config_folder().unwrap_or_else(|| home.join(".config")),
             home,
         })
-    }
-}
-
-/// The name of the service of that home. Only the one whose socket has the plain name has the plain name here.
-pub fn unit(paths: &Paths) -> String {
-    let apart = std::env::var_os("DARKROOM_HOME").is_some_and(|home| !home.is_empty());
-    match &paths.tag {
-        None if !apart => "darkroom".to_owned(),
-        _ => format!("darkroom-{}", data_folder::tag(&paths.data)),
     }
 }
 

@@ -1,11 +1,14 @@
-//! One method a request, with the answer it has.
+//! One method of [`Client`] a request, with the answer it has. Lists are read page after page, since an answer holds about a MiB.
 
 use std::collections::HashSet;
 
+use darkroom_protocol::event::QueueChange;
+use darkroom_protocol::message::client::{
+    Download, FoundModel, Load, Loading, Piece, Status, Submit, Submitted, Subscribe, Upload,
+};
+use darkroom_protocol::{Error, Job, JobId, JobState, ModelCard, Reply, Request, Result};
+
 use super::Client;
-use crate::event::QueueChange;
-use crate::message::client::{Download, FoundModel, Load, Loading, Piece, Status, Submit, Submitted, Subscribe};
-use crate::{Error, Job, JobId, JobState, ModelCard, Reply, Request, Result};
 
 /// A reply of another kind than the request's: the daemon is broken or of another build.
 fn unexpected(reply: &Reply) -> Error {
@@ -27,38 +30,38 @@ macro_rules! answer {
 
 impl Client {
     /// What the daemon is doing.
-    pub async fn status(&mut self) -> Result<Status> {
+    pub async fn status(&self) -> Result<Status> {
         answer!(self.call(Request::Status {}).await?, Reply::Status(status) => status)
     }
 
     /// Hands over a job; it is durable once this returns.
-    pub async fn submit(&mut self, submit: Submit) -> Result<Submitted> {
+    pub async fn submit(&self, submit: Submit) -> Result<Submitted> {
         answer!(self.call(Request::Submit(submit)).await?, Reply::Submitted(submitted) => submitted)
     }
 
     /// One job, by id or unique prefix.
-    pub async fn job(&mut self, job: &str) -> Result<Job> {
+    pub async fn job(&self, job: &str) -> Result<Job> {
         let job = job.to_owned();
         answer!(self.call(Request::Job { job }).await?, Reply::Job(job) => *job)
     }
 
     /// Jobs, newest first.
-    pub async fn queue(&mut self, states: Vec<JobState>, limit: u32) -> Result<Vec<Job>> {
+    pub async fn queue(&self, states: Vec<JobState>, limit: u32) -> Result<Vec<Job>> {
         self.jobs(states, limit, false, false).await
     }
 
     /// Jobs that run, then those that wait, in the order in which they run.
-    pub async fn line(&mut self, limit: u32) -> Result<Vec<Job>> {
+    pub async fn line(&self, limit: u32) -> Result<Vec<Job>> {
         self.jobs(vec![], limit, true, false).await
     }
 
     /// Jobs that have ended, the last to end first.
-    pub async fn ended(&mut self, limit: u32) -> Result<Vec<Job>> {
+    pub async fn ended(&self, limit: u32) -> Result<Vec<Job>> {
         self.jobs(vec![], limit, false, true).await
     }
 
     /// Page after page, as an answer holds about a MiB. A job that moves between two pages is there once.
-    async fn jobs(&mut self, states: Vec<JobState>, limit: u32, in_line: bool, ended: bool) -> Result<Vec<Job>> {
+    async fn jobs(&self, states: Vec<JobState>, limit: u32, in_line: bool, ended: bool) -> Result<Vec<Job>> {
         let mut jobs: Vec<Job> = Vec::new();
         let mut before = None;
         loop {
@@ -80,25 +83,25 @@ impl Client {
     }
 
     /// Ends a job, at once or after the picture that it is making: its id and the state it is in now.
-    pub async fn cancel(&mut self, job: &str, after_picture: bool) -> Result<(JobId, JobState)> {
+    pub async fn cancel(&self, job: &str, after_picture: bool) -> Result<(JobId, JobState)> {
         let job = job.to_owned();
         let request = Request::Cancel { job, after_picture };
         answer!(self.call(request).await?, Reply::Cancelling { job, state } => (job, state))
     }
 
     /// Ends every job: how many waited and how many ran.
-    pub async fn cancel_all(&mut self) -> Result<(u64, u64)> {
+    pub async fn cancel_all(&self) -> Result<(u64, u64)> {
         answer!(self.call(Request::CancelAll {}).await?, Reply::CancellingAll { waiting, running } => (waiting, running))
     }
 
     /// Changes how a job stands in the queue, by [`Request::Priority`], [`Request::Move`], [`Request::Retry`], or
     /// [`Request::Pause`] and [`Request::Resume`] with a job: its id and how it stands now.
-    pub async fn place(&mut self, request: Request) -> Result<(JobId, QueueChange)> {
+    pub async fn place(&self, request: Request) -> Result<(JobId, QueueChange)> {
         answer!(self.call(request).await?, Reply::Placed { job, change } => (job, change))
     }
 
     /// Pauses the whole queue, or lets it go on.
-    pub async fn pause_queue(&mut self, pause: bool) -> Result<bool> {
+    pub async fn pause_queue(&self, pause: bool) -> Result<bool> {
         let request = if pause {
             Request::Pause { job: None }
         } else {
@@ -108,40 +111,40 @@ impl Client {
     }
 
     /// Takes ended jobs off the list, or only counts them: how many, and how many stay.
-    pub async fn clear(&mut self, states: Vec<JobState>, dry_run: bool) -> Result<(u64, u64)> {
+    pub async fn clear(&self, states: Vec<JobState>, dry_run: bool) -> Result<(u64, u64)> {
         let request = Request::Clear { states, dry_run };
         answer!(self.call(request).await?, Reply::Cleared { jobs, kept } => (jobs, kept))
     }
 
     /// One piece of a job's log.
-    pub async fn log(&mut self, job: &str, offset: u64) -> Result<Piece> {
+    pub async fn log(&self, job: &str, offset: u64) -> Result<Piece> {
         let job = job.to_owned();
         answer!(self.call(Request::Log { job, offset }).await?, Reply::Piece(piece) => piece)
     }
 
     /// Asks for events: the last sequence number before them, and the oldest from which all can be replayed.
-    pub async fn subscribe(&mut self, subscribe: Subscribe) -> Result<(u64, u64)> {
+    pub async fn subscribe(&self, subscribe: Subscribe) -> Result<(u64, u64)> {
         answer!(self.call(Request::Subscribe(subscribe)).await?, Reply::Subscribed { seq, oldest } => (seq, oldest))
     }
 
     /// The models that requests can name.
-    pub async fn models(&mut self) -> Result<Vec<FoundModel>> {
+    pub async fn models(&self) -> Result<Vec<FoundModel>> {
         answer!(self.call(Request::Models {}).await?, Reply::Models(models) => models)
     }
 
     /// Brings a model into memory; events under the number in the answer tell how it goes.
-    pub async fn load(&mut self, load: Load) -> Result<Loading> {
+    pub async fn load(&self, load: Load) -> Result<Loading> {
         answer!(self.call(Request::Load(load)).await?, Reply::Loading(loading) => loading)
     }
 
     /// Removes a model from memory; the names of those that leave.
-    pub async fn unload(&mut self, model: &str, device: &str) -> Result<Vec<String>> {
+    pub async fn unload(&self, model: &str, device: &str) -> Result<Vec<String>> {
         let (model, device) = (model.to_owned(), device.to_owned());
         answer!(self.call(Request::Unload { model, device }).await?, Reply::Released { models } => models)
     }
 
     /// Keeps a model in memory from now on; events under the number in the answer tell how it goes.
-    pub async fn pin(&mut self, model: &str) -> Result<Loading> {
+    pub async fn pin(&self, model: &str) -> Result<Loading> {
         let request = Request::Pin {
             model: model.to_owned(),
             pinned: true,
@@ -150,7 +153,7 @@ impl Client {
     }
 
     /// Keeps a model in memory no longer; its name.
-    pub async fn unpin(&mut self, model: &str) -> Result<Vec<String>> {
+    pub async fn unpin(&self, model: &str) -> Result<Vec<String>> {
         let request = Request::Pin {
             model: model.to_owned(),
             pinned: false,
@@ -159,28 +162,33 @@ impl Client {
     }
 
     /// What is known of a model; of the default one when the name is empty.
-    pub async fn model(&mut self, model: &str) -> Result<ModelCard> {
+    pub async fn model(&self, model: &str) -> Result<ModelCard> {
         let model = model.to_owned();
         answer!(self.call(Request::Model { model }).await?, Reply::Model(card) => *card)
     }
 
+    /// One piece of a file that a request will name; how many bytes of it the daemon holds now.
+    pub async fn upload(&self, upload: Upload) -> Result<u64> {
+        answer!(self.call(Request::Upload(upload)).await?, Reply::Uploaded { held } => held)
+    }
+
     /// One piece of a finished picture.
-    pub async fn download(&mut self, download: Download) -> Result<Piece> {
+    pub async fn download(&self, download: Download) -> Result<Piece> {
         answer!(self.call(Request::Download(download)).await?, Reply::Piece(piece) => piece)
     }
 
     /// Ends the daemon. It has taken the order once this returns; it is gone when its lock is free.
-    pub async fn shutdown(&mut self) -> Result<()> {
+    pub async fn shutdown(&self) -> Result<()> {
         answer!(self.call(Request::Shutdown {}).await?, Reply::ShuttingDown {} => ())
     }
 
     /// Counters, gauges and histograms as Prometheus' text format.
-    pub async fn metrics(&mut self) -> Result<String> {
+    pub async fn metrics(&self) -> Result<String> {
         answer!(self.call(Request::Metrics {}).await?, Reply::Metrics(text) => text)
     }
 
     /// Asks what is logged, or sets it.
-    pub async fn log_filter(&mut self, filter: Option<String>) -> Result<String> {
+    pub async fn log_filter(&self, filter: Option<String>) -> Result<String> {
         answer!(self.call(Request::LogFilter { filter }).await?, Reply::LogFilter { filter } => filter)
     }
 }

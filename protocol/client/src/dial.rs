@@ -1,19 +1,20 @@
-//! From a path to an open connection: connect, check whose it is, exchange Hellos.
+//! From a path to an open connection: connect, check whose it is, exchange Hellos. What is said on it afterwards is
+//! [`super::line`]'s.
 
 use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::time::Duration;
 
+use darkroom_protocol::codec::preface::{HEAD, Head, Hello};
+use darkroom_protocol::data_folder::DataFolder;
+use darkroom_protocol::paths::check_socket_path;
+use darkroom_protocol::{Error, Result};
 use interprocess::local_socket::tokio::Stream;
 use interprocess::local_socket::tokio::prelude::*;
 use interprocess::local_socket::{GenericFilePath, ToFsName};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::CONNECT;
-use crate::codec::preface::{HEAD, Head, Hello};
-use crate::data_folder::DataFolder;
-use crate::paths::check_socket_path;
-use crate::{Error, Result};
 
 /// Opens the socket, says whose daemon is looked for, and agrees on the version.
 ///

@@ -133,7 +133,7 @@ mod tests {
 
     #[test]
     fn the_list_is_documented() {
-        let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/daemon.md")).unwrap();
+        let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/daemon.md")).unwrap();
         for name in NAMES {
             assert!(
                 page.contains(&format!("`{name}`")),

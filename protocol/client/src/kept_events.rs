@@ -1,32 +1,37 @@
-//! Events that have come and were not asked for yet.
+//! Events that have come and were not taken yet. What a newer one replaces is not kept, so that a client that draws seldom, or is
+//! busy writing a file, finds how things stand and not how they came to it.
 
 use std::collections::VecDeque;
 
-use crate::Event;
+use darkroom_protocol::Event;
 
-/// First in, first out; of what a newer event replaces only the newest is kept, so that it stays small.
+/// First in, first out.
 #[derive(Debug, Default)]
-pub(super) struct Queue(VecDeque<Event>);
+pub(super) struct KeptEvents(VecDeque<Event>);
 
-impl Queue {
+impl KeptEvents {
     pub(super) fn push(&mut self, event: Event) {
-        let replaced = |old: &Event| {
-            let replaceable = event.kind.is_transient() || event.kind.is_standing();
-            replaceable && old.of == event.of && old.kind.name() == event.kind.name()
-        };
-        self.0.retain(|old| !replaced(old));
+        let replaces = event.kind.is_transient() || event.kind.is_standing();
+        if replaces {
+            let same = |old: &Event| old.of == event.of && old.kind.name() == event.kind.name();
+            self.0.retain(|old| !same(old));
+        }
         self.0.push_back(event);
     }
 
     pub(super) fn pop(&mut self) -> Option<Event> {
         self.0.pop_front()
     }
+
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{EventKind, JobId, Phase, Progress};
+    use darkroom_protocol::{EventKind, JobId, Phase, Progress};
 
     fn progress(seq: u64, job: JobId) -> Event {
         let kind = EventKind::Progress(Progress {
@@ -49,7 +54,7 @@ mod tests {
     #[test]
     fn the_latest_progress_replaces_the_others_and_notices_stay() {
         let (a, b) = (JobId::new(), JobId::new());
-        let mut queue = Queue::default();
+        let mut queue = KeptEvents::default();
         let notice = |seq| Event {
             seq,
             of: a.into(),

@@ -1,10 +1,11 @@
+//! The start algorithm's [`World`] as it really is: the socket, the two locks, a child process and the log that it writes.
+
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{PipeReader, Read, Seek, SeekFrom};
 use std::os::unix::fs::OpenOptionsExt;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use darkroom_protocol::client::{Client, candidates};
 use darkroom_protocol::files;
 use darkroom_protocol::paths::{Paths, kept_folder};
 use darkroom_protocol::text::escape_line;
@@ -12,7 +13,8 @@ use darkroom_protocol::text::escape_line;
 use super::caller;
 use super::ensure::World;
 use super::owner::{Owner, owner};
-use crate::{Error, Result, say};
+use crate::words::{reason, shown};
+use crate::{Client, Error, Result, candidates};
 
 /// The daemon is looked for so often.
 const PAUSE: Duration = Duration::from_millis(40);
@@ -103,7 +105,7 @@ impl World for System<'_> {
         }
         let path = self.paths.startup_lock();
         let failed = |e: std::io::Error| {
-            let (path, why) = (say::shown(&path), say::reason(&e));
+            let (path, why) = (shown(&path), reason(&e));
             Error::Unreachable(format!("The daemon did not start: {path} cannot be written: {why}."))
         };
         if let Ok(meta) = std::fs::metadata(&path) {
@@ -125,7 +127,7 @@ impl World for System<'_> {
 
     fn holder(&mut self) -> Result<Option<u32>> {
         let path = self.paths.lock();
-        let failed = |e| Error::Failed(format!("The lock {} cannot be read: {e}.", say::shown(&path)));
+        let failed = |e| Error::Failed(format!("The lock {} cannot be read: {e}.", shown(&path)));
         match owner(self.paths).map_err(failed)? {
             Owner::Somebody(record) => Ok(Some(record.map_or(0, |r| r.pid))),
             // A dead daemon's socket is removed by the next one, which holds the lock while it does.
@@ -168,15 +170,15 @@ impl World for System<'_> {
 
     fn silent(&self, pid: u32) -> Error {
         let tried = candidates(self.paths);
-        let socket = tried.first().map(|s| say::shown(s)).unwrap_or_default();
+        let socket = tried.first().map(|s| shown(s)).unwrap_or_default();
         Error::Unreachable(format!(
             "A daemon (pid {pid}) is running but does not answer on {socket}: see {}, or run `darkroom daemon restart --force`.",
-            say::shown(&self.paths.log())
+            shown(&self.paths.log())
         ))
     }
 
     fn stillborn(&self, why: &str) -> Error {
-        let log = say::shown(&self.paths.log());
+        let log = shown(&self.paths.log());
         Error::Unreachable(format!(
             "The daemon did not start ({why}); its log is {log}:{}",
             self.last_words()

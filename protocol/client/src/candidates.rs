@@ -1,13 +1,13 @@
-//! Where a daemon of this user may listen.
+//! Where a daemon of this user may listen: what its lock file says, what the environment says, the service manager's place. Whether
+//! somebody does is found out by connecting.
 
 use std::fs::File;
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use darkroom_protocol::paths::{LockRecord, Paths, check_socket_path};
 use rustix::fs::{Mode, OFlags};
-
-use crate::paths::{LockRecord, Paths, check_socket_path};
 
 /// What the last daemon wrote into a file that it locked. It may be dead: only an answer on the socket says that it lives. A file
 /// that another user could have written says nothing.
@@ -95,7 +95,7 @@ mod tests {
             ..Paths::under(Path::new("/h"))
         };
         let (here, login) = ("/run/elsewhere/darkroom", format!("/run/user/{uid}/darkroom"));
-        let tagged = crate::paths::socket_name(paths.tagged().tag.as_deref());
+        let tagged = darkroom_protocol::paths::socket_name(paths.tagged().tag.as_deref());
         let at = |folder: &str| [Path::new(folder).join("darkroom.sock"), Path::new(folder).join(&tagged)];
         assert_eq!(candidates(&paths), [at(here), at(&login)].concat());
     }

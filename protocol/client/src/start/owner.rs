@@ -1,9 +1,12 @@
+//! Whether a daemon lives: who holds its lock. A client asks before it starts one, and when nobody answers.
+
 use std::fs::TryLockError;
 use std::io;
 
-use darkroom_protocol::client::lock_record;
 use darkroom_protocol::files;
 use darkroom_protocol::paths::{LockRecord, Paths};
+
+use crate::lock_record;
 
 /// Who holds the daemon's lock.
 #[derive(Debug)]

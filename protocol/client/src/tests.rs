@@ -1,5 +1,12 @@
-//! Against a daemon of a few lines on a real socket.
+//! A client against a daemon of a few lines on a real socket; also what the tests of [`crate::follow`] talk to.
 
+use darkroom_protocol::codec::frame;
+use darkroom_protocol::codec::preface::{HEAD, Head, Hello};
+use darkroom_protocol::data_folder::DataFolder;
+use darkroom_protocol::message::RemoteError;
+use darkroom_protocol::message::client::ClientMessage;
+use darkroom_protocol::paths::Paths;
+use darkroom_protocol::{Error, Event, EventKind, FailureKind, JobId, Reply, Request, ServerMessage};
 use interprocess::local_socket::tokio::prelude::*;
 use interprocess::local_socket::tokio::{Listener, Stream};
 use interprocess::local_socket::{GenericFilePath, ListenerOptions, ToFsName};
@@ -7,22 +14,15 @@ use rstest::rstest;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::Client;
-use crate::codec::frame;
-use crate::codec::preface::{HEAD, Head, Hello};
-use crate::data_folder::DataFolder;
-use crate::message::RemoteError;
-use crate::message::client::ClientMessage;
-use crate::paths::Paths;
-use crate::{Error, Event, EventKind, FailureKind, JobId, Reply, Request, ServerMessage};
 
-struct Fake {
-    paths: Paths,
+pub(crate) struct Fake {
+    pub paths: Paths,
     listener: Listener,
     _dir: tempfile::TempDir,
 }
 
 impl Fake {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let paths = Paths::under(dir.path());
         std::fs::create_dir_all(&paths.run).unwrap();
@@ -36,7 +36,7 @@ impl Fake {
     }
 
     /// Accepts one connection, reads the client's Hello and sends `preface`.
-    async fn accept(&self, preface: &[u8]) -> Stream {
+    pub async fn accept(&self, preface: &[u8]) -> Stream {
         let mut stream = self.listener.accept().await.unwrap();
         let mut head = [0; HEAD];
         stream.read_exact(&mut head).await.unwrap();
@@ -47,18 +47,18 @@ impl Fake {
     }
 }
 
-async fn read(stream: &mut Stream) -> ClientMessage {
+pub(crate) async fn read(stream: &mut Stream) -> ClientMessage {
     let length = stream.read_u32_le().await.unwrap();
     let mut body = vec![0; length as usize];
     stream.read_exact(&mut body).await.unwrap();
     frame::decode(&body).unwrap()
 }
 
-async fn write(stream: &mut Stream, message: ServerMessage) {
+pub(crate) async fn write(stream: &mut Stream, message: ServerMessage) {
     stream.write_all(&frame::frame(&message).unwrap()).await.unwrap();
 }
 
-fn notice(seq: u64) -> ServerMessage {
+pub(crate) fn notice(seq: u64) -> ServerMessage {
     ServerMessage::Event(Event {
         seq,
         of: JobId::new().into(),
@@ -86,7 +86,7 @@ async fn events_before_a_reply_are_kept_in_order() {
         stream
     };
     let client = async {
-        let mut client = Client::connect(&fake.paths).await.unwrap();
+        let client = Client::connect(&fake.paths).await.unwrap();
         assert_eq!(client.daemon().role, "daemon");
         assert_eq!(client.call(Request::Ping {}).await.unwrap(), Reply::Pong {});
         for seq in 1..=3 {
@@ -126,7 +126,7 @@ async fn a_refusal_keeps_its_kind() {
         stream
     };
     let client = async {
-        let mut client = Client::connect(&fake.paths).await.unwrap();
+        let client = Client::connect(&fake.paths).await.unwrap();
         let error = client.model("x").await.unwrap_err();
         assert!(
             matches!(&error, Error::Remote(e) if e.kind == FailureKind::ModelNotFound),
@@ -147,7 +147,7 @@ async fn an_answer_to_another_question_is_an_error() {
         stream
     };
     let client = async {
-        let mut client = Client::connect(&fake.paths).await.unwrap();
+        let client = Client::connect(&fake.paths).await.unwrap();
         let message = client.status().await.unwrap_err().to_string();
         assert!(message.contains("the reply `Pong` does not answer"), "{message}");
     };
@@ -205,7 +205,7 @@ async fn an_end_comes_with_its_reason(#[case] reason: Option<&str>, #[case] expe
         }
     };
     let client = async {
-        let mut client = Client::connect(&fake.paths).await.unwrap();
+        let client = Client::connect(&fake.paths).await.unwrap();
         assert_eq!(client.next_event().await.unwrap_err().to_string(), expected);
     };
     tokio::join!(daemon, client);
@@ -221,4 +221,108 @@ async fn a_corpse_and_an_absence_are_unreachable() {
     drop(std::os::unix::net::UnixListener::bind(paths.socket()).unwrap());
     let corpse = Client::connect(&paths).await.unwrap_err();
     assert!(matches!(corpse, Error::Unreachable { .. }), "{corpse}");
+}
+
+#[tokio::test]
+async fn whoever_asks_waits_for_no_other() {
+    let fake = Fake::new();
+    let daemon = async {
+        let mut stream = fake.accept(&Hello::of("daemon").encode()).await;
+        let (first, second) = (read(&mut stream).await, read(&mut stream).await);
+        for asked in [second, first] {
+            let result = match asked.request {
+                Request::Metrics {} => Ok(Reply::Metrics("m".into())),
+                _ => Ok(Reply::Pong {}),
+            };
+            write(&mut stream, ServerMessage::Reply { id: asked.id, result }).await;
+        }
+        stream
+    };
+    let client = async {
+        let client = Client::connect(&fake.paths).await.unwrap();
+        let other = client.clone();
+        let (pong, metrics) = tokio::join!(client.call(Request::Ping {}), other.metrics());
+        assert_eq!((pong.unwrap(), metrics.unwrap().as_str()), (Reply::Pong {}, "m"));
+    };
+    tokio::join!(daemon, client);
+}
+
+#[tokio::test]
+async fn events_that_nobody_takes_keep_no_reply() {
+    const EVENTS: u64 = 10_000;
+    let fake = Fake::new();
+    let daemon = async {
+        let mut stream = fake.accept(&Hello::of("daemon").encode()).await;
+        for seq in 1..=EVENTS {
+            write(&mut stream, notice(seq)).await;
+        }
+        let id = read(&mut stream).await.id;
+        write(
+            &mut stream,
+            ServerMessage::Reply {
+                id,
+                result: Ok(Reply::Pong {}),
+            },
+        )
+        .await;
+        stream
+    };
+    let client = async {
+        let client = Client::connect(&fake.paths).await.unwrap();
+        assert_eq!(client.call(Request::Ping {}).await.unwrap(), Reply::Pong {});
+        for seq in 1..=EVENTS {
+            assert_eq!(client.next_event().await.unwrap().seq, seq);
+        }
+    };
+    tokio::join!(daemon, client);
+}
+
+#[tokio::test]
+async fn why_it_ended_is_told_to_all_who_wait_or_ask_later() {
+    let fake = Fake::new();
+    let daemon = async {
+        let mut stream = fake.accept(&Hello::of("daemon").encode()).await;
+        drop((read(&mut stream).await, read(&mut stream).await));
+        let reason = "enough".to_owned();
+        write(&mut stream, ServerMessage::Bye { reason }).await;
+    };
+    let client = async {
+        let client = Client::connect(&fake.paths).await.unwrap();
+        let (pong, metrics) = tokio::join!(client.call(Request::Ping {}), client.metrics());
+        let later = client.status().await;
+        let event = client.next_event().await;
+        for error in [
+            pong.unwrap_err(),
+            metrics.unwrap_err(),
+            later.unwrap_err(),
+            event.unwrap_err(),
+        ] {
+            assert_eq!(error.to_string(), "The daemon closed the connection: enough");
+        }
+    };
+    tokio::join!(daemon, client);
+}
+
+#[tokio::test]
+async fn the_last_one_who_goes_closes_it() {
+    let fake = Fake::new();
+    let hello = Hello::of("daemon").encode();
+    let (mut stream, client) = tokio::join!(fake.accept(&hello), Client::connect(&fake.paths));
+    let client = client.unwrap();
+    drop(client.clone());
+    let answered = async {
+        let id = read(&mut stream).await.id;
+        write(
+            &mut stream,
+            ServerMessage::Reply {
+                id,
+                result: Ok(Reply::Pong {}),
+            },
+        )
+        .await;
+    };
+    let (pong, ()) = tokio::join!(client.call(Request::Ping {}), answered);
+    pong.unwrap();
+    drop(client);
+    assert_eq!(stream.read(&mut [0; 8]).await.unwrap(), 0);
 }

@@ -1,15 +1,15 @@
-//! A picture's bytes: from the daemon's file where it can be read, else through the socket.
+//! A picture's bytes: from the daemon's file where it can be read, else through the socket, and checked against its hash either way.
+//! Whoever asks has them whole or not at all; where they go is the caller's.
 
 use std::io::Read;
 
 use darkroom_protocol::Picture;
-use darkroom_protocol::client::Client;
 use darkroom_protocol::files;
 use darkroom_protocol::hash::hex;
 use darkroom_protocol::message::client::Download;
 use sha2::{Digest, Sha256};
 
-use crate::{Error, Result};
+use crate::{Client, Error, Result};
 
 /// The most bytes of a picture that are taken.
 const MAX: u64 = 1 << 30;
@@ -18,7 +18,7 @@ const MAX: u64 = 1 << 30;
 ///
 /// # Errors
 /// When it cannot be had whole; when the daemon is gone.
-pub async fn fetch(client: &mut Client, picture: &Picture) -> Result<Vec<u8>> {
+pub async fn fetch(client: &Client, picture: &Picture) -> Result<Vec<u8>> {
     if picture.bytes > MAX {
         return Err(Error::Failed(format!(
             "The picture has {} bytes, the most is {MAX}.",
@@ -39,7 +39,7 @@ fn local(picture: &Picture) -> Option<Vec<u8>> {
     is_whole(&bytes, picture).then_some(bytes)
 }
 
-async fn download(client: &mut Client, picture: &Picture) -> Result<Vec<u8>> {
+async fn download(client: &Client, picture: &Picture) -> Result<Vec<u8>> {
     let damaged = || {
         Error::Failed(format!(
             "Picture {} of job {} arrived damaged.",

@@ -1,0 +1,239 @@
+//! Pictures that people give to begin with: photographs, screenshots, what other programs made. The daemon looks at their size, a
+//! worker reads them whole, both by one rule: upright as their EXIF says, over white where they are transparent, 8 bits a channel.
+//! They come from strangers: no more is allocated than a picture of [`MAX_PIXELS`] takes.
+
+use std::io::{BufRead, Cursor, Seek};
+
+use image::imageops::{self, FilterType};
+use image::metadata::Orientation;
+use image::{DynamicImage, ImageDecoder as _, ImageReader, Limits};
+
+/// A picture, 8 bits for each of red, green and blue.
+pub type Picture = image::RgbImage;
+
+/// The most bytes of a file.
+pub const MAX_BYTES: u64 = 256 << 20;
+/// The most pixels.
+pub const MAX_PIXELS: u64 = 100_000_000;
+/// The longest side.
+const MAX_SIDE: u32 = 1 << 16;
+/// The most bytes that reading one may take: [`MAX_PIXELS`] of 4 channels, and as much again for what decoders need.
+const MAX_MEMORY: u64 = 8 * MAX_PIXELS;
+
+/// Why a file is no picture to begin with; completes "the picture …: ".
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum Problem {
+    /// No known kind of picture.
+    #[error("it is no PNG, JPEG or WebP picture: convert it")]
+    Unknown,
+    /// A picture that ends early or contradicts itself.
+    #[error("it is damaged: {0}")]
+    Damaged(String),
+    /// A picture of more than [`MAX_PIXELS`].
+    #[error("it has {width}×{height} pixels, the most is {MAX_PIXELS} in all: make it smaller")]
+    TooLarge {
+        /// Pixels.
+        width: u32,
+        /// Pixels.
+        height: u32,
+    },
+}
+
+/// Width and height of a picture, upright. Reads no more than its header.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn look(file: impl BufRead + Seek) -> Result<(u32, u32), Problem> {
+    let (decoder, orientation) = open(file)?;
+    let (width, height) = decoder.dimensions();
+    Ok(match orientation {
+        Orientation::Rotate90 | Orientation::Rotate270 | Orientation::Rotate90FlipH | Orientation::Rotate270FlipH => {
+            (height, width)
+        }
+        _ => (width, height),
+    })
+}
+
+/// A picture, upright, over white.
+///
+/// # Errors
+/// As [`look`].
+pub fn read(bytes: &[u8]) -> Result<Picture, Problem> {
+    let (decoder, orientation) = open(Cursor::new(bytes))?;
+    let mut picture = DynamicImage::from_decoder(decoder).map_err(|e| damaged(&e))?;
+    picture.apply_orientation(orientation);
+    Ok(match picture.color().has_alpha() {
+        true => over_white(&picture),
+        false => picture.into_rgb8(),
+    })
+}
+
+/// The middle of the picture in the shape of `width`×`height`, scaled to that. One of that size stays as it is. What stands out is cut
+/// off first, so that nothing larger than both is ever made.
+pub fn cover(picture: Picture, width: u32, height: u32) -> Picture {
+    let (w, h) = picture.dimensions();
+    if (w, h) == (width, height) {
+        return picture;
+    }
+    let scale = (f64::from(width) / f64::from(w)).max(f64::from(height) / f64::from(h));
+    let side = |wanted: u32, most: u32| ((f64::from(wanted) / scale).round() as u32).clamp(1, most);
+    let (inner_w, inner_h) = (side(width, w), side(height, h));
+    let middle = imageops::crop_imm(&picture, (w - inner_w) / 2, (h - inner_h) / 2, inner_w, inner_h).to_image();
+    imageops::resize(&middle, width, height, FilterType::Lanczos3)
+}
+
+/// The size of a new picture like one of `width`×`height` for a model whose own area is `area` pixels: its own, or where it has more
+/// than twice that area as much less of it; in multiples of `factor`, at least one.
+pub fn size_like((width, height): (u32, u32), area: u64, factor: u32) -> (u32, u32) {
+    let pixels = (f64::from(width) * f64::from(height)).max(1.0);
+    let scale = (2.0 * area as f64 / pixels).sqrt().min(1.0);
+    let side = |side: u32| ((f64::from(side) * scale / f64::from(factor)).floor() as u32).max(1) * factor;
+    (side(width), side(height))
+}
+
+fn open<'a>(file: impl BufRead + Seek + 'a) -> Result<(impl image::ImageDecoder + 'a, Orientation), Problem> {
+    let mut reader = ImageReader::new(file)
+        .with_guessed_format()
+        .map_err(|e| Problem::Damaged(e.to_string()))?;
+    if reader.format().is_none() {
+        return Err(Problem::Unknown);
+    }
+    let mut limits = Limits::default();
+    limits.max_image_width = Some(MAX_SIDE);
+    limits.max_image_height = Some(MAX_SIDE);
+    limits.max_alloc = Some(MAX_MEMORY);
+    reader.limits(limits);
+    let mut decoder = reader.into_decoder().map_err(|e| damaged(&e))?;
+    let (width, height) = decoder.dimensions();
+    if u64::from(width) * u64::from(height) > MAX_PIXELS {
+        return Err(Problem::TooLarge { width, height });
+    }
+    // A wrong note about how it lies is no reason to refuse a picture.
+    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    Ok((decoder, orientation))
+}
+
+fn damaged(error: &image::ImageError) -> Problem {
+    match error {
+        image::ImageError::Unsupported(_) => Problem::Unknown,
+        other => Problem::Damaged(other.to_string()),
+    }
+}
+
+fn over_white(picture: &DynamicImage) -> Picture {
+    let picture = picture.to_rgba8();
+    let (width, height) = picture.dimensions();
+    Picture::from_fn(width, height, |x, y| {
+        let [r, g, b, a] = picture.get_pixel(x, y).0.map(u32::from);
+        let mixed = |c: u32| ((c * a + 255 * (255 - a) + 127) / 255) as u8;
+        image::Rgb([r, g, b].map(mixed))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use image::{ImageFormat, Rgb, Rgba, RgbaImage};
+    use rstest::rstest;
+
+    fn file(picture: &DynamicImage, format: ImageFormat) -> Vec<u8> {
+        let mut bytes = Cursor::new(Vec::new());
+        picture.write_to(&mut bytes, format).unwrap();
+        bytes.into_inner()
+    }
+
+    fn gradient(width: u32, height: u32) -> Picture {
+        Picture::from_fn(width, height, |x, y| Rgb([(x * 3) as u8, (y * 5) as u8, 7]))
+    }
+
+    #[rstest]
+    #[case(ImageFormat::Png)]
+    #[case(ImageFormat::WebP)]
+    #[case(ImageFormat::Jpeg)]
+    fn every_kind_is_read(#[case] format: ImageFormat) {
+        let bytes = file(&gradient(9, 4).into(), format);
+        assert_eq!(look(Cursor::new(&bytes)).unwrap(), (9, 4));
+        let picture = read(&bytes).unwrap();
+        let lossless = format != ImageFormat::Jpeg;
+        assert!(!lossless || picture == gradient(9, 4));
+    }
+
+    #[test]
+    fn what_is_transparent_is_over_white() {
+        let picture = RgbaImage::from_fn(3, 1, |x, _| Rgba([0, 100, 200, [0, 128, 255][x as usize]]));
+        let read = read(&file(&picture.into(), ImageFormat::Png)).unwrap();
+        let found: Vec<_> = read.pixels().map(|pixel| pixel.0).collect();
+        assert_eq!(found, [[255, 255, 255], [127, 177, 227], [0, 100, 200]]);
+    }
+
+    /// A JPEG whose EXIF says that it lies on its side.
+    #[test]
+    fn a_photograph_stands_upright() {
+        let jpeg = file(&gradient(16, 8).into(), ImageFormat::Jpeg);
+        let exif = b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0";
+        let mut turned = jpeg[..2].to_vec();
+        turned.extend([0xff, 0xe1, 0, exif.len() as u8 + 2]);
+        turned.extend(exif);
+        turned.extend(&jpeg[2..]);
+        assert_eq!(look(Cursor::new(&turned)).unwrap(), (8, 16));
+        assert_eq!(read(&turned).unwrap().dimensions(), (8, 16));
+    }
+
+    #[rstest]
+    #[case(b"GIF89a".to_vec(), "convert it")]
+    #[case(vec![], "convert it")]
+    #[case(file(&gradient(9, 4).into(), ImageFormat::Png)[..40].to_vec(), "damaged")]
+    fn what_is_none_is_told(#[case] bytes: Vec<u8>, #[case] expected: &str) {
+        let problem = read(&bytes).unwrap_err().to_string();
+        assert!(problem.contains(expected), "{problem}");
+    }
+
+    /// A header of a few bytes that announces 40,000 × 40,000 pixels.
+    #[test]
+    fn an_announced_size_is_not_believed() {
+        let mut bytes = file(&gradient(9, 4).into(), ImageFormat::Png);
+        bytes[16..24].copy_from_slice(&[0, 0, 0x9c, 0x40, 0, 0, 0x9c, 0x40]);
+        let crc = crc32(&bytes[12..29]);
+        bytes[29..33].copy_from_slice(&crc.to_be_bytes());
+        let large = Problem::TooLarge {
+            width: 40_000,
+            height: 40_000,
+        };
+        assert_eq!(look(Cursor::new(&bytes)), Err(large));
+        assert!(read(&bytes).is_err());
+    }
+
+    fn crc32(bytes: &[u8]) -> u32 {
+        !bytes.iter().fold(!0u32, |crc, byte| {
+            (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
+                (crc >> 1) ^ (0xedb8_8320 & (crc & 1).wrapping_neg())
+            })
+        })
+    }
+
+    #[rstest]
+    #[case((64, 64), (64, 64))]
+    #[case((100, 50), (32, 32))]
+    #[case((30, 31), (64, 32))]
+    #[case((1, 1000), (8, 8))]
+    fn it_covers_what_is_asked_for(#[case] (w, h): (u32, u32), #[case] (width, height): (u32, u32)) {
+        assert_eq!(cover(gradient(w, h), width, height).dimensions(), (width, height));
+    }
+
+    #[test]
+    fn the_middle_stays() {
+        let stripes = Picture::from_fn(30, 10, |x, _| Rgb([if (10..20).contains(&x) { 200 } else { 0 }; 3]));
+        let found = cover(stripes, 10, 10);
+        assert!(found.pixels().all(|pixel| pixel.0 == [200; 3]));
+    }
+
+    #[rstest]
+    #[case((512, 768), 512 * 512, (512, 768))]
+    #[case((515, 770), 512 * 512, (512, 768))]
+    #[case((4000, 3000), 512 * 512, (832, 624))]
+    #[case((3, 3), 512 * 512, (8, 8))]
+    #[case((1, 100_000), 512 * 512, (8, 100_000))]
+    fn a_new_picture_is_as_large(#[case] given: (u32, u32), #[case] area: u64, #[case] size: (u32, u32)) {
+        assert_eq!(size_like(given, area, 8), size);
+    }
+}
