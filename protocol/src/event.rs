@@ -214,6 +214,8 @@ pub enum Phase {
     Load,
     /// Prompt to embeddings.
     Encode,
+    /// The picture to begin with to latents.
+    Prepare,
     /// The steps.
     Denoise,
     /// Latents to pixels.
@@ -228,6 +230,7 @@ impl Phase {
         match self {
             Self::Load => "load",
             Self::Encode => "encode",
+            Self::Prepare => "prepare",
             Self::Denoise => "denoise",
             Self::Decode => "decode",
             Self::Save => "save",

@@ -64,6 +64,7 @@ pub struct ImageTask {
     pub size: Size,
     pub sampling: Sampling,
     pub guidance: Guidance,
+    pub inputs: Inputs,
     pub compute: Compute,
 }
 
@@ -160,6 +161,26 @@ impl Default for Guidance {
             cfg_scale: 7.0,
             guidance_rescale: 0.0,
         }
+    }
+}
+
+/// What pictures are made from beside the prompt. Files are named by their SHA-256, lower-case hexadecimal.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Inputs {
+    /// The picture to begin with; noise where there is none.
+    pub init_image: Option<String>,
+    /// 0 to 1: how far it may change; see [`Self::denoise`]. Set where there is a picture to begin with.
+    pub denoise: Option<f64>,
+}
+
+impl Inputs {
+    /// How far the picture may change where nobody says.
+    pub const DENOISE: f64 = 0.75;
+
+    /// The part of the steps that is run: 1 is all of them, 0.25 the last quarter (diffusers' `strength`).
+    pub fn denoise(&self) -> f64 {
+        self.denoise.unwrap_or(Self::DENOISE)
     }
 }
 

@@ -13,6 +13,7 @@ mod environment;
 mod files;
 mod flood;
 mod homes;
+mod inputs;
 mod interrupt;
 mod kept;
 mod kills;

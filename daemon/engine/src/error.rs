@@ -65,6 +65,14 @@ pub enum Error {
         /// Which part of the model.
         component: String,
     },
+    /// The picture that a task begins with cannot be used.
+    #[error("The picture to begin with ({}…): {what}.", .sha256.get(..12).unwrap_or_default())]
+    Input {
+        /// Its hash.
+        sha256: String,
+        /// What is wrong with it.
+        what: String,
+    },
     /// The task asks for something that this engine cannot do.
     #[error("{0}")]
     Unsupported(String),

@@ -7,7 +7,7 @@ use std::path::Path;
 use darkroom_engine::families::stable_diffusion::{UNet2DConditionModel, UNetConfig};
 use darkroom_engine::guidance::{self, Passes};
 use darkroom_engine::model::{Cond, Extras, Guide, Key};
-use darkroom_engine::pipeline::{Observer, Saved, Work, loading, text_to_image};
+use darkroom_engine::pipeline::{Observer, Saved, Work, loading, make_pictures};
 use darkroom_engine::residency::Models;
 use darkroom_engine::sampling::{NoiseStream, SchedulerConfig, plan, sample};
 use darkroom_engine::text::Select;
@@ -19,6 +19,7 @@ use darkroom_engine::{Cancel, Error, Result};
 use darkroom_protocol::sampler::Named;
 use darkroom_protocol::{Dtype, ImageTask, ModelSource, Progress, Quant, Sampler, Schedule};
 use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
 use tch::{Kind, Tensor};
 
 mod support;
@@ -34,6 +35,9 @@ struct Case {
     cfg_scale: f64,
     prompt: String,
     negative: String,
+    /// How far the picture to begin with may change, where there is one.
+    #[serde(default)]
+    denoise: Option<f64>,
 }
 
 fn task(folder: &Path, case: &Case) -> ImageTask {
@@ -112,13 +116,13 @@ impl Bench {
         torch::catch(|| {
             let model = models.load(&key, cancel, &mut |done, all| told.progress(loading(done, all)))?;
             let work = Work {
-                task,
                 job: "job".into(),
                 staging,
+                inputs: staging,
                 skip: &[],
                 cancel,
             };
-            text_to_image(&work, &model, told)
+            make_pictures(task, &work, &model, told)
         })
     }
 
@@ -190,6 +194,74 @@ fn pictures_are_those_of_diffusers() {
     }
 }
 
+/// The picture of `oracle/img2img.py`, put where a worker finds it: its name.
+fn given(folder: &Path, width: u32, height: u32) -> String {
+    let picture = image::RgbImage::from_fn(width, height, |x, y| {
+        image::Rgb([x * 3 % 256, y * 5 % 256, x * y % 256].map(|value| value as u8))
+    });
+    let path = folder.join("given.png");
+    picture.save(&path).unwrap();
+    let name = darkroom_protocol::hash::hex(Sha256::digest(std::fs::read(&path).unwrap()));
+    std::fs::rename(path, folder.join(&name)).unwrap();
+    name
+}
+
+#[test]
+fn pictures_from_pictures_are_those_of_diffusers() {
+    let cases: Vec<Case> = serde_json::from_slice(&std::fs::read(fixture().join("img2img.json")).unwrap()).unwrap();
+    let expected = Tensor::read_safetensors(fixture().join("img2img.safetensors")).unwrap();
+    let mut bench = Bench::new();
+    for (n, case) in cases.iter().enumerate() {
+        let mut task = task(bench.folder.path(), case);
+        task.inputs.init_image = Some(given(bench.staging.path(), case.width, case.height));
+        task.inputs.denoise = case.denoise;
+        let found = bench.pictures(&task, Kind::Float).remove(0);
+        let (_, picture) = expected.iter().find(|(key, _)| *key == format!("{n}.picture")).unwrap();
+        let picture = Vec::<u8>::try_from(picture.flatten(0, -1)).unwrap();
+        let difference = largest_difference(&found, &picture);
+        assert!(
+            difference <= 1,
+            "case {n}, {}: differs by {difference}/255",
+            case.sampler
+        );
+    }
+}
+
+/// Each picture of a batch begins with latents of its own from the one that was given.
+#[test]
+fn a_picture_of_a_batch_from_a_picture_is_that_picture_alone() {
+    let mut bench = Bench::new();
+    let with = |bench: &Bench, seed, count, together| {
+        let mut task = batch(bench.folder.path(), short(seed, count, together));
+        task.inputs.init_image = Some(given(bench.staging.path(), 96, 64));
+        task.inputs.denoise = Some(0.5);
+        task
+    };
+    let together = bench.pictures(&with(&bench, 10, 3, 3), Kind::Float);
+    for (i, picture) in together.iter().enumerate() {
+        let alone = bench
+            .pictures(&with(&bench, 10 + i as u64, 1, 1), Kind::Float)
+            .remove(0);
+        assert!(largest_difference(picture, &alone) <= 1, "picture {i}");
+    }
+}
+
+#[test]
+fn a_picture_to_begin_with_that_is_none_is_told() {
+    let mut bench = Bench::new();
+    let mut task = batch(bench.folder.path(), short(1, 1, 1));
+    let name = darkroom_protocol::hash::hex(Sha256::digest(b"no picture"));
+    std::fs::write(bench.staging.path().join(&name), b"no picture").unwrap();
+    task.inputs.init_image = Some(name);
+    let error = bench
+        .run(&task, Kind::Float, &Cancel::new(), &mut Told::default())
+        .unwrap_err();
+    assert!(
+        matches!(&error, Error::Input { what, .. } if what.contains("no PNG")),
+        "{error}"
+    );
+}
+
 #[test]
 fn latents_are_those_of_diffusers() {
     let cases: Vec<Case> = serde_json::from_slice(&std::fs::read(fixture().join("cases.json")).unwrap()).unwrap();
@@ -245,6 +317,7 @@ fn short(seed: u64, batch: u32, micro_batch: u32) -> (Case, u32, u32) {
         cfg_scale: 5.0,
         prompt: "a fox".into(),
         negative: String::new(),
+        denoise: None,
     };
     (case, batch, micro_batch)
 }
@@ -360,13 +433,13 @@ fn what_exists_is_not_made_again() {
     let cancel = Cancel::new();
     let model = bench.models.load(&key, &cancel, &mut |_, _| {}).unwrap();
     let work = Work {
-        task: &task,
         job: "again".into(),
         staging: bench.staging.path(),
+        inputs: bench.staging.path(),
         skip: &[0, 2],
         cancel: &cancel,
     };
-    text_to_image(&work, &model, &mut told).unwrap();
+    make_pictures(&task, &work, &model, &mut told).unwrap();
     assert_eq!(told.saved.iter().map(|s| s.index).collect::<Vec<_>>(), [1]);
     let again = image::open(bench.staging.path().join(&told.saved[0].file))
         .unwrap()

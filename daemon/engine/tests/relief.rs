@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use darkroom_engine::model::Key;
-use darkroom_engine::pipeline::{Observer, Saved, Work, text_to_image};
+use darkroom_engine::pipeline::{Observer, Saved, Work, make_pictures};
 use darkroom_engine::residency::Models;
 use darkroom_engine::torch::{self, Device};
 use darkroom_engine::{Cancel, Error};
@@ -70,13 +70,13 @@ fn picture(models: &mut Models, task: &ImageTask, told: &mut Told) -> Result<Vec
         told.progress(darkroom_engine::pipeline::loading(done, all))
     })?;
     let work = Work {
-        task,
         job: "job".into(),
         staging: staging.path(),
+        inputs: staging.path(),
         skip: &[],
         cancel: &cancel,
     };
-    text_to_image(&work, &model, told)?;
+    make_pictures(task, &work, &model, told)?;
     Ok(std::fs::read(staging.path().join(&told.saved.last().unwrap().file)).unwrap())
 }
 

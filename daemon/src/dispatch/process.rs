@@ -79,6 +79,7 @@ impl Dispatcher {
             memory_budget: tools.settings.current().memory_budget,
             models: tools.settings.current().models.clone(),
             staging: tray.path().to_owned(),
+            inputs: tools.paths.inputs(),
             start: tools.limits.worker_start,
             silence: tools.limits.worker_silence,
             beat: tools.limits.worker_silence / 6,

@@ -1,7 +1,9 @@
 use darkroom_formats::card::check_size;
+use darkroom_formats::input::size_like;
 use darkroom_protocol::device::canonical_device;
 use darkroom_protocol::message::RemoteError;
 use darkroom_protocol::params::{MAX_SEED, RANDOM_SEEDS};
+use darkroom_protocol::task::Inputs;
 use darkroom_protocol::text::escape_line;
 use darkroom_protocol::{GenerateRequest, ImageTask, ModelCard, Prediction};
 
@@ -11,8 +13,9 @@ use crate::settings::Settings;
 /// The most pixels of one picture: 4096 × 4096.
 pub const MAX_PIXELS: u64 = 1 << 24;
 
-/// The task that `request` comes to with the model of `card`. Pure: `random` is the seed to take when none is given, and
-/// `default_device` the device of the worker that will run it, for requests and settings that leave it open (`auto` too).
+/// The task that `request` comes to with the model of `card`. Pure: `random` is the seed to take when none is given, `input` the width
+/// and height of the picture to begin with, and `default_device` the device of the worker that will run it, for requests and settings
+/// that leave it open (`auto` too).
 ///
 /// # Errors
 /// Usage errors: a parameter out of its range, a size that the model cannot make or of more than [`MAX_PIXELS`], a batch
@@ -22,18 +25,21 @@ pub fn resolve(
     card: &ModelCard,
     settings: &Settings,
     default_device: &str,
+    input: Option<(u32, u32)>,
     random: u64,
 ) -> Result<ImageTask, RemoteError> {
     request.check().map_err(|e| RemoteError::usage(e.to_string()))?;
     let asked = request
         .clone()
         .or(of_settings(settings))
+        .or(like(request, input, card))
         .or(GenerateRequest::defaults(card));
     let mut task = ImageTask::default();
     asked.put_into(&mut task);
     task.what.model.clone_from(&card.name);
     task.what.source = card.source.clone();
     task.sampling.prediction = request.prediction.or(unusual(card.prediction));
+    task.inputs.denoise = denoise(request, task.sampling.steps)?;
     task.sampling.seed = seed(request.seed, task.size.batch, random)?;
     task.compute.device = device(asked.device.as_deref(), default_device)?;
     check_pixels(&task, card)?;
@@ -48,6 +54,52 @@ fn of_settings(settings: &Settings) -> GenerateRequest {
         dtype: settings.dtype,
         threads: settings.threads,
         ..GenerateRequest::default()
+    }
+}
+
+/// The size of the picture to begin with, where none is asked for: a side alone takes the other from its shape.
+fn like(request: &GenerateRequest, input: Option<(u32, u32)>, card: &ModelCard) -> GenerateRequest {
+    let Some(given) = input else {
+        return GenerateRequest::default();
+    };
+    let (factor, area) = (card.vae_factor.max(1), u64::from(card.width) * u64::from(card.height));
+    let (width, height) = match (request.width, request.height) {
+        (None, None) => size_like(given, area, factor),
+        (Some(width), None) => (width, beside(width, given, factor)),
+        (None, Some(height)) => (beside(height, (given.1, given.0), factor), height),
+        (Some(width), Some(height)) => (width, height),
+    };
+    GenerateRequest {
+        width: Some(width),
+        height: Some(height),
+        ..GenerateRequest::default()
+    }
+}
+
+/// The second side of a picture of the shape of `given` whose first is `side`.
+fn beside(side: u32, given: (u32, u32), factor: u32) -> u32 {
+    let other = f64::from(side) * f64::from(given.1) / f64::from(given.0.max(1));
+    ((other / f64::from(factor)).round() as u32)
+        .max(1)
+        .saturating_mul(factor)
+}
+
+/// How far the picture to begin with may change; nothing where there is none.
+fn denoise(request: &GenerateRequest, steps: u32) -> Result<Option<f64>, RemoteError> {
+    match (&request.init_image, request.denoise) {
+        (None, None) => Ok(None),
+        (None, Some(_)) => Err(RemoteError::usage(
+            "denoise says how far a picture may change: give one with init_image, or leave it out.",
+        )),
+        (Some(_), asked) => {
+            let denoise = asked.unwrap_or(Inputs::DENOISE);
+            if (f64::from(steps) * denoise) as u32 == 0 {
+                return Err(RemoteError::usage(format!(
+                    "denoise {denoise} of {steps} steps leaves no step to run: raise denoise or steps."
+                )));
+            }
+            Ok(Some(denoise))
+        }
     }
 }
 

@@ -37,11 +37,11 @@ fn request(pairs: &[(&str, &str)]) -> GenerateRequest {
 }
 
 fn task(request: &GenerateRequest) -> ImageTask {
-    resolve(request, &card(), &Settings::default(), "cuda:0", 42).unwrap()
+    resolve(request, &card(), &Settings::default(), "cuda:0", None, 42).unwrap()
 }
 
 fn refusal(request: &GenerateRequest) -> String {
-    let error = resolve(request, &card(), &Settings::default(), "cpu", 42).unwrap_err();
+    let error = resolve(request, &card(), &Settings::default(), "cpu", None, 42).unwrap_err();
     assert_eq!(error.kind, FailureKind::Usage);
     error.message
 }
@@ -106,7 +106,7 @@ fn what_is_asked_is_done() {
 fn a_task_asked_again_is_the_same_task() {
     let first = task(&request(&[("batch", "5"), ("prompt", "x")]));
     assert_eq!(
-        resolve(&first.to_request(), &card(), &Settings::default(), "mps", 7).unwrap(),
+        resolve(&first.to_request(), &card(), &Settings::default(), "mps", None, 7).unwrap(),
         first
     );
 }
@@ -119,7 +119,7 @@ fn settings_stand_between_request_and_default() {
         threads: Some(2),
         ..Settings::default()
     };
-    let of = |request| resolve(&request, &card(), &settings, "cpu", 0).unwrap();
+    let of = |request| resolve(&request, &card(), &settings, "cpu", None, 0).unwrap();
     let set = of(GenerateRequest::default());
     assert_eq!(
         (set.compute.device.as_str(), set.compute.dtype, set.compute.threads),
@@ -193,7 +193,7 @@ fn any_request() -> impl Strategy<Value = GenerateRequest> {
 proptest! {
     #[test]
     fn a_task_is_within_every_bound_or_the_refusal_says_something(request in any_request(), random in any::<u64>()) {
-        match resolve(&request, &card(), &Settings::default(), "cpu", random) {
+        match resolve(&request, &card(), &Settings::default(), "cpu", None, random) {
             Ok(task) => {
                 prop_assert!(task.size.width % 8 == 0 && task.size.height % 8 == 0);
                 prop_assert!(task.pixels() <= super::resolve::MAX_PIXELS);
@@ -203,4 +203,40 @@ proptest! {
             Err(error) => prop_assert!(error.message.ends_with('.')),
         }
     }
+}
+
+/// What a request with a picture of that size to begin with comes to.
+fn from_picture(pairs: &[(&str, &str)], given: (u32, u32)) -> Result<ImageTask, String> {
+    let mut request = request(pairs);
+    request.init_image = Some("0f".repeat(32));
+    let task = resolve(&request, &card(), &Settings::default(), "cpu", Some(given), 42);
+    task.map_err(|error| error.message)
+}
+
+#[rstest]
+#[case(&[], (640, 480), (640, 480))]
+#[case(&[], (641, 487), (640, 480))]
+#[case(&[], (6000, 4000), (1080, 720))]
+#[case(&[("width", "320")], (640, 480), (320, 240))]
+#[case(&[("height", "320")], (480, 640), (240, 320))]
+#[case(&[("width", "512"), ("height", "512")], (640, 480), (512, 512))]
+fn a_picture_to_begin_with_gives_the_size(
+    #[case] pairs: &[(&str, &str)],
+    #[case] given: (u32, u32),
+    #[case] size: (u32, u32),
+) {
+    let task = from_picture(pairs, given).unwrap();
+    assert_eq!((task.size.width, task.size.height), size);
+    assert_eq!(task.inputs.denoise, Some(0.75));
+}
+
+#[test]
+fn how_far_a_picture_may_change_needs_one_and_a_step() {
+    assert!(refusal(&request(&[("denoise", "0.5")])).contains("init_image"));
+    let none = from_picture(&[("denoise", "0.1"), ("steps", "9")], (64, 64)).unwrap_err();
+    assert!(none.contains("leaves no step to run"), "{none}");
+    let one = from_picture(&[("denoise", "0.1"), ("steps", "10")], (64, 64)).unwrap();
+    assert_eq!(one.inputs.denoise, Some(0.1));
+    let again = resolve(&one.to_request(), &card(), &Settings::default(), "cpu", Some((9, 9)), 7).unwrap();
+    assert_eq!(again.size, one.size);
 }

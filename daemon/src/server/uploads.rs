@@ -101,6 +101,12 @@ impl Uploads {
         added.map(|()| part.held)
     }
 
+    /// The file of a whole input, whose time begins anew; `None` where it is not there.
+    pub fn file(&self, sha256: &str) -> Option<PathBuf> {
+        let whole = self.folder.join(sha256);
+        self.renew(&whole).then_some(whole)
+    }
+
     /// Inputs that have rested so long that they go unless a job refers to them.
     pub fn unused(&self) -> Vec<String> {
         let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();

@@ -30,6 +30,8 @@ pub struct Ask {
     pub models: Vec<PathBuf>,
     /// Where it puts finished pictures.
     pub staging: PathBuf,
+    /// Where the pictures are that tasks begin with.
+    pub inputs: PathBuf,
     /// Within this it must be ready.
     pub start: Duration,
     /// Silent for so long, it is ended.
@@ -81,6 +83,7 @@ impl Worker {
         };
         let first = Order::Configure {
             staging: ask.staging.to_string_lossy().into_owned(),
+            inputs: ask.inputs.to_string_lossy().into_owned(),
             device: ask.device,
             memory_budget: ask.memory_budget,
             models: ask

@@ -24,6 +24,8 @@ pub enum Order {
     Configure {
         /// Folder for finished pictures; the daemon takes them from there.
         staging: String,
+        /// Folder of the pictures that tasks begin with, each a file named by its SHA-256.
+        inputs: String,
         /// The device to work on; empty for the best there is.
         device: String,
         /// Folders of the person's models. Decoders for previews are in their subfolders `vae_approx`.

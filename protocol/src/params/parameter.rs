@@ -39,6 +39,7 @@ pub struct Parameter {
 #[allow(missing_docs, reason = "names that say it")]
 pub enum Category {
     What,
+    Inputs,
     Size,
     Sampling,
     Guidance,
@@ -48,8 +49,9 @@ pub enum Category {
 
 impl Category {
     /// Every one.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::What,
+        Self::Inputs,
         Self::Size,
         Self::Sampling,
         Self::Guidance,
@@ -61,6 +63,7 @@ impl Category {
     pub fn label(self) -> &'static str {
         match self {
             Self::What => "What",
+            Self::Inputs => "Inputs",
             Self::Size => "Size",
             Self::Sampling => "Sampling",
             Self::Guidance => "Guidance",
@@ -117,6 +120,8 @@ pub enum Kind {
         /// What to tell somebody who gave another word: the end of a sentence.
         hint: fn(&str) -> Option<String>,
     },
+    /// A file that was sent with `upload`, as its SHA-256. A command takes a path and sends the file.
+    File,
     /// Yes or no.
     Switch,
     /// How long something is kept: see [`KeepAlive`].
@@ -230,7 +235,7 @@ impl Parameter {
     /// The value that `text` spells.
     pub fn parse(&self, text: &str) -> Result<Value, ParameterError> {
         let value = match self.kind {
-            Kind::Text { .. } | Kind::Choice { .. } | Kind::KeepAlive => Value::Text(text.to_owned()),
+            Kind::Text { .. } | Kind::File | Kind::Choice { .. } | Kind::KeepAlive => Value::Text(text.to_owned()),
             Kind::Switch => Value::Switch(switch(text).ok_or_else(|| self.mismatch(text))?),
             Kind::Integer { .. } => match text.trim().parse::<i64>() {
                 Ok(n) => Value::Integer(n),
@@ -246,7 +251,7 @@ impl Parameter {
     pub fn from_json(&self, json: &serde_json::Value) -> Result<Value, ParameterError> {
         use serde_json::Value as Json;
         let value = match (json, self.kind) {
-            (Json::String(text), Kind::Text { .. } | Kind::Choice { .. } | Kind::KeepAlive) => {
+            (Json::String(text), Kind::Text { .. } | Kind::File | Kind::Choice { .. } | Kind::KeepAlive) => {
                 Value::Text(text.clone())
             }
             (Json::Number(n), Kind::KeepAlive) => Value::Text(n.to_string()),
@@ -277,6 +282,10 @@ impl Parameter {
                 max: max_bytes,
             }),
             (Kind::Text { .. }, value @ Value::Text(_)) => Ok(value),
+            (Kind::File, Value::Text(text)) => match sha256(&text) {
+                Some(hash) => Ok(Value::Text(hash)),
+                None => Err(self.mismatch(&text)),
+            },
             (Kind::Integer { min, max }, Value::Integer(n)) if (min..=max).contains(&n) => Ok(Value::Integer(n)),
             (Kind::Number { min, max }, Value::Number(n)) if (min..=max).contains(&n) => Ok(Value::Number(n)),
             (Kind::Choice { canonical, hint, .. }, Value::Text(text)) => match canonical(&text) {
@@ -319,6 +328,7 @@ impl Parameter {
             Kind::Integer { min, max } => format!("a whole number from {min} to {max}"),
             Kind::Number { min, max } => format!("a number from {min} to {max}"),
             Kind::Choice { names, .. } => format!("one of {}", names().join(", ")),
+            Kind::File => "a file; in JSON the SHA-256 of one that was sent with `upload`".to_owned(),
             Kind::Switch => "on or off".to_owned(),
             Kind::KeepAlive => "a time such as 10m, 90s or 0, or forever".to_owned(),
         }
@@ -353,6 +363,13 @@ impl Parameter {
             hint,
         }
     }
+}
+
+/// The hash that `text` spells, in lower case.
+fn sha256(text: &str) -> Option<String> {
+    let hash = text.trim().to_ascii_lowercase();
+    let good = hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
+    good.then_some(hash)
 }
 
 fn switch(text: &str) -> Option<bool> {

@@ -81,7 +81,7 @@ macro_rules! put_into {
     ($value:expr, $task:ident, none) => {};
     ($value:expr, $task:ident, given $group:ident.$field:ident) => {
         if $value.is_some() {
-            $task.$group.$field = $value;
+            $task.$group.$field.clone_from(&$value);
         }
     };
     ($value:expr, $task:ident, $how:ident $group:ident.$field:ident) => {
@@ -96,7 +96,7 @@ macro_rules! of_task {
         None
     };
     ($task:ident, given $group:ident.$field:ident) => {
-        $task.$group.$field
+        $task.$group.$field.to_owned()
     };
     ($task:ident, always $group:ident.$field:ident) => {
         Some($task.$group.$field.to_owned())
@@ -143,6 +143,22 @@ parameters! {
         kind: Kind::Integer { min: 8, max: 8192 },
         unset: Unset::OfModel(|card| card.height.to_value()), metadata: "Height",
         help: "Height in pixels; a multiple of the model's VAE factor.",
+    }
+    init_image: String {
+        flag: "init-image", short: Some('i'), aliases: &["image", "init_img", "init_images"],
+        category: Category::Inputs, task: given inputs.init_image,
+        kind: Kind::File,
+        unset: Unset::Settled("none: noise"), metadata: "",
+        help: "A picture to begin with instead of noise.",
+        long: "PNG, JPEG or WebP; - reads it from standard input. It is scaled and cut to the size of the new one, which is its own where none is asked for, up to twice the model's area.",
+    }
+    denoise: f64 {
+        flag: "denoise", short: None, aliases: &["denoising_strength", "strength"],
+        category: Category::Inputs, task: given inputs.denoise,
+        kind: Kind::Number { min: 0.0, max: 1.0 },
+        unset: Unset::Settled("0.75"), metadata: "Denoising strength",
+        help: "How far the picture to begin with may change: 0.2 keeps most of it, 1 only hints of it.",
+        long: "It is the part of the steps that is run.",
     }
     steps: u32 {
         flag: "steps", short: None, aliases: &["num_inference_steps", "sample_steps"],

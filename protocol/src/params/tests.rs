@@ -11,6 +11,7 @@ fn example(row: &Parameter) -> String {
         Kind::Integer { min, max } => (min + (max - min) / 3).to_string(),
         Kind::Number { min, max } => (min + (max - min) / 4.0).to_string(),
         Kind::Choice { names, .. } => names()[0].to_owned(),
+        Kind::File => "0f".repeat(32),
         Kind::Switch => "on".to_owned(),
         Kind::KeepAlive => "3m".to_owned(),
     }

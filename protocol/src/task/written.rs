@@ -4,7 +4,7 @@
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{Compute, Guidance, ImageTask, ModelSource, Sampling, Size, What};
+use super::{Compute, Guidance, ImageTask, Inputs, ModelSource, Sampling, Size, What};
 use crate::{Dtype, Format, Prediction, Quant, Sampler, Schedule};
 
 impl Serialize for ImageTask {
@@ -36,6 +36,7 @@ struct Written {
     size: Size,
     sampling: Sampling,
     guidance: Guidance,
+    inputs: Inputs,
     compute: Compute,
     #[serde(flatten)]
     flat: Flat,
@@ -82,6 +83,7 @@ impl From<Written> for ImageTask {
             size: written.size,
             sampling: written.sampling,
             guidance: written.guidance,
+            inputs: written.inputs,
             compute: written.compute,
         };
         written.flat.put_into(&mut task);

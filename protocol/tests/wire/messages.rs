@@ -41,6 +41,10 @@ pub fn image() -> ImageTask {
             cfg_scale: 5.5,
             guidance_rescale: 0.7,
         },
+        inputs: task::Inputs {
+            init_image: Some("0f".repeat(32)),
+            denoise: Some(0.6),
+        },
         compute: task::Compute {
             device: "cpu".into(),
             dtype: Dtype::Bf16,
@@ -459,6 +463,7 @@ pub fn server_messages() -> Vec<ServerMessage> {
 pub fn orders() -> Vec<Order> {
     let mut all = vec![Order::Configure {
         staging: "/s".into(),
+        inputs: "/i".into(),
         device: "cpu".into(),
         models: vec!["/m".into()],
         memory_budget: Some(9),

@@ -52,7 +52,7 @@ pub(super) fn task(paths: &Paths, request: &GenerateRequest) -> Result<(ImageTas
         .card(request.model.as_deref())
         .map_err(remote)?;
     // An empty device lets the worker take the best that it finds.
-    let task = resolve(request, &card, &settings.current(), "", 0).map_err(remote)?;
+    let task = resolve(request, &card, &settings.current(), "", None, 0).map_err(remote)?;
     Ok((task, card.notice))
 }
 

@@ -46,7 +46,7 @@ pub fn whole() -> Command {
 /// A row's flag: its help says range and default, and the row itself checks the value.
 pub fn flag(row: &'static Parameter) -> Arg {
     let range = match row.kind {
-        Kind::Text { .. } => String::new(),
+        Kind::Text { .. } | Kind::File => String::new(),
         Kind::Integer { .. } | Kind::Number { .. } | Kind::Choice { .. } | Kind::Switch | Kind::KeepAlive => {
             format!("{}; ", row.expects())
         }
@@ -96,6 +96,7 @@ fn aliases(row: &Parameter) -> Vec<String> {
 fn value_name(row: &Parameter) -> &'static str {
     match row.kind {
         Kind::Text { .. } => "TEXT",
+        Kind::File => "FILE",
         Kind::Integer { .. } => "N",
         Kind::Number { .. } => "X",
         Kind::Choice { .. } => "NAME",
@@ -141,7 +142,7 @@ mod tests {
                 Kind::Integer { max, .. } => max.to_string(),
                 Kind::Number { max, .. } => max.to_string(),
                 Kind::Choice { names, .. } => names()[0].to_owned(),
-                Kind::Text { .. } => "x".to_owned(),
+                Kind::Text { .. } | Kind::File => "x".to_owned(),
                 Kind::Switch => "off".to_owned(),
                 Kind::KeepAlive => "3m".to_owned(),
             };
@@ -167,7 +168,7 @@ mod tests {
                 "{}",
                 row.name
             );
-            if !matches!(row.kind, Kind::Text { .. }) {
+            if !matches!(row.kind, Kind::Text { .. } | Kind::File) {
                 assert!(help.contains(&row.expects()), "{}", row.name);
             }
         }

@@ -8,6 +8,7 @@ Usage: darkroom generate PROMPT [OPTIONS]     (PROMPT - reads standard input)
 
 Picture
   -n, --negative TEXT    what to avoid
+  -i, --init-image FILE  begin with a picture, which --denoise X may change
       --size WxH         width and height, for instance 512x768; or -W and -H
   -b, --batch N          how many pictures
       --seed N           the same seed makes the same picture

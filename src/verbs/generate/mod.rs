@@ -10,9 +10,9 @@ use std::io::IsTerminal;
 
 use clap::ArgMatches;
 use darkroom_client::Client;
+use darkroom_protocol::GenerateRequest;
 use darkroom_protocol::message::client::Submitted;
 use darkroom_protocol::paths::Paths;
-use darkroom_protocol::{GenerateRequest, Output};
 use darkroom_tui::graphics::{self, Protocol};
 
 pub use flags::{command, flag, whole};
@@ -25,7 +25,7 @@ use crate::watch::{Interrupts, OnInterrupt, Watch};
 use crate::{Error, Result, block_on, say};
 
 pub fn run(matches: &ArgMatches) -> Result<()> {
-    let mut request = request::build(matches, &mut std::io::stdin().lock())?;
+    let (mut request, files) = request::build(matches, &mut std::io::stdin().lock())?;
     let mut display = Display::new(matches.get_flag("quiet"));
     if let Some(doubt) = request::doubt(&request) {
         display.notice(&doubt);
@@ -36,15 +36,18 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
         ask_for_previews(delivery.report, &mut display);
     }
     let paths = Paths::from_env()?;
+    let asked = submit::Asked {
+        request,
+        files,
+        output: delivery.output(),
+    };
     block_on(async {
         if matches.get_flag("detach") {
-            return detach(&paths, request, &delivery, matches.get_flag("json"), &mut display).await;
+            return detach(&paths, asked, &delivery, matches.get_flag("json"), &mut display).await;
         }
         let hints = matches!(delivery.report, Report::Paths | Report::Nothing);
         let mut interrupts = Interrupts::new()?;
-        let output = delivery.output();
-        let (client, submitted, interrupted) =
-            submit_watched(&paths, request, output, &mut display, &mut interrupts).await?;
+        let (client, submitted, interrupted) = submit_watched(&paths, asked, &mut display, &mut interrupts).await?;
         if let Some(hint) = submitted
             .hint
             .as_ref()
@@ -69,13 +72,12 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
 /// not forgotten but ended once the daemon has told its id. A second interruption does not wait for that.
 async fn submit_watched(
     paths: &Paths,
-    request: GenerateRequest,
-    output: Option<Output>,
+    asked: submit::Asked,
     display: &mut Display,
     interrupts: &mut Interrupts,
 ) -> Result<(Client, Submitted, bool)> {
     let mut interrupted = false;
-    let submitting = submit::submit(paths, request, output, true, display);
+    let submitting = submit::submit(paths, asked, true, display);
     tokio::pin!(submitting);
     loop {
         tokio::select! {
@@ -147,17 +149,16 @@ fn delivery(matches: &ArgMatches, request: &mut GenerateRequest, display: &mut D
 /// Hands the job over and prints its id.
 async fn detach(
     paths: &Paths,
-    request: GenerateRequest,
+    asked: submit::Asked,
     delivery: &Delivery,
     json: bool,
     display: &mut Display,
 ) -> Result<()> {
-    let output = delivery.output();
-    if output.is_none() && matches!(delivery.target, Target::Files(_)) {
+    if asked.output.is_none() && matches!(delivery.target, Target::Files(_)) {
         let what = "The working directory has a name that the daemon cannot be told: give -o an absolute path.";
         return Err(Error::Usage(what.to_owned()));
     }
-    let (_, submitted) = submit::submit(paths, request, output, false, display).await?;
+    let (_, submitted) = submit::submit(paths, asked, false, display).await?;
     let job = submitted.job.to_string();
     if json {
         say::json(&serde_json::json!({ "job": job, "position": submitted.position, "model": submitted.model }))

@@ -1,8 +1,11 @@
-use std::io::{IsTerminal, Read};
+use std::fs::File;
+use std::io::{Cursor, IsTerminal, Read};
 
 use clap::ArgMatches;
+use darkroom_client::name_of;
+use darkroom_formats::input;
 use darkroom_protocol::GenerateRequest;
-use darkroom_protocol::params::{MAX_PROMPT, TABLE};
+use darkroom_protocol::params::{Kind, MAX_PROMPT, Parameter, TABLE};
 use darkroom_protocol::text::{decode, escape_line};
 
 use super::flags::PROMPT;
@@ -11,12 +14,20 @@ use crate::{Error, Result, local, say, size, typed};
 /// More than the longest prompt has in any encoding that is read, in bytes.
 const MOST_READ: u64 = 2 * MAX_PROMPT as u64 + 8;
 
-/// The request that the flags spell. Every value passes its row's check, as in JSON.
+/// The request that the flags spell, and the files that it names by their hashes. Every value passes its row's check, as in JSON.
 ///
 /// # Errors
 /// [`Error::Usage`] with the flag's name and range.
-pub(super) fn build(matches: &ArgMatches, stdin: &mut impl Read) -> Result<GenerateRequest> {
-    let mut request = GenerateRequest::default();
+pub(super) fn build(matches: &ArgMatches, stdin: &mut impl Read) -> Result<(GenerateRequest, Vec<Vec<u8>>)> {
+    let (mut request, mut files) = (GenerateRequest::default(), Vec::new());
+    let dashes = TABLE
+        .iter()
+        .filter(|row| row.name == PROMPT || matches!(row.kind, Kind::File));
+    let dashes = dashes.filter(|row| matches.get_one::<String>(row.name).is_some_and(|text| text == "-"));
+    if dashes.count() > 1 {
+        let what = "Standard input is one thing: - can stand for the prompt or for a picture.";
+        return Err(Error::Usage(what.to_owned()));
+    }
     for row in TABLE {
         let Some(text) = matches.get_one::<String>(row.name) else {
             continue;
@@ -24,6 +35,12 @@ pub(super) fn build(matches: &ArgMatches, stdin: &mut impl Read) -> Result<Gener
         let text = match row.name {
             PROMPT if text == "-" => prompt(stdin)?,
             "model" => local::model(text)?,
+            _ if matches!(row.kind, Kind::File) => {
+                let bytes = given(row, text, stdin)?;
+                let name = name_of(&bytes);
+                files.push(bytes);
+                name
+            }
             _ => text.clone(),
         };
         typed::set(&mut request, row.name, &text)?;
@@ -31,7 +48,28 @@ pub(super) fn build(matches: &ArgMatches, stdin: &mut impl Read) -> Result<Gener
     if let Some(text) = matches.get_one::<String>("size") {
         sized(&mut request, text)?;
     }
-    Ok(request)
+    Ok((request, files))
+}
+
+/// The file that a row's flag names, once it is a picture: the daemon's refusal would not know its path.
+fn given(row: &Parameter, path: &str, stdin: &mut impl Read) -> Result<Vec<u8>> {
+    let (flag, named) = (row.flag, escape_line(path));
+    let failed = |e: std::io::Error| Error::Usage(format!("--{flag} {named}: {}.", say::reason(&e)));
+    let mut bytes = Vec::new();
+    let most = input::MAX_BYTES;
+    let read = match path {
+        "-" => stdin.take(most + 1).read_to_end(&mut bytes),
+        path => File::open(local::expand_home(path, local::home().as_deref()))
+            .and_then(|file| file.take(most + 1).read_to_end(&mut bytes)),
+    };
+    read.map_err(failed)?;
+    if bytes.len() as u64 > most {
+        return Err(Error::Usage(format!(
+            "--{flag} {named} has more than {most} bytes: make it smaller."
+        )));
+    }
+    input::look(Cursor::new(&bytes)).map_err(|problem| Error::Usage(format!("--{flag} {named}: {problem}.")))?;
+    Ok(bytes)
 }
 
 /// Sets width and height as `--size` has them. `-W` and `-H` may say the same, not another.
@@ -95,7 +133,7 @@ mod tests {
     fn built(args: &[&str], stdin: &[u8]) -> Result<GenerateRequest> {
         let args = ["generate"].iter().chain(args);
         let matches = command().try_get_matches_from(args).unwrap();
-        build(&matches, &mut &stdin[..])
+        build(&matches, &mut &stdin[..]).map(|(request, _)| request)
     }
 
     #[test]

@@ -1,23 +1,39 @@
-use darkroom_client::Client;
+use darkroom_client::{Client, upload};
 use darkroom_protocol::message::client::{Submit, Submitted};
 use darkroom_protocol::paths::Paths;
 use darkroom_protocol::{GenerateRequest, Output};
 
 use crate::progress::{Display, Wish};
-use crate::{Error, Result, settings, start};
+use crate::{Result, settings, start};
 
 /// A daemon that dies while it takes the job is replaced so often.
 const TRIES: u32 = 3;
+
+/// What is asked for.
+pub(super) struct Asked {
+    pub request: GenerateRequest,
+    /// The files that the request names by their hashes.
+    pub files: Vec<Vec<u8>>,
+    pub output: Option<Output>,
+}
+
+/// Sends the files first: a job is taken only with all that it needs.
+async fn send(client: &Client, files: &[Vec<u8>], submit: Submit) -> Result<Submitted> {
+    for bytes in files {
+        upload(client, bytes).await?;
+    }
+    Ok(client.submit(submit).await?)
+}
 
 /// Hands the job over. The request carries an id, so that a daemon that died after it had stored the job, but before it
 /// said so, does not make it twice.
 pub(super) async fn submit(
     paths: &Paths,
-    request: GenerateRequest,
-    output: Option<Output>,
+    asked: Asked,
     watch: bool,
     display: &mut Display,
 ) -> Result<(Client, Submitted)> {
+    let Asked { request, files, output } = asked;
     let Wish { max_fps, max_px } = display.wish();
     let submit = Submit {
         request_id: darkroom_protocol::id::fresh(),
@@ -30,7 +46,7 @@ pub(super) async fn submit(
     let mut tries = 1;
     loop {
         let client = start::ensure(paths).await?;
-        match client.submit(submit.clone()).await.map_err(Error::from) {
+        match send(&client, &files, submit.clone()).await {
             Ok(submitted) => {
                 if let Some(notice) = &submitted.notice {
                     display.notice(notice);

@@ -250,7 +250,7 @@ pub fn percent(job: &Job, progress: &Progress) -> u32 {
     let images = progress.images.max(1);
     let at_once = at_once.min(images.saturating_sub(progress.image));
     let part = match progress.phase {
-        Phase::Load | Phase::Encode => 0.0,
+        Phase::Load | Phase::Encode | Phase::Prepare => 0.0,
         Phase::Denoise => f64::from(progress.step) / f64::from(progress.steps.max(1)),
         Phase::Decode | Phase::Save => 1.0,
     };

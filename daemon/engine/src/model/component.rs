@@ -5,7 +5,7 @@ use std::any::Any;
 use std::fmt::Debug;
 use std::rc::Rc;
 
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 use super::{Cond, Extras};
 use crate::text::TextEncoder;
@@ -29,11 +29,27 @@ pub trait Autoencoder: Debug {
     /// [`crate::Error::Cancelled`].
     fn to_pixels(&self, latents: &Tensor, tiled: bool, cancel: &Cancel) -> Result<Tensor>;
 
-    /// Pictures [B, 3, H, W] in −1..1 → the mean of their latents.
+    /// Pictures [B, 3, H, W] in −1..1 → what their latents may be.
     ///
     /// # Errors
     /// [`crate::Error::Cancelled`].
-    fn to_latents(&self, pixels: &Tensor, cancel: &Cancel) -> Result<Tensor>;
+    fn to_latents(&self, pixels: &Tensor, cancel: &Cancel) -> Result<Posterior>;
+}
+
+/// What the latents of pictures may be: a normal distribution, scaled as the denoiser has them. Each tensor [B, channels, h, w].
+#[derive(Debug)]
+pub struct Posterior {
+    /// Where it is densest.
+    pub mean: Tensor,
+    /// Its standard deviation.
+    pub std: Tensor,
+}
+
+impl Posterior {
+    /// One of them for each of unit `noise` [N, channels, h, w], in f32. One picture serves all.
+    pub fn sample(&self, noise: &Tensor) -> Tensor {
+        self.mean.to_kind(Kind::Float) + self.std.to_kind(Kind::Float) * noise
+    }
 }
 
 /// What a component does for its model.

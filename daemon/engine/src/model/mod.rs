@@ -12,7 +12,7 @@ mod key;
 mod loaded;
 
 pub use blueprint::Blueprint;
-pub use component::{Autoencoder, Component, ComponentKind, Denoiser, Part, Plan, Recipe};
+pub use component::{Autoencoder, Component, ComponentKind, Denoiser, Part, Plan, Posterior, Recipe};
 pub use cond::{Cond, Guide, Prompts};
 pub use extras::{Extras, Residuals};
 pub use family::{Encoded, Family, LatentSpace, SamplingWish};

@@ -1,40 +1,36 @@
+//! The denoise loop: from the state that `prepare.rs` made to latents. It tells how far it is, how long it will take, and what the
+//! pictures look like on the way.
+
 use std::cell::Cell;
-use std::ops::Range;
 use std::time::Instant;
 
 use darkroom_protocol::{Phase, Progress, failpoint};
 use tch::{Kind, Tensor};
 
+use super::prepare::Group;
 use super::preview::Estimate;
-use super::{Observer, Work, check_numbers};
+use super::{Observer, check_numbers};
 use crate::guidance::{self, Passes};
-use crate::model::{ComponentKind, Cond, Extras, Model, Prompts};
+use crate::model::{ComponentKind, Cond, Extras, Prompts};
 use crate::sampling::{NoiseStream, Plan, StepInfo, sample};
 use crate::{Result, torch};
 
-/// Noise to latents [B, C, H/f, W/f] in f32 on the model's device: the one denoise loop.
+/// A state that a loop begins with to latents [B, C, H/f, W/f] in f32 on the model's device: the one denoise loop. `plan` says where
+/// the loop begins, so that a task may have several, each from the latents of the one before.
 ///
-/// `group` are the pictures computed together, `groups_left` how many such groups follow, for the estimate of time.
+/// `groups_left` is how many such groups follow, for the estimate of time.
 pub fn denoise(
-    work: &Work,
-    model: &Model,
+    group: &Group,
     plan: &Plan,
     prompts: &Prompts,
-    group: Range<u32>,
+    (latents, stream): (Tensor, &mut NoiseStream),
     groups_left: usize,
     observer: &mut dyn Observer,
 ) -> Result<Tensor> {
-    let task = work.task;
+    let Group { task, work, model, .. } = group;
     let (denoiser, name) = (model.denoiser()?, model.name_of(ComponentKind::Denoiser));
-    let space = model.family().latents().kind;
-    let side = |pixels: u32| i64::from(pixels / space.factor);
-    let shape = [i64::from(space.channels), side(task.size.height), side(task.size.width)];
     let extras = Extras::default();
     let step = Cell::new(0);
-    let mut stream = NoiseStream::new(task.sampling.seed + u64::from(group.start), group.len(), &shape)?.along(plan)?;
-    let there = |noise: Tensor| torch::to(&noise, model.device(), Kind::Float);
-    let latents = plan.initial(&there(stream.draw()?)?);
-
     let passes = if task.compute.two_passes {
         Passes::Two
     } else {
@@ -42,7 +38,7 @@ pub fn denoise(
     };
     let guidance = guidance::cfg(&task.guidance, passes);
     let mut clock = Clock::new(plan, groups_left);
-    observer.progress(clock.progress(work, &group, 0, plan.sigmas[0]));
+    observer.progress(clock.progress(group, 0, plan.first_sigma()));
     let latents = sample(
         plan,
         latents,
@@ -57,7 +53,7 @@ pub fn denoise(
             };
             guidance.predict(x, prompts.at(step.get()), predict)
         },
-        &mut |from, to| there(stream.between(from, to)?),
+        &mut |from, to| torch::to(&stream.between(from, to)?, model.device(), Kind::Float),
         &mut |done: StepInfo| {
             failpoint::hit(6);
             torch::synchronise(model.device())?;
@@ -66,9 +62,8 @@ pub fn denoise(
             }
             step.set(done.index + 1);
             clock.tick(done.calls.0);
-            let next = plan.sigmas.get(done.index + 1).copied().unwrap_or(0.0);
-            observer.progress(clock.progress(work, &group, done.index as u32 + 1, next));
-            show(work, model, &group, &done, observer);
+            observer.progress(clock.progress(group, done.index as u32 + 1, done.next_sigma));
+            show(group, &done, observer);
             Ok(())
         },
     )?;
@@ -77,16 +72,17 @@ pub fn denoise(
 }
 
 /// Shows the first picture of the group that is not finished already.
-fn show(work: &Work, model: &Model, group: &Range<u32>, step: &StepInfo<'_>, observer: &mut dyn Observer) {
-    let Some(image) = group.clone().find(|i| !work.skip.contains(i)) else {
+fn show(group: &Group, step: &StepInfo<'_>, observer: &mut dyn Observer) {
+    let mut pictures = group.pictures.clone();
+    let Some(image) = pictures.find(|i| !group.work.skip.contains(i)) else {
         return;
     };
     observer.estimate(&Estimate {
-        latents: &step.denoised.narrow(0, i64::from(image - group.start), 1),
-        kind: model.family().latents().kind,
+        latents: &step.denoised.narrow(0, i64::from(image - group.pictures.start), 1),
+        kind: group.model.family().latents().kind,
         image,
         step: step.index as u32 + 1,
-        cancel: work.cancel,
+        cancel: group.work.cancel,
     });
 }
 
@@ -122,13 +118,13 @@ impl Clock {
         self.called = called;
     }
 
-    fn progress(&self, work: &Work, group: &Range<u32>, step: u32, sigma: f64) -> Progress {
+    fn progress(&self, group: &Group, step: u32, sigma: f64) -> Progress {
         let left = self.calls.saturating_sub(self.called) + self.groups_left * self.calls;
         let call_s = self.last.duration_since(self.begun).as_secs_f64() / self.called.max(1) as f64;
         Progress {
             phase: Phase::Denoise,
-            image: group.start,
-            images: work.task.size.batch,
+            image: group.pictures.start,
+            images: group.task.size.batch,
             step,
             steps: self.steps as u32,
             sigma: Some(sigma),

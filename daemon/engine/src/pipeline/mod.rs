@@ -1,23 +1,26 @@
-//! The one denoise loop and the tasks built on it.
+//! Pictures, stage by stage: prompts are encoded, latents prepared, denoised along a plan, decoded, and the picture saved. Each stage
+//! is a file and a function of the task as it is now; `pictures.rs` is the task that is built of them, and `relief.rs` what happens
+//! where one of them finds no memory.
 
-mod conditioning;
 mod decode;
 mod denoise;
 pub mod encode;
+mod encode_prompts;
 mod ladder;
 mod observer;
+mod pictures;
+mod prepare;
 pub mod preview;
 mod relief;
 mod save;
 #[cfg(test)]
 pub(crate) mod testing;
-mod text_to_image;
 mod work;
 
 pub use ladder::{Ladder, Rung, Shortage};
 pub use observer::{Observer, Saved};
+pub use pictures::{loading, make_pictures, make_pictures_within};
 pub use relief::{Relief, Room, stage};
-pub use text_to_image::{loading, text_to_image, text_to_image_within};
 pub use work::Work;
 
 use tch::Tensor;

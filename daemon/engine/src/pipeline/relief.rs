@@ -59,6 +59,25 @@ impl<R: Room> Relief<R> {
         self.tile = pixels;
     }
 
+    /// Does a stage of the task, again with what the ladder changed while memory runs out.
+    ///
+    /// # Errors
+    /// As [`Self::after`].
+    pub fn stage<T>(
+        &mut self,
+        phase: Phase,
+        model: &Model,
+        observer: &mut dyn Observer,
+        mut work: impl FnMut(&ImageTask, &mut dyn Observer) -> Result<T>,
+    ) -> Result<T> {
+        loop {
+            match stage(phase, || work(&self.task, observer)) {
+                Ok(done) => return Ok(done),
+                Err(error) => self.after(error, phase, Some(model), observer)?,
+            }
+        }
+    }
+
     /// After `error` in a stage of the task: where it is out of memory, goes one rung down, after which the stage is to be done
     /// again.
     ///
@@ -133,6 +152,7 @@ fn doing_now(phase: Phase, task: &ImageTask) -> String {
             darkroom_protocol::text::escape_line(&task.what.model)
         ),
         (Phase::Encode, _) => "while reading the prompt".to_owned(),
+        (Phase::Prepare, _) => format!("while reading the picture to begin with at {size}"),
         (Phase::Denoise, 0 | 1) => format!("at {size}"),
         (Phase::Denoise, together) => format!("at {size} with {together} pictures at a time"),
         (Phase::Decode, _) => format!("decoding {size}"),
@@ -155,7 +175,7 @@ fn advice(doing: &str, phase: Phase, task: &ImageTask, asked: u64, free: u64) ->
 
 /// About the largest size of the same shape whose computing fits, in multiples of 64; `None` where size is not what matters.
 fn largest(phase: Phase, task: &ImageTask, asked: u64, free: u64) -> Option<(u32, u32)> {
-    if !matches!(phase, Phase::Denoise | Phase::Decode) {
+    if !matches!(phase, Phase::Prepare | Phase::Denoise | Phase::Decode) {
         return None;
     }
     // What was asked for came on top of about as much again.

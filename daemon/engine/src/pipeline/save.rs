@@ -3,6 +3,7 @@ use std::io::Write;
 use std::path::Path;
 use std::time::Instant;
 
+use darkroom_protocol::ImageTask;
 use darkroom_protocol::hash::hex;
 use darkroom_protocol::sampler::Named;
 use serde_json::json;
@@ -13,8 +14,7 @@ use super::{Saved, Work, encode};
 use crate::{Error, Result};
 
 /// Writes picture `index` [1, 3, H, W] in 0..1 into the staging folder, whole or not at all.
-pub fn save(work: &Work, index: u32, pixels: &Tensor, begun: Instant) -> Result<Saved> {
-    let task = work.task;
+pub fn save(task: &ImageTask, work: &Work, index: u32, pixels: &Tensor, begun: Instant) -> Result<Saved> {
     let seed = task.sampling.seed + u64::from(index);
     let about = json!({ "task": { "image": task }, "index": index, "version": env!("CARGO_PKG_VERSION") });
     let image = encode::to_rgb8(pixels)?;

@@ -87,6 +87,11 @@ impl Plan {
         Ok(self)
     }
 
+    /// σ that the loop begins at.
+    pub fn first_sigma(&self) -> f64 {
+        self.sigmas[self.start]
+    }
+
     /// Times that the network will be called.
     pub fn calls(&self) -> usize {
         let ends = self.sigmas.iter().skip(self.start + 1);

@@ -21,6 +21,8 @@ pub struct StepInfo<'a> {
     pub calls: (usize, usize),
     /// σ that the step began at.
     pub sigma: f64,
+    /// σ that it ended at.
+    pub next_sigma: f64,
     /// The clean sample as it looked from there, f32, for previews.
     pub denoised: &'a Tensor,
 }
@@ -139,6 +141,7 @@ impl<'a> Run<'a> {
             total: plan.steps(),
             calls: (self.calls, plan.calls()),
             sigma: plan.sigmas[i],
+            next_sigma: plan.sigmas.get(i + 1).copied().unwrap_or(0.0),
             denoised,
         })
     }

@@ -52,13 +52,13 @@ fn measure(order: &BenchOrder) -> Result<BenchReport> {
     })?;
     let staging = Path::new(&order.staging);
     let work = Work {
-        task,
         job: "bench".to_owned(),
         staging,
+        inputs: staging,
         skip: &[],
         cancel: &cancel,
     };
-    pipeline::text_to_image(&work, &model, &mut watch)?;
+    pipeline::make_pictures(task, &work, &model, &mut watch)?;
     let times = watch.stop();
     Ok(BenchReport {
         model: task.what.model.clone(),

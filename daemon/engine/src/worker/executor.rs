@@ -1,5 +1,5 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use darkroom_protocol::message::worker::Wanted;
@@ -15,15 +15,24 @@ use super::previews::Previews;
 use super::reporter::Reporter;
 use super::shelf::{Shelf, budget};
 use crate::model::Key;
-use crate::pipeline::{Observer, Relief, Work, stage, text_to_image_within};
+use crate::pipeline::{Observer, Relief, Work, make_pictures_within, stage};
 use crate::residency::Models;
 use crate::torch::{self, Device};
 use crate::{Cancel, Error, Result};
 
+/// Where the daemon and this process exchange files.
+#[derive(Debug, Default)]
+pub struct Folders {
+    /// Finished pictures, which the daemon takes from there.
+    pub staging: PathBuf,
+    /// What tasks begin with, by hash.
+    pub inputs: PathBuf,
+}
+
 /// Runs tasks one after the other on one device and keeps models between them.
 pub struct Executor {
     outbox: Outbox,
-    staging: PathBuf,
+    folders: Folders,
     models: Models,
     previews: Previews,
 }
@@ -33,7 +42,7 @@ impl Executor {
     pub fn new(outbox: Outbox, previews: Previews) -> Self {
         Self {
             outbox,
-            staging: PathBuf::new(),
+            folders: Folders::default(),
             models: Models::new(u64::MAX),
             previews,
         }
@@ -46,14 +55,14 @@ impl Executor {
     /// When the machine has no such device.
     pub fn configure(
         &mut self,
-        staging: &str,
+        folders: Folders,
         device: &str,
         memory_budget: Option<u64>,
         models: &[String],
     ) -> Result<()> {
         let ready = torch::catch(|| describe::ready(device))?;
         let device = describe::choose(&ready.device, &ready.devices)?;
-        self.staging = PathBuf::from(staging);
+        self.folders = folders;
         let memory = torch::memory(device);
         self.models = Models::on(
             device,
@@ -169,7 +178,7 @@ impl Executor {
             reporter.notice("Offload does nothing on the CPU: the model is there already.");
         }
         let mut relief = Relief::new(task.clone(), Shelf::new(&mut self.models, key));
-        let made = make(&mut relief, job, &self.staging, skip, cancel, &mut reporter);
+        let made = make(&mut relief, job, &self.folders, skip, cancel, &mut reporter);
         relief.into_room().release(keep_alive);
         made
     }
@@ -208,7 +217,7 @@ impl Executor {
 fn make(
     relief: &mut Relief<Shelf>,
     job: JobId,
-    staging: &Path,
+    folders: &Folders,
     skip: &[u32],
     cancel: &Cancel,
     reporter: &mut Reporter,
@@ -223,14 +232,15 @@ fn make(
     relief.room().tell(reporter);
     failpoint::hit(5);
     let work = Work {
-        task: &relief.task().clone(),
         job: job.to_string(),
-        staging,
+        staging: &folders.staging,
+        inputs: &folders.inputs,
         skip,
         cancel,
     };
-    text_to_image_within(&work, &model, reporter, relief)
+    make_pictures_within(&work, &model, reporter, relief)
 }
+
 /// The number format that a task's `dtype` comes to on `device`; says so where that is another than was asked.
 pub fn kind_for(device: Device, dtype: Dtype, observer: &mut dyn Observer) -> Kind {
     let asked = match dtype {

@@ -24,7 +24,7 @@ fn kind(error: &Error) -> FailureKind {
     match error {
         Error::OutOfMemory { .. } | Error::NoRoom(_) => FailureKind::OutOfMemory,
         Error::NotANumber { .. } => FailureKind::NotANumber,
-        Error::Unsupported(_) => FailureKind::Usage,
+        Error::Unsupported(_) | Error::Input { .. } => FailureKind::Usage,
         Error::Io { .. } => FailureKind::Disk,
         Error::Model { .. }
         | Error::MissingTensor { .. }

@@ -24,7 +24,7 @@ use std::sync::mpsc::RecvTimeoutError;
 use darkroom_protocol::{Assignment, Order};
 
 use crate::torch;
-use executor::Executor;
+use executor::{Executor, Folders};
 use inbox::Cancels;
 use outbox::Outbox;
 use previews::Previews;
@@ -113,11 +113,20 @@ fn obey(order: Order, executor: &mut Executor, cancels: &Cancels) -> Result<(), 
     match order {
         Order::Configure {
             staging,
+            inputs,
             device,
             models,
             memory_budget,
         } => executor
-            .configure(&staging, &device, memory_budget, &models)
+            .configure(
+                Folders {
+                    staging: staging.into(),
+                    inputs: inputs.into(),
+                },
+                &device,
+                memory_budget,
+                &models,
+            )
             .map_err(|e| e.to_string())?,
         Order::Run {
             job,

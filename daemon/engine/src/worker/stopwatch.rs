@@ -95,7 +95,7 @@ fn times(marks: &[(f64, Phase, u32)], end: f64) -> Times {
                 times.steps.push(took);
             }
             Phase::Decode => times.decode += took,
-            Phase::Denoise | Phase::Save => {}
+            Phase::Prepare | Phase::Denoise | Phase::Save => {}
         }
     }
     times

@@ -53,7 +53,7 @@ fn ask(context: &Arc<Context>, load: Load) -> Result<Ask, RemoteError> {
         ..GenerateRequest::default()
     };
     let device = context.dispatch.board().default_device;
-    let task = resolve(&request, &card, &context.settings.current(), &device, 0)?;
+    let task = resolve(&request, &card, &context.settings.current(), &device, None, 0)?;
     Ok(Ask {
         load: LoadId::new(),
         device: task.compute.device,

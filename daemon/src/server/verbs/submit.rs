@@ -1,10 +1,12 @@
 //! The verb `submit`: a request is worked out into a task and given to the store. Its place is drawn before the disk is waited for,
 //! so that many submits share one wait; `session` sees to their order.
 
+use std::io::BufReader;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use darkroom_formats::input;
 use darkroom_protocol::message::RemoteError;
 use darkroom_protocol::message::client::{Submit, Submitted};
 use darkroom_protocol::text::escape_line;
@@ -125,6 +127,13 @@ async fn work_out(context: &Arc<Context>, request: &GenerateRequest) -> Result<W
             blocking(move || context.catalog.card(model.as_deref())).await?
         }
     };
+    let input = match request.init_image.clone() {
+        Some(sha256) => {
+            let context = context.clone();
+            Some(blocking(move || look(&context, &sha256)).await?)
+        }
+        None => None,
+    };
     let board = context.dispatch.board();
     check_needs(request, &board.capabilities)?;
     let task = resolve(
@@ -132,6 +141,7 @@ async fn work_out(context: &Arc<Context>, request: &GenerateRequest) -> Result<W
         &card,
         &context.settings.current(),
         &board.default_device,
+        input,
         random_seed(),
     )?;
     let short = board.line.short.clone();
@@ -141,6 +151,18 @@ async fn work_out(context: &Arc<Context>, request: &GenerateRequest) -> Result<W
         complaint: context.settings.complaint(),
     };
     Ok(WorkedOut { task, told, short })
+}
+
+/// Width and height of the picture that was uploaded as `sha256`.
+fn look(context: &Context, sha256: &str) -> Result<(u32, u32), RemoteError> {
+    let named: String = escape_line(sha256).chars().take(12).collect();
+    let wrong = |what: String| RemoteError::usage(format!("init_image {named}…: {what}."));
+    let path = context
+        .uploads
+        .file(sha256)
+        .ok_or_else(|| wrong("no such file was uploaded: send it first".to_owned()))?;
+    let file = darkroom_protocol::files::open(&path).map_err(|e| wrong(e.to_string()))?;
+    input::look(BufReader::new(file)).map_err(|problem| wrong(problem.to_string()))
 }
 
 /// Refuses what no worker here can do. Before the first one has told what it can, everything waits for it.

@@ -5,7 +5,7 @@ use darkroom_formats::schema::{ResnetDims, VaeConfig};
 use tch::Tensor;
 
 use super::blocks::{Downsample2D, ResnetBlock2D, Upsample2D, to_pixels, to_sequence};
-use crate::model::Autoencoder;
+use crate::model::{Autoencoder, Posterior};
 use crate::nn::{Attend, Conv2d, GroupNorm, Linear, attention, split_heads};
 use crate::weights::Weights;
 use crate::{Cancel, Result};
@@ -84,9 +84,12 @@ impl Autoencoder for AutoencoderKl {
         }
     }
 
-    fn to_latents(&self, pixels: &Tensor, cancel: &Cancel) -> Result<Tensor> {
-        let (mean, _) = self.encode(pixels, cancel)?;
-        Ok(self.scale(&mean))
+    fn to_latents(&self, pixels: &Tensor, cancel: &Cancel) -> Result<Posterior> {
+        let (mean, logvar) = self.encode(pixels, cancel)?;
+        Ok(Posterior {
+            mean: self.scale(&mean),
+            std: self.scale(&(logvar * 0.5).exp()),
+        })
     }
 }
 

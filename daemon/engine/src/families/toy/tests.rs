@@ -11,7 +11,7 @@ use super::{ENCODERS, TwoLayers};
 use crate::Cancel;
 use crate::families::fixture::{Fixture, assert_close};
 use crate::model::{Cond, Extras, Key, SamplingWish};
-use crate::pipeline::{Observer, Saved, Work, text_to_image};
+use crate::pipeline::{Observer, Saved, Work, make_pictures};
 use crate::residency::Models;
 use crate::torch::Device;
 use crate::weights::Weights;
@@ -126,14 +126,14 @@ fn a_picture_flows_from_noise() {
         Cancel::new(),
     );
     let work = Work {
-        task: &task,
         job: "toy".to_owned(),
         staging: folder.path(),
+        inputs: folder.path(),
         skip: &[],
         cancel: &cancel,
     };
     let mut told = Told::default();
-    text_to_image(&work, &model, &mut told).unwrap();
+    make_pictures(&task, &work, &model, &mut told).unwrap();
     assert_eq!((told.0[0].width, told.0[0].height), (32, 16));
 
     let wish = SamplingWish {

@@ -1,63 +1,66 @@
+//! Pictures from a task, stage by stage: from a prompt alone, or from a prompt and a picture to begin with. The worker comes here
+//! with a model in memory. What memory runs short for is done again as [`Relief`] changed the task, which is why every stage reads the
+//! task from there.
+
 use std::collections::HashSet;
 use std::ops::Range;
 use std::time::Instant;
 
 use darkroom_protocol::{ImageTask, Phase, Progress};
 
-use super::conditioning::encode_prompts;
+use super::decode::decode;
 use super::denoise::denoise;
+use super::encode_prompts::encode_prompts;
+use super::prepare::{Group, beginning, prepare};
 use super::relief::{Relief, Room, stage};
-use super::{Observer, Work, decode, save};
-use crate::model::{Model, Prompts, SamplingWish};
+use super::save::save;
+use super::{Observer, Work};
+use crate::model::{Model, Posterior, Prompts, SamplingWish};
 use crate::sampling::Plan;
 use crate::torch::{self, Device};
 use crate::{Error, Result};
 
-/// Makes the pictures of `work` with `model`, which is the only one there is: [`text_to_image_within`].
+/// Makes the pictures of `task` with `model`, which is the only one there is: [`make_pictures_within`].
 ///
 /// # Errors
 /// As there.
-pub fn text_to_image(work: &Work, model: &Model, observer: &mut dyn Observer) -> Result<()> {
-    let mut relief = Relief::new(work.task.clone(), Alone(model.device()));
-    text_to_image_within(work, model, observer, &mut relief)
+pub fn make_pictures(task: &ImageTask, work: &Work, model: &Model, observer: &mut dyn Observer) -> Result<()> {
+    let mut relief = Relief::new(task.clone(), Alone(model.device()));
+    make_pictures_within(work, model, observer, &mut relief)
 }
 
-/// Makes the pictures of `work` with `model`. Where memory runs out, `relief` makes room and changes the task.
+/// Makes the pictures of `relief`'s task with `model`. Where memory runs out, `relief` makes room and changes the task.
 ///
 /// Pictures are computed `micro_batch` at a time, in groups that do not depend on `skip`: a picture is the same whether or
 /// not the others of its group exist already.
 ///
 /// # Errors
-/// [`Error::Cancelled`], [`Error::NotANumber`] naming the component, [`Error::NoRoom`], a full disk.
-pub fn text_to_image_within<R: Room>(
+/// [`Error::Cancelled`], [`Error::NotANumber`] naming the component, [`Error::Input`], [`Error::NoRoom`], a full disk.
+pub fn make_pictures_within<R: Room>(
     work: &Work,
     model: &Model,
     observer: &mut dyn Observer,
     relief: &mut Relief<R>,
 ) -> Result<()> {
-    let task = work.task;
-    check_size(task, model)?;
+    check_size(relief.task(), model)?;
     let space = model.family().latents();
     relief.set_tile(space.tile * space.kind.factor);
-    let plan = model.family().plan(&SamplingWish {
-        sampler: task.sampling.sampler,
-        schedule: task.sampling.schedule,
-        steps: task.sampling.steps as usize,
-        prediction: task.sampling.prediction,
-    })?;
+    let plan = plan(relief.task(), model)?;
     plan.notices.iter().for_each(|line| observer.notice(line));
-    observer.progress(at(task, Phase::Encode, 0, 0, 1));
-    let prompts = loop {
-        match stage(Phase::Encode, || encode_prompts(model, task, work.cancel, observer)) {
-            Ok(prompts) => break prompts,
-            Err(error) => relief.after(error, Phase::Encode, Some(model), observer)?,
-        }
-    };
+    observer.progress(at(relief.task(), Phase::Encode, 0, 0, 1));
+    let prompts = relief.stage(Phase::Encode, model, observer, |task, observer| {
+        encode_prompts(model, task, work.cancel, observer)
+    })?;
+    if relief.task().inputs.init_image.is_some() {
+        observer.progress(at(relief.task(), Phase::Prepare, 0, 0, 1));
+    }
+    let beginning = relief.stage(Phase::Prepare, model, observer, |task, _| beginning(task, work, model))?;
     let mut pictures = Pictures {
         work,
         model,
         plan: &plan,
         prompts: &prompts,
+        beginning: beginning.as_ref(),
         done: work.skip.iter().copied().collect(),
     };
     while let Some(group) = pictures.next_group(relief.task()) {
@@ -66,12 +69,27 @@ pub fn text_to_image_within<R: Room>(
     Ok(())
 }
 
+/// Every number of the task's denoise loop, which begins late where there is a picture to begin with.
+fn plan(task: &ImageTask, model: &Model) -> Result<Plan> {
+    let plan = model.family().plan(&SamplingWish {
+        sampler: task.sampling.sampler,
+        schedule: task.sampling.schedule,
+        steps: task.sampling.steps as usize,
+        prediction: task.sampling.prediction,
+    })?;
+    match &task.inputs.init_image {
+        Some(_) => plan.denoise(task.inputs.denoise()),
+        None => Ok(plan),
+    }
+}
+
 /// The pictures of a task in the making.
 struct Pictures<'a> {
     work: &'a Work<'a>,
     model: &'a Model,
     plan: &'a Plan,
     prompts: &'a Prompts,
+    beginning: Option<&'a Posterior>,
     /// Those that exist.
     done: HashSet<u32>,
 }
@@ -90,23 +108,29 @@ impl Pictures<'_> {
     /// its groups may be others.
     fn make<R: Room>(&mut self, group: Range<u32>, observer: &mut dyn Observer, relief: &mut Relief<R>) -> Result<()> {
         let begun = Instant::now();
+        let (work, model) = (self.work, self.model);
         let task = relief.task().clone();
-        let work = self.work.of(&task);
         let after = self.groups_left(&task).count() - 1;
+        let together = Group {
+            task: &task,
+            work,
+            model,
+            pictures: group.clone(),
+        };
         let denoised = stage(Phase::Denoise, || {
+            let (latents, mut noise) = prepare(&together, self.plan, self.beginning)?;
             denoise(
-                &work,
-                self.model,
+                &together,
                 self.plan,
                 self.prompts,
-                group.clone(),
+                (latents, &mut noise),
                 after,
                 observer,
             )
         });
         let latents = match denoised {
             Ok(latents) => latents,
-            Err(error) => return relief.after(error, Phase::Denoise, Some(self.model), observer),
+            Err(error) => return relief.after(error, Phase::Denoise, Some(model), observer),
         };
         for index in group.clone() {
             if self.done.contains(&index) {
@@ -114,18 +138,14 @@ impl Pictures<'_> {
             }
             observer.progress(at(&task, Phase::Decode, index, index, task.size.batch));
             let one = latents.narrow(0, i64::from(index - group.start), 1);
-            let pixels = loop {
-                let tiled = relief.task().compute.vae_tiling;
-                match stage(Phase::Decode, || decode::decode(self.model, &one, tiled, work.cancel)) {
-                    Ok(pixels) => break pixels,
-                    Err(error) => relief.after(error, Phase::Decode, Some(self.model), observer)?,
-                }
-            };
+            let pixels = relief.stage(Phase::Decode, model, observer, |task, _| {
+                decode(model, &one, task.compute.vae_tiling, work.cancel)
+            })?;
             observer.progress(at(&task, Phase::Save, index, index, task.size.batch));
-            observer.saved(save::save(&self.work.of(relief.task()), index, &pixels, begun)?);
+            observer.saved(save(relief.task(), work, index, &pixels, begun)?);
             self.done.insert(index);
             if (0..task.size.batch).any(|i| !self.done.contains(&i)) {
-                self.work.cancel.check_between_pictures()?;
+                work.cancel.check_between_pictures()?;
             }
         }
         Ok(())
