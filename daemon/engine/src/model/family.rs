@@ -7,6 +7,7 @@ use darkroom_protocol::{Prediction, Sampler, Schedule};
 
 use super::{Component, Cond, Model};
 use crate::sampling::Plan;
+use crate::weights::Piece;
 use crate::{Cancel, Result};
 
 /// One model of a family, without its weights: its configuration, its tokenizers, and how it is used.
@@ -14,9 +15,9 @@ pub trait Family: Debug {
     /// Its components, in the order in which a picture needs them.
     fn components(&self) -> &[Component];
 
-    /// The name that the layers of `component` have for the tensor that a single file of this family calls `key`; `None` for
-    /// tensors that no layer reads.
-    fn spell(&self, component: &str, key: &str) -> Option<String>;
+    /// What the tensor is for the layers of `component` that a single file of this family calls `key`: nothing where no layer reads it,
+    /// several pieces where it is fused.
+    fn spell(&self, component: &str, key: &str) -> Vec<Piece>;
 
     /// How its latents look.
     fn latents(&self) -> LatentSpace;

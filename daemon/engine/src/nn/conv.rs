@@ -148,10 +148,13 @@ fn is_large(x: &Tensor) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use rstest::rstest;
 
     use super::*;
     use crate::torch::{Generator, to};
+    use crate::weights::Delta;
 
     fn weights() -> Weights {
         Weights::random("conv")
@@ -192,6 +195,35 @@ mod tests {
                 "{size:?}"
             );
         }
+    }
+
+    /// Noise of seed 7.
+    #[derive(Debug)]
+    struct Noise;
+
+    impl Delta for Noise {
+        fn delta(&self, shape: &[i64]) -> Result<Tensor> {
+            Generator::seeded(7)?.randn(shape)
+        }
+    }
+
+    #[rstest]
+    #[case(1, 0)]
+    #[case(3, 1)]
+    fn what_is_added_to_a_weight_counts_and_leaves_no_trace(#[case] kernel: i64, #[case] padding: i64) {
+        let (weights, shape) = (weights(), [33, 20, kernel, kernel]);
+        let layer = Conv2d::new(&weights, 20, 33, kernel).unwrap();
+        let x = picture(&[2, 20, 9, 7], Kind::Float);
+        let before = layer.forward(&x);
+        let noise = vec![Arc::new(Noise) as Arc<dyn Delta>];
+        weights.patches().set([("weight".to_owned(), noise)].into());
+        let sum = weights.get("weight", &shape).unwrap() + Noise.delta(&shape).unwrap();
+        let bias = weights.get("bias", &[33]).unwrap();
+        let expected = x.conv2d(&sum, Some(&bias), [1, 1], [padding, padding], [1, 1], 1);
+        let scale = expected.abs().max().double_value(&[]);
+        assert!((layer.forward(&x) - expected).abs().max().double_value(&[]) < 1e-5 * scale);
+        weights.patches().set([].into());
+        assert!(layer.forward(&x).equal(&before), "to the last bit");
     }
 
     /// A picture must not depend on what the model was used for before it.

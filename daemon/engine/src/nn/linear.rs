@@ -100,11 +100,14 @@ impl Linear {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use rstest::rstest;
     use tch::Kind;
 
     use super::*;
     use crate::torch::Generator;
+    use crate::weights::Delta;
 
     /// The largest difference from what the same numbers give in f64, as a part of the result's size.
     fn error(found: &Tensor, expected: &Tensor) -> f64 {
@@ -144,6 +147,48 @@ mod tests {
         }
         let turned = generator.randn(&[2, 24, 9]).unwrap().to_kind(kind).transpose(1, 2);
         assert!(error(&layer.forward(&turned), &formula(&turned)) < bound);
+    }
+
+    /// Noise of that seed.
+    #[derive(Debug)]
+    struct Noise(u64);
+
+    impl Delta for Noise {
+        fn delta(&self, shape: &[i64]) -> Result<Tensor> {
+            Generator::seeded(self.0)?.randn(shape)
+        }
+    }
+
+    #[rstest]
+    #[case(Quant::None, 1e-6)]
+    #[case(Quant::Int8, 2e-2)]
+    fn what_is_added_to_a_weight_counts_and_leaves_no_trace(#[case] quant: Quant, #[case] bound: f64) {
+        let weights = Weights::random("linear").quantised(quant);
+        let layer = Linear::new(&weights.pp("a"), 96, 40).unwrap();
+        let other = Linear::new(&weights.pp("b"), 96, 40).unwrap();
+        let x = Generator::seeded(1).unwrap().randn(&[50, 96]).unwrap();
+        let before = (layer.forward(&x), other.forward(&x));
+        let set = |seeds: &[u64]| {
+            let deltas = seeds.iter().map(|seed| Arc::new(Noise(*seed)) as Arc<dyn Delta>);
+            weights
+                .patches()
+                .set([("a.weight".to_owned(), deltas.collect())].into());
+        };
+        let exact = |tensor: Tensor| tensor.to_kind(Kind::Double);
+        for seeds in [&[7][..], &[7, 8], &[9]] {
+            set(seeds);
+            let sum = seeds
+                .iter()
+                .fold(weights.get("a.weight", &[40, 96]).unwrap(), |sum, seed| {
+                    sum + Noise(*seed).delta(&[40, 96]).unwrap()
+                });
+            let bias = exact(weights.get("a.bias", &[40]).unwrap());
+            let expected = exact(x.shallow_clone()).linear(&exact(sum), Some(&bias));
+            assert!(error(&layer.forward(&x), &expected) < bound, "{seeds:?}");
+            assert!(other.forward(&x).equal(&before.1), "nothing is added to the other");
+        }
+        weights.patches().set([].into());
+        assert!(layer.forward(&x).equal(&before.0), "to the last bit");
     }
 
     #[test]

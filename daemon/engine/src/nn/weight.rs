@@ -1,9 +1,12 @@
-use std::cell::RefCell;
+//! A layer's weight: as its file has it, or in the form that its kernels read faster, made at first use. It knows where it is from, so
+//! that what is added to it (`weights/patches.rs`) makes it anew. `linear.rs` and `conv.rs` say which form; nothing here multiplies.
+
+use std::cell::{Cell, RefCell};
 
 use tch::{Kind, Tensor};
 
 use crate::torch::{keep, raise, wide_pays};
-use crate::weights::{Ledger, Stored};
+use crate::weights::{Ledger, Provenance, Stored};
 use crate::{Error, Result};
 
 /// A form that a weight is packed in.
@@ -24,6 +27,11 @@ pub struct Weight<P> {
     /// Bytes as it was loaded, in its format.
     bytes: u64,
     ledger: Ledger,
+    /// Where it is made anew when what is added to it changes.
+    from: Option<Provenance>,
+    /// The number of the component's last change that was looked at, and of this weight's that is in its form.
+    seen: Cell<u64>,
+    made_of: Cell<u64>,
 }
 
 #[derive(Debug)]
@@ -48,7 +56,12 @@ impl<P: Pack> Weight<P> {
     pub fn new(stored: impl Into<Stored>) -> Self {
         let stored = stored.into();
         let bytes = stored.bytes();
-        let Stored { tensor, kind, ledger } = stored;
+        let Stored {
+            tensor,
+            kind,
+            ledger,
+            from,
+        } = stored;
         Self {
             kind,
             state: RefCell::new(State::Loaded(tensor)),
@@ -56,6 +69,9 @@ impl<P: Pack> Weight<P> {
             shared: false,
             bytes,
             ledger,
+            from,
+            seen: Cell::new(0),
+            made_of: Cell::new(0),
         }
     }
 
@@ -84,6 +100,7 @@ impl<P: Pack> Weight<P> {
     /// Out of memory panics as `tch`'s operations do, and the next call tries again.
     pub fn with<T>(&self, pack: impl FnOnce(&Tensor) -> Result<Option<P>>, work: impl FnOnce(Form<&P>) -> T) -> T {
         let mut state = self.state.borrow_mut();
+        self.renew(&mut state).unwrap_or_else(|error| raise(&error));
         if let State::Loaded(loaded) = &*state {
             // What is packed goes again at once; what is used as it is stays.
             let plain = match self.stays {
@@ -111,6 +128,29 @@ impl<P: Pack> Weight<P> {
             State::Ready(Form::Packed(packed)) => work(Form::Packed(packed)),
             State::Ready(Form::Plain(plain)) | State::Loaded(plain) => work(Form::Plain(plain.shallow_clone())),
         }
+    }
+}
+
+impl<P: Pack> Weight<P> {
+    /// Makes it anew as loaded where what is added to it has changed since its form was made.
+    fn renew(&self, state: &mut State<P>) -> Result<()> {
+        let Some(from) = &self.from else { return Ok(()) };
+        let now = from.generation();
+        if self.seen.get() == now {
+            return Ok(());
+        }
+        let since = from.patched_since();
+        if since != self.made_of.get() {
+            let tensor = from.load()?;
+            if let State::Ready(Form::Packed(packed)) = state {
+                self.ledger
+                    .replace(packed.bytes(), if self.shared { 0 } else { self.bytes });
+            }
+            *state = State::Loaded(tensor);
+            self.made_of.set(since);
+        }
+        self.seen.set(now);
+        Ok(())
     }
 }
 

@@ -1,11 +1,16 @@
+//! The safetensors files of one component, mapped: which tensor of the layers is where in them. [`super::origin`] makes tensors of
+//! that; nothing is read here but headers.
+
 use std::collections::HashMap;
+use std::ops::Range;
 use std::path::Path;
 
-use darkroom_formats::safetensors::{Entry, Header};
+use darkroom_formats::safetensors::{Dtype, Entry, Header};
 use darkroom_protocol::text::escape_line;
 use memmap2::Mmap;
 
-use super::source::{Source, Spell};
+use super::pieces::Piece;
+use super::source::Source;
 use crate::torch::Bytes;
 use crate::{Error, Result};
 
@@ -13,15 +18,33 @@ use crate::{Error, Result};
 #[derive(Debug)]
 pub struct TensorFiles {
     files: Vec<Bytes>,
-    places: HashMap<String, (usize, Entry)>,
+    places: HashMap<String, Vec<Place>>,
+}
+
+/// Where a layers' tensor is, or a part of it.
+#[derive(Debug)]
+pub struct Place {
+    file: usize,
+    /// What the file calls the tensor that holds it.
+    pub key: String,
+    /// Its number format.
+    pub dtype: Dtype,
+    /// Its dimensions as the file has them, of these rows alone.
+    pub shape: Vec<u64>,
+    /// Its bytes in the file.
+    pub range: Range<usize>,
+    /// Whether its two axes change places.
+    pub turned: bool,
+    /// The nth of so many, one below the other.
+    pub place: (usize, usize),
 }
 
 impl TensorFiles {
-    /// Maps the files called `names` and reads their headers; `spell` names the tensors of a single file.
+    /// Maps the files called `names` and reads their headers; `pieces` says what the tensor is for the layers that a file has as a key.
     ///
     /// # Errors
-    /// [`Error::Io`], [`Error::Model`] with what is wrong with a header.
-    pub fn open(source: &Source, names: &[String], spell: &Spell) -> Result<Self> {
+    /// [`Error::Io`], [`Error::Model`] with what is wrong with a header, or with the parts of a tensor.
+    pub fn open(source: &Source, names: &[String], pieces: &dyn Fn(&str, &str) -> Vec<Piece>) -> Result<Self> {
         let mut all = Self {
             files: Vec::new(),
             places: HashMap::new(),
@@ -29,16 +52,31 @@ impl TensorFiles {
         for name in names {
             let bytes = source.bytes(name)?;
             let header = header(source, name, &bytes)?;
-            let at = all.files.len();
-            let own = |(key, entry)| Some((source.spelled(name, key, spell)?, entry));
-            for (key, entry) in header.tensors.into_iter().filter_map(own) {
-                if let Some((first, _)) = all.places.insert(key.clone(), (at, entry)) {
-                    return Err(twice(source, &names[first], name, &key));
+            for (key, entry) in header.tensors {
+                for piece in pieces(name, &key) {
+                    let place = place(all.files.len(), &key, &entry, &piece);
+                    let place = place.ok_or_else(|| misfit(source, name, &key, &entry, &piece.name))?;
+                    all.put(piece.name, place, source, (names, name))?;
                 }
             }
             all.files.push(bytes);
         }
+        all.places
+            .values_mut()
+            .for_each(|places| places.sort_by_key(|place| place.place.0));
         Ok(all)
+    }
+
+    fn put(&mut self, tensor: String, place: Place, source: &Source, (names, name): (&[String], &str)) -> Result<()> {
+        let known = self.places.entry(tensor).or_default();
+        if let Some(first) = known
+            .iter()
+            .find(|known| known.place == place.place || known.place.1 != place.place.1)
+        {
+            return Err(twice(source, &names[first.file], name, &place.key));
+        }
+        known.push(place);
+        Ok(())
     }
 
     /// Gives the memory of mapped files back to the system, until they are read again.
@@ -46,17 +84,80 @@ impl TensorFiles {
         self.files.iter().for_each(Bytes::rest);
     }
 
-    /// Every tensor: its name, the file that holds it, and where in it.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &Bytes, &Entry)> {
+    /// Every tensor: its name and where its parts are.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &[Place])> {
         self.places
             .iter()
-            .map(|(key, (file, entry))| (key.as_str(), &self.files[*file], entry))
+            .map(|(name, places)| (name.as_str(), places.as_slice()))
     }
 
-    /// Where the tensor called `key` is.
-    pub fn find(&self, key: &str) -> Option<(&Bytes, &Entry)> {
-        let (file, entry) = self.places.get(key)?;
-        Some((&self.files[*file], entry))
+    /// Where the parts of the tensor called `name` are, the first at the top; `None` where it is not there, or not all of it.
+    pub fn find(&self, name: &str) -> Option<&[Place]> {
+        let places = self.places.get(name)?;
+        let whole = places.first().is_some_and(|first| first.place.1 == places.len());
+        whole.then_some(places)
+    }
+
+    /// The file that holds a part.
+    pub fn bytes(&self, place: &Place) -> &Bytes {
+        &self.files[place.file]
+    }
+}
+
+impl Place {
+    /// Its dimensions as the layers have them.
+    pub fn size(&self) -> Vec<i64> {
+        let mut size: Vec<i64> = self.shape.iter().map(|n| *n as i64).collect();
+        if self.turned {
+            size.reverse();
+        }
+        size
+    }
+}
+
+/// `None` where the tensor has not the rows or axes that the piece is made of.
+fn place(file: usize, key: &str, entry: &Entry, piece: &Piece) -> Option<Place> {
+    let mut shape = entry.shape.clone();
+    let (mut begin, mut end) = (entry.range.start, entry.range.end);
+    if let Some(all) = shape.first_mut() {
+        let rows = piece.rows.of(*all)?;
+        let row = (end - begin) / (*all).max(1);
+        // Rows that are no whole bytes are of no format that is cut.
+        let cut = rows != (0..*all);
+        if cut && row * *all != end - begin {
+            return None;
+        }
+        if cut {
+            (begin, end) = (begin + row * rows.start, begin + row * rows.end);
+            *all = rows.end - rows.start;
+        }
+    } else if piece.rows != super::pieces::Rows::All {
+        return None;
+    }
+    if piece.turned && shape.len() != 2 {
+        return None;
+    }
+    Some(Place {
+        file,
+        key: key.to_owned(),
+        dtype: entry.dtype,
+        shape,
+        range: begin as usize..end as usize,
+        turned: piece.turned,
+        place: piece.place,
+    })
+}
+
+fn misfit(source: &Source, name: &str, key: &str, entry: &Entry, wanted: &str) -> Error {
+    use darkroom_formats::folder::Files;
+    Error::Model {
+        path: source.called(name).into(),
+        what: format!(
+            "tensor {} is {:?}, from which {} cannot be made: the file is of another model.",
+            escape_line(key),
+            entry.shape,
+            escape_line(wanted)
+        ),
     }
 }
 

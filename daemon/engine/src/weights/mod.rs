@@ -6,11 +6,15 @@ mod embedded;
 mod files;
 mod ledger;
 mod origin;
+mod patches;
+mod pieces;
 mod random;
 mod same;
 mod source;
 mod store;
 
-pub use ledger::{Ledger, Stored};
+pub use ledger::Ledger;
+pub use patches::{Delta, Patches};
+pub use pieces::{Piece, Rows};
 pub use source::{Source, Spell, embedded_models};
-pub use store::Weights;
+pub use store::{Provenance, Stored, Weights};

@@ -1,10 +1,13 @@
+//! Where the tensors of a component come from: its files, a generator for tests, or nowhere. A tensor that is all of one in a file
+//! is that file's memory; one that is put together of several, or turned, is a copy.
+
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use tch::{Kind, Tensor};
 
 use super::dtype::kind;
-use super::files::TensorFiles;
+use super::files::{Place, TensorFiles};
 use super::random;
 use crate::torch::{self, Device, from_bytes, view};
 use crate::{Error, Result};
@@ -45,6 +48,18 @@ impl Origin {
         }
     }
 
+    /// `key`, with the name that its file has for it beside it where that is another: what a person finds in the file.
+    pub fn called(&self, key: String) -> String {
+        let Self::Files(files) = self else { return key };
+        let places = files.find(&key).unwrap_or_default();
+        let mut others: Vec<&str> = places.iter().map(|place| place.key.as_str()).collect();
+        others.retain(|other| *other != key);
+        match others.is_empty() {
+            true => key,
+            false => format!("{key} ({} in its file)", others.join(", ")),
+        }
+    }
+
     /// The tensor called `key`, as it is stored: on the CPU, in its own dtype, without a copy where its place in the file is
     /// aligned.
     pub fn tensor(&self, key: &str, shape: &[i64]) -> Result<Tensor, Missing> {
@@ -62,22 +77,55 @@ impl Origin {
 }
 
 fn stored(files: &TensorFiles, key: &str, shape: &[i64]) -> Result<Tensor, Missing> {
-    let (bytes, entry) = files.find(key).ok_or(Missing::Key)?;
-    let found: Vec<i64> = entry.shape.iter().map(|n| *n as i64).collect();
-    if !same(&found, shape) {
-        return Err(Missing::Shape(found));
+    let places = files.find(key).ok_or(Missing::Key)?;
+    let found = put_together(places);
+    if !found.as_ref().is_some_and(|found| same(found, shape)) {
+        return Err(Missing::Shape(found.unwrap_or_default()));
     }
-    let kind = kind(entry.dtype).ok_or_else(|| {
-        let dtype = entry.dtype;
+    match places {
+        [one] if !one.turned => part(files, key, one, shape),
+        parts => {
+            let parts: Vec<Tensor> = parts
+                .iter()
+                .map(|place| {
+                    let as_stored: Vec<i64> = place.shape.iter().map(|n| *n as i64).collect();
+                    let tensor = part(files, key, place, &as_stored)?;
+                    Ok(if place.turned { tensor.transpose(0, 1) } else { tensor })
+                })
+                .collect::<Result<_, Missing>>()?;
+            let whole = torch::catch(|| Ok(Tensor::cat(&parts, 0).reshape(shape)))?;
+            Ok(whole)
+        }
+    }
+}
+
+/// The shape of what parts make, one below the other; `None` where they do not fit or differ in format.
+fn put_together(places: &[Place]) -> Option<Vec<i64>> {
+    let (first, rest) = places.split_first()?;
+    let mut size = first.size();
+    for place in rest {
+        let other = place.size();
+        if place.dtype != first.dtype || size.get(1..)? != other.get(1..)? {
+            return None;
+        }
+        *size.first_mut()? += other.first()?;
+    }
+    Some(size)
+}
+
+/// One part, without a copy where its place in the file is aligned.
+fn part(files: &TensorFiles, key: &str, place: &Place, shape: &[i64]) -> Result<Tensor, Missing> {
+    let kind = kind(place.dtype).ok_or_else(|| {
+        let dtype = place.dtype;
         Error::Unsupported(format!(
             "Tensor {key} is stored as {dtype}, which is not read: use the model in f16, bf16 or f32."
         ))
     })?;
-    let range = entry.range.start as usize..entry.range.end as usize;
-    match view(bytes, range.clone(), shape, kind)? {
+    let bytes = files.bytes(place);
+    match view(bytes, place.range.clone(), shape, kind)? {
         Some(tensor) => Ok(tensor),
         // The file puts it at an odd place: this one tensor is copied.
-        None => Ok(from_bytes(&bytes.as_slice()[range], shape, kind)?),
+        None => Ok(from_bytes(&bytes.as_slice()[place.range.clone()], shape, kind)?),
     }
 }
 

@@ -1,9 +1,10 @@
+//! Whether two models' files hold the same tensors, so that a component of both is in memory once. Compared byte by byte: a hash
+//! would read as much.
+
 use std::collections::HashMap;
 use std::ops::Range;
 
-use darkroom_formats::safetensors::Entry;
-
-use super::files::TensorFiles;
+use super::files::{Place, TensorFiles};
 use crate::torch::Bytes;
 use crate::{Cancel, Result};
 
@@ -16,36 +17,37 @@ const PIECE: usize = 4 << 20;
 /// # Errors
 /// `Error::Cancelled`.
 pub fn same_tensors(ours: &TensorFiles, theirs: &TensorFiles, cancel: &Cancel) -> Result<bool> {
-    let known: HashMap<&str, _> = theirs.iter().map(|(key, bytes, entry)| (key, (bytes, entry))).collect();
-    let pairs: Option<Vec<_>> = ours
-        .iter()
-        .map(|(key, bytes, entry)| Some(((bytes, entry), *known.get(key)?)))
-        .collect();
-    let Some(mut pairs) = pairs.filter(|pairs| pairs.len() == known.len()) else {
-        return Ok(false);
-    };
-    if pairs
-        .iter()
-        .any(|((_, a), (_, b))| (&a.shape, a.dtype) != (&b.shape, b.dtype))
-    {
+    let known: HashMap<&str, &[Place]> = theirs.iter().collect();
+    let mut pairs = Vec::new();
+    for (name, places) in ours.iter() {
+        match known.get(name) {
+            Some(others) if others.len() == places.len() => pairs.extend(places.iter().zip(*others)),
+            _ => return Ok(false),
+        }
+    }
+    let looks = |place: &Place| (place.size(), place.dtype, place.turned, place.place);
+    if ours.iter().count() != known.len() || pairs.iter().any(|(a, b)| looks(a) != looks(b)) {
         return Ok(false);
     }
     // In the order of the file: disks read forward.
-    pairs.sort_by_key(|((_, entry), _)| entry.range.start);
-    for (ours, theirs) in pairs {
-        if !same_bytes(ours, theirs, cancel)? {
+    pairs.sort_by_key(|(place, _)| place.range.start);
+    for (a, b) in pairs {
+        if !same_bytes((ours.bytes(a), &a.range), (theirs.bytes(b), &b.range), cancel)? {
             return Ok(false);
         }
     }
     Ok(true)
 }
 
-fn same_bytes((ours, a): (&Bytes, &Entry), (theirs, b): (&Bytes, &Entry), cancel: &Cancel) -> Result<bool> {
-    let (a, b) = (range(a), range(b));
+fn same_bytes(
+    (ours, a): (&Bytes, &Range<usize>),
+    (theirs, b): (&Bytes, &Range<usize>),
+    cancel: &Cancel,
+) -> Result<bool> {
     for at in (0..a.len()).step_by(PIECE) {
         cancel.check()?;
         let piece = |whole: &Range<usize>| whole.start + at..(whole.start + at + PIECE).min(whole.end);
-        let (a, b) = (piece(&a), piece(&b));
+        let (a, b) = (piece(a), piece(b));
         let equal = ours.as_slice().get(a.clone()) == theirs.as_slice().get(b.clone());
         // What was looked at only to compare takes no memory afterwards.
         ours.release_pages(&a);
@@ -55,10 +57,6 @@ fn same_bytes((ours, a): (&Bytes, &Entry), (theirs, b): (&Bytes, &Entry), cancel
         }
     }
     Ok(true)
-}
-
-fn range(entry: &Entry) -> Range<usize> {
-    entry.range.start as usize..entry.range.end as usize
 }
 
 #[cfg(test)]

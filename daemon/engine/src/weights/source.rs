@@ -7,11 +7,13 @@ use darkroom_protocol::ModelSource;
 use darkroom_protocol::text::escape_line;
 
 use super::files::map;
+use super::pieces::Piece;
 use crate::torch::Bytes;
 use crate::{Error, Result};
 
-/// A family's map of names: of a component, and of a tensor as a single file calls it, to what the layers call it.
-pub type Spell<'a> = dyn Fn(&str, &str) -> Option<String> + 'a;
+/// A family's map of names: what a tensor of a component is for the layers, by the key that a single file has it under. Nothing where
+/// no layer reads it; several pieces where it is fused.
+pub type Spell<'a> = dyn Fn(&str, &str) -> Vec<Piece> + 'a;
 
 /// A model's files: on disk, or inside the program. Everything above reads both alike.
 #[derive(Clone, Debug)]
@@ -92,12 +94,15 @@ impl Source {
         }
     }
 
-    /// The layers' name of the tensor that the file called `name` has as `key`; `None` when no layer of that component reads it.
-    /// In a folder it is the key itself; in a single file `spell` translates what is inside a component.
-    pub fn spelled(&self, name: &str, key: String, spell: &Spell) -> Option<String> {
-        let Self::Single(file) = self else { return Some(key) };
-        let part = file.part(name)?;
-        spell(part.component, file.inside(part, &key)?)
+    /// What the tensor is for the layers that the file called `name` has as `key`. In a folder it is that of its own name; in a single
+    /// file `spell` translates what is inside a component.
+    pub fn spelled(&self, name: &str, key: &str, spell: &Spell) -> Vec<Piece> {
+        let Self::Single(file) = self else {
+            return vec![Piece::whole(key)];
+        };
+        let part = file.part(name);
+        let inside = part.and_then(|part| Some((part.component, file.inside(part, key)?)));
+        inside.map_or_else(Vec::new, |(component, key)| spell(component, key))
     }
 }
 

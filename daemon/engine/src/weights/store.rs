@@ -1,13 +1,14 @@
 use std::fmt::Display;
 use std::sync::Arc;
 
-use darkroom_formats::safetensors::Entry;
 use darkroom_protocol::Quant;
 use tch::{Kind, Tensor};
 
-use super::files::TensorFiles;
-use super::ledger::{Ledger, Stored};
+use super::files::{Place, TensorFiles};
+use super::ledger::Ledger;
 use super::origin::{Missing, Origin};
+use super::patches::Patches;
+use super::pieces::Piece;
 use super::same::same_tensors;
 use super::source::{Source, Spell};
 use crate::torch::{self, Device};
@@ -30,6 +31,7 @@ struct Shared {
     kind: Option<Kind>,
     cancel: Cancel,
     loaded: Ledger,
+    patches: Patches,
 }
 
 impl Weights {
@@ -45,7 +47,7 @@ impl Weights {
         kind: Option<Kind>,
         cancel: Cancel,
     ) -> Result<Self> {
-        let origin = TensorFiles::open(source, files, &|_, key| Some(key.to_owned()))?;
+        let origin = TensorFiles::open(source, files, &|_, key| vec![Piece::whole(key)])?;
         Ok(Self::of(component, Origin::Files(origin), device, kind, cancel))
     }
 
@@ -61,7 +63,7 @@ impl Weights {
         (device, kind): (Device, Kind),
         cancel: Cancel,
     ) -> Result<Self> {
-        let origin = TensorFiles::open(source, files, spell)?;
+        let origin = TensorFiles::open(source, files, &|file, key| source.spelled(file, key, spell))?;
         Ok(Self::of(component, Origin::Files(origin), device, Some(kind), cancel))
     }
 
@@ -90,6 +92,7 @@ impl Weights {
                 kind,
                 cancel,
                 loaded: Ledger::default(),
+                patches: Patches::default(),
             }),
             prefix: String::new(),
             quant: Quant::None,
@@ -159,21 +162,44 @@ impl Weights {
     /// As [`Weights::get`].
     pub fn weight(&self, name: &str, shape: &[i64]) -> Result<Stored> {
         let (tensor, kind) = self.stored(name, shape)?;
-        let stays = self.shared.device == Device::Cpu && !self.in_place;
         Ok(Stored {
-            tensor: match stays {
-                true => tensor,
-                false => torch::to(&tensor, self.shared.device, kind)?,
-            },
+            tensor: self.placed(tensor, kind)?,
             kind,
             ledger: self.shared.loaded.clone(),
+            from: Some(Provenance {
+                weights: self.clone(),
+                name: name.to_owned(),
+                shape: shape.to_vec(),
+            }),
         })
+    }
+
+    /// What is added to these tensors beside their files.
+    pub fn patches(&self) -> Patches {
+        self.shared.patches.clone()
+    }
+
+    /// A weight where its layer uses it; on the CPU as the file has it.
+    fn placed(&self, tensor: Tensor, kind: Kind) -> Result<Tensor> {
+        match self.shared.device == Device::Cpu && !self.in_place {
+            true => Ok(tensor),
+            false => torch::to(&tensor, self.shared.device, kind),
+        }
     }
 
     /// The tensor as it is in the file, and the kind asked for.
     fn stored(&self, name: &str, shape: &[i64]) -> Result<(Tensor, Kind)> {
+        self.shared.cancel.check()?;
+        let (tensor, kind) = self.read(name, shape)?;
+        self.shared
+            .loaded
+            .add(shape.iter().product::<i64>() as u64 * kind.elt_size_in_bytes() as u64);
+        Ok((tensor, kind))
+    }
+
+    /// The same without counting it.
+    fn read(&self, name: &str, shape: &[i64]) -> Result<(Tensor, Kind)> {
         let shared = &*self.shared;
-        shared.cancel.check()?;
         let key = self.key(name);
         let tensor = match shared.origin.tensor(&key, shape) {
             Ok(tensor) => tensor,
@@ -186,7 +212,7 @@ impl Weights {
             Err(Missing::Shape(found)) => {
                 return Err(Error::TensorShape {
                     component: shared.component.clone(),
-                    key,
+                    key: shared.origin.called(key),
                     found,
                     expected: shape.to_vec(),
                 });
@@ -194,11 +220,7 @@ impl Weights {
             Err(Missing::Error(error)) => return Err(error),
         };
         let stored = torch::kind_of(&tensor)?;
-        let kind = shared.kind.filter(|_| is_float(stored)).unwrap_or(stored);
-        shared
-            .loaded
-            .add(shape.iter().product::<i64>() as u64 * kind.elt_size_in_bytes() as u64);
-        Ok((tensor, kind))
+        Ok((tensor, shared.kind.filter(|_| is_float(stored)).unwrap_or(stored)))
     }
 
     /// Whether `other` holds the same tensors: names, shapes, dtypes and every byte. Takes about as long as reading both.
@@ -217,15 +239,15 @@ impl Weights {
         let Origin::Files(files) = &self.shared.origin else {
             return 0;
         };
-        let one = |entry: &Entry| {
-            let stored = super::dtype::kind(entry.dtype);
+        let one = |place: &Place| {
+            let stored = super::dtype::kind(place.dtype);
             let size = match self.shared.kind {
                 Some(kind) if stored.is_none_or(is_float) => kind.elt_size_in_bytes() as u64,
-                _ => return entry.range.end - entry.range.start,
+                _ => return place.range.len() as u64,
             };
-            entry.shape.iter().product::<u64>() * size
+            place.shape.iter().product::<u64>() * size
         };
-        files.iter().map(|(_, _, entry)| one(entry)).sum()
+        files.iter().flat_map(|(_, places)| places).map(one).sum()
     }
 
     /// Which part of a model this is, for messages.
@@ -256,6 +278,90 @@ impl Weights {
 
     fn key(&self, name: &str) -> String {
         format!("{}{name}", self.prefix)
+    }
+}
+
+/// A weight as its file has it, for a layer that will use it in a form of its own.
+#[derive(Debug)]
+pub struct Stored {
+    /// On the CPU in the file's own number format, else as it is asked for.
+    pub tensor: Tensor,
+    /// The number format that is asked for.
+    pub kind: Kind,
+    /// Where its bytes are counted, in that format.
+    pub ledger: Ledger,
+    /// Where it can be had again; `None` of one that is from nowhere.
+    pub from: Option<Provenance>,
+}
+
+impl From<(Tensor, Kind)> for Stored {
+    /// One that nobody counts.
+    fn from((tensor, kind): (Tensor, Kind)) -> Self {
+        Self {
+            tensor,
+            kind,
+            ledger: Ledger::default(),
+            from: None,
+        }
+    }
+}
+
+impl Stored {
+    /// The same once more, counted once.
+    pub fn shallow_clone(&self) -> Self {
+        Self {
+            tensor: self.tensor.shallow_clone(),
+            kind: self.kind,
+            ledger: self.ledger.clone(),
+            from: self.from.clone(),
+        }
+    }
+
+    /// Its bytes in the format that is asked for.
+    pub fn bytes(&self) -> u64 {
+        self.tensor.numel() as u64 * self.kind.elt_size_in_bytes() as u64
+    }
+}
+
+/// Where a weight is from, and what is added to it there: its layer makes it anew from this when that changes.
+#[derive(Clone, Debug)]
+pub struct Provenance {
+    weights: Weights,
+    name: String,
+    shape: Vec<i64>,
+}
+
+impl Provenance {
+    /// The number of the last change to what is added to any weight of the component.
+    pub fn generation(&self) -> u64 {
+        self.weights.shared.patches.generation()
+    }
+
+    /// The number of the last change to what is added to this one; 0 while nothing ever was.
+    pub fn patched_since(&self) -> u64 {
+        self.weights.shared.patches.of(&self.weights.key(&self.name)).0
+    }
+
+    /// The weight as [`Weights::weight`] gives it, with what is added to it: summed in f32 and rounded once, and without any the very
+    /// numbers of the file.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`], those of a [`Delta`](super::Delta).
+    pub fn load(&self) -> Result<Tensor> {
+        let weights = &self.weights;
+        let (tensor, kind) = weights.read(&self.name, &self.shape)?;
+        let (_, deltas) = weights.shared.patches.of(&weights.key(&self.name));
+        if deltas.is_empty() {
+            return weights.placed(tensor, kind);
+        }
+        let sum = torch::catch(|| {
+            let mut sum = tensor.to_kind(Kind::Float);
+            for delta in &deltas {
+                sum = sum + delta.delta(&self.shape)?;
+            }
+            Ok(sum.to_kind(kind))
+        })?;
+        weights.placed(sum, kind)
     }
 }
 

@@ -3,6 +3,7 @@ use std::path::Path;
 use darkroom_protocol::ModelSource;
 use safetensors::tensor::{Dtype, TensorView};
 
+use super::super::pieces::Rows;
 use super::*;
 
 /// A folder with `unet/w.safetensors`: a (f32 [2, 2]), b (bf16 [2]), n (i64 [1]), odd (f16 [1]).
@@ -249,4 +250,67 @@ fn the_embedded_model_opens_in_place() {
         conv.data_ptr(),
         weights.get("conv_in.weight", &[64, 4, 3, 3]).unwrap().data_ptr()
     );
+}
+
+/// The file's tensors as `pieces` has them for the layers.
+fn pieced(dir: &Path, pieces: &dyn Fn(&str) -> Vec<Piece>) -> Result<Weights> {
+    let files = TensorFiles::open(&folder(dir), &["unet/w.safetensors".to_owned()], &|_, key| pieces(key))?;
+    Ok(Weights::of(
+        "unet",
+        Origin::Files(files),
+        Device::Cpu,
+        None,
+        Cancel::new(),
+    ))
+}
+
+#[test]
+fn tensors_are_cut_turned_and_put_together() {
+    let dir = tempfile::tempdir().unwrap();
+    let weights = pieced(dir.path(), &|key| match key {
+        "x.a" => vec![
+            Piece::whole("q").rows(Rows::Part(0, 2)),
+            Piece::whole("k").rows(Rows::Range(1..2)),
+            Piece::whole("turned").turned(),
+            Piece::whole("both").placed(0, 2),
+            Piece::whole("both").turned().placed(1, 2),
+        ],
+        _ => vec![],
+    })
+    .unwrap();
+    let get = |name: &str, rows: i64| weights.get(name, &[rows, 2]).unwrap();
+    let (q, k) = (get("q", 1), get("k", 1));
+    assert_eq!((floats(&q), floats(&k)), (vec![1.0, -2.0], vec![0.5, 3.0]));
+    assert_eq!(
+        q.data_ptr().addr() + 8,
+        k.data_ptr().addr(),
+        "both are the file's own memory"
+    );
+    assert_eq!(floats(&get("turned", 2)), [1.0, 0.5, -2.0, 3.0]);
+    assert_eq!(floats(&get("both", 4)), [1.0, -2.0, 0.5, 3.0, 1.0, 0.5, -2.0, 3.0]);
+    assert_eq!(weights.bytes(), 8 + 8 + 16 + 32);
+    let shape = weights.get("q", &[2, 2]).unwrap_err().to_string();
+    assert!(shape.contains("q (x.a in its file)"), "{shape}");
+}
+
+#[test]
+fn parts_that_do_not_fit_are_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let one = |piece: Piece| move |key: &str| if key == "x.a" { vec![piece.clone()] } else { vec![] };
+    let half = pieced(dir.path(), &one(Piece::whole("both").placed(0, 2))).unwrap();
+    assert!(!half.contains("both"), "the other half is missing");
+    for piece in [
+        Piece::whole("q").rows(Rows::Part(0, 3)),
+        Piece::whole("q").rows(Rows::Range(1..3)),
+    ] {
+        let error = pieced(dir.path(), &one(piece)).unwrap_err().to_string();
+        assert!(
+            error.contains("tensor x.a is [2, 2], from which q cannot be made"),
+            "{error}"
+        );
+    }
+    let error = pieced(dir.path(), &|_| vec![Piece::whole("same")])
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("not of one model"), "{error}");
 }

@@ -14,6 +14,7 @@ use crate::model::{Component, ComponentKind, Cond, Encoded, Family, LatentSpace,
 use crate::sampling::{Plan, SchedulerConfig, plan};
 use crate::text::clip::ClipTextModel;
 use crate::text::{Encoder, Select, Tokenizer};
+use crate::weights::Piece;
 use crate::{Cancel, Result, torch};
 
 const TEXT_ENCODER: &str = "text_encoder";
@@ -75,8 +76,8 @@ impl Family for StableDiffusion1 {
         &self.components
     }
 
-    fn spell(&self, component: &str, key: &str) -> Option<String> {
-        from_ldm(component, key)
+    fn spell(&self, component: &str, key: &str) -> Vec<Piece> {
+        from_ldm(component, key).map(Piece::whole).into_iter().collect()
     }
 
     fn latents(&self) -> LatentSpace {

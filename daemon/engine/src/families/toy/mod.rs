@@ -16,7 +16,7 @@ use crate::nn::{Conv2d, Linear, silu};
 use crate::sampling::{Plan, plan_flow};
 use crate::text::clip::ClipTextModel;
 use crate::text::{Encoder, Select, Tokenizer};
-use crate::weights::Weights;
+use crate::weights::{Piece, Weights};
 use crate::{Cancel, Result, torch};
 
 mod tests;
@@ -89,11 +89,11 @@ impl Family for Toy {
         &self.components
     }
 
-    fn spell(&self, component: &str, key: &str) -> Option<String> {
+    fn spell(&self, component: &str, key: &str) -> Vec<Piece> {
         match (component, key.strip_prefix("net.")) {
-            ("transformer", Some(rest)) => Some(rest.to_owned()),
-            ("transformer", None) => None,
-            _ => Some(key.to_owned()),
+            ("transformer", Some(rest)) => vec![Piece::whole(rest)],
+            ("transformer", None) => vec![],
+            _ => vec![Piece::whole(key)],
         }
     }
 

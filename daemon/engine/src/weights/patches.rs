@@ -1,0 +1,112 @@
+//! What is added to a component's weights beside its files, as LoRA does: a list for each tensor, with a number that rises when it
+//! changes. Layers look at the number whenever they are used (`nn/weight.rs`) and make their weight anew from its file and the list,
+//! so that what is taken off again leaves no trace. Reading adapters' files is no business of this room.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tch::Tensor;
+
+use crate::Result;
+
+/// A summand for a weight.
+pub trait Delta: std::fmt::Debug + Send + Sync {
+    /// It, in f32 and of that shape, on the CPU.
+    ///
+    /// # Errors
+    /// Where it cannot be made, as of another shape.
+    fn delta(&self, shape: &[i64]) -> Result<Tensor>;
+}
+
+/// The summands of one tensor, in their order.
+pub type Deltas = Vec<Arc<dyn Delta>>;
+
+/// What is added to the weights of a component. Clones are one list.
+#[derive(Clone, Debug, Default)]
+pub struct Patches(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    /// Rises with every change.
+    generation: AtomicU64,
+    tensors: Mutex<HashMap<String, Patched>>,
+}
+
+#[derive(Debug, Default)]
+struct Patched {
+    /// The generation in which this list was made.
+    since: u64,
+    deltas: Deltas,
+}
+
+impl Patches {
+    /// From now on these are added to the tensors of these names, and nothing to others. A tensor whose list stays is left alone.
+    pub fn set(&self, mut wanted: HashMap<String, Deltas>) {
+        let mut tensors = self.0.tensors.lock().unwrap_or_else(PoisonError::into_inner);
+        let next = self.generation() + 1;
+        for (name, patched) in tensors.iter_mut() {
+            let deltas = wanted.remove(name).unwrap_or_default();
+            if !same(&deltas, &patched.deltas) {
+                *patched = Patched { since: next, deltas };
+            }
+        }
+        for (name, deltas) in wanted {
+            tensors.insert(name, Patched { since: next, deltas });
+        }
+        self.0.generation.store(next, Ordering::Release);
+    }
+
+    /// The number of the last change; 0 before the first.
+    pub(crate) fn generation(&self) -> u64 {
+        self.0.generation.load(Ordering::Acquire)
+    }
+
+    /// What is added to the tensor called `name`, and the generation in which that began.
+    pub(crate) fn of(&self, name: &str) -> (u64, Deltas) {
+        let tensors = self.0.tensors.lock().unwrap_or_else(PoisonError::into_inner);
+        tensors
+            .get(name)
+            .map_or((0, Vec::new()), |patched| (patched.since, patched.deltas.clone()))
+    }
+}
+
+fn same(a: &Deltas, b: &Deltas) -> bool {
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| Arc::ptr_eq(a, b))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tch::Kind;
+
+    #[derive(Debug)]
+    struct Ones;
+
+    impl Delta for Ones {
+        fn delta(&self, shape: &[i64]) -> Result<Tensor> {
+            Ok(Tensor::ones(shape, (Kind::Float, tch::Device::Cpu)))
+        }
+    }
+
+    #[test]
+    fn only_what_changes_is_new() {
+        let patches = Patches::default();
+        let (one, other): (Arc<dyn Delta>, Arc<dyn Delta>) = (Arc::new(Ones), Arc::new(Ones));
+        let set = |list: &[(&str, &Arc<dyn Delta>)]| {
+            patches.set(
+                list.iter()
+                    .map(|(name, delta)| ((*name).to_owned(), vec![(*delta).clone()]))
+                    .collect(),
+            );
+        };
+        assert_eq!((patches.generation(), patches.of("a").0), (0, 0));
+        set(&[("a", &one)]);
+        set(&[("a", &one), ("b", &other)]);
+        assert_eq!((patches.of("a").0, patches.of("b").0), (1, 2), "a stays as it was");
+        set(&[("b", &one)]);
+        let (since, deltas) = patches.of("a");
+        assert_eq!((since, deltas.len(), patches.of("b").0), (3, 0, 3));
+        assert_eq!(patches.generation(), 3);
+    }
+}
