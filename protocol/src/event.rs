@@ -22,6 +22,16 @@ impl Event {
     pub fn job(&self) -> Option<JobId> {
         self.of.job()
     }
+
+    /// Whether `older` is worthless now: the same kind about the same, of progress in the same phase, so that every phase is told.
+    /// Never of what must arrive. Whoever keeps events for a slow reader goes by this.
+    pub fn replaces(&self, older: &Self) -> bool {
+        let alike = match (&older.kind, &self.kind) {
+            (EventKind::Progress(older), EventKind::Progress(newer)) => older.phase == newer.phase,
+            (older, newer) => older.name() == newer.name() && (newer.is_transient() || newer.is_standing()),
+        };
+        alike && older.of == self.of
+    }
 }
 
 /// What an event is about.

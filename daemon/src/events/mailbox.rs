@@ -2,7 +2,6 @@
 //! previews give way to newer ones, and a reader that lets too much else gather is hung up on.
 
 use std::collections::VecDeque;
-use std::mem::discriminant;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use darkroom_protocol::{Event, EventKind, EventName, Subject};
@@ -109,9 +108,9 @@ impl Mailbox {
             if event.kind.is_standing() {
                 state
                     .queue
-                    .retain(|mail| !standing(mail).is_some_and(|older| replaces(event, older)));
+                    .retain(|mail| !standing(mail).is_some_and(|older| event.replaces(older)));
             } else if event.kind.is_transient() {
-                state.drop_transient(|older| replaces(event, older));
+                state.drop_transient(|older| event.replaces(older));
                 if state.transient == MAX_TRANSIENT {
                     state.drop_oldest_transient();
                 }
@@ -265,14 +264,6 @@ fn standing(mail: &Mail) -> Option<&Event> {
         Mail::Event(packet, _) if packet.event.kind.is_standing() => Some(&packet.event),
         _ => None,
     }
-}
-
-fn replaces(newer: &Event, older: &Event) -> bool {
-    let alike = match (&older.kind, &newer.kind) {
-        (EventKind::Progress(older), EventKind::Progress(newer)) => older.phase == newer.phase,
-        (older, newer) => discriminant(older) == discriminant(newer),
-    };
-    alike && older.of == newer.of
 }
 
 #[cfg(test)]

@@ -61,7 +61,7 @@ async fn the_same_daemon_tells_what_was_missed_and_another_cannot() {
         assert_eq!(from, Some(8));
         drop(stream);
         let (mut stream, from) = subscribed(&fake, &other, (2, 1)).await;
-        assert_eq!(from, None, "its numbers are others");
+        assert_eq!(from, None, "it knows nothing of what the other told");
         write(&mut stream, notice(3)).await;
         stream
     };

@@ -11,10 +11,8 @@ pub(super) struct KeptEvents(VecDeque<Event>);
 
 impl KeptEvents {
     pub(super) fn push(&mut self, event: Event) {
-        let replaces = event.kind.is_transient() || event.kind.is_standing();
-        if replaces {
-            let same = |old: &Event| old.of == event.of && old.kind.name() == event.kind.name();
-            self.0.retain(|old| !same(old));
+        if event.kind.is_transient() || event.kind.is_standing() {
+            self.0.retain(|old| !event.replaces(old));
         }
         self.0.push_back(event);
     }
@@ -49,6 +47,21 @@ mod tests {
             of: job.into(),
             kind,
         }
+    }
+
+    #[test]
+    fn every_phase_is_told() {
+        let job = JobId::new();
+        let mut queue = KeptEvents::default();
+        for (seq, phase) in (1..).zip([Phase::Denoise, Phase::Denoise, Phase::Decode, Phase::Denoise]) {
+            let mut event = progress(seq, job);
+            if let EventKind::Progress(progress) = &mut event.kind {
+                progress.phase = phase;
+            }
+            queue.push(event);
+        }
+        let order: Vec<u64> = std::iter::from_fn(|| queue.pop()).map(|e| e.seq).collect();
+        assert_eq!(order, [3, 4]);
     }
 
     #[test]
