@@ -1,3 +1,7 @@
+//! The flag by which a job, or a load of a model, is ended at once or after the picture in the making. `worker/inbox.rs` makes
+//! one for each order to run or load, and raises it; families, `weights/`, `residency/` and `pipeline/` look at it as they go and
+//! return `Error::Cancelled`. The end of the whole process is in `worker/end.rs`.
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 

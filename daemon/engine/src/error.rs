@@ -1,3 +1,7 @@
+//! The engine's one error type, in words that reach the person. Every room returns it; `torch/classify.rs` makes it of libtorch's
+//! texts, and `worker/failure.rs` sorts it into the kinds of failure that the daemon is told. What is wrong with a header or a
+//! model folder is `darkroom_formats::Error`, passed on as it is.
+
 use std::path::PathBuf;
 
 /// Why the engine could not do what was asked.

@@ -1,3 +1,7 @@
+//! Activation functions, which have no weights, and GEGLU. The UNet's blocks use `silu` and `geglu`, `norm.rs` uses `silu`, the
+//! text encoder `activate`. The names that configs have for them are in `darkroom_formats::schema`, the fused kernel of GEGLU is
+//! behind `torch/fused.rs`; a SiLU after a group norm is part of `norm.rs`.
+
 use darkroom_formats::schema::Activation;
 use tch::Tensor;
 

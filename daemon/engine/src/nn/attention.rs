@@ -1,3 +1,7 @@
+//! Softmax attention and the split into heads; the UNet and the VAE of `families/stable_diffusion/` and the encoder of
+//! `text/clip/` call it. It takes the kernel of `torch/fast.rs` where that serves, else libtorch's operation. Projections are
+//! their callers' `Linear`s; the mask of a prompt is made in `model/cond.rs`.
+
 use tch::{Kind, Tensor};
 
 use crate::torch::{fused_attention, products};

@@ -1,3 +1,7 @@
+//! `Conv2d`, from which UNet, VAE and TAESD are built, and the choice of its way on this processor: packed for oneDNN
+//! (`torch/fast.rs`), by Winograd or as a linear layer with the weight in its file (`torch/wide.rs`), or libtorch's own. When a
+//! weight takes another form, and what is added to it, is in `weight.rs`; the kernels are in `shim/`.
+
 use tch::{Kind, Tensor};
 
 use super::weight::{Form, Pack, Weight};

@@ -1,3 +1,6 @@
+//! A table of rows by index: `text/clip/model.rs` has one for tokens and one for positions. Ids are checked here, so that a
+//! tokenizer of another model is an error in words. The sinusoids of a timestep are in `timestep.rs`.
+
 use tch::{Kind, Tensor};
 
 use crate::torch::{self, Device};

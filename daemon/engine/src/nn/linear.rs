@@ -1,3 +1,7 @@
+//! `Linear`, the layer that families and `text/clip/` have most of, and the choice of its weight's form: 8-bit (`torch/int8.rs`),
+//! packed for oneDNN (`torch/fast.rs`), or as it lies in its file (`torch/wide.rs`). When a form is made and counted, and what is
+//! added to a weight, is in `weight.rs`. Which layers are quantised is their family's to say.
+
 use darkroom_protocol::Quant;
 use tch::Tensor;
 

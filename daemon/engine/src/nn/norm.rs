@@ -1,3 +1,7 @@
+//! Group norm and layer norm, as UNet, VAE and text encoder have them. A group norm, with the bias before it and the SiLU behind
+//! it, is one kernel where that serves (`torch/fused.rs`), else libtorch's operations. Weights of norms are never packed, and
+//! what `weights/patches.rs` adds does not reach them.
+
 use tch::Tensor;
 
 use super::activation::silu;

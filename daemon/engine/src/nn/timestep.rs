@@ -1,3 +1,7 @@
+//! The sinusoids by which a UNet is told its timestep; `families/stable_diffusion/unet.rs` is the caller, and has the two linear
+//! layers that come next. It reads no tensor: of the weights it asks the device alone. Which timesteps there are is decided in
+//! `sampling/`.
+
 use tch::{Kind, Tensor};
 
 use crate::Result;

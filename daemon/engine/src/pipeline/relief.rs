@@ -1,3 +1,8 @@
+//! A stage that runs out of memory is done again: here the next rung of the ladder is taken, told to the observer and written
+//! into the task, and at the end an error says which size would fit. `pictures.rs` takes its stages through it,
+//! `worker/executor.rs` the loading of a model. Which rung is next is `ladder.rs`'s choice; unloading is done by what implements
+//! `Room`, in the worker `worker/shelf.rs`.
+
 use darkroom_protocol::{ImageTask, Phase, failpoint};
 
 use super::Observer;

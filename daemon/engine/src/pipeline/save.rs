@@ -1,3 +1,7 @@
+//! The last stage: pixels become a file in the staging folder, and what the daemon is to know of it. `pictures.rs` calls it once
+//! a picture. The bytes are made in `encode/`; to sync the file, to move it into the gallery and to write its row is the daemon's
+//! work (`daemon/src/gallery/adopt.rs`).
+
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;

@@ -1,3 +1,7 @@
+//! What is in memory, as `models ps` and `status` show it, and the account set right by what the process takes in fact.
+//! `worker/executor.rs` calls it after each task and after each change. What a component's weights take is counted in
+//! `weights/ledger.rs`; which parts go is chosen in `room.rs`.
+
 use std::time::Instant;
 
 use darkroom_protocol::{Residency, ResidentComponent, ResidentModel};

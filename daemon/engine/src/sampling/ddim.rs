@@ -1,3 +1,7 @@
+//! DDIM, a row of `samplers.rs`: its steps, and the two noise levels of each, which `draft.rs` asks for with the plan. It needs α
+//! and σ apart, so it asks `run.rs` for the network's output and not for a clean sample. How its timesteps are spaced is in
+//! `classes.rs` and `spacing.rs`.
+
 use darkroom_protocol::Schedule;
 use tch::Tensor;
 

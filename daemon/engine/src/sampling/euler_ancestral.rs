@@ -1,3 +1,6 @@
+//! Euler's method with fresh noise in each step, a row of `samplers.rs`. `dpm2.rs` and `dpmpp_sde.rs` use its `split` of a step
+//! too. The step without noise is in `euler.rs`; where noise comes from is `noise.rs`'s business.
+
 use tch::Tensor;
 
 use super::euler::toward;

@@ -1,3 +1,7 @@
+//! One noise level as its shares of clean sample and noise, and the ways there from ᾱ and from k-diffusion's σ. `table.rs`,
+//! `noising.rs`, `prediction.rs`, `plan.rs` and the samplers that need α use it. It is right where noise preserves variance
+//! alone: flows and EDM have their own formulas in `noising.rs`.
+
 /// ᾱ that stands for zero where a ratio to it is needed: the smallest f16 above zero, as in diffusers. Its σ is 4096.
 const LEAST_ALPHA_BAR: f64 = 1.0 / (1u64 << 24) as f64;
 

@@ -1,3 +1,7 @@
+//! Plans and runs measured by what must hold of them: ends of schedules, late beginnings, counted calls, samplers that must
+//! agree, and the words of each refusal. Numbers that diffusers computed are in `oracle.rs`, those of single schedules in
+//! `schedules_tests.rs`.
+
 use darkroom_protocol::sampler::Named as _;
 use darkroom_protocol::{Sampler, Schedule};
 use rstest::rstest;

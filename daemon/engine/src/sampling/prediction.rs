@@ -1,3 +1,7 @@
+//! The clean sample and the noise in a network's output, by what the model predicts. `noising.rs` and `ddim.rs` ask. It holds for
+//! noise that preserves variance; a flow's velocity and EDM's output are read in `noising.rs`, and which prediction a model has
+//! is read by `darkroom_formats::schema`.
+
 use tch::Tensor;
 
 use super::{Level, Prediction};

@@ -1,3 +1,7 @@
+//! The noise schedule that a model was trained with: β of its scheduler_config.json to ᾱ and σ of each timestep, and from σ back.
+//! `draft.rs` makes it, `noising.rs` keeps it, `classes.rs`, `schedules.rs` and `ddim.rs` read it. Which timesteps a picture
+//! visits is decided in `spacing.rs` and `schedules.rs`.
+
 use super::{BetaSchedule, Level, SchedulerConfig, config_error};
 use crate::Result;
 

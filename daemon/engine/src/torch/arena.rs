@@ -1,3 +1,7 @@
+//! The switch of the allocator for large tensors on the CPU. `worker/mod.rs` turns it on when the process starts; `empty_cache`
+//! in `memory.rs` has it give back what it keeps. The allocator is C++, in `shim/arena.cpp`; how much memory the process takes is
+//! read in `system.rs`.
+
 use super::ffi;
 use crate::Result;
 

@@ -1,3 +1,7 @@
+//! The libtorch of this process: its folder, its version, and the libraries for cards that lie beside it and are loaded at run
+//! time. `worker/mod.rs` loads them first of all and refuses a libtorch of another version; `worker/describe.rs` tells folder and
+//! version. The devices behind them are listed in `devices.rs`; fetching a libtorch is `xtask`'s business.
+
 use std::ffi::{CStr, CString, c_void};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};

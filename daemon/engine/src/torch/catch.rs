@@ -1,3 +1,7 @@
+//! Where a failure of libtorch stops unwinding and becomes an error. `worker/executor.rs` runs each task within it,
+//! `pipeline/relief.rs` each stage, previews and `weights/` a few operations. What a message means is read in `classify.rs`;
+//! panics that are not libtorch's go on from here, and `worker/executor.rs` ends them.
+
 use std::any::Any;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind, resume_unwind, set_hook, take_hook};

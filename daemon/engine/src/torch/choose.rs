@@ -1,3 +1,7 @@
+//! The dtype to compute in, and why, by device and by what a person asks for. `worker/executor.rs` takes it for each task,
+//! `worker/describe.rs` tells it of each device, `pipeline/preview/tiny_decoders.rs` takes it for previews. The processor's
+//! instructions are asked for in `cpu.rs`; 8-bit weights are another choice, made in `worker/executor.rs`.
+
 use std::ffi::c_int;
 
 use tch::Kind;

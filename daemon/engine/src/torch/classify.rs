@@ -1,3 +1,7 @@
+//! Reads libtorch's error texts and the messages of `tch`'s panics: out of memory, with the bytes asked for, or the first line.
+//! `catch.rs` and `ffi.rs` ask, and so does each `?` on a `TchError`. No other file of the engine looks into such a text; what is
+//! tried when memory ran out is in `pipeline/ladder.rs`.
+
 use tch::TchError;
 
 use crate::Error;

@@ -1,3 +1,6 @@
+//! The number of cores that pays for a task which names no threads: `worker/executor.rs` takes it, `worker/describe.rs` tells it.
+//! Setting libtorch's threads is in `threads.rs`, and how they wait for each other in `load.rs`.
+
 /// How many physical cores this process may use, at least 1: two hardware threads of one core share the units that
 /// matrix products need, so this is the number of threads that pays.
 ///

@@ -1,3 +1,7 @@
+//! The processor's name and instruction sets, in libtorch's words. `choose.rs` and `devices.rs` ask here, and
+//! `worker/describe.rs` tells the list. Kernels are not chosen by it: the shim asks the processor itself (`products` in
+//! `wide.rs`).
+
 use std::ffi::CStr;
 
 use super::ffi;

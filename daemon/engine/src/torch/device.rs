@@ -1,3 +1,7 @@
+//! Names of devices: as text, as libtorch's numbers, and as `tch` has them where it does. The engine's rooms pass devices around
+//! as this type. Which of them are there is in `devices.rs`, their memory in `memory.rs`; which one a worker takes is decided in
+//! `worker/describe.rs`.
+
 use std::ffi::c_int;
 use std::fmt;
 use std::str::FromStr;

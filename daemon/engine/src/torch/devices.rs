@@ -1,3 +1,7 @@
+//! The devices that this process sees, with label and memory. `worker/describe.rs` tells them to the daemon and to `darkroom
+//! doctor`, and chooses among them. Labels of cards are read in `names.rs`, numbers and memory in `memory.rs`, and the backends
+//! must be loaded before (`backends.rs`).
+
 use super::cpu::Cpu;
 use super::{Device, memory, names};
 

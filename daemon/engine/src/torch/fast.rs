@@ -1,3 +1,7 @@
+//! Weights packed for oneDNN, the attention kernel of the shim, and what calls into the shim share, so that they fail as `tch`'s
+//! operations do. `nn/linear.rs`, `nn/conv.rs`, `nn/attention.rs` and `nn/weight.rs` call it; `fused.rs`, `int8.rs` and `wide.rs`
+//! use its helpers. Weights that stay in their files are in `wide.rs`, 8-bit ones in `int8.rs`.
+
 use std::convert::Infallible;
 use std::ffi::c_int;
 

@@ -1,3 +1,7 @@
+//! Two kernels of the shim that do in one pass what libtorch does in several: group norm with bias and SiLU, and GEGLU.
+//! `nn/norm.rs` and `nn/activation.rs` ask for them and use libtorch's operations on `None`. Attention's kernel is in `fast.rs`;
+//! the C++ is `shim/norm.cpp` and `shim/geglu.cpp`.
+
 use std::ffi::c_int;
 
 use tch::Tensor;

@@ -1,3 +1,7 @@
+//! A random generator with a seed of its own. `sampling/noise.rs` and `sampling/brownian.rs` draw pictures' noise from it,
+//! `weights/random.rs` weights for tests. Cards' generators are not here: a seed means the same picture on each device; which
+//! seed a picture has is in `sampling/noise.rs`.
+
 use tch::Tensor;
 
 use super::ffi;

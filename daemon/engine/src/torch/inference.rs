@@ -1,3 +1,6 @@
+//! Inference mode as a guard: `worker/executor.rs` holds one for each task and load, `worker/bench.rs` one for a bench. No other
+//! room asks for gradients or turns them off.
+
 use std::marker::PhantomData;
 
 use super::ffi;

@@ -1,3 +1,7 @@
+//! Linear layers with weights of 8 bits: packing, multiplying, and whether this processor has the kernel. `nn/linear.rs` packs
+//! with it, `worker/executor.rs` refuses `--quant int8` where there is none. Which components and layers are quantised is said in
+//! `families/`; the kernel is `shim/int8.cpp`.
+
 use tch::Tensor;
 
 use super::fast::{infallible, taken};

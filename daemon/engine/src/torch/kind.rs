@@ -1,3 +1,7 @@
+//! Dtypes as libtorch's numbers and as the short names that people read. The calls in `tensor.rs`, `view.rs` and `choose.rs` pass
+//! the numbers; `worker/` and `model/key.rs` write the names. Dtypes of safetensors are in `weights/dtype.rs`; which one to
+//! compute in is chosen in `choose.rs`.
+
 use std::ffi::c_int;
 
 use tch::Kind;

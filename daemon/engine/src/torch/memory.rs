@@ -1,3 +1,7 @@
+//! A device's memory in numbers, what is cached there given back, and its work waited for; also whether a device is there at all.
+//! `residency/`, `pipeline/` and `worker/` ask. Main memory is read in `system.rs` and the CPU's cache is the arena's
+//! (`arena.rs`); how much of it models may take is decided in `worker/shelf.rs`.
+
 use super::{Device, arena, ffi, system};
 use crate::{Error, Result};
 

@@ -1,3 +1,6 @@
+//! Where the time goes, operation by operation, on one thread: `examples/step.rs` prints it with `--profile`, and no program for
+//! people calls it. How long the phases of a task take is measured in `worker/stopwatch.rs`.
+
 use std::ffi::CStr;
 
 use super::ffi;

@@ -1,3 +1,7 @@
+//! Single tensors where `tch` is wrong or silent: on devices that it has no name for, from bytes, with the channels innermost,
+//! copied to stay beside the weights. `weights/`, `nn/`, `pipeline/` and the families' prompts use it. Tensors over memory that
+//! is not their own are in `view.rs`; operations of layers are `tch`'s or in `fast.rs`, `fused.rs` and `wide.rs`.
+
 use tch::{Kind, Tensor};
 
 use super::ffi::{self, produce};

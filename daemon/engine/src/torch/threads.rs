@@ -1,3 +1,6 @@
+//! How many threads an operation uses. `worker/executor.rs` and `worker/bench.rs` set it for each task, `worker/describe.rs` asks
+//! what comes of it. How many pay is in `cores.rs`; how they wait for each other is in `load.rs`.
+
 use super::ffi;
 use crate::Result;
 

@@ -1,3 +1,7 @@
+//! Tensors over a mapped file or over bytes of the program, without a copy, and the pages of a file given back to the system.
+//! `weights/origin.rs` makes them of the `Bytes` that `weights/source.rs` opens and `weights/files.rs` holds. Mapping a file and
+//! finding a tensor in it is done in `weights/files.rs`.
+
 use std::any::Any;
 use std::ffi::c_void;
 use std::ops::Range;

@@ -1,3 +1,7 @@
+//! A tensor of random numbers that its name alone decides, for tests: Python fills the same (`tests/oracle/fill.py`), so that no
+//! fixture holds weights. `origin.rs` calls it for `Weights::random`. A picture's noise is not made here but in
+//! `sampling/noise.rs`.
+
 use sha2::{Digest, Sha256};
 use tch::Tensor;
 

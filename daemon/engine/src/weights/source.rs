@@ -1,3 +1,7 @@
+//! Where the files of a model are: a folder, a single file, or the program itself. `model/blueprint.rs` opens it, and
+//! configuration, tokenizer and weights of a model are all read through it. What belongs into a folder or a single file is known
+//! to `darkroom_formats`; bytes inside the program are in `embedded.rs`, headers of tensors in `files.rs`.
+
 use std::path::PathBuf;
 use std::sync::Arc;
 

@@ -1,3 +1,7 @@
+//! `Weights`, the tensors of one component as layers ask for them: by name and shape, put on the device, counted.
+//! `model/blueprint.rs` opens it; families go down its names and layers of `nn/` take what they need. Files are read by
+//! `files.rs` and `origin.rs`, forms of weights are made in `nn/weight.rs`, and what is added to them is kept in `patches.rs`.
+
 use std::fmt::Display;
 use std::sync::Arc;
 

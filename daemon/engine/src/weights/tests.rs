@@ -1,3 +1,7 @@
+//! Tests of `store.rs`, over small safetensors files that they write: values in each kind, copies or the file itself, shards,
+//! pieces, odd and damaged files, cancels. Whether two files are the same is tested in `same.rs`, a whole single file in the
+//! crate's `tests/single_file.rs`.
+
 use std::path::Path;
 
 use darkroom_protocol::ModelSource;

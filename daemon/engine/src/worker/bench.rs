@@ -1,3 +1,7 @@
+//! `darkroom-worker --bench ORDER`: one task on the way that a job takes, measured, without daemon or queue. `worker/mod.rs`
+//! calls it; `src/verbs/bench/` of the command writes the order and shows the report. When phases begin and end is noted by
+//! `stopwatch.rs`; previews are not made.
+
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 

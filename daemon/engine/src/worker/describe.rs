@@ -1,3 +1,7 @@
+//! What this worker is and has, and which device a name means. `executor.rs` tells it to the daemon, `--describe` prints it for
+//! `darkroom doctor`, `bench.rs` takes its device from it. Devices themselves are listed in `torch/devices.rs`; how much memory
+//! models may take is in `shelf.rs`.
+
 use darkroom_protocol::DeviceStatus;
 use darkroom_protocol::message::worker::Ready;
 

@@ -1,3 +1,7 @@
+//! What the computing thread does for each order: configure, run a task, load, unload, unpin. Whatever fails in a task, the next
+//! one finds it usable. `worker/mod.rs` calls it, and `bench.rs` shares how it reads dtype, quantisation and threads. Cancels,
+//! pings and wishes for previews end in `inbox.rs`; stages of a task are in `pipeline/`, models in `residency/`.
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};

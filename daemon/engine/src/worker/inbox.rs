@@ -1,3 +1,7 @@
+//! The thread that reads the daemon's orders, and the cancel flags. Cancels, pings and wishes for previews are done here at once,
+//! even while a task computes; `worker/mod.rs` takes the others and hands them to `executor.rs`. Reports leave by `outbox.rs`,
+//! and what a raised flag ends is up to whoever looks at it.
+
 use std::collections::HashMap;
 use std::os::unix::net::UnixStream;
 use std::sync::mpsc::{self, Receiver};

@@ -1,3 +1,7 @@
+//! The thread that writes reports to the daemon, and the queue before it, which never makes a step wait. `executor.rs`,
+//! `reporter.rs` and `inbox.rs` hand reports over. What is reported of a job is decided in `reporter.rs`; orders are read in
+//! `inbox.rs`.
+
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,3 +1,7 @@
+//! The previews of this process: what readers want, written by `inbox.rs` and read by the computing thread, and the one
+//! `Painter`. `reporter.rs` asks it for each estimate. Pictures are made in `pipeline/preview/`; the sum of what readers want
+//! comes from `daemon/src/dispatch/previews.rs`.
+
 use std::cell::RefCell;
 use std::path::PathBuf;
 use std::rc::Rc;

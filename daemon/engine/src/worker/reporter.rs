@@ -1,3 +1,7 @@
+//! What a pipeline tells its `Observer`, as reports about one job or load; `executor.rs` makes one for each. Tests hold or kill a
+//! worker here, at the points of `darkroom_protocol::failpoint`. That a job began and how it ended is reported by `executor.rs`;
+//! when previews are due is known to `pipeline/preview/`.
+
 use std::time::Duration;
 
 use darkroom_protocol::message::worker::Staged;

@@ -1,3 +1,7 @@
+//! The models in memory as one task sees them: its own is loaded and released, others make room; also how much memory models may
+//! take where no setting says so. `executor.rs` makes one for each task and load, and `pipeline/relief.rs` calls it as its
+//! `Room`. Which model goes is decided in `residency/`, what is tried first in `pipeline/ladder.rs`.
+
 use std::rc::Rc;
 use std::time::Instant;
 

@@ -1,3 +1,6 @@
+//! An `Observer` that notes the time of each progress, and the time of each phase and step made of that, for `bench.rs` alone.
+//! The times in a job's progress are measured in `pipeline/denoise.rs`, single operations in `torch/profile.rs`.
+
 use std::time::Instant;
 
 use darkroom_protocol::{Phase, Progress};

@@ -1,3 +1,7 @@
+//! The model inside the program (`assets/emoji`), its tokenizer and each component beside what `tests/oracle/emoji.py` computed
+//! with it, in f32 and in half precision. It is built only with the feature `embedded-model`. Random weights and other
+//! configurations are in `tests.rs`; whole pictures are in the crate's `tests/pipeline.rs`.
+
 use std::borrow::Cow;
 
 use darkroom_formats::folder::Files;

@@ -1,3 +1,7 @@
+//! UNet and VAE of random weights, whole and in blocks, beside what the scripts `tests/oracle/sd15*.py` had diffusers compute;
+//! the names of all tensors, what is refused, and cancels. Tiled decoding is tested in `vae_tiling.rs`, the text encoder in
+//! `text/clip/tests.rs`, real weights in `emoji_tests.rs`.
+
 use rstest::rstest;
 use tch::{Kind, Tensor};
 

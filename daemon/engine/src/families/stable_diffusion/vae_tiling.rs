@@ -1,3 +1,7 @@
+//! Decoding in tiles, for pictures whose decoding as a whole takes too much memory. `vae.rs` calls it from `to_pixels` where the
+//! task says `vae_tiling`, which a person asks for or `pipeline/ladder.rs` sets when memory ran out. The layers are in `vae.rs`;
+//! encoding is never tiled.
+
 use tch::{Kind, Tensor};
 
 use super::vae::AutoencoderKl;

@@ -1,3 +1,7 @@
+//! The network that turns latents into a preview's picture, layer by layer; its residual block is in `block.rs`.
+//! `pipeline/preview/tiny_decoders.rs` builds it from a person's file, and `pipeline/preview/painter.rs` runs it. TAESD's encoder
+//! is not built, and finished pictures are decoded by their model's own autoencoder.
+
 use tch::Tensor;
 
 use super::block::Block;

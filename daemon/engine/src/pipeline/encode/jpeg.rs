@@ -1,3 +1,6 @@
+//! A picture as a JPEG; `encode` in `mod.rs` calls it. The metadata are shortened here, since a segment of a JPEG ends at 64 kB
+//! and no other format has such a limit. The EXIF block itself is written by `exif.rs`.
+
 use darkroom_protocol::Format;
 use image::codecs::jpeg::JpegEncoder;
 use image::{ExtendedColorType, ImageEncoder};

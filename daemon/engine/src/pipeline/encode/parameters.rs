@@ -1,3 +1,7 @@
+//! The text about a picture that A1111's readers look for; `pipeline/save.rs` asks for it once a picture. Its layout is in
+//! `darkroom_formats::infotext`, its values come from the parameter table by `ImageTask::metadata`. Where a file has it is each
+//! format's business.
+
 use darkroom_formats::infotext::Infotext;
 use darkroom_protocol::ImageTask;
 

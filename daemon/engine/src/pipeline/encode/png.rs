@@ -1,3 +1,6 @@
+//! A picture as a PNG, with A1111's text and the task's JSON in chunks of their own; `encode` in `mod.rs` calls it. What the
+//! texts say is decided in `parameters.rs` and `pipeline/save.rs`. They are read again by `darkroom_formats::png`.
+
 use darkroom_protocol::Format;
 use png::{BitDepth, ColorType, Encoder, EncodingError};
 

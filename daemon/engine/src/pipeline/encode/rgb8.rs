@@ -1,3 +1,6 @@
+//! A finished picture as bytes, between the tensor and the file: `pipeline/save.rs` makes it, `png.rs`, `jpeg.rs` and `webp.rs`
+//! write it. Previews are not made of it: they become bytes in `preview/pixels.rs`, which lets NaN pass as black.
+
 use tch::{Kind, Tensor};
 
 use crate::{Error, Result};

@@ -1,3 +1,7 @@
+//! Files of each format read again by other code: pixels, both texts, the same bytes for the same picture, and pictures that are
+//! too wide. EXIF is read by the offsets in its own block. What becomes of a tensor's values is tested in `rgb8.rs`, the
+//! shortening of metadata in `jpeg.rs`.
+
 use std::io::Cursor;
 
 use darkroom_protocol::Format;

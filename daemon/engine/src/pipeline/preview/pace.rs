@@ -1,3 +1,7 @@
+//! When the worker makes its next preview: `painter.rs` asks before each and says how long it took. How many are wanted comes
+//! from the daemon by `worker/previews.rs`. The rate at which each reader is sent them is another `Pace`, in
+//! `daemon/src/events/pace.rs`.
+
 use std::time::{Duration, Instant};
 
 /// The most of the time that previews may take: one part in so many.

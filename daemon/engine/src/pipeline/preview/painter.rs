@@ -1,3 +1,7 @@
+//! From an estimate to a preview: by a small decoder where there is one, else by the matrix of `pixels.rs`. `worker/previews.rs`
+//! keeps the one `Painter` of a worker. Decoders are found in `tiny_decoders.rs`, when the next is due is in `pace.rs`, and who
+//! looks is known to the daemon alone.
+
 use std::collections::HashSet;
 use std::path::PathBuf;
 use std::rc::Rc;

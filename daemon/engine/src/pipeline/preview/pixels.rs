@@ -1,3 +1,6 @@
+//! What a preview's tensors go through: latents to colours by a matrix, squares of pixels to their mean, floats to bytes.
+//! `painter.rs` calls it. The matrices are those of `darkroom_formats::card`; a decoder's layers are in `families/taesd/`.
+
 use darkroom_formats::card::LatentFormat;
 use darkroom_protocol::Preview;
 use tch::{Kind, Tensor};

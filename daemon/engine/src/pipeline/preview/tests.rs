@@ -1,3 +1,6 @@
+//! Tests of `painter.rs`: sizes, pace, what is said and how often, with a decoder of random weights and without one. The numbers
+//! of the matrices are tested in `pixels.rs`, those of the decoder in `families/taesd/tests.rs`.
+
 use std::time::Duration;
 
 use darkroom_formats::card::{LATENT_FORMATS, Latents};

@@ -1,3 +1,7 @@
+//! Finds a small decoder's file, loads it and keeps it, one at a time; what was not found is looked for again with the next job.
+//! `painter.rs` asks for it by the name that the latents' format has. Its memory is in no budget: `residency/` does not know it.
+//! The network is in `families/taesd/decoder.rs`.
+
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 

@@ -1,3 +1,6 @@
+//! One layer of CLIP's text encoder: causal self-attention and an MLP, each behind its norm. `model.rs` builds a row of them and
+//! looks for a cancel before each. The formula of attention is in `nn/attention.rs`.
+
 use darkroom_formats::schema::{Activation, ClipTextConfig};
 use tch::Tensor;
 

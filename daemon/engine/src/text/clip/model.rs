@@ -1,3 +1,7 @@
+//! CLIP's text encoder as a whole: embeddings, layers, the final norm and the pooled state, of which `Select` says what is
+//! wanted. Families build it as a component of theirs (`families/stable_diffusion/family.rs`). Text becomes ids in
+//! `text/tokenizer/`; a projection of the pooled state is not built.
+
 use darkroom_formats::schema::ClipTextConfig;
 use tch::{Kind, Tensor};
 

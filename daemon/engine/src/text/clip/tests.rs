@@ -1,3 +1,7 @@
+//! The text encoder of random weights beside what `tests/oracle/clip.py` had transformers compute: each choice of layers, both
+//! spellings of its tensors, what is refused, and a cancel. Ids are tested in `text/tokenizer/tests.rs`, real weights in
+//! `families/stable_diffusion/emoji_tests.rs`.
+
 use rstest::rstest;
 use tch::{Kind, Tensor};
 

@@ -1,3 +1,7 @@
+//! Puts a tokenizer together from tables and facts, as transformers does, and refuses marks and added tokens that do not fit the
+//! vocabulary or the text encoder. `Tokenizer::open` in `mod.rs` is the caller. Tables are read in `tables.rs`, the small files
+//! about marks and lengths by `darkroom_formats::tokenizer`.
+
 use darkroom_formats::tokenizer::{Token, TokenizerFacts, TokenizerProblem};
 use tokenizers::models::bpe::BPE;
 use tokenizers::normalizers::{Lowercase, NFC, Replace, Sequence as Normalizers, replace::ReplacePattern};

@@ -1,3 +1,7 @@
+//! A prompt as ids between two marks, as many as the text encoder reads, and a line about what found no room. Families call it
+//! when they encode a prompt (`families/stable_diffusion/family.rs`). A long prompt does not become several chunks, and no syntax
+//! is read here: `daemon/src/expand/syntax.rs` only says what it finds.
+
 use super::{Tokenizer, error};
 use crate::Result;
 

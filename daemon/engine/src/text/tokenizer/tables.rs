@@ -1,3 +1,7 @@
+//! Vocabulary and merges of CLIP's BPE, from `tokenizer.json`, from `vocab.json` and `merges.txt`, or from inside the program.
+//! `Tokenizer::open` in `mod.rs` says which, `build.rs` uses them. Strangers write these files, so sizes and numbers have caps
+//! here; marks and added tokens are read by `darkroom_formats::tokenizer`.
+
 use std::collections::HashMap;
 use std::io::Read;
 

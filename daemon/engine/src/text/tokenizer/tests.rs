@@ -1,3 +1,7 @@
+//! The tokenizer beside the ids that `tests/oracle/clip_tokenizer.py` had transformers give, from each kind of folder; chunks and
+//! what they drop, added tokens, and files that are damaged or do not fit. What the small files about marks mean is tested in
+//! `darkroom_formats::tokenizer`.
+
 use std::borrow::Cow;
 use std::collections::HashMap;
 
