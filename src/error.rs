@@ -1,3 +1,6 @@
+//! Why the command ends without success, and the exit code for each reason. Every verb returns it, and `main.rs` prints it and
+//! ends with its code. The words of errors that come from the wire, the daemon's crate or the terminal are theirs.
+
 use darkroom_protocol::{Failure, FailureKind};
 
 /// Exit code of a usage error.

@@ -1,3 +1,7 @@
+//! What goes wrong between the two ends of a connection, and with the folders that both need, in sentences for the person. The
+//! codecs, `paths.rs` and the client crate return it; the command has an exit code for each (`src/error.rs`). A refusal by the
+//! daemon comes as a `RemoteError` (`message/remote_error.rs`); why a job failed is in `job.rs`.
+
 use std::path::PathBuf;
 
 /// Why a message or a connection was refused.

@@ -1,3 +1,7 @@
+//! What standard output gets: a path or a JSON object for each picture, an object for each event, or nothing. `deliver.rs`
+//! reports pictures, `watch/follow.rs` events; `generate` and `wait` choose which by their flags. An event's line is made in
+//! `line.rs`, and what `show --json` prints in `verbs/show/object.rs`.
+
 use std::path::Path;
 
 use darkroom_protocol::{Event, Job, Picture, Task};

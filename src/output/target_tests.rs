@@ -1,3 +1,6 @@
+//! What `-o` comes to: names of files, folders and patterns, streams, formats, and each refusal. These are the unit tests of
+//! `target.rs`, in a file of their own. How files are put on the disk is tested in `daemon/src/deliver/tests.rs`.
+
 use std::path::Path;
 
 use darkroom_daemon::clock::Moment;

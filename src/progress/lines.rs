@@ -1,3 +1,6 @@
+//! Progress where standard error is no terminal: a line every five seconds. `Display` in `mod.rs` prints the lines; the words are
+//! made in `words.rs`. The bar of a terminal is `bar.rs`.
+
 use std::time::{Duration, Instant};
 
 use darkroom_protocol::Progress;

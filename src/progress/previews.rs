@@ -1,3 +1,7 @@
+//! How many previews are asked for and how large, and the terminal on which they are drawn. `Display` in `mod.rs` uses all of it;
+//! the wish goes to the daemon with the job (`verbs/generate/submit.rs`) or the subscription (`watch/follow.rs`). Previews are
+//! drawn by `darkroom-tui` and made by the engine.
+
 use darkroom_protocol::Preview;
 use darkroom_tui::graphics::{self, Live, Protocol, Stream};
 use image::RgbImage;

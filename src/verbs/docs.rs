@@ -1,3 +1,7 @@
+//! `darkroom docs`: docs/parameters.md and docs/config.md, printed from the tables that the code itself uses. `cargo xtask docs`
+//! writes them to the tree (`xtask/src/docs.rs`), and a test here fails when they are stale. The other pages of docs/ are written
+//! by hand.
+
 use std::fmt::Write as _;
 
 use clap::{Arg, ArgMatches, Command};

@@ -1,3 +1,7 @@
+//! `Watch`: follows one job to its end and tells of its progress and pictures, through Ctrl-C and the loss of a daemon.
+//! `generate` and `wait` make one for a job. What is shown is in `progress/`, where pictures go in `output/`. Which of several
+//! jobs ends first is found in `any.rs`; when another daemon may be started is a rule of the client crate (`follow.rs`).
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 

@@ -1,3 +1,6 @@
+//! The words after `cargo xtask`: the task, its flags and their values, without a parser crate. Each task reads its own flags
+//! with it. Which tasks there are, and their help, is in `main.rs`.
+
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::path::PathBuf;

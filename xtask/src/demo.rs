@@ -1,3 +1,6 @@
+//! `cargo xtask build` and `cargo xtask demo`: set-up, both binaries, and for the demo a picture through `darkroom generate`.
+//! `main.rs` calls them. Fetching libtorch is in `libtorch/`, running other programs in `cargo.rs`.
+
 use std::time::Instant;
 
 use crate::args::{Args, unknown};

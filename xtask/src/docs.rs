@@ -1,3 +1,6 @@
+//! `cargo xtask docs`: builds the command and writes the pages that it prints. `main.rs` calls it. The text of the pages is made
+//! in `src/verbs/docs.rs`, whose unit test finds stale pages without this.
+
 use std::fs;
 
 use crate::args::{Args, unknown};

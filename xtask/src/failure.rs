@@ -1,3 +1,6 @@
+//! What tasks of xtask fail with, and the exit code that comes of it. Every task returns it and `main.rs` reports it. Sentences
+//! are written where something fails, except those about files, which are made here.
+
 use std::fmt;
 use std::process::ExitCode;
 

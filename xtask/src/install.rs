@@ -1,3 +1,7 @@
+//! `cargo xtask install`: copies both binaries and libtorch's libraries to a prefix. `main.rs` calls it. That the worker looks
+//! for the libraries there is set when it is linked (`daemon/engine/build.rs`). Service files are written by
+//! `darkroom daemon install`.
+
 use std::env;
 use std::fs;
 use std::os::unix::fs::symlink;

@@ -1,3 +1,6 @@
+//! `cargo xtask soak`: runs one of two tests of the product for as long as is asked. `main.rs` calls it. The tests are
+//! `tests/product/kills.rs` and `tests/product/soak.rs`; they read length and seed from the environment, which is set here.
+
 use crate::args::{Args, unknown};
 use crate::cargo::{command, status};
 use crate::failure::{Failure, Result};

@@ -1,3 +1,8 @@
+//! A request and its model's card made into a task: each value is the request's, else the settings', the given picture's, the
+//! model's or the table's, and then checked against the model. `server/verbs/submit.rs` and `server/verbs/load.rs` call it in the
+//! daemon, `bench` in the command's own process. The card comes from `catalog/`, the random seed from `seed.rs`; what of the
+//! prompt is not understood is said by `notice.rs`.
+
 use darkroom_formats::card::check_size;
 use darkroom_formats::input::size_like;
 use darkroom_protocol::device::canonical_device;

@@ -1,3 +1,7 @@
+//! What functions of the client crate fail with, and which of these failures mean that the daemon is gone and another may go on.
+//! `follow.rs` connects again by that. The command makes an error of its own of each, with an exit code (`src/error.rs`). A job
+//! that failed is none of these: that comes as an event.
+
 /// Why a daemon could not be found, started, followed or asked.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {

@@ -1,3 +1,7 @@
+//! What can be wrong with a model's or a picture's file, each case a sentence with what to do. Most functions of this crate
+//! return it. Parsers that know no file name have problems of their own (`safetensors/problem.rs`, `safetensors/index.rs`), which
+//! get the name here. The daemon's catalogue makes refusals of it (`catalog/folder.rs`), the engine keeps it as `Error::Format`.
+
 use std::path::{Path, PathBuf};
 
 use crate::safetensors::{HeaderProblem, IndexProblem};

@@ -1,3 +1,7 @@
+//! `RemoteError`: the daemon's answer to a request that it refuses or cannot meet. The verbs of the daemon's `server/` return it,
+//! as do rooms that they ask, such as `catalog/` and `expand/`; the client hands it on as `Error::Remote`. Its kinds, and how
+//! long a message may be, are in `protocol/src/job.rs`; its form in JSON-RPC is in `codec/rpc.rs`.
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};

@@ -1,3 +1,7 @@
+//! The parameter table held to what it promises: each row by flag, JSON and metadata, its defaults, its refusals word by word,
+//! the way into a task and back. The flags of `generate` are tested beside them (`src/verbs/generate`), and what a request comes
+//! to with a model in `daemon/src/expand/tests.rs`.
+
 use super::*;
 use crate::keep_alive::KeepAlive;
 use crate::params::{Category, Kind, Unset, find};

@@ -1,3 +1,7 @@
+//! The value of any parameter as one type, and the way from it to a field's own type and back. `table.rs` and `request.rs` get
+//! and set the fields of a request by it; the daemon's settings are read into it too (`settings/parse.rs`). What a row accepts,
+//! and the words of a refusal, are in `parameter.rs`.
+
 use serde::{Deserialize, Serialize};
 
 use crate::device::Dtype;

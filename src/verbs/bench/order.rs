@@ -1,3 +1,7 @@
+//! What `bench` measures: the request that its flags spell, with one prompt and seed, and the task that it comes to. `mod.rs`
+//! calls both. Settings, catalogue and `expand` of the daemon's crate work it out in this process, since no daemon is asked. The
+//! worker that does the task is started in `mod.rs`.
+
 use std::sync::Arc;
 
 use clap::ArgMatches;

@@ -1,3 +1,6 @@
+//! The table that `bench` prints for people (`mod.rs`). With `--json` the report itself is printed instead. Its numbers are
+//! measured by the engine (`worker/bench.rs`); the type is in `protocol/src/bench.rs`.
+
 use std::fmt::Write;
 
 use darkroom_protocol::Quant;

@@ -1,3 +1,7 @@
+//! Ends the daemon that runs: by an order over the socket, by SIGTERM where it cannot be talked to, by SIGKILL only with
+//! `--force`. `daemon stop`, `daemon restart` and `daemon install --now` call it. How a process is held and waited for is in
+//! `process.rs`; what the daemon does before it ends is its `lifecycle/`.
+
 use std::time::{Duration, Instant};
 
 use darkroom_client::Client;

@@ -1,3 +1,7 @@
+//! What is wrong with the folders, the socket's path, the settings and the worker's answer, each with its remedy. `mod.rs`
+//! collects it. Disk space, logs and the service are looked at in `place.rs`, a running daemon in `running.rs`; the worker is
+//! asked in `worker.rs`.
+
 use std::path::Path;
 
 use darkroom_daemon::catalog::problem;

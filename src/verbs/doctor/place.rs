@@ -1,3 +1,6 @@
+//! The daemon's service, its logs and its disk, and complaints where room is short or the service starts another program.
+//! `mod.rs` calls `look` once; `report.rs` prints what it found. Whether folders can be written is in `checks.rs`.
+
 use std::path::{Path, PathBuf};
 
 use darkroom_protocol::paths::Paths;

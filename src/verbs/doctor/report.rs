@@ -1,3 +1,6 @@
+//! What `doctor` prints: a table for people, a JSON object for programs. `mod.rs` takes one of the two. Nothing is looked at
+//! here; the findings come from `checks.rs`, `place.rs`, `running.rs` and `worker.rs`.
+
 use std::fmt::Write;
 
 use darkroom_protocol::DeviceStatus;

@@ -1,3 +1,6 @@
+//! What the worker says of itself, or why it does not start, in one line with the remedy. `mod.rs` asks. The program is run by
+//! `src/worker.rs`, which `bench` uses too; whether the answer is good enough is decided in `checks.rs`.
+
 use std::ffi::OsStr;
 use std::time::Duration;
 

@@ -1,3 +1,7 @@
+//! From the flags of `generate` to the request, and the bytes of the pictures that it names. Prompt and picture may come from
+//! standard input. `mod.rs` calls it before a daemon is looked for. The flags are declared in `flags.rs`; values are checked by
+//! the parameter table, and `src/typed.rs` says what is wrong under the name that was typed.
+
 use std::fs::File;
 use std::io::{Cursor, IsTerminal, Read};
 

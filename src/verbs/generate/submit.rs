@@ -1,3 +1,7 @@
+//! Hands a job to the daemon: the files that it needs, then the request under an id, again where the daemon dies meanwhile.
+//! `mod.rs` calls it, with `--detach` and without. Ctrl-C meanwhile is dealt with in `mod.rs`; the job is watched in
+//! `src/watch/`.
+
 use darkroom_client::{Client, upload};
 use darkroom_protocol::message::client::{Submit, Submitted};
 use darkroom_protocol::paths::Paths;

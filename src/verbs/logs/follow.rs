@@ -1,3 +1,7 @@
+//! Prints a log from its last lines on, through earlier parts, and with `--follow` what is added across rotation. `mod.rs` opens
+//! it on the file that `source.rs` found. Where the last lines begin is found in `tail.rs`, and a line is taken apart in
+//! `line.rs`. The daemon rotates the log in its `logging/`.
+
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::MetadataExt;

@@ -1,3 +1,6 @@
+//! A line of a log as `logs --json` prints it; `mod.rs` calls it for each. The daemon writes that format in
+//! `daemon/src/logging/line.rs`. Nothing is read from files here: that is `follow.rs`.
+
 use serde::Serialize;
 
 /// A line of a log. What a worker printed has only a text.

@@ -1,3 +1,7 @@
+//! Which file `logs` reads: the daemon's log, the workers' or a job's, and what to say when it is not there. `mod.rs` asks,
+//! `follow.rs` reads it. A job is found by the names of the log files, without a daemon; spellings of a job's name are understood
+//! in `protocol/src/job_name.rs`. Where a daemon runs, `mod.rs` asks it first what `@last` means.
+
 use std::path::{Path, PathBuf};
 
 use darkroom_protocol::JobName;

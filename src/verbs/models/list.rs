@@ -1,3 +1,7 @@
+//! `darkroom models`, also as `models list`: every model that `-m` can name, a line each, or why it cannot be used. `mod.rs`
+//! calls it. The list is made in `daemon/src/catalog/list.rs`, by a running daemon or in this process. What models take in memory
+//! is `ps.rs`.
+
 use clap::ArgMatches;
 use darkroom_protocol::ModelSource;
 use darkroom_protocol::message::client::FoundModel;

@@ -1,3 +1,6 @@
+//! `models load` and `models pin`: both start a daemon where none runs, and follow the load's events until the model is in
+//! memory. `mod.rs` calls them. The opposites are in `unload.rs`; the daemon's part is `dispatch/loads.rs`.
+
 use clap::ArgMatches;
 use darkroom_client::Client;
 use darkroom_protocol::message::client::{Load, Loading};

@@ -1,3 +1,7 @@
+//! `models ps`: the models in each worker's memory, how large they are, and why they are there. `mod.rs` calls it, and `status`
+//! prints the same rows. The numbers are the worker's own account and come with the daemon's status; the words for why a model
+//! stays are in the client crate (`words.rs`).
+
 use std::collections::HashSet;
 use std::fmt::Write as _;
 

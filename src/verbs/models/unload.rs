@@ -1,3 +1,6 @@
+//! `models unload` and `models unpin`: neither starts a daemon, and the first waits until the model has left memory. `mod.rs`
+//! calls them. Which models a name means is decided in the daemon (`dispatch/named.rs`); loading is in `load.rs`.
+
 use std::time::Duration;
 
 use clap::ArgMatches;

@@ -1,3 +1,6 @@
+//! `queue clear`: takes ended jobs off the list, and asks before it takes more than fifty. It stands in the table of `mod.rs`.
+//! The rows are changed in `daemon/src/store/clear.rs`; pictures and waiting jobs are left alone.
+
 use std::io::{BufRead as _, IsTerminal, Write as _};
 
 use clap::{Arg, ArgAction, ArgMatches, Command};

@@ -1,3 +1,7 @@
+//! What verbs on several jobs share: the argument, the ids, and one request after the other. `moves.rs`, `pause.rs`,
+//! `priority.rs`, `retry.rs` and `verbs/cancel.rs` use it; `wait` takes the argument and the ids alone. Which job an id means is
+//! found by the daemon.
+
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Arg, ArgMatches};
 use darkroom_client::Client;

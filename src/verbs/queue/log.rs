@@ -1,3 +1,6 @@
+//! `queue log`: what a worker said while it ran a job, then what became of the job. It stands in the table of `mod.rs`. The log
+//! comes through the daemon, or from what is kept where none runs; `logs --job` reads the file itself (`verbs/logs`).
+
 use std::time::Duration;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};

@@ -1,3 +1,6 @@
+//! `queue move`: gives waiting jobs another place. It stands in the table of `mod.rs`. The order in which several jobs are moved
+//! is worked out here; places themselves are drawn in `daemon/src/store/place.rs`, and `placed.rs` says how a job stands then.
+
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command};
 use darkroom_protocol::Request;
 use darkroom_protocol::message::client::Place;

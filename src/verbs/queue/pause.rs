@@ -1,3 +1,7 @@
+//! `queue pause` and `queue resume`, of the whole queue or of single jobs. Both stand in the table of `mod.rs`. The daemon's
+//! store remembers what is paused (`store/pause.rs`), and its `dispatch/` starts nothing meanwhile. How a single job stands then
+//! is said by `placed.rs`.
+
 use clap::{ArgMatches, Command};
 use darkroom_client::Client;
 use darkroom_protocol::Request;

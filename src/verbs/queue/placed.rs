@@ -1,3 +1,6 @@
+//! One job's standing in the queue after a change, in words or as JSON. `moves.rs`, `pause.rs`, `priority.rs` and `retry.rs`
+//! print it for each job. The whole list is printed by `row.rs`; what a person reads who waits for a job is in `watch/follow.rs`.
+
 use darkroom_protocol::JobId;
 use darkroom_protocol::event::QueueChange;
 use serde_json::json;

@@ -1,3 +1,6 @@
+//! `queue priority`: gives waiting jobs another priority. It stands in the table of `mod.rs`, and `placed.rs` says how each job
+//! stands then. The range is that of the parameter table, as for `generate --priority`; the order of the line is the store's.
+
 use clap::{Arg, ArgMatches, Command};
 use darkroom_protocol::Request;
 use darkroom_protocol::params::{MAX_PRIORITY, MIN_PRIORITY};

@@ -1,3 +1,7 @@
+//! `Home`: a temporary folder with a daemon of its own, the command run in it, and questions about its jobs and files. Nearly
+//! every test of the product begins with one. What a command printed is `ran.rs`; a command that still runs is `watched.rs`;
+//! processes by their number are in `process.rs`.
+
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

@@ -1,3 +1,7 @@
+//! A copy of the embedded model's folder that a test may change, and safetensors headers made by hand. Tests in `models.rs`,
+//! `names.rs`, `attack.rs`, `kills.rs` and others use it. The catalogue's unit tests make small models of their own
+//! (`daemon/src/catalog/tests.rs`).
+
 use std::path::{Path, PathBuf};
 
 use safetensors::tensor::TensorView;

@@ -1,3 +1,6 @@
+//! Waiting for a condition, and processes by number: whether they live, signals, memory, processor time. Tests use it directly,
+//! and so do `home.rs`, `storm.rs` and `watched.rs`. Which processes belong to a home is found in `census.rs`.
+
 use std::process::Command;
 use std::time::{Duration, Instant};
 

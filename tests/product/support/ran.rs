@@ -1,3 +1,6 @@
+//! `Ran`: the exit code and output of a command that has ended, and the claims that tests make of them. `Home::run` and the like
+//! return one. A command that still runs is `watched.rs`.
+
 use std::process::Output;
 
 /// What a command did.

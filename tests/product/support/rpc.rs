@@ -1,3 +1,7 @@
+//! `Rpc`: a connection to the daemon's socket that sends JSON-RPC lines or any bytes. Tests in `wire.rs`, `attack.rs`, `order.rs`
+//! and others use it, mostly by `Home::rpc`. It speaks no bincode; `flood.rs` and `interrupt.rs` use the protocol crate's codec
+//! for that.
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;

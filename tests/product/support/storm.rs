@@ -1,3 +1,6 @@
+//! Clients that submit batches, and kills of daemon and workers at chosen moments, all drawn from one seed. `kills.rs` runs it.
+//! What the clients were told, and what must be true afterwards, is in `submitted.rs`; processes are found in `census.rs`.
+
 use std::collections::HashMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;

@@ -1,3 +1,6 @@
+//! What the clients of a storm asked for and were told, and the checks afterwards: each job done once, with the pictures of an
+//! undisturbed run. `storm.rs` fills it, `kills.rs` asks. Whether rows and files of a home agree is checked in `home.rs`.
+
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::process::Child;

@@ -1,3 +1,7 @@
+//! `Watched`: a running command with `--events`, whose events a test can wait for and which it can signal. Tests in `cancel.rs`,
+//! `crash.rs`, `disk.rs`, `queue.rs` and others use it. A command that is only run to its end is `ran.rs`, which also gives
+//! events the socket's form.
+
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command};
 use std::sync::mpsc::{Receiver, channel};

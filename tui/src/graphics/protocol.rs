@@ -1,3 +1,6 @@
+//! The ways in which terminals take pictures, and their names. `detect.rs` chooses one; `print.rs` and `live.rs` draw with it;
+//! `doctor` prints its name. The bytes that each sends are in `kitty.rs`, `iterm.rs`, `sixel.rs` and `blocks.rs`.
+
 /// How a terminal takes pictures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Protocol {

@@ -1,3 +1,6 @@
+//! The numbers that libFuzzer prints at the end of a run, read and put into a line. `mod.rs` prints the line for each target.
+//! Whether a target failed is seen from its exit status, in `mod.rs`.
+
 use std::fmt;
 
 /// What a fuzzer says of its run.

@@ -1,3 +1,7 @@
+//! The backends that a libtorch can be built for: their names, the library that tells them apart, the disk space that they need.
+//! `mod.rs` reads `--backend` by it; `wheels.rs`, `keep.rs`, `unpack.rs` and `foreign.rs` go by it. Which devices a machine has
+//! is found out by the worker, not here.
+
 use std::fmt;
 use std::path::Path;
 

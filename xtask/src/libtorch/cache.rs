@@ -1,3 +1,7 @@
+//! The folder in the user's cache where every libtorch is kept, its lock, its free space, and how a folder is replaced whole.
+//! `mod.rs`, `fetch.rs`, `foreign.rs` and `link.rs` use it; `install.rs` replaces folders the same way. What goes into the cache
+//! is decided in `wheels.rs` and `keep.rs`.
+
 use std::env;
 use std::fs::{self, File, TryLockError};
 use std::io::ErrorKind;

@@ -1,3 +1,6 @@
+//! Fetches wheels with pip and checks each against its pinned hash. `mod.rs` calls it where the cache lacks the libtorch that is
+//! wanted. Which wheels these are is in `wheels.rs`; they are unpacked in `unpack.rs`.
+
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::Read;

@@ -1,3 +1,6 @@
+//! `--from DIR`: a libtorch that is on the machine already, inspected and linked into the cache, not copied. `mod.rs` calls it.
+//! Fetching one is in `fetch.rs`; what makes a libtorch whole, and the link `.libtorch`, is in `link.rs`.
+
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};

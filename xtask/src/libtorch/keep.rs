@@ -1,3 +1,6 @@
+//! Which files of a wheel libtorch's folder needs, and where they go in it. `unpack.rs` asks for each entry. It touches no file.
+//! Which wheels there are is in `wheels.rs`; the empty libtorch.so for the CPU is made in `stub.rs`.
+
 use super::backend::Backend;
 
 /// Libraries of the torch wheel that serve Python alone.

@@ -1,3 +1,6 @@
+//! Whether a folder is a whole libtorch, the files in it that tell version and backend, and the link `.libtorch`. `mod.rs` and
+//! `foreign.rs` call it. Where the link points is kept by `cache.rs`; that cargo reads it is in `.cargo/config.toml`.
+
 use std::fs::{self, File};
 use std::os::unix::fs::symlink;
 use std::path::Path;

@@ -1,3 +1,7 @@
+//! An empty libtorch.so for the CPU's libtorch, compiled here because the wheel's own one needs CUDA. `mod.rs` asks for a
+//! compiler before it fetches anything, and makes the library after unpacking. That the wheel's one is left out is decided in
+//! `keep.rs`.
+
 use std::env;
 use std::ffi::OsString;
 use std::io::Write;

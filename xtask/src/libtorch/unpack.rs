@@ -1,3 +1,6 @@
+//! Unpacks the wanted entries of a wheel into libtorch's folder and shows how far it is. `mod.rs` calls it for each wheel. Which
+//! entries are wanted, and where they go, is decided in `keep.rs`; the wheel's hash was checked in `fetch.rs`.
+
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::path::Path;

@@ -1,3 +1,7 @@
+//! The wheels that make a libtorch 2.11.0 for each backend and machine, pinned by version and hash. `mod.rs` takes the set for
+//! this machine, or a failure that says what to do instead; `fetch.rs` fetches it. Which files of a wheel are kept is in
+//! `keep.rs`.
+
 use super::backend::Backend;
 use crate::failure::{Failure, Result};
 

@@ -1,3 +1,6 @@
+//! The most that a number in a config.json may be, so that a hostile one cannot ask for a billion layers. `build.rs` checks every
+//! component's configuration and the scheduler's by it. Whether numbers fit each other is checked in `schema/`.
+
 use serde_json::{Map, Value};
 
 use crate::schema::whole;

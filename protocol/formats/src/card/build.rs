@@ -1,3 +1,8 @@
+//! `Card`: what a folder's configuration says of a model's size, latents, sampler, prediction and bytes, with lines for the
+//! person where something was replaced. The daemon's catalogue makes one of each model (`catalog/folder.rs`, `catalog/file.rs`,
+//! `catalog/builtin.rs`) and sends it on as a `ModelCard`. The folder is read in `folder/`, its family found in `family/`, and
+//! each component's configuration read in full in `schema/`.
+
 use darkroom_protocol::{ModelCard, ModelSource, Sampler, Schedule};
 use serde_json::Value;
 

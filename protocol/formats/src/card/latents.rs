@@ -1,3 +1,7 @@
+//! The kinds of latents, and how each is shown before it is decoded: a colour matrix, and the name of a small decoder where there
+//! is one. `schema/vae.rs` says of which kind a model's are; the engine's `pipeline/preview` looks the kind up and paints. The
+//! decoders are found and run by the engine (`families/taesd`).
+
 /// What the numbers of a latent cell mean: how they came from the VAE.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Latents {

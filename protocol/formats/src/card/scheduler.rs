@@ -1,3 +1,8 @@
+//! What a folder's scheduler_config.json comes to: a default sampler for its class, and the fields as the family's pipeline takes
+//! them. `build.rs` asks for the sampler and for lines about what was replaced, the engine's family for the fields
+//! (`families/stable_diffusion/family.rs`). They are parsed in `schema/scheduler.rs`; the noise schedule is computed in the
+//! engine's `sampling/`.
+
 use darkroom_protocol::Sampler;
 use darkroom_protocol::sampler::Named;
 use serde_json::{Map, Value};

@@ -1,3 +1,7 @@
+//! Which widths and heights a model can make: multiples of its VAE factor, from one latent cell to 8192 pixels. The daemon checks
+//! every request by it (`expand/resolve.rs`), and a refusal names values that work. The cap on the pixels of a picture is in
+//! `expand/resolve.rs`; the engine checks the sides of a task once more (`pipeline/pictures.rs`).
+
 use crate::{Error, Result};
 
 /// The longest side of a picture, in pixels.

@@ -1,3 +1,7 @@
+//! Cards of a Stable Diffusion 1.5 folder that each test changes in one place, and the embedded model's: sizes, defaults,
+//! predictions, refusals word by word. Bounds, latents, schedulers and sizes alone are tested in their own files, the reading of
+//! folders in `folder/tests.rs`.
+
 use std::path::Path;
 
 use darkroom_protocol::{ModelSource, Prediction, Sampler, Schedule};

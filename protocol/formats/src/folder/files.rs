@@ -1,3 +1,8 @@
+//! `Files`: a model's files by relative name, wherever they lie, and two places: a folder on disk, and files compiled into the
+//! program. A checkpoint in one file is another (`single/file.rs`); the daemon and the engine have their own
+//! (`catalog/builtin.rs`, `weights/source.rs`). `read.rs` reads configurations through it, each under a cap. Weights and their
+//! headers do not pass through it: the engine maps them, the catalogue reads headers by path.
+
 use std::fs;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};

@@ -1,3 +1,7 @@
+//! `Folder`: model_index.json, the configuration of each component and the names of its weights in one value. The daemon builds a
+//! card from it (`card/build.rs`), the engine its blueprint (`model/blueprint.rs`), so both see the same model. Which files are
+//! the weights is decided in `choose.rs`; what the fields of a configuration mean is read in `schema/`.
+
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};

@@ -1,3 +1,7 @@
+//! Stable Diffusion 1.5 as it is published, in memory, and what is read of it when files are added, missing or damaged: which
+//! weights count, what the person is told, what is refused. A folder on disk and one in the program are compared. The card that
+//! is made of a folder is tested in `card/tests.rs`.
+
 use std::collections::BTreeMap;
 use std::path::Path;
 

@@ -1,3 +1,7 @@
+//! A1111's text taken apart into prompt, negative prompt and settings, by A1111's own rules. `show` reads pictures by it that
+//! have no record of Darkroom's (`src/verbs/show/about.rs`). Writing is in `write.rs`; getting the text out of a file is in
+//! `png/` and `exif.rs`.
+
 use super::Infotext;
 
 /// Fewer settings than this on the last line, and it is taken for the prompt's (A1111's rule) ...

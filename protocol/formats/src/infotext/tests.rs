@@ -1,3 +1,6 @@
+//! The text as Darkroom and other programs write it, odd texts, and properties: what is written reads back, no text makes the
+//! parser panic or take long. How a text gets out of a PNG is tested in `png/tests.rs`.
+
 use proptest::prelude::*;
 use rstest::rstest;
 

@@ -1,3 +1,7 @@
+//! A prompt and settings made into A1111's text: the order of its keys, its `Size`, its quotation marks. The engine writes the
+//! text into every picture (`pipeline/encode/parameters.rs`), and `record.rs` makes the one that `show` prints of an exact
+//! record. Which settings there are comes from the task; the names of their keys are in the parameter table.
+
 use std::borrow::Cow;
 use std::fmt;
 

@@ -1,3 +1,6 @@
+//! Pictures of one pixel with texts in every kind of chunk: encodings, caps, damaged files, any byte changed. What the texts mean
+//! is tested in `infotext/tests.rs`, EXIF in `exif.rs`.
+
 use std::io::{Cursor, Write};
 
 use proptest::prelude::*;

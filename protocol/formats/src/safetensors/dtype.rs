@@ -1,3 +1,7 @@
+//! The element types of the safetensors format: their names in a header, and the bits of one element. `header.rs` parses them,
+//! the engine translates them into torch's (`weights/dtype.rs`). The `Dtype` that a person asks for with `--dtype` is another
+//! one, in `protocol/src/device.rs`.
+
 use std::fmt;
 use std::str::FromStr;
 

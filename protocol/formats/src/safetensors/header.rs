@@ -1,3 +1,8 @@
+//! A safetensors header, checked: every tensor lies in the file, has the bytes that its shape needs, and they follow each other
+//! without overlap or hole. The daemon reads headers from the beginning of a file (`catalog/folder.rs`, and `single/file.rs`
+//! here), the engine out of the mapped file (`weights/files.rs`). The JSON is streamed in `raw.rs`; the words for what is wrong
+//! are in `problem.rs`.
+
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io::Read;

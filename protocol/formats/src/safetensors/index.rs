@@ -1,3 +1,7 @@
+//! The index of a model in several files, `*.safetensors.index.json`: which shard holds each tensor, and what may be wrong with
+//! it. `folder/choose.rs` takes the names of a component's weights from it, and checks that they are there. The shards' own
+//! headers are read in `header.rs`.
+
 use std::cell::RefCell;
 use std::collections::btree_map::Entry as Slot;
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,3 +1,6 @@
+//! What may be wrong with a safetensors header, each case a sentence with the remedy. `header.rs` and `raw.rs` find the problems;
+//! who knows the file's name makes the crate's `Error` of one. What may be wrong with a shard index is in `index.rs`.
+
 use crate::Error;
 use crate::shown::Shown;
 

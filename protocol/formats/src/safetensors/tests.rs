@@ -1,3 +1,7 @@
+//! Headers that are good, damaged or hostile, and lengths that lie; what is accepted is compared with the `safetensors` crate.
+//! Properties hold for any bytes: no panic, and every range within the file. Shard indexes and element types are tested in
+//! `index.rs` and `dtype.rs`.
+
 use proptest::prelude::*;
 use rstest::rstest;
 use serde_json::json;

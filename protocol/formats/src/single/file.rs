@@ -1,3 +1,8 @@
+//! `SingleFile`: a checkpoint, recognised by its header, shown through `Files` as the diffusers folder that it would be. The
+//! daemon's catalogue makes a card of it (`catalog/file.rs`), the engine maps the tensors of each part (`weights/source.rs`).
+//! What the header and the `.yaml` beside it say of the model is read in `facts.rs`; the published configurations and the
+//! prefixes of the parts are in `family/`.
+
 use std::borrow::Cow;
 use std::io::Read;
 use std::path::{Path, PathBuf};

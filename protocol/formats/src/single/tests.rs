@@ -1,3 +1,6 @@
+//! Checkpoints of tensors without data: one that has a card, others that are named for what they are, parts and other formats
+//! that are refused. Whether the tensors of a checkpoint load is tested by the engine (`daemon/engine/tests/single_file.rs`).
+
 use std::path::Path;
 
 use rstest::rstest;

@@ -1,3 +1,6 @@
+//! The agent of macOS's launchd: the packaged plist with this site filled in, and the `launchctl` commands. `mod.rs` takes it on
+//! macOS. What is filled in comes from `site.rs`; files are written by `mod.rs` and commands run by `manager.rs`.
+
 use std::path::PathBuf;
 
 use super::manager::Manager;

@@ -1,3 +1,6 @@
+//! What `daemon install` needs of a service manager, and the one function that runs its commands. `launchd.rs` and `systemd.rs`
+//! are the two managers; `mod.rs` uses one of them. Files are written and removed in `mod.rs`.
+
 use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};

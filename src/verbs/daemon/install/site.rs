@@ -1,3 +1,7 @@
+//! What the files of a service are made from: this program, its variables, its socket and the service's name. `mod.rs` looks
+//! before it installs or uninstalls, and when `doctor` asks what is installed. How a home's service is called is decided in the
+//! client crate (`start/service.rs`), which looks for the same one when it seeks a daemon.
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 

@@ -1,3 +1,7 @@
+//! The units of the user's systemd, a socket and a service: the packaged ones with this site filled in, and the `systemctl`
+//! commands. `mod.rs` takes it wherever the system is not macOS. What is filled in comes from `site.rs`; files are written by
+//! `mod.rs` and commands run by `manager.rs`.
+
 use std::path::PathBuf;
 
 use super::manager::Manager;
