@@ -6,6 +6,8 @@ mod cargo;
 mod demo;
 mod docs;
 mod failure;
+#[cfg(test)]
+mod files;
 mod fuzz;
 mod install;
 mod libtorch;

@@ -97,7 +97,8 @@ fn denoise(request: &GenerateRequest, steps: u32) -> Result<Option<f64>, RemoteE
             "denoise says how far a picture may change: give one with init_image, or leave it out.",
         )),
         (Some(_), asked) => {
-            let denoise = asked.unwrap_or(Inputs::DENOISE);
+            // Where nobody says, one step at least: models that make pictures in one begin with pictures too.
+            let denoise = asked.unwrap_or(Inputs::DENOISE.max(1.0 / f64::from(steps.max(1))));
             if (f64::from(steps) * denoise) as u32 == 0 {
                 return Err(RemoteError::usage(format!(
                     "denoise {denoise} of {steps} steps leaves no step to run: raise denoise or steps."

@@ -237,6 +237,8 @@ fn how_far_a_picture_may_change_needs_one_and_a_step() {
     assert!(none.contains("leaves no step to run"), "{none}");
     let one = from_picture(&[("denoise", "0.1"), ("steps", "10")], (64, 64)).unwrap();
     assert_eq!(one.inputs.denoise, Some(0.1));
+    let alone = from_picture(&[("steps", "1")], (64, 64)).unwrap();
+    assert_eq!(alone.inputs.denoise, Some(1.0), "nobody asked for less");
     let again = resolve(&one.to_request(), &card(), &Settings::default(), "cpu", Some((9, 9)), 7).unwrap();
     assert_eq!(again.size, one.size);
 }

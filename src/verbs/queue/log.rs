@@ -57,6 +57,18 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
     })
 }
 
+/// `2nd`, `11th`, `23rd`.
+fn nth(n: u32) -> String {
+    let end = match (n % 100, n % 10) {
+        (11..=13, _) => "th",
+        (_, 1) => "st",
+        (_, 2) => "nd",
+        (_, 3) => "rd",
+        _ => "th",
+    };
+    format!("{n}{end}")
+}
+
 /// What happened to a job that has ended, a line a moment: what it was, when it began, its pictures, how it ended.
 fn course(job: &Job) -> Vec<String> {
     let line = |ms: u64, what: String| format!("{} {}", time::shown(time::of_millis(ms)), escape_line(&what));
@@ -64,9 +76,7 @@ fn course(job: &Job) -> Vec<String> {
     if let Some(ms) = job.started_ms {
         let again = match job.attempts {
             0 | 1 => String::new(),
-            n => format!(", for the {n}th time")
-                .replace("2th", "2nd")
-                .replace("3th", "3rd"),
+            n => format!(", for the {} time", nth(n)),
         };
         lines.push(line(ms, format!("began{again}")));
     }
@@ -124,5 +134,21 @@ async fn print(client: &Client, job: &str, mut offset: u64) -> Result<u64> {
         }
         offset += piece.bytes.len() as u64;
         say::bytes(escape_block(&String::from_utf8_lossy(&piece.bytes)).as_bytes())?;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::nth;
+
+    #[test]
+    fn times_are_counted() {
+        let said = [2, 3, 4, 11, 12, 13, 21, 22, 23, 112].map(nth);
+        assert_eq!(
+            said,
+            [
+                "2nd", "3rd", "4th", "11th", "12th", "13th", "21st", "22nd", "23rd", "112th"
+            ]
+        );
     }
 }

@@ -35,8 +35,8 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
     let json = matches.get_flag("json");
     let (jobs, place) = plan(matches);
     block_on(async {
-        let mut client = start::kept_before(&Paths::from_env()?).await?;
-        each(&mut client, &jobs, async |client, job| {
+        let client = start::kept_before(&Paths::from_env()?).await?;
+        each(&client, &jobs, async |client, job| {
             let (job, place) = (job.to_owned(), place.clone());
             let (job, change) = client.place(Request::Move { job, place }).await?;
             placed::tell(job, &change, json)

@@ -33,8 +33,8 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
     let priority = matches.get_one("priority").copied().unwrap_or(0);
     let json = matches.get_flag("json");
     block_on(async {
-        let mut client = start::kept_before(&Paths::from_env()?).await?;
-        each(&mut client, &ids(matches), async |client, job| {
+        let client = start::kept_before(&Paths::from_env()?).await?;
+        each(&client, &ids(matches), async |client, job| {
             let job = job.to_owned();
             let (job, change) = client.place(Request::Priority { job, priority }).await?;
             placed::tell(job, &change, json)

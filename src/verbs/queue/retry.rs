@@ -19,8 +19,8 @@ pub fn command() -> Command {
 pub fn run(matches: &ArgMatches) -> Result<()> {
     let json = matches.get_flag("json");
     block_on(async {
-        let mut client = start::kept_before(&Paths::from_env()?).await?;
-        each(&mut client, &ids(matches), async |client, job| {
+        let client = start::kept_before(&Paths::from_env()?).await?;
+        each(&client, &ids(matches), async |client, job| {
             let job = job.to_owned();
             let (job, change) = client.place(Request::Retry { job }).await?;
             placed::tell(job, &change, json)

@@ -124,7 +124,7 @@ async fn of_job(name: &str) -> Result<Vec<Shown>> {
     for picture in &job.pictures {
         found.push(Shown {
             path: PathBuf::from(&picture.path),
-            content: Some(fetch(&mut client, picture).await?),
+            content: Some(fetch(&client, picture).await?),
             of: Some((job.id.to_string(), picture.index)),
         });
     }
