@@ -131,7 +131,9 @@ impl Shared {
             ServerMessage::Reply { id, result } => {
                 // A question that was given up has nobody who waits.
                 let waiting = self.state().waiting.remove(&id);
-                drop(waiting.map(|answer| answer.send(result)));
+                if let Some(answer) = waiting {
+                    let _ = answer.send(result);
+                }
             }
             ServerMessage::Bye { reason } => return Err(End::Bye(reason)),
         }

@@ -23,7 +23,7 @@ const TICK: Duration = Duration::from_secs(1);
 /// Shows the list until the person interrupts, or nobody reads it any more.
 ///
 /// # Errors
-/// [`Error::Unreachable`] when no daemon runs, or it has gone and none has followed it.
+/// [`crate::Error::Unreachable`] when no daemon runs, or it has gone and none has followed it.
 pub async fn watch(paths: &Paths, extent: Extent, json: bool) -> Result<()> {
     let mut interrupts = Interrupts::new()?;
     let mut shown = Shown::new(json);

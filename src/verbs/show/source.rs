@@ -109,7 +109,7 @@ fn standard_input() -> Result<Shown> {
 
 async fn of_job(name: &str) -> Result<Vec<Shown>> {
     let paths = Paths::from_env()?;
-    let mut client = start::kept(&paths).await?;
+    let client = start::kept(&paths).await?;
     let job = client.job(name).await.map_err(|e| {
         let error = Error::from(e);
         if error.is_lost() || name.starts_with('@') {

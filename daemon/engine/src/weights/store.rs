@@ -11,7 +11,7 @@ use tch::{Kind, Tensor};
 use super::files::{Place, TensorFiles};
 use super::ledger::Ledger;
 use super::origin::{Missing, Origin};
-use super::patches::Patches;
+use super::patches::{Delta, Patches};
 use super::pieces::Piece;
 use super::same::same_tensors;
 use super::source::{Source, Spell};
@@ -350,7 +350,7 @@ impl Provenance {
     /// numbers of the file.
     ///
     /// # Errors
-    /// [`Error::OutOfMemory`], those of a [`Delta`](super::Delta).
+    /// [`Error::OutOfMemory`], those of a [`Delta`].
     pub fn load(&self) -> Result<Tensor> {
         let weights = &self.weights;
         let (tensor, kind) = weights.read(&self.name, &self.shape)?;
@@ -359,10 +359,9 @@ impl Provenance {
             return weights.placed(tensor, kind);
         }
         let sum = torch::catch(|| {
-            let mut sum = tensor.to_kind(Kind::Float);
-            for delta in &deltas {
-                sum = sum + delta.delta(&self.shape)?;
-            }
+            // Never in place: in f32 it may be the file's own memory.
+            let plus = |sum: Tensor, delta: &Arc<dyn Delta>| -> Result<Tensor> { Ok(sum + delta.delta(&self.shape)?) };
+            let sum = deltas.iter().try_fold(tensor.to_kind(Kind::Float), plus)?;
             Ok(sum.to_kind(kind))
         })?;
         weights.placed(sum, kind)
