@@ -96,7 +96,7 @@ fn what_is_no_picture_is_refused_in_the_words_that_were_typed() {
         ("-i .", &["--init-image ."]),
         ("-i notes.txt", &["--init-image notes.txt", "no PNG, JPEG or WebP"]),
         ("-i half.png", &["--init-image half.png", "damaged"]),
-        ("--denoise 0.5", &["denoise", "init_image"]),
+        ("--denoise 0.5", &["--denoise", "-i"]),
         ("-i given.png --denoise 0.1 --steps 4", &["leaves no step to run"]),
         ("-i given.png --denoise 2", &["--denoise", "from 0 to 1"]),
     ] {

@@ -28,7 +28,7 @@ pub struct Program {
 }
 
 impl Program {
-    /// The program that `DARKROOM_WORKER` names, else the one beside this program or in `../libexec`; with the libtorch that
+    /// The program that `DARKROOM_WORKER` names, else the one beside this program, in `../libexec` or in `../lib/darkroom`; with the libtorch that
     /// `DARKROOM_LIBTORCH` names, where it does.
     ///
     /// # Errors
@@ -75,7 +75,10 @@ fn find(named: Option<PathBuf>, exe: Option<&Path>) -> Result<PathBuf> {
     let places = PLACES.map(|place| folder.join(place).join(NAME));
     let found = places.iter().find(|path| path.is_file());
     found.cloned().ok_or_else(|| Error::NoWorker {
-        tried: format!("in {} or ../libexec beside it", crate::error::shown(folder)),
+        tried: format!(
+            "in {} and, beside it, in ../libexec and ../lib/darkroom",
+            crate::error::shown(folder)
+        ),
     })
 }
 

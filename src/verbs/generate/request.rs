@@ -49,6 +49,10 @@ pub(super) fn build(matches: &ArgMatches, stdin: &mut impl Read) -> Result<(Gene
         };
         typed::set(&mut request, row.name, &text)?;
     }
+    if request.denoise.is_some() && request.init_image.is_none() {
+        let what = "--denoise says how far a picture may change: give one with -i (--init-image), or leave it out.";
+        return Err(Error::Usage(what.to_owned()));
+    }
     if let Some(text) = matches.get_one::<String>("size") {
         sized(&mut request, text)?;
     }
@@ -237,6 +241,9 @@ mod tests {
     #[case(&["x", "--steps", "0"], "--steps must be a whole number from 1 to 1000, not 0.")]
     #[case(&["x", "-b", "1000000"], "--batch must be a whole number from 1 to 256, not 1000000.")]
     #[case(&["x", "--keep-alive", "-5"], "--keep-alive is a time such as 10m, 90s or 0, or forever, not -5.")]
+    #[case(&["x", "--denoise", "0.5"], "--denoise says how far a picture may change: give one with -i (--init-image), or leave it out.")]
+    #[case(&["x", "-i", "none/x.png"], "--init-image none/x.png: there is no such file or folder.")]
+    #[case(&["-", "-i", "-"], "Standard input is one thing: - can stand for the prompt or for a picture.")]
     #[case(&["x", "-W", "1e6"], "--width is a whole number from 8 to 8192, not 1e6.")]
     #[case(&["x", "--size", "512x768", "-W", "640"], "--size 512x768 says width 512 and -W says 640: leave one of them out.")]
     #[case(&["x", "--size", "4x768"], "--size: width must be a whole number from 8 to 8192, not 4.")]

@@ -220,13 +220,13 @@ mod tests {
         let x = picture(&[2, 20, 9, 7], Kind::Float);
         let before = layer.forward(&x);
         let noise = vec![Arc::new(Noise) as Arc<dyn Delta>];
-        weights.patches().set([("weight".to_owned(), noise)].into());
+        assert!(weights.patches().set([("weight".to_owned(), noise)].into()).is_empty());
         let sum = weights.get("weight", &shape).unwrap() + Noise.delta(&shape).unwrap();
         let bias = weights.get("bias", &[33]).unwrap();
         let expected = x.conv2d(&sum, Some(&bias), [1, 1], [padding, padding], [1, 1], 1);
         let scale = expected.abs().max().double_value(&[]);
         assert!((layer.forward(&x) - expected).abs().max().double_value(&[]) < 1e-5 * scale);
-        weights.patches().set([].into());
+        assert!(weights.patches().set([].into()).is_empty());
         assert!(layer.forward(&x).equal(&before), "to the last bit");
     }
 

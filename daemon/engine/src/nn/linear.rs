@@ -191,7 +191,7 @@ mod tests {
             assert!(error(&layer.forward(&x), &expected) < bound, "{seeds:?}");
             assert!(other.forward(&x).equal(&before.1), "nothing is added to the other");
         }
-        weights.patches().set([].into());
+        assert!(weights.patches().set([].into()).is_empty());
         assert!(layer.forward(&x).equal(&before.0), "to the last bit");
     }
 

@@ -8,7 +8,7 @@ use crate::{Cancel, Result};
 
 /// Token ids to hidden states.
 pub trait TextEncoder: Debug {
-    /// Encodes `ids` [B, N], i64 on the encoder's device.
+    /// Encodes `ids` [B, N], i64 on the CPU, where they are looked at before a device is asked.
     ///
     /// # Errors
     /// [`crate::Error::Config`] where an id or the length is outside the model's tables, or nothing is left of its layers;

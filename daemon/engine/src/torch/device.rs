@@ -30,21 +30,6 @@ pub enum Device {
 pub struct UnknownDevice(String);
 
 impl Device {
-    /// The same device for `tch`; `None` when `tch` has no name for it, then go through [`to`](super::to).
-    pub fn tch(self) -> Option<tch::Device> {
-        match self {
-            Self::Cpu => Some(tch::Device::Cpu),
-            Self::Cuda(index) => Some(tch::Device::Cuda(usize::from(index))),
-            Self::Mps => Some(tch::Device::Mps),
-            Self::Xpu(_) | Self::Meta => None,
-        }
-    }
-
-    /// Whether tensors there are in main memory and may be views of it.
-    pub fn is_cpu(self) -> bool {
-        self == Self::Cpu
-    }
-
     /// The number of the type in `c10/core/DeviceType.h`, and the index. It is -1 where libtorch counts none: cpu:0 would
     /// be another device than cpu, and a move between the two a copy.
     pub(super) fn code(self) -> (c_int, c_int) {

@@ -43,16 +43,6 @@ pub fn kind_name(kind: Kind) -> String {
     }
 }
 
-/// The dtype that a person means by `f32`, `fp32`, `float32`, `bf16`, `bfloat16`, `f16`, `fp16`, `float16` or `half`.
-pub fn parse_kind(name: &str) -> Option<Kind> {
-    match name.trim().to_ascii_lowercase().as_str() {
-        "f32" | "fp32" | "float32" => Some(Kind::Float),
-        "bf16" | "bfloat16" => Some(Kind::BFloat16),
-        "f16" | "fp16" | "float16" | "half" => Some(Kind::Half),
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -84,13 +74,5 @@ mod tests {
             assert_eq!(tensor.kind(), kind);
             assert_eq!(kind_of(&tensor).unwrap(), kind);
         }
-    }
-
-    #[test]
-    fn names_read_back() {
-        for kind in [Kind::Float, Kind::BFloat16, Kind::Half] {
-            assert_eq!(parse_kind(&kind_name(kind)), Some(kind));
-        }
-        assert_eq!(parse_kind("int8"), None);
     }
 }

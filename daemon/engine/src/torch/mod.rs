@@ -44,7 +44,7 @@ pub use fused::{GroupNorm, fused_geglu, fused_group_norm};
 pub use generator::Generator;
 pub use inference::{InferenceMode, inference_mode, is_inference_mode};
 pub use int8::{Int8, int8_possible};
-pub use kind::{kind_name, parse_kind};
+pub use kind::kind_name;
 pub use load::{FollowingLoad, follow_load};
 pub use memory::{Memory, empty_cache, memory, reset_peak, synchronise};
 pub use profile::{Operation, profile};

@@ -2,7 +2,7 @@
 //! changes. Layers look at the number whenever they are used (`nn/weight.rs`) and make their weight anew from its file and the list,
 //! so that what is taken off again leaves no trace. Reading adapters' files is no business of this room.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -31,6 +31,8 @@ struct Shared {
     /// Rises with every change.
     generation: AtomicU64,
     tensors: Mutex<HashMap<String, Patched>>,
+    /// The tensors whose layers look here.
+    offered: Mutex<HashSet<String>>,
 }
 
 #[derive(Debug, Default)]
@@ -42,7 +44,13 @@ struct Patched {
 
 impl Patches {
     /// From now on these are added to the tensors of these names, and nothing to others. A tensor whose list stays is left alone.
-    pub fn set(&self, mut wanted: HashMap<String, Deltas>) {
+    /// Answers the names that no layer reads so, in their order: what is meant for them counts nowhere.
+    pub fn set(&self, mut wanted: HashMap<String, Deltas>) -> Vec<String> {
+        let offered = self.0.offered.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut unread: Vec<String> = wanted.keys().filter(|name| !offered.contains(*name)).cloned().collect();
+        unread.sort();
+        unread.iter().for_each(|name| drop(wanted.remove(name)));
+        drop(offered);
         let mut tensors = self.0.tensors.lock().unwrap_or_else(PoisonError::into_inner);
         let next = self.generation() + 1;
         for (name, patched) in tensors.iter_mut() {
@@ -55,6 +63,13 @@ impl Patches {
             tensors.insert(name, Patched { since: next, deltas });
         }
         self.0.generation.store(next, Ordering::Release);
+        unread
+    }
+
+    /// A layer reads the tensor called `name` with what is added to it.
+    pub(crate) fn offer(&self, name: String) {
+        let mut offered = self.0.offered.lock().unwrap_or_else(PoisonError::into_inner);
+        offered.insert(name);
     }
 
     /// The number of the last change; 0 before the first.
@@ -92,6 +107,7 @@ mod tests {
     #[test]
     fn only_what_changes_is_new() {
         let patches = Patches::default();
+        ["a", "b"].iter().for_each(|name| patches.offer((*name).to_owned()));
         let (one, other): (Arc<dyn Delta>, Arc<dyn Delta>) = (Arc::new(Ones), Arc::new(Ones));
         let set = |list: &[(&str, &Arc<dyn Delta>)]| {
             patches.set(
@@ -108,5 +124,14 @@ mod tests {
         let (since, deltas) = patches.of("a");
         assert_eq!((since, deltas.len(), patches.of("b").0), (3, 0, 3));
         assert_eq!(patches.generation(), 3);
+    }
+
+    #[test]
+    fn what_no_layer_reads_is_told() {
+        let patches = Patches::default();
+        patches.offer("a.weight".to_owned());
+        let wanted = ["c", "a.weight", "b"].map(|name| (name.to_owned(), vec![Arc::new(Ones) as Arc<dyn Delta>]));
+        assert_eq!(patches.set(wanted.into()), ["b", "c"]);
+        assert_eq!((patches.of("a.weight").1.len(), patches.of("b").1.len()), (1, 0));
     }
 }

@@ -166,6 +166,7 @@ impl Weights {
     /// As [`Weights::get`].
     pub fn weight(&self, name: &str, shape: &[i64]) -> Result<Stored> {
         let (tensor, kind) = self.stored(name, shape)?;
+        self.shared.patches.offer(self.key(name));
         Ok(Stored {
             tensor: self.placed(tensor, kind)?,
             kind,

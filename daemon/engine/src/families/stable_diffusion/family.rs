@@ -6,7 +6,7 @@ use darkroom_formats::card::scheduler_config;
 use darkroom_formats::family::{self, detect_folder};
 use darkroom_formats::folder::{Files, Folder};
 use darkroom_formats::schema::{Fields, StableDiffusion};
-use tch::{Kind, Tensor};
+use tch::Tensor;
 
 use super::keys::from_ldm;
 use super::{AutoencoderKl, UNet2DConditionModel};
@@ -15,7 +15,7 @@ use crate::sampling::{Plan, SchedulerConfig, plan};
 use crate::text::clip::ClipTextModel;
 use crate::text::{Encoder, Select, Tokenizer};
 use crate::weights::Piece;
-use crate::{Cancel, Result, torch};
+use crate::{Cancel, Result};
 
 const TEXT_ENCODER: &str = "text_encoder";
 
@@ -89,11 +89,7 @@ impl Family for StableDiffusion1 {
         let one = |prompt: &&str| {
             cancel.check()?;
             let chunk = self.tokenizer.chunk(prompt)?;
-            let ids = torch::to(
-                &Tensor::from_slice(&chunk.ids).unsqueeze(0),
-                model.device(),
-                Kind::Int64,
-            )?;
+            let ids = Tensor::from_slice(&chunk.ids).unsqueeze(0);
             let hidden = text_encoder.encode(&ids, Select::default(), cancel)?;
             Ok(Encoded {
                 cond: Cond::of(hidden.hidden_states),

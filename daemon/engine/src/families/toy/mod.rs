@@ -6,7 +6,7 @@ use std::rc::Rc;
 use darkroom_formats::card::Latents;
 use darkroom_formats::folder::{Files, Folder};
 use darkroom_formats::schema::{ClipTextConfig, Fields};
-use tch::{Kind, Tensor};
+use tch::Tensor;
 
 use crate::model::{
     Autoencoder, Component, ComponentKind, Cond, Denoiser, Encoded, Extras, Family, LatentSpace, Model, Part,
@@ -17,7 +17,7 @@ use crate::sampling::{Plan, plan_flow};
 use crate::text::clip::ClipTextModel;
 use crate::text::{Encoder, Select, Tokenizer};
 use crate::weights::{Piece, Weights};
-use crate::{Cancel, Result, torch};
+use crate::{Cancel, Result};
 
 mod tests;
 
@@ -108,11 +108,7 @@ impl Family for Toy {
             let mut notice = None;
             for (encoder, tokenizer) in encoders.iter().zip(&self.tokenizers) {
                 let chunk = tokenizer.chunk(prompt)?;
-                let ids = torch::to(
-                    &Tensor::from_slice(&chunk.ids).unsqueeze(0),
-                    model.device(),
-                    Kind::Int64,
-                )?;
+                let ids = Tensor::from_slice(&chunk.ids).unsqueeze(0);
                 let select = Select {
                     skip_layers: 1,
                     final_layer_norm: false,

@@ -83,7 +83,7 @@ impl Tokenizer {
     }
 
     /// Ids between the two marks, padded to the length; what is more than fits is left out at the end.
-    pub fn wrap(&self, ids: &[i64]) -> Vec<i64> {
+    fn wrap(&self, ids: &[i64]) -> Vec<i64> {
         let body = &ids[..ids.len().min(self.length - 2)];
         let padding = std::iter::repeat_n(self.pad, self.length - 2 - body.len());
         let text = [self.bos].into_iter().chain(body.iter().copied()).chain([self.eos]);
@@ -92,15 +92,5 @@ impl Tokenizer {
         } else {
             text.chain(padding).collect()
         }
-    }
-
-    /// Whether a prompt that is too long loses its beginning.
-    pub fn truncates_left(&self) -> bool {
-        self.truncates_left
-    }
-
-    /// Places of a chunk, both marks included.
-    pub fn length(&self) -> usize {
-        self.length
     }
 }
