@@ -19,7 +19,7 @@ pub struct Pace(HashMap<String, (f64, usize)>);
 pub struct Measured {
     /// Its model's name.
     pub model: String,
-    /// Work that was done: steps × pixels of all its pictures.
+    /// Work that was done: steps that were run × pixels of all its pictures.
     pub work: f64,
     /// Seconds from its start to its end.
     pub seconds: f64,
@@ -89,7 +89,7 @@ impl Pace {
 /// Steps × pixels of all pictures of a task.
 pub fn work(task: &Task) -> f64 {
     let Task::Image(image) = task;
-    image.pixels() as f64 * f64::from(image.sampling.steps) * f64::from(image.size.batch)
+    image.pixels() as f64 * f64::from(image.steps_run()) * f64::from(image.size.batch)
 }
 
 /// Seconds until each job of the `line` begins, as far as that can be told. `lanes` are all the workers there are.
@@ -157,6 +157,15 @@ mod tests {
             jobs.map(|job| told.get(&job).copied()),
             [Some(4.0), Some(14.0), Some(20.0)]
         );
+    }
+
+    #[test]
+    fn a_picture_to_begin_with_leaves_less_work() {
+        let mut image = darkroom_protocol::ImageTask::of("m", "fox");
+        let whole = work(&Task::Image(image.clone()));
+        image.inputs.init_image = Some("0f".repeat(32));
+        image.inputs.denoise = Some(0.25);
+        assert!((work(&Task::Image(image)) * 4.0 - whole).abs() < 1e-6);
     }
 
     #[test]

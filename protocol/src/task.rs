@@ -242,6 +242,14 @@ impl ImageTask {
         self.guidance.cfg_scale > 1.0
     }
 
+    /// Steps that are run: fewer than are asked for where there is a picture to begin with.
+    pub fn steps_run(&self) -> u32 {
+        match &self.inputs.init_image {
+            Some(_) => (f64::from(self.sampling.steps) * self.inputs.denoise()) as u32,
+            None => self.sampling.steps,
+        }
+    }
+
     /// Pixels of one picture.
     pub fn pixels(&self) -> u64 {
         u64::from(self.size.width) * u64::from(self.size.height)

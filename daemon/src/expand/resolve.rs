@@ -45,6 +45,7 @@ pub fn resolve(
     task.what.source = card.source.clone();
     task.sampling.prediction = request.prediction.or(unusual(card.prediction));
     task.inputs.denoise = denoise(request, task.sampling.steps)?;
+    check_steps(&task)?;
     task.sampling.seed = seed(request.seed, task.size.batch, random)?;
     task.compute.device = device(asked.device.as_deref(), default_device)?;
     check_pixels(&task, card)?;
@@ -99,14 +100,19 @@ fn denoise(request: &GenerateRequest, steps: u32) -> Result<Option<f64>, RemoteE
         (Some(_), asked) => {
             // Where nobody says, one step at least: models that make pictures in one begin with pictures too.
             let denoise = asked.unwrap_or(Inputs::DENOISE.max(1.0 / f64::from(steps.max(1))));
-            if (f64::from(steps) * denoise) as u32 == 0 {
-                return Err(RemoteError::usage(format!(
-                    "denoise {denoise} of {steps} steps leaves no step to run: raise denoise or steps."
-                )));
-            }
             Ok(Some(denoise))
         }
     }
+}
+
+fn check_steps(task: &ImageTask) -> Result<(), RemoteError> {
+    if task.steps_run() > 0 {
+        return Ok(());
+    }
+    let (denoise, steps) = (task.inputs.denoise(), task.sampling.steps);
+    Err(RemoteError::usage(format!(
+        "denoise {denoise} of {steps} steps leaves no step to run: raise denoise or steps."
+    )))
 }
 
 /// What the model's files say of its denoiser where it is not the noise, so that the record of a picture says it.

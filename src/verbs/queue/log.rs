@@ -104,10 +104,14 @@ fn course(job: &Job) -> Vec<String> {
 fn what(job: &Job) -> String {
     let Task::Image(image) = &job.task;
     format!(
-        "{}, {}×{}, {} steps, CFG {}, {}, seed {}, {}, on {}",
+        "{}, {}×{}, {}{} steps, CFG {}, {}, seed {}, {}, on {}",
         image.what.model,
         image.size.width,
         image.size.height,
+        match image.inputs.init_image {
+            Some(_) => format!("from a picture, {} of ", image.steps_run()),
+            None => String::new(),
+        },
         image.sampling.steps,
         image.guidance.cfg_scale,
         image.sampler_label(),
