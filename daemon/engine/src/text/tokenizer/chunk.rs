@@ -8,7 +8,7 @@ use crate::Result;
 /// A prompt cut and padded to the places that the text encoder reads: 77 for CLIP.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Chunk {
-    /// The mark before, the ids of the text, the mark after, padding: [`Tokenizer::length`] in all.
+    /// The mark before, the ids of the text, the mark after, padding: as many in all as the text encoder has places, 77 of CLIP.
     pub ids: Vec<i64>,
     /// How many ids of the text are in it, marks not counted.
     pub used: usize,
