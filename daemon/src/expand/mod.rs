@@ -4,6 +4,7 @@
 //! because only the worker on its device can settle them: `dtype: Auto` (what the device does best) and `threads: 0` (one a
 //! physical core). Both give the same picture each time on one device and build.
 
+mod like;
 mod micro_batch;
 mod notice;
 mod resolve;

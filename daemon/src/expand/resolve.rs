@@ -4,7 +4,6 @@
 //! prompt is not understood is said by `notice.rs`.
 
 use darkroom_formats::card::check_size;
-use darkroom_formats::input::size_like;
 use darkroom_protocol::device::canonical_device;
 use darkroom_protocol::message::RemoteError;
 use darkroom_protocol::params::{MAX_SEED, RANDOM_SEEDS};
@@ -12,6 +11,7 @@ use darkroom_protocol::task::Inputs;
 use darkroom_protocol::text::escape_line;
 use darkroom_protocol::{GenerateRequest, ImageTask, ModelCard, Prediction};
 
+use super::like::like;
 use super::micro_batch::micro_batch;
 use crate::settings::Settings;
 
@@ -61,33 +61,6 @@ fn of_settings(settings: &Settings) -> GenerateRequest {
         threads: settings.threads,
         ..GenerateRequest::default()
     }
-}
-
-/// The size of the picture to begin with, where none is asked for: a side alone takes the other from its shape.
-fn like(request: &GenerateRequest, input: Option<(u32, u32)>, card: &ModelCard) -> GenerateRequest {
-    let Some(given) = input else {
-        return GenerateRequest::default();
-    };
-    let (factor, area) = (card.vae_factor.max(1), u64::from(card.width) * u64::from(card.height));
-    let (width, height) = match (request.width, request.height) {
-        (None, None) => size_like(given, area, factor),
-        (Some(width), None) => (width, beside(width, given, factor)),
-        (None, Some(height)) => (beside(height, (given.1, given.0), factor), height),
-        (Some(width), Some(height)) => (width, height),
-    };
-    GenerateRequest {
-        width: Some(width),
-        height: Some(height),
-        ..GenerateRequest::default()
-    }
-}
-
-/// The second side of a picture of the shape of `given` whose first is `side`.
-fn beside(side: u32, given: (u32, u32), factor: u32) -> u32 {
-    let other = f64::from(side) * f64::from(given.1) / f64::from(given.0.max(1));
-    ((other / f64::from(factor)).round() as u32)
-        .max(1)
-        .saturating_mul(factor)
 }
 
 /// How far the picture to begin with may change; nothing where there is none.

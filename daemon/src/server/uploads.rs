@@ -9,17 +9,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use darkroom_protocol::hash::hex;
+use darkroom_protocol::hash::{hex, is_sha256};
 use darkroom_protocol::message::RemoteError;
-use darkroom_protocol::message::client::Upload;
+use darkroom_protocol::message::client::{MAX_PIECE, Upload};
 use sha2::{Digest as _, Sha256};
 
 use crate::Error;
 
-/// The most bytes of one piece.
-pub const MAX_PIECE: usize = 1 << 20;
-/// The most bytes of one input.
-const MAX_SIZE: u64 = 256 << 20;
 /// Inputs that may be on their way at one time; the one that has rested longest makes room.
 const MAX_OPEN: usize = 16;
 /// An input that no job refers to stays so long after it was last sent.
@@ -101,10 +97,10 @@ impl Uploads {
         added.map(|()| part.held)
     }
 
-    /// The file of a whole input, whose time begins anew; `None` where it is not there.
+    /// The file of a whole input, whose time begins anew; `None` where it is not there, or the name is no hash.
     pub fn file(&self, sha256: &str) -> Option<PathBuf> {
         let whole = self.folder.join(sha256);
-        self.renew(&whole).then_some(whole)
+        (is_sha256(sha256) && self.renew(&whole)).then_some(whole)
     }
 
     /// Inputs that have rested so long that they go unless a job refers to them.
@@ -237,14 +233,14 @@ fn rests(path: &Path, longer: Duration) -> bool {
 }
 
 fn check(upload: &Upload) -> Result<(), RemoteError> {
-    let hexadecimal = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-    if upload.sha256.len() != 64 || !upload.sha256.bytes().all(hexadecimal) {
+    if !is_sha256(&upload.sha256) {
         return Err(RemoteError::usage("sha256 must be 64 lower-case hexadecimal digits."));
     }
-    if upload.size > MAX_SIZE {
+    if upload.size > Upload::MAX_SIZE {
         return Err(RemoteError::usage(format!(
-            "The input has {} bytes, the most is {MAX_SIZE}: make it smaller.",
-            upload.size
+            "The input has {} bytes, the most is {}: make it smaller.",
+            upload.size,
+            Upload::MAX_SIZE
         )));
     }
     if upload.bytes.len() > MAX_PIECE {
@@ -316,7 +312,7 @@ mod tests {
             uploads.add(&upload).unwrap_err().message
         };
         assert!(refused(|u| u.sha256 = "../../etc/passwd".to_owned()).contains("64 lower-case"));
-        assert!(refused(|u| u.size = MAX_SIZE + 1).contains("the most is 268435456"));
+        assert!(refused(|u| u.size = Upload::MAX_SIZE + 1).contains("the most is 268435456"));
         assert!(refused(|u| u.bytes = vec![0; MAX_PIECE + 1]).contains("smaller pieces"));
         assert!(refused(|u| u.size = 2).contains("More bytes came"));
         assert!(names(dir.path()).is_empty());

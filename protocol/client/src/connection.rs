@@ -80,14 +80,6 @@ impl Client {
         }))
     }
 
-    /// The daemon on that socket, whoever's it is.
-    ///
-    /// # Errors
-    /// As [`Self::connect`].
-    pub async fn connect_to(socket: &Path) -> Result<Self> {
-        Self::connect_as(socket, None).await
-    }
-
     /// A client whose requests are answered in this process.
     pub fn here(answers: Box<dyn Here>) -> Self {
         Self::of(Way::Here(Mutex::new(answers)), PathBuf::new(), Hello::of("daemon"))

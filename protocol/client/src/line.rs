@@ -114,7 +114,9 @@ impl Shared {
             let room = self.room.notified();
             {
                 let state = self.state();
-                if state.events.len() < MOST_KEPT || !state.waiting.is_empty() {
+                // A question that was given up waits for nothing.
+                let is_awaited = state.waiting.values().any(|answer| !answer.is_closed());
+                if state.events.len() < MOST_KEPT || is_awaited {
                     return;
                 }
             }

@@ -2,13 +2,11 @@
 //! again, and a job's inputs outlive the command that gave them.
 
 use darkroom_protocol::hash::hex;
-use darkroom_protocol::message::client::Upload;
+use darkroom_protocol::message::client::{MAX_PIECE, Upload};
 use sha2::{Digest as _, Sha256};
 
 use crate::{Client, Error, Result};
 
-/// Bytes of a piece: the most that a daemon takes.
-const PIECE: usize = 1 << 20;
 /// The daemon may say so often that it wants another piece than it was sent, as where two clients send one file.
 const TRIES: u32 = 100;
 
@@ -26,7 +24,7 @@ pub async fn upload(client: &Client, bytes: &[u8]) -> Result<()> {
     let (mut held, mut tries) = (0, 0);
     loop {
         let begin = usize::try_from(held).unwrap_or(usize::MAX).min(bytes.len());
-        let end = (begin + PIECE).min(bytes.len());
+        let end = (begin + MAX_PIECE).min(bytes.len());
         let piece = Upload {
             sha256: sha256.clone(),
             size,
@@ -82,16 +80,16 @@ mod tests {
 
     #[tokio::test]
     async fn pieces_go_on_where_the_daemon_says() {
-        let bytes = vec![7; PIECE + 10];
+        let bytes = vec![7; MAX_PIECE + 10];
         let whole = bytes.len() as u64;
-        let (pieces, sent_all) = sent(&bytes, &[PIECE as u64, whole]).await;
-        assert_eq!(pieces, [(0, PIECE), (PIECE as u64, 10)]);
+        let (pieces, sent_all) = sent(&bytes, &[MAX_PIECE as u64, whole]).await;
+        assert_eq!(pieces, [(0, MAX_PIECE), (MAX_PIECE as u64, 10)]);
         sent_all.unwrap();
         let (pieces, known) = sent(&bytes, &[whole]).await;
-        assert_eq!(pieces, [(0, PIECE)], "it has it already");
+        assert_eq!(pieces, [(0, MAX_PIECE)], "it has it already");
         known.unwrap();
         let (pieces, resumed) = sent(&bytes, &[100, whole]).await;
-        assert_eq!(pieces[1], (100, PIECE - 90), "another client sends it too");
+        assert_eq!(pieces[1], (100, MAX_PIECE - 90), "another client sends it too");
         resumed.unwrap();
     }
 

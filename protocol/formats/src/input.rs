@@ -4,7 +4,7 @@
 
 use std::io::{BufRead, Cursor, Seek};
 
-use image::imageops::{self, FilterType};
+use darkroom_protocol::message::client::Upload;
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder as _, ImageReader, Limits};
 
@@ -12,7 +12,7 @@ use image::{DynamicImage, ImageDecoder as _, ImageReader, Limits};
 pub type Picture = image::RgbImage;
 
 /// The most bytes of a file.
-pub const MAX_BYTES: u64 = 256 << 20;
+pub const MAX_BYTES: u64 = Upload::MAX_SIZE;
 /// The most pixels.
 pub const MAX_PIXELS: u64 = 100_000_000;
 /// The longest side.
@@ -68,29 +68,6 @@ pub fn read(bytes: &[u8]) -> Result<Picture, Problem> {
     })
 }
 
-/// The middle of the picture in the shape of `width`×`height`, scaled to that. One of that size stays as it is. What stands out is cut
-/// off first, so that nothing larger than both is ever made.
-pub fn cover(picture: Picture, width: u32, height: u32) -> Picture {
-    let (w, h) = picture.dimensions();
-    if (w, h) == (width, height) {
-        return picture;
-    }
-    let scale = (f64::from(width) / f64::from(w)).max(f64::from(height) / f64::from(h));
-    let side = |wanted: u32, most: u32| ((f64::from(wanted) / scale).round() as u32).clamp(1, most);
-    let (inner_w, inner_h) = (side(width, w), side(height, h));
-    let middle = imageops::crop_imm(&picture, (w - inner_w) / 2, (h - inner_h) / 2, inner_w, inner_h).to_image();
-    imageops::resize(&middle, width, height, FilterType::Lanczos3)
-}
-
-/// The size of a new picture like one of `width`×`height` for a model whose own area is `area` pixels: its own, or where it has more
-/// than twice that area as much less of it; in multiples of `factor`, at least one.
-pub fn size_like((width, height): (u32, u32), area: u64, factor: u32) -> (u32, u32) {
-    let pixels = (f64::from(width) * f64::from(height)).max(1.0);
-    let scale = (2.0 * area as f64 / pixels).sqrt().min(1.0);
-    let side = |side: u32| ((f64::from(side) * scale / f64::from(factor)).floor() as u32).max(1) * factor;
-    (side(width), side(height))
-}
-
 fn open<'a>(file: impl BufRead + Seek + 'a) -> Result<(impl image::ImageDecoder + 'a, Orientation), Problem> {
     let mut reader = ImageReader::new(file)
         .with_guessed_format()
@@ -105,6 +82,9 @@ fn open<'a>(file: impl BufRead + Seek + 'a) -> Result<(impl image::ImageDecoder 
     reader.limits(limits);
     let mut decoder = reader.into_decoder().map_err(|e| damaged(&e))?;
     let (width, height) = decoder.dimensions();
+    if width == 0 || height == 0 {
+        return Err(Problem::Damaged("it has no pixels".to_owned()));
+    }
     if u64::from(width) * u64::from(height) > MAX_PIXELS {
         return Err(Problem::TooLarge { width, height });
     }
@@ -209,31 +189,5 @@ mod tests {
                 (crc >> 1) ^ (0xedb8_8320 & (crc & 1).wrapping_neg())
             })
         })
-    }
-
-    #[rstest]
-    #[case((64, 64), (64, 64))]
-    #[case((100, 50), (32, 32))]
-    #[case((30, 31), (64, 32))]
-    #[case((1, 1000), (8, 8))]
-    fn it_covers_what_is_asked_for(#[case] (w, h): (u32, u32), #[case] (width, height): (u32, u32)) {
-        assert_eq!(cover(gradient(w, h), width, height).dimensions(), (width, height));
-    }
-
-    #[test]
-    fn the_middle_stays() {
-        let stripes = Picture::from_fn(30, 10, |x, _| Rgb([if (10..20).contains(&x) { 200 } else { 0 }; 3]));
-        let found = cover(stripes, 10, 10);
-        assert!(found.pixels().all(|pixel| pixel.0 == [200; 3]));
-    }
-
-    #[rstest]
-    #[case((512, 768), 512 * 512, (512, 768))]
-    #[case((515, 770), 512 * 512, (512, 768))]
-    #[case((4000, 3000), 512 * 512, (832, 624))]
-    #[case((3, 3), 512 * 512, (8, 8))]
-    #[case((1, 100_000), 512 * 512, (8, 100_000))]
-    fn a_new_picture_is_as_large(#[case] given: (u32, u32), #[case] area: u64, #[case] size: (u32, u32)) {
-        assert_eq!(size_like(given, area, 8), size);
     }
 }

@@ -271,14 +271,22 @@ pub struct Subscribe {
 pub struct Upload {
     /// SHA-256 of the whole, lower-case hexadecimal.
     pub sha256: String,
-    /// Bytes of the whole, at most 256 MiB.
+    /// Bytes of the whole, at most [`Upload::MAX_SIZE`].
     pub size: u64,
     /// Where this piece begins; pieces come in order.
     pub offset: u64,
-    /// At most 1 MiB; base64 in JSON.
+    /// At most [`MAX_PIECE`]; base64 in JSON.
     #[serde(with = "crate::codec::blob")]
     pub bytes: Vec<u8>,
 }
+
+impl Upload {
+    /// The most bytes of one input.
+    pub const MAX_SIZE: u64 = 256 << 20;
+}
+
+/// The most bytes of a piece of a file, either way.
+pub const MAX_PIECE: usize = 1 << 20;
 
 /// Which piece of which picture.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -3,6 +3,7 @@
 
 use super::Value;
 use crate::ModelCard;
+use crate::hash::is_sha256;
 use crate::keep_alive::KeepAlive;
 use crate::sampler::Named;
 use crate::text::{closest, escape_line, fold, unmarked};
@@ -367,9 +368,7 @@ impl Parameter {
 
 /// The hash that `text` spells, in lower case.
 fn sha256(text: &str) -> Option<String> {
-    let hash = text.trim().to_ascii_lowercase();
-    let good = hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
-    good.then_some(hash)
+    Some(text.trim().to_ascii_lowercase()).filter(|hash| is_sha256(hash))
 }
 
 fn switch(text: &str) -> Option<bool> {

@@ -7,7 +7,8 @@ use std::path::Path;
 
 use darkroom_formats::input;
 use darkroom_protocol::ImageTask;
-use darkroom_protocol::hash::hex;
+use darkroom_protocol::hash::{hex, is_sha256};
+use image::imageops::{self, FilterType};
 use sha2::{Digest as _, Sha256};
 use tch::{Kind, Tensor};
 
@@ -46,7 +47,7 @@ pub fn beginning(task: &ImageTask, work: &Work, model: &Model) -> Result<Option<
         sha256: sha256.clone(),
         what: what.to_string(),
     })?;
-    let picture = input::cover(picture, task.size.width, task.size.height);
+    let picture = cover(picture, task.size.width, task.size.height);
     let pixels = pixels(&picture);
     let there = torch::to(&pixels, model.device(), Kind::Float)?;
     let latents = model.autoencoder()?.to_latents(&there, work.cancel)?;
@@ -83,7 +84,7 @@ fn read(folder: &Path, sha256: &str) -> Result<Vec<u8>> {
         what,
     };
     // A task from elsewhere is not believed: this becomes a path.
-    if sha256.len() != 64 || !sha256.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+    if !is_sha256(sha256) {
         return Err(wrong("that is no SHA-256".to_owned()));
     }
     let path = folder.join(sha256);
@@ -100,6 +101,20 @@ fn read(folder: &Path, sha256: &str) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// The middle of the picture in the shape of `width`×`height`, scaled to that. One of that size stays as it is. What stands out is cut
+/// off first, so that nothing larger than both is ever made.
+fn cover(picture: input::Picture, width: u32, height: u32) -> input::Picture {
+    let (w, h) = picture.dimensions();
+    if (w, h) == (width, height) {
+        return picture;
+    }
+    let scale = (f64::from(width) / f64::from(w)).max(f64::from(height) / f64::from(h));
+    let side = |wanted: u32, most: u32| ((f64::from(wanted) / scale).round() as u32).clamp(1, most);
+    let (inner_w, inner_h) = (side(width, w), side(height, h));
+    let middle = imageops::crop_imm(&picture, (w - inner_w) / 2, (h - inner_h) / 2, inner_w, inner_h).to_image();
+    imageops::resize(&middle, width, height, FilterType::Lanczos3)
+}
+
 /// [1, 3, H, W] in −1..1, f32, on the CPU.
 fn pixels(picture: &input::Picture) -> Tensor {
     let (width, height) = picture.dimensions();
@@ -114,6 +129,7 @@ fn pixels(picture: &input::Picture) -> Tensor {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rstest::rstest;
 
     #[test]
     fn only_the_very_file_is_read() {
@@ -137,5 +153,26 @@ mod tests {
             Vec::<f32>::try_from(pixels.flatten(0, -1)).unwrap(),
             [-1.0, 1.0, -1.0, 1.0, -1.0, 1.0]
         );
+    }
+
+    #[rstest]
+    #[case((64, 64), (64, 64))]
+    #[case((100, 50), (32, 32))]
+    #[case((30, 31), (64, 32))]
+    #[case((1, 1000), (8, 8))]
+    fn it_covers_what_is_asked_for(#[case] (w, h): (u32, u32), #[case] (width, height): (u32, u32)) {
+        assert_eq!(
+            cover(input::Picture::new(w, h), width, height).dimensions(),
+            (width, height)
+        );
+    }
+
+    #[test]
+    fn the_middle_stays() {
+        let stripes = input::Picture::from_fn(30, 10, |x, _| {
+            image::Rgb([if (10..20).contains(&x) { 200 } else { 0 }; 3])
+        });
+        let found = cover(stripes, 10, 10);
+        assert!(found.pixels().all(|pixel| pixel.0 == [200; 3]));
     }
 }

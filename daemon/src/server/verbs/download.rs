@@ -3,13 +3,12 @@ use std::path::Path;
 
 use darkroom_protocol::files;
 use darkroom_protocol::message::RemoteError;
-use darkroom_protocol::message::client::{Download, Piece};
+use darkroom_protocol::message::client::{Download, MAX_PIECE, Piece};
 use darkroom_protocol::{Picture, Reply};
 
 use super::blocking;
 use crate::Error;
 use crate::server::answer::Answer;
-use crate::server::uploads::MAX_PIECE;
 use crate::store::Store;
 
 /// A piece of a finished picture.

@@ -5,13 +5,12 @@ use std::path::Path;
 use darkroom_protocol::Reply;
 use darkroom_protocol::files;
 use darkroom_protocol::message::RemoteError;
-use darkroom_protocol::message::client::Piece;
+use darkroom_protocol::message::client::{MAX_PIECE, Piece};
 use darkroom_protocol::paths::Paths;
 
 use super::blocking;
 use crate::Error;
 use crate::server::answer::Answer;
-use crate::server::uploads::MAX_PIECE;
 use crate::store::Store;
 
 /// A piece of what a job's worker printed while it ran; nothing of one that has not run, or whose log is gone.
