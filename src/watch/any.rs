@@ -51,7 +51,8 @@ async fn ended(paths: &Paths, jobs: &[String]) -> Result<JobId> {
             }
         }
         match following.next().await? {
-            Told::Again { .. } => ask = true,
+            // What was asked when it was lost is asked again.
+            Told::Again { missed, .. } => ask |= missed,
             Told::Event(event) => match (event.kind, event.of) {
                 (EventKind::State(change), Subject::Job(job)) if change.state.is_final() && wanted.contains(&job) => {
                     return Ok(job);

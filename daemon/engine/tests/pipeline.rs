@@ -175,13 +175,14 @@ fn int8_draws_nearly_the_same_picture() {
     assert_eq!(bench.pictures(&plain, Kind::Float).remove(0), before);
 }
 
-#[test]
-fn pictures_are_those_of_diffusers() {
-    let cases: Vec<Case> = serde_json::from_slice(&std::fs::read(fixture().join("cases.json")).unwrap()).unwrap();
-    let expected = Tensor::read_safetensors(fixture().join("expected.safetensors")).unwrap();
+/// Makes the pictures of a fixture's cases, each with what `with` adds to its task, and compares them with diffusers'.
+fn are_those_of_diffusers(cases: &str, expected: &str, with: impl Fn(&mut ImageTask, &Case, &Path)) {
+    let cases: Vec<Case> = serde_json::from_slice(&std::fs::read(fixture().join(cases)).unwrap()).unwrap();
+    let expected = Tensor::read_safetensors(fixture().join(expected)).unwrap();
     let mut bench = Bench::new();
     for (n, case) in cases.iter().enumerate() {
-        let task = task(bench.folder.path(), case);
+        let mut task = task(bench.folder.path(), case);
+        with(&mut task, case, bench.staging.path());
         let found = bench.pictures(&task, Kind::Float).remove(0);
         let (_, picture) = expected.iter().find(|(key, _)| *key == format!("{n}.picture")).unwrap();
         let picture = Vec::<u8>::try_from(picture.flatten(0, -1)).unwrap();
@@ -192,6 +193,11 @@ fn pictures_are_those_of_diffusers() {
             case.sampler
         );
     }
+}
+
+#[test]
+fn pictures_are_those_of_diffusers() {
+    are_those_of_diffusers("cases.json", "expected.safetensors", |_, _, _| {});
 }
 
 /// The picture of `oracle/img2img.py`, put where a worker finds it: its name.
@@ -208,23 +214,10 @@ fn given(folder: &Path, width: u32, height: u32) -> String {
 
 #[test]
 fn pictures_from_pictures_are_those_of_diffusers() {
-    let cases: Vec<Case> = serde_json::from_slice(&std::fs::read(fixture().join("img2img.json")).unwrap()).unwrap();
-    let expected = Tensor::read_safetensors(fixture().join("img2img.safetensors")).unwrap();
-    let mut bench = Bench::new();
-    for (n, case) in cases.iter().enumerate() {
-        let mut task = task(bench.folder.path(), case);
-        task.inputs.init_image = Some(given(bench.staging.path(), case.width, case.height));
+    are_those_of_diffusers("img2img.json", "img2img.safetensors", |task, case, inputs| {
+        task.inputs.init_image = Some(given(inputs, case.width, case.height));
         task.inputs.denoise = case.denoise;
-        let found = bench.pictures(&task, Kind::Float).remove(0);
-        let (_, picture) = expected.iter().find(|(key, _)| *key == format!("{n}.picture")).unwrap();
-        let picture = Vec::<u8>::try_from(picture.flatten(0, -1)).unwrap();
-        let difference = largest_difference(&found, &picture);
-        assert!(
-            difference <= 1,
-            "case {n}, {}: differs by {difference}/255",
-            case.sampler
-        );
-    }
+    });
 }
 
 /// Each picture of a batch begins with latents of its own from the one that was given.

@@ -174,9 +174,10 @@ mod tests {
         let before = (layer.forward(&x), other.forward(&x));
         let set = |seeds: &[u64]| {
             let deltas = seeds.iter().map(|seed| Arc::new(Noise(*seed)) as Arc<dyn Delta>);
-            weights
+            let unread = weights
                 .patches()
                 .set([("a.weight".to_owned(), deltas.collect())].into());
+            assert!(unread.is_empty());
         };
         let exact = |tensor: Tensor| tensor.to_kind(Kind::Double);
         for seeds in [&[7][..], &[7, 8], &[9]] {

@@ -45,6 +45,7 @@ struct Patched {
 impl Patches {
     /// From now on these are added to the tensors of these names, and nothing to others. A tensor whose list stays is left alone.
     /// Answers the names that no layer reads so, in their order: what is meant for them counts nowhere.
+    #[must_use = "what no layer reads counts nowhere"]
     pub fn set(&self, mut wanted: HashMap<String, Deltas>) -> Vec<String> {
         let offered = self.0.offered.lock().unwrap_or_else(PoisonError::into_inner);
         let mut unread: Vec<String> = wanted.keys().filter(|name| !offered.contains(*name)).cloned().collect();
@@ -110,11 +111,10 @@ mod tests {
         ["a", "b"].iter().for_each(|name| patches.offer((*name).to_owned()));
         let (one, other): (Arc<dyn Delta>, Arc<dyn Delta>) = (Arc::new(Ones), Arc::new(Ones));
         let set = |list: &[(&str, &Arc<dyn Delta>)]| {
-            patches.set(
-                list.iter()
-                    .map(|(name, delta)| ((*name).to_owned(), vec![(*delta).clone()]))
-                    .collect(),
-            );
+            let wanted = list
+                .iter()
+                .map(|(name, delta)| ((*name).to_owned(), vec![(*delta).clone()]));
+            assert!(patches.set(wanted.collect()).is_empty());
         };
         assert_eq!((patches.generation(), patches.of("a").0), (0, 0));
         set(&[("a", &one)]);
