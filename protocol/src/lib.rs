@@ -28,6 +28,7 @@ pub mod prediction;
 pub mod quant;
 pub mod residency;
 pub mod sampler;
+pub mod tag;
 pub mod task;
 pub mod text;
 pub mod time;

@@ -32,12 +32,17 @@ pub enum Error {
         what: String,
     },
     /// A tensor that the model needs is not in its file.
-    #[error("{component}: tensor {key} is missing: the file is incomplete or of another model; fetch it again.")]
+    #[error(
+        "{component}: tensor {key}{} is missing: the file is incomplete or of another model; fetch it again.",
+        written.as_ref().map(|key| format!(" ({key} in a single file)")).unwrap_or_default()
+    )]
     MissingTensor {
         /// Which part of the model, for instance `unet`.
         component: String,
         /// The full key.
         key: String,
+        /// What the file would call it, where it has names of its own.
+        written: Option<String>,
     },
     /// A tensor has another shape than the model's config says.
     #[error(

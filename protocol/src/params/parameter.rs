@@ -123,6 +123,15 @@ pub enum Kind {
     },
     /// A file that was sent with `upload`, as its SHA-256. A command takes a path and sends the file.
     File,
+    /// Several words, each once; on a command line separated by commas, or given one by one.
+    List {
+        /// What each is, in the plural.
+        of: &'static str,
+        /// The most of them.
+        most: usize,
+        /// A word as it is kept; `None` for one that is refused.
+        canonical: fn(&str) -> Option<String>,
+    },
     /// Yes or no.
     Switch,
     /// How long something is kept: see [`KeepAlive`].
@@ -237,6 +246,7 @@ impl Parameter {
     pub fn parse(&self, text: &str) -> Result<Value, ParameterError> {
         let value = match self.kind {
             Kind::Text { .. } | Kind::File | Kind::Choice { .. } | Kind::KeepAlive => Value::Text(text.to_owned()),
+            Kind::List { .. } => Value::List(split(text)),
             Kind::Switch => Value::Switch(switch(text).ok_or_else(|| self.mismatch(text))?),
             Kind::Integer { .. } => match text.trim().parse::<i64>() {
                 Ok(n) => Value::Integer(n),
@@ -254,6 +264,11 @@ impl Parameter {
         let value = match (json, self.kind) {
             (Json::String(text), Kind::Text { .. } | Kind::File | Kind::Choice { .. } | Kind::KeepAlive) => {
                 Value::Text(text.clone())
+            }
+            (Json::String(text), Kind::List { .. }) => return self.parse(text),
+            (Json::Array(words), Kind::List { .. }) => {
+                let words = words.iter().map(|word| word.as_str().map(str::to_owned));
+                Value::List(words.collect::<Option<_>>().ok_or_else(|| self.mismatch(&json.to_string()))?)
             }
             (Json::Number(n), Kind::KeepAlive) => Value::Text(n.to_string()),
             (Json::Bool(on), Kind::Switch) => Value::Switch(*on),
@@ -293,6 +308,7 @@ impl Parameter {
                 Some(name) => Ok(Value::Text(name.to_owned())),
                 None => Err(self.out_of_range(&text, hint(&text))),
             },
+            (Kind::List { most, canonical, .. }, Value::List(words)) => self.list(&words, most, canonical),
             (Kind::Switch, value @ Value::Switch(_)) => Ok(value),
             (Kind::KeepAlive, Value::Text(text)) => match text.parse::<KeepAlive>() {
                 Ok(kept) => Ok(Value::Text(kept.to_string())),
@@ -301,6 +317,26 @@ impl Parameter {
             (Kind::Integer { .. }, Value::Integer(n)) => Err(self.range(&n.to_string())),
             (Kind::Number { .. }, Value::Number(n)) => Err(self.range(&n.to_string())),
             (_, value) => Err(self.mismatch(&value.to_string())),
+        }
+    }
+
+    /// Words as they are kept, each once.
+    fn list(
+        &self,
+        words: &[String],
+        most: usize,
+        canonical: fn(&str) -> Option<String>,
+    ) -> Result<Value, ParameterError> {
+        let mut kept: Vec<String> = Vec::new();
+        for word in words {
+            let word = canonical(word).ok_or_else(|| self.range(word))?;
+            if !kept.contains(&word) {
+                kept.push(word);
+            }
+        }
+        match kept.len() <= most {
+            true => Ok(Value::List(kept)),
+            false => Err(self.range(&kept.join(", "))),
         }
     }
 
@@ -329,6 +365,7 @@ impl Parameter {
             Kind::Integer { min, max } => format!("a whole number from {min} to {max}"),
             Kind::Number { min, max } => format!("a number from {min} to {max}"),
             Kind::Choice { names, .. } => format!("one of {}", names().join(", ")),
+            Kind::List { of, most, .. } => format!("at most {most} {of}, separated by commas"),
             Kind::File => "a file; in JSON the SHA-256 of one that was sent with `upload`".to_owned(),
             Kind::Switch => "on or off".to_owned(),
             Kind::KeepAlive => "a time such as 10m, 90s or 0, or forever".to_owned(),
@@ -369,6 +406,12 @@ impl Parameter {
 /// The hash that `text` spells, in lower case.
 fn sha256(text: &str) -> Option<String> {
     Some(text.trim().to_ascii_lowercase()).filter(|hash| is_sha256(hash))
+}
+
+/// The words between commas.
+fn split(text: &str) -> Vec<String> {
+    let words = text.split(',').map(str::trim).filter(|word| !word.is_empty());
+    words.map(str::to_owned).collect()
 }
 
 fn switch(text: &str) -> Option<bool> {

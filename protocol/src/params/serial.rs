@@ -24,6 +24,7 @@ impl Serialize for GenerateRequest {
                 Some(Value::Integer(n)) => map.serialize_entry(row.name, &n)?,
                 Some(Value::Number(n)) => map.serialize_entry(row.name, &n)?,
                 Some(Value::Switch(on)) => map.serialize_entry(row.name, &on)?,
+                Some(Value::List(words)) => map.serialize_entry(row.name, &words)?,
                 None => {}
             }
         }

@@ -10,6 +10,7 @@ use crate::picture::Format;
 use crate::prediction::Prediction;
 use crate::quant::Quant;
 use crate::sampler::{Sampler, Schedule};
+use crate::tag;
 use crate::task::ImageTask;
 
 /// `task: always a.b` is the field `a.b` of a task; `changed a.b` is asked for again only where it is not the default; `given a.b`
@@ -284,5 +285,12 @@ parameters! {
         kind: Kind::KeepAlive,
         unset: Unset::Settled("the configured one, else 10m"), metadata: "",
         help: "How long the model stays in memory afterwards.",
+    }
+    tags: Vec<String> {
+        flag: "tag", short: None, aliases: &["tag"],
+        category: Category::Queue, task: none,
+        kind: Kind::List { of: "words of at most 64 characters", most: tag::MAX, canonical: tag::canonical },
+        unset: Unset::Settled("none"), metadata: "",
+        help: "Words by which history finds the pictures again; may be given several times.",
     }
 }

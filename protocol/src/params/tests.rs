@@ -16,6 +16,7 @@ fn example(row: &Parameter) -> String {
         Kind::Number { min, max } => (min + (max - min) / 4.0).to_string(),
         Kind::Choice { names, .. } => names()[0].to_owned(),
         Kind::File => "0f".repeat(32),
+        Kind::List { .. } => "sea, night sky".to_owned(),
         Kind::Switch => "on".to_owned(),
         Kind::KeepAlive => "3m".to_owned(),
     }

@@ -23,6 +23,8 @@ pub enum Value {
     Number(f64),
     /// Yes or no.
     Switch(bool),
+    /// Several words.
+    List(Vec<String>),
 }
 
 impl std::fmt::Display for Value {
@@ -32,6 +34,7 @@ impl std::fmt::Display for Value {
             Self::Integer(n) => n.fmt(f),
             Self::Number(n) => n.fmt(f),
             Self::Switch(on) => f.write_str(if *on { "on" } else { "off" }),
+            Self::List(words) => f.write_str(&words.join(", ")),
         }
     }
 }
@@ -110,6 +113,19 @@ impl Field for bool {
     fn from_value(value: &Value) -> Option<Self> {
         match value {
             Value::Switch(on) => Some(*on),
+            _ => None,
+        }
+    }
+}
+
+impl Field for Vec<String> {
+    fn to_value(&self) -> Value {
+        Value::List(self.clone())
+    }
+
+    fn from_value(value: &Value) -> Option<Self> {
+        match value {
+            Value::List(words) => Some(words.clone()),
             _ => None,
         }
     }

@@ -47,7 +47,12 @@ pub fn whole() -> Command {
 pub fn flag(row: &'static Parameter) -> Arg {
     let range = match row.kind {
         Kind::Text { .. } | Kind::File => String::new(),
-        Kind::Integer { .. } | Kind::Number { .. } | Kind::Choice { .. } | Kind::Switch | Kind::KeepAlive => {
+        Kind::Integer { .. }
+        | Kind::Number { .. }
+        | Kind::Choice { .. }
+        | Kind::List { .. }
+        | Kind::Switch
+        | Kind::KeepAlive => {
             format!("{}; ", row.expects())
         }
     };
@@ -59,6 +64,10 @@ pub fn flag(row: &'static Parameter) -> Arg {
         .help(format!("{} [{range}default: {}]", sentences(row), row.default_words()))
         .allow_negative_numbers(numeric)
         .aliases(aliases(row));
+    let arg = match row.kind {
+        Kind::List { .. } => arg.action(ArgAction::Append),
+        _ => arg,
+    };
     match row.short {
         Some(short) => arg.short(short),
         None => arg,
@@ -97,6 +106,7 @@ fn value_name(row: &Parameter) -> &'static str {
     match row.kind {
         Kind::Text { .. } => "TEXT",
         Kind::File => "FILE",
+        Kind::List { .. } => "WORDS",
         Kind::Integer { .. } => "N",
         Kind::Number { .. } => "X",
         Kind::Choice { .. } => "NAME",
@@ -142,7 +152,7 @@ mod tests {
                 Kind::Integer { max, .. } => max.to_string(),
                 Kind::Number { max, .. } => max.to_string(),
                 Kind::Choice { names, .. } => names()[0].to_owned(),
-                Kind::Text { .. } | Kind::File => "x".to_owned(),
+                Kind::Text { .. } | Kind::File | Kind::List { .. } => "x".to_owned(),
                 Kind::Switch => "off".to_owned(),
                 Kind::KeepAlive => "3m".to_owned(),
             };

@@ -37,6 +37,10 @@ pub(super) fn build(matches: &ArgMatches, stdin: &mut impl Read) -> Result<(Gene
             continue;
         };
         let text = match row.name {
+            _ if matches!(row.kind, Kind::List { .. }) => {
+                let given: Vec<&str> = matches.get_many::<String>(row.name).into_iter().flatten().map(String::as_str).collect();
+                given.join(",")
+            }
             PROMPT if text == "-" => prompt(stdin)?,
             "model" => local::model(text)?,
             _ if matches!(row.kind, Kind::File) => {

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use darkroom_formats::folder::{Files, Folder, Watched};
 use darkroom_protocol::Quant;
 
-use super::{Component, ComponentKind, Family, Identity, Key};
+use super::{Component, ComponentKind, Family, Identity, Key, Part};
 use crate::torch::Device;
 use crate::weights::{Source, Weights};
 use crate::{Cancel, Error, Result};
@@ -94,6 +94,21 @@ impl Blueprint {
     pub fn identity(&self, component: &str) -> Result<Identity> {
         let component = self.folder.component(component)?;
         Ok(Identity::of(&self.source, component.weights.iter().map(String::as_str)))
+    }
+
+    /// A component with these weights, which are its own.
+    ///
+    /// # Errors
+    /// A tensor that is missing, by the name that its file would have for it, or of another shape; out of memory, cancelled.
+    pub fn build(&self, component: &Component, weights: &Weights) -> Result<Part> {
+        component.plan.build(weights).map_err(|error| match error {
+            Error::MissingTensor { component, key, .. } if self.source.is_single() => Error::MissingTensor {
+                written: self.family.spelling(&component, &key).filter(|written| *written != key),
+                component,
+                key,
+            },
+            other => other,
+        })
     }
 
     /// The weights of a component: headers are read, tensors when they are asked for, until `cancel`.

@@ -19,6 +19,10 @@ pub trait Family: Debug {
     /// several pieces where it is fused.
     fn spell(&self, component: &str, key: &str) -> Vec<Piece>;
 
+    /// The inverse of [`Family::spell`]: what a single file of this family calls what the layers of `component` know as `name`, or the
+    /// tensor that it is a part of. `None` where such a file has none.
+    fn spelling(&self, component: &str, name: &str) -> Option<String>;
+
     /// How its latents look.
     fn latents(&self) -> LatentSpace;
 

@@ -105,6 +105,7 @@ impl Model {
             return Ok(part.clone());
         }
         drop(held);
-        component.plan.build(&self.blueprint.weights(component, &self.cancel)?)
+        let weights = self.blueprint.weights(component, &self.cancel)?;
+        self.blueprint.build(component, &weights)
     }
 }

@@ -114,7 +114,7 @@ impl Models {
     fn read(&mut self, blueprint: &Rc<Blueprint>, at: usize, weights: Weights) -> Result<u64> {
         let component = &blueprint.components()[at];
         let identity = blueprint.identity(component.name)?;
-        let part = component.plan.build(&weights)?;
+        let part = blueprint.build(component, &weights)?;
         self.clock += 1;
         let id = self.clock;
         self.held.push(Held {

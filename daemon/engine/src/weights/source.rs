@@ -98,6 +98,11 @@ impl Source {
         }
     }
 
+    /// Whether it is one file, in the spelling of its own family.
+    pub fn is_single(&self) -> bool {
+        matches!(self, Self::Single(_))
+    }
+
     /// What the tensor is for the layers that the file called `name` has as `key`. In a folder it is that of its own name; in a single
     /// file `spell` translates what is inside a component.
     pub fn spelled(&self, name: &str, key: &str, spell: &Spell) -> Vec<Piece> {

@@ -212,6 +212,7 @@ impl Weights {
                 return Err(Error::MissingTensor {
                     component: shared.component.clone(),
                     key,
+                    written: None,
                 });
             }
             Err(Missing::Shape(found)) => {

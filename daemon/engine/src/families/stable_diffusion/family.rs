@@ -8,7 +8,7 @@ use darkroom_formats::folder::{Files, Folder};
 use darkroom_formats::schema::{Fields, StableDiffusion};
 use tch::Tensor;
 
-use super::keys::from_ldm;
+use super::keys::{from_ldm, to_ldm};
 use super::{AutoencoderKl, UNet2DConditionModel};
 use crate::model::{Component, ComponentKind, Cond, Encoded, Family, LatentSpace, Model, Part, SamplingWish};
 use crate::sampling::{Plan, SchedulerConfig, plan};
@@ -78,6 +78,10 @@ impl Family for StableDiffusion1 {
 
     fn spell(&self, component: &str, key: &str) -> Vec<Piece> {
         from_ldm(component, key).map(Piece::whole).into_iter().collect()
+    }
+
+    fn spelling(&self, component: &str, name: &str) -> Option<String> {
+        to_ldm(component, name)
     }
 
     fn latents(&self) -> LatentSpace {

@@ -144,10 +144,31 @@ pub fn from_ldm(component: &str, key: &str) -> Option<String> {
     })
 }
 
+/// What ldm calls the tensor that is diffusers' `name` in `component`: the inverse of [`from_ldm`]. `None` for a name that ldm's code
+/// has not.
+pub fn to_ldm(component: &str, name: &str) -> Option<String> {
+    let (places, inner) = match component {
+        "unet" => (UNET, UNET_INNER),
+        "vae" => (VAE, VAE_INNER),
+        _ => return Some(name.to_owned()),
+    };
+    let (place, rest) = look_back(places, name)?;
+    Some(match look_back(inner, rest) {
+        Some((key, rest)) => format!("{place}.{key}.{rest}"),
+        None => format!("{place}.{rest}"),
+    })
+}
+
 /// The row that `key` begins with: its other name, and what of the key is left.
 fn look_up(table: Table, key: &str) -> Option<(&'static str, &str)> {
     let rest = |from: &str| key.strip_prefix(from)?.strip_prefix('.');
     table.iter().find_map(|(from, to)| Some((*to, rest(from)?)))
+}
+
+/// The same from the names after to those before.
+fn look_back(table: Table, name: &str) -> Option<(&'static str, &str)> {
+    let rest = |to: &str| name.strip_prefix(to)?.strip_prefix('.');
+    table.iter().find_map(|(from, to)| Some((*from, rest(to)?)))
 }
 
 #[cfg(test)]
@@ -164,6 +185,7 @@ mod tests {
             for line in pairs.lines() {
                 let (ldm, diffusers) = line.split_once(' ').unwrap();
                 assert_eq!(from_ldm(component, ldm).as_deref(), Some(diffusers));
+                assert_eq!(to_ldm(component, diffusers).as_deref(), Some(ldm));
                 found.push(diffusers.to_owned());
             }
             found.sort();
@@ -183,6 +205,8 @@ mod tests {
         ] {
             assert_eq!(from_ldm(component, key), None, "{key}");
         }
+        assert_eq!(to_ldm("unet", "down_blocks.9.resnets.0.norm1.weight"), None);
+        assert_eq!(to_ldm("text_encoder", "text_model.a").as_deref(), Some("text_model.a"));
         assert_eq!(
             from_ldm("text_encoder", "text_model.a").as_deref(),
             Some("text_model.a")

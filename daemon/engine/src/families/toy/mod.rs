@@ -97,6 +97,13 @@ impl Family for Toy {
         }
     }
 
+    fn spelling(&self, component: &str, name: &str) -> Option<String> {
+        Some(match component {
+            "transformer" => format!("net.{name}"),
+            _ => name.to_owned(),
+        })
+    }
+
     fn latents(&self) -> LatentSpace {
         LatentSpace { kind: SPACE, tile: 64 }
     }

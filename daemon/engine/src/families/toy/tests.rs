@@ -172,6 +172,8 @@ fn its_names_are_its_own() {
     let blueprint = crate::families::open(&key(folder.path())).unwrap();
     let spell = |component: &str, key: &str| blueprint.family().spell(component, key);
     assert_eq!(spell("transformer", "net.out.bias"), [Piece::whole("out.bias")]);
+    let back = |component: &str, name: &str| blueprint.family().spelling(component, name);
+    assert_eq!(back("transformer", "out.bias").as_deref(), Some("net.out.bias"));
     assert_eq!(spell("transformer", "loss"), []);
     assert_eq!(spell("vae", "decoder.bias"), [Piece::whole("decoder.bias")]);
     let names: Vec<_> = blueprint.components().iter().map(|c| (c.name, c.quantises)).collect();
