@@ -1,6 +1,8 @@
 //! How people name a job, understood in one place: the daemon's store asks it for every request that names one, and the
 //! command for logs that it reads itself. Here are the spellings alone; which job is meant, whoever holds the jobs finds out.
 
+use std::fmt;
+
 use crate::JobId;
 
 /// The letters of short ids: no vowel, no look-alike, and none that is a hexadecimal digit, so that a short id is never taken
@@ -60,6 +62,21 @@ impl JobName {
     }
 }
 
+/// The spelling that [`JobName::parse`] reads as the same name.
+impl fmt::Display for JobName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Beginning(digits) => f.write_str(digits),
+            Self::Short(digits) => {
+                let places = digits.chars().filter_map(|digit| digit.to_digit(16));
+                f.write_str(&places.map(|at| char::from(LETTERS[at as usize])).collect::<String>())
+            }
+            Self::Newest(n) => write!(f, "@{n}"),
+            Self::Running => f.write_str("@running"),
+        }
+    }
+}
+
 /// The short id of a job: the last 32 bits of its id, which are random, in [`LETTERS`].
 pub(crate) fn short(job: &JobId) -> String {
     let bits = job.0.as_u128();
@@ -90,6 +107,7 @@ mod tests {
     #[case("@2", JobName::Newest(2))]
     #[case(" @running ", JobName::Running)]
     fn spellings(#[case] text: &str, #[case] name: JobName) {
+        assert_eq!(JobName::parse(&name.to_string()), Some(name.clone()));
         assert_eq!(JobName::parse(text), Some(name));
     }
 

@@ -13,6 +13,7 @@ pub mod event;
 pub mod failpoint;
 pub mod files;
 pub mod hash;
+pub mod history;
 pub mod id;
 pub mod job;
 pub mod job_name;

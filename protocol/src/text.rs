@@ -79,6 +79,14 @@ pub fn bounded(mut text: String, most: usize) -> String {
     text
 }
 
+/// At most 60 characters of what a stranger sent, for a message that repeats it.
+pub(crate) fn shorten(text: &str) -> String {
+    match text.char_indices().nth(60) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
 /// What some editors begin a text with. It says how the text is encoded and is no part of it.
 pub const BYTE_ORDER_MARK: char = '\u{feff}';
 

@@ -6,7 +6,7 @@ use crate::ModelCard;
 use crate::hash::is_sha256;
 use crate::keep_alive::KeepAlive;
 use crate::sampler::Named;
-use crate::text::{closest, escape_line, fold, unmarked};
+use crate::text::{closest, escape_line, fold, shorten, unmarked};
 
 /// One row of the table.
 #[derive(Debug)]
@@ -427,12 +427,4 @@ fn is_overflow(error: &std::num::ParseIntError) -> bool {
         error.kind(),
         std::num::IntErrorKind::PosOverflow | std::num::IntErrorKind::NegOverflow
     )
-}
-
-/// At most 60 characters of what a stranger sent.
-fn shorten(text: &str) -> String {
-    match text.char_indices().nth(60) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
-    }
 }
