@@ -18,7 +18,7 @@ use crate::failure::{Failure, Result};
 use crate::{repo, say};
 
 /// A file of protocol/fuzz/fuzz_targets each.
-const TARGETS: [&str; 9] = [
+const TARGETS: [&str; 10] = [
     "frames",
     "lines",
     "preface",
@@ -28,6 +28,7 @@ const TARGETS: [&str; 9] = [
     "png",
     "exif",
     "folder",
+    "history",
 ];
 /// Coverage by edges, with comparisons seen; checksums of PNG chunks are taken as right under `fuzzing`.
 const FLAGS: &str = "--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \

@@ -26,6 +26,11 @@ const INFOTEXTS: &[&str] = &[
     "a fox\nNegative prompt: blurry\nSteps: 20, Sampler: Euler a, CFG scale: 7, Seed: 1, Size: 64x48, Model: emoji",
     "Steps: 4, Note: \"a, \\\"b\\\": c\"",
 ];
+const SEARCHES: &[&str] = &[
+    r#"fox -"too dark" model:"dream \"shaper\"" !is:starred seed:42 size:64x48 sampler:euler_a job:@last"#,
+    "after:2026-11 before:3d on:monday on:2026-11-01T14:30..today tag:a prompt:b negative:c width:1 height:2",
+    "modle:x http://x (storm:1.2)",
+];
 const PREFACES: &[&[u8]] = &[
     b"\0DKR\0\x02\0\0\0\x41{\"build\":\"0.1.0\",\"pid\":7,\"role\":\"client\",\"capabilities\":[]}",
     b"\0DKR\0\x63\0\0\0\x0e{\"build\":\"9\"}",
@@ -81,6 +86,7 @@ fn of(target: &str) -> Result<Vec<Vec<u8>>> {
         "png" => vec![PNG.to_vec()],
         "exif" => EXIFS.iter().map(|bytes| bytes.to_vec()).collect(),
         "folder" => vec![folder()?],
+        "history" => texts(SEARCHES),
         _ => Vec::new(),
     })
 }
