@@ -1,5 +1,5 @@
 //! A picture's EXIF block (CIPA DC-008, 4.6): where JPEG and WebP carry what a PNG has as texts, A1111's as the user comment,
-//! Darkroom's exact record as the maker note.
+//! ComfyUI's as the camera's make and model, Darkroom's exact record as the maker note. What the texts mean is read in `foreign/`.
 
 use darkroom_protocol::text::unmarked;
 
@@ -7,37 +7,60 @@ use darkroom_protocol::text::unmarked;
 const EXIF_IFD: u16 = 0x8769;
 const USER_COMMENT: u16 = 0x9286;
 const MAKER_NOTE: u16 = 0x927c;
+/// Fields of the first list that writers put texts into. ComfyUI goes downwards from the camera's make.
+const TEXTS: [(u16, &str); 7] = [
+    (0x010d, "DocumentName"),
+    (0x010e, "ImageDescription"),
+    (0x010f, "Make"),
+    (0x0110, "Model"),
+    (0x0131, "Software"),
+    (0x013b, "Artist"),
+    (0x8298, "Copyright"),
+];
 /// Begins the maker note of Darkroom's own pictures; the record's JSON follows.
 const MAKER: &[u8] = b"darkroom\0";
 /// Bytes of a field.
 const FIELD: usize = 12;
+/// Bytes of a field's value that need no place of their own.
+const INLINE: usize = 4;
 /// Bytes before a comment that say how it is written.
 const CODE: usize = 8;
+/// The type of a field that is text without a code before it.
+const ASCII: u16 = 2;
+/// The longest text that is read, in bytes.
+pub(crate) const MAX_TEXT: usize = 4 << 20;
 
 /// The comment in the EXIF block `bytes`; `None` where there is none, or the block is damaged.
 pub fn user_comment(bytes: &[u8]) -> Option<String> {
-    text(value(bytes, USER_COMMENT)?)
+    let (kind, comment) = Block::new(bytes)?.exif(USER_COMMENT)?;
+    match kind {
+        ASCII => text(comment).or_else(|| filled(&narrow(comment))),
+        _ => text(comment),
+    }
 }
 
 /// The JSON of Darkroom's record in the EXIF block `bytes`; `None` where there is none, or the block is damaged.
 pub fn record(bytes: &[u8]) -> Option<&str> {
-    std::str::from_utf8(value(bytes, MAKER_NOTE)?.strip_prefix(MAKER)?).ok()
+    let (_, note) = Block::new(bytes)?.exif(MAKER_NOTE)?;
+    std::str::from_utf8(note.strip_prefix(MAKER)?).ok()
 }
 
-/// The bytes of the Exif field `tag`.
-fn value(bytes: &[u8], tag: u16) -> Option<&[u8]> {
-    let bytes = bytes.strip_prefix(b"Exif\0\0").unwrap_or(bytes);
-    let block = Block {
-        bytes,
-        is_big: match bytes.get(..4)? {
-            b"MM\0\x2a" => true,
-            b"II\x2a\0" => false,
-            _ => return None,
-        },
+/// Name and text of every field of the EXIF block `bytes` that is known to carry one, by the standard's names: those of the
+/// camera, `UserComment`, and a `MakerNote` that is plain text. Texts above 4 MiB are left out.
+pub fn texts(bytes: &[u8]) -> Vec<(&'static str, String)> {
+    let Some(block) = Block::new(bytes) else {
+        return Vec::new();
     };
-    let (_, fields) = block.field(block.long(4)?, EXIF_IFD)?;
-    let (length, begin) = block.field(fields, tag)?;
-    bytes.get(begin..begin.checked_add(length)?)
+    let first = TEXTS.iter().filter_map(|(tag, name)| {
+        let (_, bytes) = block.bytes(block.first()?, *tag)?;
+        Some((*name, filled(&narrow(bytes))?))
+    });
+    let comment = user_comment(bytes).map(|text| ("UserComment", text));
+    let note = match block.exif(MAKER_NOTE) {
+        Some((ASCII, note)) => filled(&narrow(note)).map(|text| ("MakerNote", text)),
+        _ => None,
+    };
+    first.chain(comment).chain(note).collect()
 }
 
 /// A TIFF: fields in lists, found by their offsets.
@@ -46,7 +69,17 @@ struct Block<'a> {
     is_big: bool,
 }
 
-impl Block<'_> {
+impl<'a> Block<'a> {
+    fn new(bytes: &'a [u8]) -> Option<Self> {
+        let bytes = bytes.strip_prefix(b"Exif\0\0").unwrap_or(bytes);
+        let is_big = match bytes.get(..4)? {
+            b"MM\0\x2a" => true,
+            b"II\x2a\0" => false,
+            _ => return None,
+        };
+        Some(Self { bytes, is_big })
+    }
+
     fn short(&self, at: usize) -> Option<u16> {
         let bytes = self.bytes.get(at..at.checked_add(2)?)?.try_into().ok()?;
         Some(if self.is_big {
@@ -66,13 +99,35 @@ impl Block<'_> {
         usize::try_from(long).ok()
     }
 
-    /// Count and value of the field `tag` in the list at `list`. What is longer than four bytes has its offset as value.
-    fn field(&self, list: usize, tag: u16) -> Option<(usize, usize)> {
+    /// Where the first list is.
+    fn first(&self) -> Option<usize> {
+        self.long(4)
+    }
+
+    /// Where the field `tag` of the list at `list` is.
+    fn field(&self, list: usize, tag: u16) -> Option<usize> {
         let count = usize::from(self.short(list)?);
         let first = list.checked_add(2)?;
         let mut fields = (0..count).map_while(|n| first.checked_add(n * FIELD));
-        let at = fields.find(|at| self.short(*at) == Some(tag))?;
-        Some((self.long(at.checked_add(4)?)?, self.long(at.checked_add(8)?)?))
+        fields.find(|at| self.short(*at) == Some(tag))
+    }
+
+    /// Type and bytes of the field `tag`, one byte a value, in the list at `list`.
+    fn bytes(&self, list: usize, tag: u16) -> Option<(u16, &'a [u8])> {
+        let at = self.field(list, tag)?;
+        let length = self.long(at.checked_add(4)?)?;
+        let value = at.checked_add(8)?;
+        let begin = if length <= INLINE { value } else { self.long(value)? };
+        let bytes = self.bytes.get(begin..begin.checked_add(length)?)?;
+        (length <= MAX_TEXT).then_some((self.short(at.checked_add(2)?)?, bytes))
+    }
+
+    /// The same among the Exif fields, or in the first list, where Python's Pillow leaves what it is given without one.
+    fn exif(&self, tag: u16) -> Option<(u16, &'a [u8])> {
+        let first = self.first()?;
+        let list = self.field(first, EXIF_IFD).and_then(|at| self.long(at.checked_add(8)?));
+        list.and_then(|list| self.bytes(list, tag))
+            .or_else(|| self.bytes(first, tag))
     }
 }
 
@@ -84,6 +139,11 @@ fn text(comment: &[u8]) -> Option<String> {
         b"ASCII\0\0\0" | b"UTF-8\0\0\0" | b"UTF8\0\0\0\0" | [0, 0, 0, 0, 0, 0, 0, 0] | b"        " => narrow(text),
         _ => return None,
     };
+    filled(&text)
+}
+
+/// `text` without what fills it up; `None` where nothing is left.
+fn filled(text: &str) -> Option<String> {
     let text = unmarked(text.trim_end_matches('\0'));
     (!text.is_empty()).then(|| text.to_owned())
 }
@@ -181,13 +241,57 @@ mod tests {
         }
     }
 
+    /// A block as Python's Pillow writes it: every field is text in the first list.
+    fn flat(fields: &[(u16, &str)]) -> Vec<u8> {
+        let mut out = b"II\x2a\0\x08\0\0\0".to_vec();
+        out.extend((fields.len() as u16).to_le_bytes());
+        let mut place = out.len() + fields.len() * FIELD + 4;
+        let mut values = Vec::new();
+        for (tag, text) in fields {
+            let value = [text.as_bytes(), b"\0"].concat();
+            out.extend(tag.to_le_bytes());
+            out.extend(ASCII.to_le_bytes());
+            out.extend((value.len() as u32).to_le_bytes());
+            if value.len() <= INLINE {
+                out.extend(value.iter().copied().chain([0; INLINE]).take(INLINE));
+            } else {
+                out.extend((place as u32).to_le_bytes());
+                place += value.len();
+                values.extend(value);
+            }
+        }
+        out.extend([0; 4]);
+        out.extend(values);
+        out
+    }
+
+    #[test]
+    fn texts_of_the_first_list_have_their_names() {
+        let fields = [
+            (0x010f, "workflow:{}"),
+            (0x0110, "prompt:{\"1\":{}}"),
+            (0x0131, "Any"),
+            (USER_COMMENT, "a fox, no code"),
+            (MAKER_NOTE, "fooocus"),
+        ];
+        let expected = ["Make", "Model", "Software", "UserComment", "MakerNote"]
+            .into_iter()
+            .zip(fields.map(|(_, text)| text.to_owned()))
+            .collect::<Vec<_>>();
+        let whole = flat(&fields);
+        assert_eq!(texts(&whole), expected);
+        for end in 0..whole.len() {
+            assert!(texts(&whole[..end]).len() < expected.len(), "{end}");
+        }
+    }
+
     proptest! {
         #[test]
         fn no_bytes_are_too_strange(at in 0..70_usize, bytes in prop::collection::vec(any::<u8>(), 0..40)) {
             let mut whole = block(at % 2 == 0, &coded(TEXT, u16::to_be_bytes));
             let end = (at + bytes.len()).min(whole.len());
             whole.splice(at..end, bytes);
-            let _ = (user_comment(&whole), record(&whole));
+            let _ = (user_comment(&whole), record(&whole), texts(&whole));
         }
     }
 }

@@ -68,7 +68,10 @@ pub fn read(bytes: &[u8]) -> Result<Picture, Problem> {
     })
 }
 
-fn open<'a>(file: impl BufRead + Seek + 'a) -> Result<(impl image::ImageDecoder + 'a, Orientation), Problem> {
+/// A decoder of the picture, and how it lies. Its header is read, and is within the limits.
+pub(crate) fn open<'a>(
+    file: impl BufRead + Seek + 'a,
+) -> Result<(impl image::ImageDecoder + 'a, Orientation), Problem> {
     let mut reader = ImageReader::new(file)
         .with_guessed_format()
         .map_err(|e| Problem::Damaged(e.to_string()))?;

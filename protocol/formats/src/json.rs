@@ -1,7 +1,8 @@
-//! The configuration files of models: JSON as Python's json module writes it, read under caps on what it becomes.
+//! JSON as Python's json module writes it, read under caps on what it becomes.
 //!
-//! Every reader of a model's folder comes through [`object`]. Files come from strangers: a value's cost is counted as it is read,
-//! so that a file of many small objects costs no more memory than one of text.
+//! Every reader of a model's folder comes through [`object`], every reader of other programs' pictures through [`object_within`]
+//! [`PICTURE`]. Files come from strangers: a value's cost is counted as it is read, so that a file of many small objects costs no
+//! more memory than one of text.
 
 use std::borrow::Cow;
 use std::cell::Cell;
@@ -14,16 +15,43 @@ use serde_json::{Map, Number, Value};
 pub(crate) const MAX_CONFIG: u64 = 1024 * 1024;
 /// What the values of one file may cost. Real ones have a few hundred.
 const MAX_COST: usize = 32_768;
+/// What the values of a picture's text may cost. A node of a graph takes about 40 as it is run, and 200 as it is drawn.
+const MAX_PICTURE_COST: usize = 200_000;
 /// What an object costs beside its fields: a map of one field takes as much memory as a dozen values.
 const OBJECT: usize = 12;
 
-/// The object that `bytes` spell, as Python's json module reads it; the error is one line. Nesting is limited to 128 by serde_json.
+/// How much an object may hold.
+#[derive(Clone, Copy)]
+pub(crate) struct Cap {
+    cost: usize,
+    /// Completes "it holds more than … values, which no …'s does".
+    whose: &'static str,
+}
+
+const MODEL: Cap = Cap {
+    cost: MAX_COST,
+    whose: "model",
+};
+
+/// For the texts in pictures.
+pub(crate) const PICTURE: Cap = Cap {
+    cost: MAX_PICTURE_COST,
+    whose: "picture",
+};
+
+/// The object that a model's file spells, as Python's json module reads it; the error is one line. Nesting is limited to 128 by
+/// serde_json.
 pub(crate) fn object(bytes: &[u8]) -> Result<Map<String, Value>, String> {
+    object_within(bytes, MODEL)
+}
+
+/// As [`object`], under another cap.
+pub(crate) fn object_within(bytes: &[u8], cap: Cap) -> Result<Map<String, Value>, String> {
     // Some editors begin a file with a mark that is no part of it.
     let text = python_numbers(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes));
-    let left = Cell::new(MAX_COST);
+    let left = Cell::new(cap.cost);
     let mut from = serde_json::Deserializer::from_slice(&text);
-    let read = Seed { left: &left }.deserialize(&mut from);
+    let read = Seed { left: &left, cap }.deserialize(&mut from);
     match read.and_then(|value| from.end().map(|()| value)) {
         Ok(Value::Object(object)) => Ok(object),
         Ok(_) => Err("it is not an object".to_owned()),
@@ -72,14 +100,16 @@ fn python_numbers(bytes: &[u8]) -> Cow<'_, [u8]> {
 #[derive(Clone, Copy)]
 struct Seed<'a> {
     left: &'a Cell<usize>,
+    cap: Cap,
 }
 
 impl Seed<'_> {
     fn take<E: serde::de::Error>(&self, cost: usize) -> Result<(), E> {
         let left = self.left.get().checked_sub(cost);
         self.left.set(left.ok_or_else(|| {
+            let Cap { cost, whose } = self.cap;
             E::custom(format!(
-                "it holds more than {MAX_COST} values, which no model's does: it is damaged or hostile"
+                "it holds more than {cost} values, which no {whose}'s does: it is damaged or hostile"
             ))
         })?);
         Ok(())
@@ -181,6 +211,14 @@ mod tests {
     fn many_small_values_are_refused(#[case] begin: &str, #[case] unit: &str, #[case] end: &str) {
         let json = format!("{begin}{}{end}", unit.repeat(MAX_CONFIG as usize / unit.len()));
         assert!(object(json.as_bytes()).unwrap_err().contains("no model's does"));
+    }
+
+    #[test]
+    fn a_picture_may_say_more_than_a_model() {
+        let json = |count: usize| format!("{{\"a\":[{}0]}}", "0,".repeat(count));
+        let read = |count| object_within(json(count).as_bytes(), PICTURE);
+        assert!(read(2 * MAX_COST).is_ok());
+        assert!(read(MAX_PICTURE_COST).unwrap_err().contains("no picture's does"));
     }
 
     #[test]

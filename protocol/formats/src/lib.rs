@@ -9,6 +9,7 @@ mod error;
 pub mod exif;
 pub mod family;
 pub mod folder;
+pub mod foreign;
 pub mod infotext;
 #[cfg(feature = "pictures")]
 pub mod input;

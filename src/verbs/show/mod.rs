@@ -1,16 +1,16 @@
 //! `darkroom show FILE|JOB|-`: pictures in the terminal, and what they say of themselves; with `--json` as one flat object a
-//! picture. Files are read here; a job's pictures are found by the daemon. What a picture says is read in [`about`], and put into
-//! JSON in [`object`].
+//! picture. Files are read here; a job's pictures are found by the daemon. What a picture says is read by
+//! `darkroom_formats::foreign`, whichever program wrote it, and put into JSON in [`object`].
 
-mod about;
 mod object;
 mod source;
 
 use std::io::IsTerminal;
 
-use about::About;
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Arg, ArgMatches, Command};
+use darkroom_formats::foreign::{self, Said, Texts, Writer};
+use darkroom_formats::{Infotext, Record};
 use darkroom_tui::graphics::{self, Options, Protocol};
 use source::Shown;
 
@@ -73,10 +73,12 @@ fn options() -> Options {
 /// Without `options` as JSON.
 fn show(shown: &Shown, options: Option<&Options>) -> Result<()> {
     let picture = shown.decode()?;
-    let about = About::read(shown);
+    // A picture whose texts cannot be read is shown all the same.
+    let texts = shown.open().and_then(|input| foreign::texts(input).ok());
+    let texts = texts.unwrap_or_default();
     let size = (picture.width(), picture.height());
     let Some(options) = options else {
-        return say::json(&object::of(shown, size, &about));
+        return say::json(&object::of(shown, size, &texts));
     };
     match graphics::print_inline(&picture, options) {
         Ok(_) | Err(graphics::Error::NoTerminal(_)) => {}
@@ -85,11 +87,12 @@ fn show(shown: &Shown, options: Option<&Options>) -> Result<()> {
     }
     let (name, times, bytes) = (say::shown(&shown.path), say::marks().times, say::size(shown.bytes()));
     say::data(&format!("{name}  {}{times}{}, {bytes}", size.0, size.1))?;
-    lines(&about).iter().try_for_each(|line| say::data(line))
+    lines(&texts).iter().try_for_each(|line| say::data(line))
 }
 
-fn lines(about: &About) -> Vec<String> {
-    let Some(info) = about.infotext() else {
+fn lines(texts: &Texts) -> Vec<String> {
+    let exact = texts.record.as_ref().and_then(Record::infotext);
+    let Some(info) = exact.or_else(|| foreign::said(texts).map(infotext)) else {
         return vec![];
     };
     let words = [("Prompt", &info.prompt), ("Negative prompt", &info.negative)];
@@ -99,18 +102,37 @@ fn lines(about: &About) -> Vec<String> {
     words.chain(settings).map(line).collect()
 }
 
+/// What a picture without a record says: the parameters under A1111's keys, then what no parameter is for, then who wrote it, where
+/// the keys do not show that.
+fn infotext(said: Said) -> Infotext {
+    let prompt = said.request.prompt.as_deref().unwrap_or_default();
+    let mut info = Infotext::new(prompt, said.request.metadata());
+    // That is the version of this program, which did not make the picture.
+    info.settings.retain(|(key, _)| key != "Version");
+    info.settings.extend(said.others);
+    let is_untold = matches!(said.writer, Writer::ComfyUi | Writer::InvokeAi | Writer::NovelAi);
+    let writer = is_untold.then(|| said.writer.name().to_owned());
+    let ends = [("Made with", writer), ("Not read", said.problem)];
+    let ends = ends.into_iter().filter_map(|(key, text)| Some((key.to_owned(), text?)));
+    info.settings.extend(ends);
+    info
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn with(keyword: &str, text: &str) -> Texts {
+        Texts {
+            texts: vec![(keyword.to_owned(), text.to_owned())],
+            ..Texts::default()
+        }
+    }
+
     #[test]
     fn what_a_picture_says() {
         let text = "a fox\x1b[2J\nNegative prompt: blurry\nSteps: 20, Sampler: Euler a, CFG scale: 5, Seed: 7, Size: 64x64, Model: emoji";
-        let about = About {
-            record: None,
-            parameters: Some(text.to_owned()),
-        };
-        insta::assert_snapshot!(lines(&about).join("\n"), @r"
+        insta::assert_snapshot!(lines(&with("parameters", text)).join("\n"), @r"
         Prompt           a fox\u{1b}[2J
         Negative prompt  blurry
         Steps            20
@@ -120,6 +142,23 @@ mod tests {
         Size             64x64
         Model            emoji
         ");
-        assert!(lines(&About::default()).is_empty());
+        assert!(lines(&Texts::default()).is_empty());
+    }
+
+    #[test]
+    fn what_a_picture_of_another_program_says() {
+        let graph = r#"{"1": {"class_type": "KSampler", "inputs": {"seed": 7, "steps": 20, "sampler_name": "uni_pc", "positive": "a fox"}}}"#;
+        insta::assert_snapshot!(lines(&with("prompt", graph)).join("\n"), @r"
+        Prompt           a fox
+        Steps            20
+        Seed             7
+        sampler_name     uni_pc
+        Made with        ComfyUI
+        ");
+        let broken = lines(&with("invokeai_metadata", "{"));
+        assert!(
+            broken[1].starts_with("Not read         its text invokeai_metadata cannot be read"),
+            "{broken:?}"
+        );
     }
 }

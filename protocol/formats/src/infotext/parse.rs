@@ -1,6 +1,6 @@
-//! A1111's text taken apart into prompt, negative prompt and settings, by A1111's own rules. `show` reads pictures by it that
-//! have no record of Darkroom's (`src/verbs/show/about.rs`). Writing is in `write.rs`; getting the text out of a file is in
-//! `png/` and `exif.rs`.
+//! A1111's text taken apart into prompt, negative prompt and settings, by A1111's own rules. `foreign/a1111.rs` makes parameters of
+//! them for pictures that have no record of Darkroom's. Writing is in `write.rs`; getting the text out of a file is in `png/` and
+//! `exif.rs`.
 
 use super::Infotext;
 

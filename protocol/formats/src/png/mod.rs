@@ -38,16 +38,36 @@ pub fn read_text(path: &Path) -> Result<Vec<(String, String)>> {
 /// # Errors
 /// What is wrong with it, to complete "the picture cannot be read:".
 pub fn texts(source: impl BufRead + Seek) -> Result<Vec<(String, String)>, String> {
+    carried(source).map(|carried| carried.texts)
+}
+
+/// What a PNG carries beside its pixels.
+pub(crate) struct Carried {
+    /// Keyword and text.
+    pub texts: Vec<(String, String)>,
+    /// EXIF; few writers put it into a PNG.
+    pub exif: Option<Vec<u8>>,
+    /// Width and height in pixels.
+    pub size: (u32, u32),
+}
+
+/// As [`texts`], with all that it carries.
+pub(crate) fn carried(source: impl BufRead + Seek) -> Result<Carried, String> {
     let plain = |error: DecodingError| error.to_string();
     let mut reader = Decoder::new_with_limits(source, Limits { bytes: MAX_CHUNKS })
         .read_info()
         .map_err(plain)?;
-    let before = collect(reader.info())?;
-    if !before.is_empty() {
-        return Ok(before);
+    let mut texts = collect(reader.info())?;
+    if texts.is_empty() {
+        reader.finish().map_err(plain)?;
+        texts = collect(reader.info())?;
     }
-    reader.finish().map_err(plain)?;
-    collect(reader.info())
+    let info = reader.info();
+    Ok(Carried {
+        texts,
+        exif: info.exif_metadata.as_ref().map(|block| block.to_vec()),
+        size: (info.width, info.height),
+    })
 }
 
 fn collect(info: &Info<'_>) -> Result<Vec<(String, String)>, String> {
