@@ -66,16 +66,38 @@ fn dispatch(matches: &ArgMatches) -> Result<()> {
 /// `darkroom help VERB…` and `darkroom version` as the flags that they mean; `darkroom queue help` too.
 fn spelled_out(mut args: Vec<OsString>) -> Vec<OsString> {
     let is = |at: usize, word: &str| args.get(at).is_some_and(|arg| arg == word);
+    let is_search = is(1, "history") && (is(2, "search") || is(2, "export"));
     if is(1, "version") && args.len() == 2 {
         args[1] = "--version".into();
     } else if is(1, "help") {
         args.remove(1);
         args.push("--help".into());
-    } else if is(2, "help") && ["queue", "models", "daemon"].iter().any(|group| is(1, group)) {
+    } else if is(2, "help")
+        && ["queue", "history", "models", "daemon"]
+            .iter()
+            .any(|group| is(1, group))
+    {
         args.remove(2);
         args.push("--help".into());
     }
+    if is_search {
+        args.iter_mut().skip(3).for_each(excluding);
+    }
     args
+}
+
+/// `-word` in a search as the grammar's other spelling of it, which no flag has. What is a flag of these verbs stays one.
+fn excluding(arg: &mut OsString) {
+    let Some(rest) = arg.to_str().and_then(|arg| arg.strip_prefix('-')) else {
+        return;
+    };
+    let is_limit = rest
+        .strip_prefix(['l', 'n'])
+        .is_some_and(|n| n.bytes().all(|b| b.is_ascii_digit()));
+    if rest.is_empty() || rest.starts_with('-') || is_limit || ["a", "h", "o", "V"].contains(&rest) {
+        return;
+    }
+    *arg = format!("!{rest}").into();
 }
 
 /// Help and version are data, coloured where standard output is a terminal that has colour.
@@ -124,6 +146,8 @@ mod tests {
     #[case(&["darkroom", "help", "queue", "move"], &["darkroom", "queue", "move", "--help"])]
     #[case(&["darkroom", "queue", "help", "move"], &["darkroom", "queue", "move", "--help"])]
     #[case(&["darkroom", "version"], &["darkroom", "--version"])]
+    #[case(&["darkroom", "history", "search", "fox", "-lighthouse", "-l", "5", "-n9", "--json", "-tag:x", "-"],
+        &["darkroom", "history", "search", "fox", "!lighthouse", "-l", "5", "-n9", "--json", "!tag:x", "-"])]
     #[case(&["darkroom", "show", "help"], &["darkroom", "show", "help"])]
     #[case(&["darkroom", "generate", "help"], &["darkroom", "generate", "help"])]
     fn help_and_version_are_flags_too(#[case] args: &[&str], #[case] meant: &[&str]) {

@@ -16,6 +16,14 @@ pub enum Error {
     /// The command line says something that cannot be done.
     #[error("{0}")]
     Usage(String),
+    /// A text that was typed goes wrong at some place.
+    #[error("{message}")]
+    Pointed {
+        /// What is wrong.
+        message: String,
+        /// The text, and below it what points at the place; safe to print.
+        pointed: String,
+    },
     /// Something went wrong on this side.
     #[error("{0}")]
     Failed(String),
@@ -52,7 +60,7 @@ impl Error {
     /// 1 failed, 2 usage, 3 daemon unreachable, 4 model not found, 5 out of memory, 130 cancelled.
     pub fn code(&self) -> u8 {
         match self {
-            Self::Usage(_) => USAGE,
+            Self::Usage(_) | Self::Pointed { .. } => USAGE,
             Self::Failed(_) | Self::Graphics(_) | Self::Daemon(_) => 1,
             Self::Said(code) => *code,
             Self::Unreachable(_) => UNREACHABLE,

@@ -68,6 +68,9 @@ pub fn error(error: &Error) {
         Error::Unreachable(_) => escape_block(&text),
         _ => escape_line(&text),
     };
+    if let Error::Pointed { pointed, .. } = error {
+        let _ = writeln!(std::io::stderr(), "{pointed}");
+    }
     let _ = writeln!(std::io::stderr(), "darkroom: {text}");
 }
 
@@ -124,7 +127,15 @@ pub fn brief(text: &str, width: usize) -> String {
 
 /// Columns of the terminal on standard output; `None` where there is none, or it does not tell.
 pub fn columns() -> Option<usize> {
-    let out = std::io::stdout();
+    columns_of(std::io::stdout())
+}
+
+/// The same of the terminal on standard error.
+pub fn columns_of_stderr() -> Option<usize> {
+    columns_of(std::io::stderr())
+}
+
+fn columns_of(out: impl std::os::fd::AsFd) -> Option<usize> {
     let size = rustix::termios::tcgetwinsize(&out).ok()?;
     Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
 }

@@ -1,7 +1,7 @@
 //! What time it is, for rows and names. A clock may stand anywhere: before 1970, or beyond every calendar.
 
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use jiff::{Timestamp, ZonedDateTime};
 
 /// A moment as people of a time zone name it, in characters that any file may have in its name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,12 +26,20 @@ pub fn now_ms() -> i64 {
 /// none, or it is unknown.
 pub fn local(ms: i64, zone: Option<&str>) -> Moment {
     let at = Timestamp::from_millisecond(ms).unwrap_or(Timestamp::UNIX_EPOCH);
-    let zone = zone.and_then(named).unwrap_or_else(TimeZone::system);
-    let local = at.to_zoned_datetime(zone);
+    let local = at.to_zoned_datetime(zone_of(zone));
     Moment {
         date: local.strftime("%Y-%m-%d").to_string(),
         time: local.strftime("%H%M%S").to_string(),
     }
+}
+
+/// Now in that time zone, in this process's own where there is none, or it is unknown.
+pub(crate) fn now_in(zone: Option<&str>) -> ZonedDateTime {
+    now().to_zoned_datetime(zone_of(zone))
+}
+
+fn zone_of(zone: Option<&str>) -> TimeZone {
+    zone.and_then(named).unwrap_or_else(TimeZone::system)
 }
 
 fn named(zone: &str) -> Option<TimeZone> {

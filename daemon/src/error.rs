@@ -36,6 +36,30 @@ pub enum Error {
         /// Some of the jobs it may mean, oldest first.
         candidates: Vec<JobId>,
     },
+    /// No picture has that name.
+    #[error("There is no picture {}: `darkroom history` lists them.", escape_line(.name))]
+    NoSuchPicture {
+        /// What was asked for.
+        name: String,
+    },
+    /// Several pictures may be meant.
+    #[error("{} may mean several pictures: {}; name one by its number.", escape_line(.name),
+        .candidates.iter().map(|id| format!("#{id}")).collect::<Vec<_>>().join(", "))]
+    AmbiguousPicture {
+        /// What was asked for.
+        name: String,
+        /// Some of the pictures it may mean.
+        candidates: Vec<u64>,
+    },
+    /// A picture has as many tags as it may have.
+    #[error(
+        "Picture #{picture} would have more than {} tags: take some off first.",
+        darkroom_protocol::tag::MAX
+    )]
+    TooManyTags {
+        /// The picture.
+        picture: u64,
+    },
     /// A job in that state cannot make that move.
     #[error("Job {job} is {state}: it cannot {verb}{remedy}.", job = .job.short(), state = .state.name(), verb = .wanted.verb(), remedy = .wanted.remedy(*.state))]
     IllegalMove {
@@ -163,6 +187,9 @@ impl From<Error> for RemoteError {
                 FailureKind::Disk
             }
             Error::NoSuchJob { .. } | Error::AmbiguousJob { .. } | Error::IllegalMove { .. } => FailureKind::Usage,
+            Error::NoSuchPicture { .. } | Error::AmbiguousPicture { .. } | Error::TooManyTags { .. } => {
+                FailureKind::Usage
+            }
             Error::BesideItself { .. } | Error::OtherRequest { .. } => FailureKind::Usage,
             Error::Settings { .. } => FailureKind::Usage,
             Error::AlreadyRunning { .. } | Error::NoWorker { .. } | Error::Wire(_) => FailureKind::Internal,

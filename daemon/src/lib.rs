@@ -19,6 +19,7 @@ mod error;
 mod events;
 mod forecast;
 mod gallery;
+mod history;
 mod jobs;
 mod lifecycle;
 mod limits;

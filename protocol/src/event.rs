@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::history::HistoryChange;
 use crate::{Delivery, Failure, JobId, JobState, LoadChange, LoadId, Picture, WorkerStatus};
 
 /// Something that happened, in order.
@@ -50,6 +51,8 @@ pub enum Subject {
     Models,
     /// The settings.
     Settings,
+    /// The history of pictures.
+    History,
 }
 
 impl Subject {
@@ -105,6 +108,8 @@ pub enum EventKind {
     Models {},
     /// The settings were read again. Latest wins.
     Settings(SettingsChange),
+    /// Pictures came into history, changed there or left it. Never dropped.
+    History(HistoryChange),
 }
 
 impl EventKind {
@@ -124,6 +129,7 @@ impl EventKind {
             Self::Line(_) => EventName::Line,
             Self::Models {} => EventName::Models,
             Self::Settings(_) => EventName::Settings,
+            Self::History(_) => EventName::History,
         }
     }
 
@@ -171,6 +177,8 @@ pub enum EventName {
     Models,
     /// [`EventKind::Settings`].
     Settings,
+    /// [`EventKind::History`].
+    History,
 }
 
 /// A job's new state.

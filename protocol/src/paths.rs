@@ -130,6 +130,11 @@ impl Paths {
         self.data.join("staging")
     }
 
+    /// Small pictures of pictures.
+    pub fn thumbnails(&self) -> PathBuf {
+        self.data.join("thumbnails")
+    }
+
     /// Uploaded inputs, by hash.
     pub fn inputs(&self) -> PathBuf {
         self.data.join("inputs")

@@ -19,7 +19,7 @@ pub fn flat(event: &Event) -> Result<Value> {
         Subject::Job(job) => drop(line.insert("job".to_owned(), value(job)?)),
         Subject::Load(load) => drop(line.insert("load".to_owned(), value(load)?)),
         Subject::Worker(place) => drop(line.insert("place".to_owned(), value(place)?)),
-        Subject::Queue | Subject::Models | Subject::Settings => {}
+        Subject::Queue | Subject::Models | Subject::Settings | Subject::History => {}
     }
     let fields = match &event.kind {
         EventKind::State(change) => match &change.failure {
@@ -45,6 +45,7 @@ pub fn flat(event: &Event) -> Result<Value> {
         EventKind::Line(status) => value(status)?,
         EventKind::Models {} => json!({}),
         EventKind::Settings(change) => value(change)?,
+        EventKind::History(change) => value(change)?,
     };
     if let Value::Object(fields) = fields {
         line.extend(fields);

@@ -7,6 +7,7 @@ mod docs;
 mod doctor;
 pub mod generate;
 pub mod habits;
+mod history;
 mod logs;
 mod metrics;
 mod models;
@@ -43,7 +44,7 @@ macro_rules! verbs {
 }
 
 verbs!(
-    generate, show, queue, wait, cancel, models, status, bench, doctor, daemon, logs, metrics, docs
+    generate, history, show, queue, wait, cancel, models, status, bench, doctor, daemon, logs, metrics, docs
 );
 
 /// `--json`, with what it prints.

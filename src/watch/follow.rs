@@ -199,7 +199,8 @@ impl<'a> Watch<'a> {
             | EventKind::Worker(_)
             | EventKind::Line(_)
             | EventKind::Models {}
-            | EventKind::Settings(_) => {}
+            | EventKind::Settings(_)
+            | EventKind::History(_) => {}
         }
         Ok(())
     }

@@ -7,6 +7,7 @@
 mod builtin;
 mod cache;
 mod file;
+mod files_of;
 mod folder;
 mod list;
 mod lookup;
@@ -24,6 +25,7 @@ use darkroom_protocol::{FailureKind, ModelCard};
 
 use crate::settings::Live;
 pub use cache::{cached, caches};
+pub use files_of::files_of;
 pub use list::{Outline, problem};
 use lookup::{EMBEDDED, Meant, Places};
 use readers::{Read, Readers};

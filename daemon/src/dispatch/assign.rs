@@ -109,6 +109,7 @@ impl Dispatcher {
             bytes: 3 * image.pixels() + BESIDE_PIXELS,
             format: image.what.format,
             called: gallery::called(&row.task),
+            source: image.what.source.clone(),
             kept: kept.clone(),
             keeping: false,
             last_sign: Instant::now(),

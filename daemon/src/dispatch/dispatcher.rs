@@ -23,6 +23,7 @@ use crate::Result;
 use crate::deliver::Deliverer;
 use crate::events::Bus;
 use crate::gallery::Gallery;
+use crate::history::Thumbnails;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::settings::Live;
@@ -43,6 +44,8 @@ pub struct Tools {
     pub metrics: Arc<Metrics>,
     /// Where pictures go.
     pub gallery: Gallery,
+    /// Where small pictures of them go.
+    pub thumbnails: Thumbnails,
     /// Who brings them further.
     pub deliverer: Deliverer,
     /// Where logs go.

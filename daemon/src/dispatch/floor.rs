@@ -4,7 +4,7 @@
 //! the store or knows workers, so that every order of events can be tried (`order_tests`).
 
 use darkroom_protocol::event::{LineStatus, StateChange};
-use darkroom_protocol::{EventKind, Failure, JobId, JobState};
+use darkroom_protocol::{EventKind, Failure, JobId, JobState, Subject};
 
 use super::line::Line;
 use crate::store::{Coming, Committed, Waiting};
@@ -24,7 +24,7 @@ pub struct Floor {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Upshot {
     /// What everybody is told, in order.
-    pub events: Vec<(JobId, EventKind)>,
+    pub events: Vec<(Subject, EventKind)>,
     /// A job whose worker is told to end it, and whether after the picture in the making.
     pub cancel: Option<(JobId, bool)>,
     /// The device of a job that waits now: it may be new, and need a worker.
@@ -63,10 +63,10 @@ impl Floor {
                 }
                 match coming {
                     Coming::Accepted | Coming::Returned => upshot.state(job, JobState::Queued, None),
-                    Coming::Placed(change) => upshot.events.push((job, EventKind::Queue(change))),
+                    Coming::Placed(change) => upshot.events.push((job.into(), EventKind::Queue(change))),
                     Coming::Retried(change) => {
                         upshot.state(job, JobState::Queued, None);
-                        upshot.events.push((job, EventKind::Queue(change)));
+                        upshot.events.push((job.into(), EventKind::Queue(change)));
                     }
                 }
             }
@@ -92,9 +92,10 @@ impl Floor {
                 self.line.remove(job);
                 upshot.state(job, state, failure);
             }
-            Committed::Kept(picture) => upshot.events.push((picture.job, EventKind::Picture(picture))),
+            Committed::Kept(picture) => upshot.events.push((picture.job.into(), EventKind::Picture(picture))),
             Committed::Paused(paused) => self.paused = paused,
             Committed::Cleared => self.lists += 1,
+            Committed::History(change) => upshot.events.push((Subject::History, EventKind::History(change))),
         }
         upshot
     }
@@ -103,6 +104,6 @@ impl Floor {
 impl Upshot {
     fn state(&mut self, job: JobId, state: JobState, failure: Option<Failure>) {
         self.events
-            .push((job, EventKind::State(StateChange { state, failure })));
+            .push((job.into(), EventKind::State(StateChange { state, failure })));
     }
 }

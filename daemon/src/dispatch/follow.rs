@@ -54,8 +54,8 @@ impl Dispatcher {
 
     fn follow(&mut self, news: Committed) {
         let upshot = self.floor.take(news);
-        for (job, kind) in upshot.events {
-            self.tools.bus.publish(job, kind);
+        for (of, kind) in upshot.events {
+            self.tools.bus.publish(of, kind);
         }
         if let Some((job, after_picture)) = upshot.cancel {
             self.cancel(job, after_picture);

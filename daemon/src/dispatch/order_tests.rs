@@ -55,7 +55,8 @@ impl World {
     /// The dispatcher follows one change.
     fn follow(&mut self, news: Committed) {
         let upshot = self.floor.take(news);
-        for (job, kind) in upshot.events {
+        for (of, kind) in upshot.events {
+            let job = of.job().unwrap();
             let told = self.told.get(&job).copied();
             match kind {
                 EventKind::State(change) => {

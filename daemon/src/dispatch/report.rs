@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use darkroom_protocol::message::worker::Staged;
 use darkroom_protocol::{
-    Assignment, EventKind, Failure, FailureKind, Format, JobId, Order, Outcome, Report, Task, failpoint,
+    Assignment, EventKind, Failure, FailureKind, Format, JobId, ModelSource, Order, Outcome, Picture, Report, Task,
+    failpoint,
 };
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -18,6 +19,7 @@ use super::message::{Keeping, Message};
 use super::resident::Resident;
 use super::run_short::room;
 use super::slot::{Busy, Phase};
+use crate::catalog;
 use crate::gallery::Gallery;
 use crate::store::Store;
 use crate::{Error, Result};
@@ -104,7 +106,7 @@ impl Dispatcher {
             return;
         };
         busy.keeping = true;
-        let (format, called) = (busy.format, busy.called.clone());
+        let (format, called, source) = (busy.format, busy.called.clone(), busy.source.clone());
         let keeping = Keeping {
             slot: at,
             job: staged.job,
@@ -113,11 +115,26 @@ impl Dispatcher {
             kept,
         };
         let (gallery, store) = (self.tools.gallery.clone(), self.tools.store.clone());
+        let thumbnails = self.tools.thumbnails.clone();
         let messages = self.messages.clone();
         tokio::spawn(async move {
-            let result = adopt(gallery, &store, tray.unwrap_or_default(), staged, format, called).await;
+            let adopted = adopt(
+                gallery,
+                &store,
+                tray.unwrap_or_default(),
+                staged,
+                (format, called, source),
+            )
+            .await;
+            let (result, picture) = match adopted {
+                Ok(picture) => (Ok(()), Some(picture)),
+                Err(error) => (Err(error), None),
+            };
             // The dispatcher ends with its workers, of which this one is not heard before.
             let _ = messages.send(Message::Kept(keeping, result)).await;
+            if let Some(picture) = picture {
+                drop(tokio::task::spawn_blocking(move || thumbnails.prepare(&picture)));
+            }
         });
     }
 
@@ -228,20 +245,22 @@ async fn adopt(
     store: &Store,
     tray: PathBuf,
     staged: Staged,
-    format: Format,
-    called: String,
-) -> Result<()> {
+    (format, called, source): (Format, String, ModelSource),
+) -> Result<Picture> {
     let from = tray.clone();
-    let moved = tokio::task::spawn_blocking(move || gallery.adopt(&from, &staged, format, &called)).await;
+    let moved = tokio::task::spawn_blocking(move || {
+        let picture = gallery.adopt(&from, &staged, format, &called)?;
+        Ok::<_, Error>((picture, catalog::files_of(&source)))
+    });
     let lost = |e| Error::io("take pictures from", &tray, std::io::Error::other(e));
-    let picture = moved.map_err(lost)??;
-    if let Err(error) = store.add_picture(&picture).await {
+    let (picture, model) = moved.await.map_err(lost)??;
+    if let Err(error) = store.add_picture(&picture, model).await {
         // No row, no file: the job makes it again.
         drop(std::fs::remove_file(&picture.path));
         return Err(error);
     }
     failpoint::hit(10);
-    Ok(())
+    Ok(picture)
 }
 
 /// How a job ends whose worker reports `outcome`.

@@ -5,7 +5,7 @@ use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
 
 use darkroom_protocol::message::worker::Ready;
-use darkroom_protocol::{Assignment, Failure, Format, JobId, WorkerState, WorkerStatus};
+use darkroom_protocol::{Assignment, Failure, Format, JobId, ModelSource, WorkerState, WorkerStatus};
 use tokio::time::Instant;
 
 use super::message::Ask;
@@ -78,6 +78,8 @@ pub struct Busy {
     pub format: Format,
     /// How they are called among other things.
     pub called: String,
+    /// The model that makes them.
+    pub source: ModelSource,
     /// Those whose rows are written.
     pub kept: HashSet<u32>,
     /// Whether another is on its way there. Its worker is not heard meanwhile.
@@ -271,6 +273,7 @@ mod tests {
             bytes: 1,
             format: Format::Png,
             called: "fox".to_owned(),
+            source: ModelSource::Embedded("emoji".to_owned()),
             kept: HashSet::new(),
             keeping: false,
             last_sign: now,

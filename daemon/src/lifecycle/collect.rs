@@ -1,5 +1,5 @@
-//! What nobody may need any more goes: logs of jobs, and rows of jobs that were taken off the list. At the daemon's start and
-//! every day; the settings say after how long. Pictures are never removed.
+//! What nobody may need any more goes: logs of jobs, rows of jobs that were taken off the list, and pictures that are long in the
+//! trash. At the daemon's start and every day; the settings say after how long. No other picture is ever removed.
 
 use std::collections::HashSet;
 use std::fs;
@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use darkroom_protocol::JobId;
 
 use crate::Result;
+use crate::history;
 use crate::server::Context;
 use crate::settings::Keep;
 
@@ -31,6 +32,7 @@ async fn collect(context: &Context) -> Result<()> {
     let keep = tokio::task::spawn_blocking(move || settings.current().keep).await;
     let keep = keep.unwrap_or_default();
     let forgotten = forget(context, keep).await?;
+    empty_trash(context, keep).await?;
     let unfinished: HashSet<JobId> = context.store.unfinished().await?.into_iter().collect();
     let (logs, rows) = (folder.clone(), forgotten.len());
     let removed = tokio::task::spawn_blocking(move || {
@@ -46,6 +48,19 @@ async fn collect(context: &Context) -> Result<()> {
             "what is old was removed from {}",
             crate::error::shown(&logs)
         );
+    }
+    Ok(())
+}
+
+/// Removes pictures for good that are long in the trash.
+async fn empty_trash(context: &Context, keep: Keep) -> Result<()> {
+    let Some(kept) = keep.trash.duration() else {
+        return Ok(());
+    };
+    let before = crate::clock::now_ms().saturating_sub(i64::try_from(kept.as_millis()).unwrap_or(i64::MAX));
+    let removed = history::empty(&context.store, &context.paths, &context.thumbnails, before).await?;
+    if removed > 0 {
+        tracing::info!(removed, "pictures that were long in the trash are gone");
     }
     Ok(())
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use darkroom_protocol::message::RemoteError;
 use darkroom_protocol::message::client::{Page, Status};
+use darkroom_protocol::message::history::Album;
 use darkroom_protocol::paths::Paths;
 use darkroom_protocol::{FailureKind, Job, JobState, Reply, Request};
 
@@ -16,6 +17,7 @@ use super::lock::Lock;
 use super::run::recover;
 use crate::catalog::{Catalog, caches};
 use crate::gallery::Gallery;
+use crate::history::Thumbnails;
 use crate::server::verbs;
 use crate::settings::Live;
 use crate::store::Store;
@@ -102,6 +104,10 @@ impl Kept {
             | Request::Job { .. }
             | Request::Queue { .. }
             | Request::Log { .. }
+            | Request::History(_)
+            | Request::Picture { .. }
+            | Request::Tags {}
+            | Request::Thumbnail(_)
             | Request::Download(_) => self.look(request).await?,
             Request::Cancel { .. }
             | Request::CancelAll {}
@@ -116,6 +122,17 @@ impl Kept {
                 store.close().await?;
                 reply?
             }
+            Request::Star { .. }
+            | Request::Tag { .. }
+            | Request::Trash { .. }
+            | Request::EmptyTrash {}
+            | Request::Import { .. }
+            | Request::Scan { .. } => {
+                let store = self.write().await?;
+                let answer = verbs::change_pictures(&store, &self.paths, request).await;
+                store.close().await?;
+                answer?.reply
+            }
             _ => return Err(needs_daemon()),
         };
         Ok(reply)
@@ -126,6 +143,9 @@ impl Kept {
             return match request {
                 Request::Queue { .. } => Ok(Reply::Queue(Page::default())),
                 Request::Status {} => Ok(Reply::Status(self.status(None).await?)),
+                Request::History(_) => Ok(Reply::History(Album::default())),
+                Request::Tags {} => Ok(Reply::Tags(vec![])),
+                Request::Picture { picture } => Err(Error::NoSuchPicture { name: picture }.into()),
                 Request::Job { job } | Request::Log { job, .. } => Err(Error::NoSuchJob { id: job }.into()),
                 _ => Err(needs_daemon()),
             };
@@ -133,6 +153,13 @@ impl Kept {
         match request {
             Request::Status {} => Ok(Reply::Status(self.status(Some(&store)).await?)),
             Request::Log { job, offset } => Ok(verbs::log(&store, &self.paths, &job, offset).await?.reply),
+            Request::History(look) => Ok(verbs::history(&store, &look).await?.reply),
+            Request::Picture { picture } => Ok(verbs::picture(&store, &picture).await?.reply),
+            Request::Tags {} => Ok(verbs::tags(&store).await?.reply),
+            Request::Thumbnail(wanted) => {
+                let thumbnails = Thumbnails::of(&self.paths);
+                Ok(verbs::thumbnail(&store, &thumbnails, &wanted).await?.reply)
+            }
             Request::Download(download) => Ok(verbs::download(&store, &download).await?.reply),
             Request::Job { job } => {
                 let job = verbs::kept_job(&store, &job).await?;

@@ -20,6 +20,7 @@ use crate::deliver::Deliverer;
 use crate::dispatch::{Dispatch, Tools};
 use crate::events::Bus;
 use crate::gallery::Gallery;
+use crate::history::{self, Thumbnails};
 use crate::logging;
 use crate::metrics::Metrics;
 use crate::server::{Context, Socket, Uploads, accept, is_listening, path_of};
@@ -115,6 +116,7 @@ impl Daemon {
             "darkroom {} begins",
             env!("CARGO_PKG_VERSION")
         );
+        let thumbnails = Thumbnails::of(&paths);
         let metrics = Arc::new(Metrics::default());
         let bus = Arc::new(Bus::after(micros_since_1970()).observed_by(metrics.clone()));
         let tools = Tools {
@@ -122,6 +124,7 @@ impl Daemon {
             bus: bus.clone(),
             metrics: metrics.clone(),
             gallery,
+            thumbnails: thumbnails.clone(),
             deliverer: Deliverer::start(store.clone(), bus.clone()).await?,
             paths: paths.clone(),
             limits: limits.clone(),
@@ -147,6 +150,7 @@ impl Daemon {
             settings,
             paths,
             limits,
+            thumbnails,
             uploads,
             budget: Default::default(),
             started: Instant::now(),
@@ -216,6 +220,7 @@ pub(crate) async fn live(daemon: Daemon, reloads: mpsc::Receiver<()>) {
         () = systemd::keep_told(|| context.dispatch.board()) => {}
         () = tidy_inputs(&context) => {}
         () = tell_changes(&context) => {}
+        () = history::keep_watching(&context.store) => {}
     }
     tracing::info!("the daemon ends");
     systemd::stopping();

@@ -13,6 +13,7 @@ use super::budget::Budget;
 use crate::catalog::Catalog;
 use crate::dispatch::Dispatch;
 use crate::events::Bus;
+use crate::history::Thumbnails;
 use crate::limits::Limits;
 use crate::logging::Control;
 use crate::metrics::Metrics;
@@ -44,6 +45,8 @@ pub struct Context {
     pub paths: Paths,
     /// Deadlines and caps.
     pub limits: Limits,
+    /// Small pictures.
+    pub thumbnails: Thumbnails,
     /// Inputs on their way.
     pub uploads: Uploads,
     /// Memory for long messages.

@@ -150,6 +150,9 @@ fn may_be_long(request: &Request) -> bool {
         Request::Queue { .. }
             | Request::Job { .. }
             | Request::Download(_)
+            | Request::Thumbnail(_)
+            | Request::History(_)
+            | Request::Picture { .. }
             | Request::Log { .. }
             | Request::Models {}
             | Request::Metrics {}

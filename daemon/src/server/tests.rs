@@ -521,22 +521,23 @@ async fn inputs_go_up_and_pictures_come_down_in_pieces() {
     let job = client.submit("draw").await;
     client.end(job).await;
     let picture = crate::workers::fake::bytes(job, 0);
-    for (index, offset, expected) in [
-        (0, 0, Some(&picture[..])),
-        (0, 3, Some(&picture[3..])),
-        (0, 999, Some(&[][..])),
-        (1, 0, None),
+    let hash = darkroom_protocol::hash::hex(sha2::Sha256::digest(&picture));
+    for (sha256, offset, expected) in [
+        (&hash, 0, Some(&picture[..])),
+        (&hash, 3, Some(&picture[3..])),
+        (&hash, 999, Some(&[][..])),
+        (&"0f".repeat(32), 0, None),
     ] {
-        let download = Download {
-            job: job.to_string(),
-            index,
-            offset,
-        };
+        let sha256 = sha256.clone();
+        let download = Download { sha256, offset };
         let piece = match client.ask(Request::Download(download)).await {
             Ok(Reply::Piece(piece)) => Some(piece),
             Ok(other) => panic!("{other:?}"),
             Err(error) => {
-                assert!(error.message.contains("has no picture 1 yet"), "{error}");
+                assert!(
+                    error.message.contains("no picture with the hash 0f0f0f0f0f0f"),
+                    "{error}"
+                );
                 None
             }
         };

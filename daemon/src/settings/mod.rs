@@ -13,6 +13,7 @@
 //! keep_logs = "30d"         # logs of jobs go after that, or "forever"
 //! keep_logs_bytes = "1GB"   # and the oldest of them beyond that
 //! keep_cleared = "30d"      # jobs that were taken off the list are forgotten after that; pictures stay
+//! keep_trash = "30d"        # pictures in the trash are removed for good after that
 //! ```
 
 mod bytes;
@@ -127,6 +128,13 @@ pub const KEYS: &[Key] = &[
         help: "How long jobs are remembered that were taken off the list; their pictures stay.",
         example: "keep_cleared = \"30d\"",
     },
+    Key {
+        name: "keep_trash",
+        takes: "a time such as \"30d\", or \"forever\"",
+        default: "30d",
+        help: "How long pictures stay in the trash before they are removed for good.",
+        example: "keep_trash = \"30d\"",
+    },
 ];
 
 /// The longest settings file, in bytes.
@@ -157,7 +165,7 @@ pub struct Settings {
     pub keep: Keep,
 }
 
-/// How long what has been done with is kept. Pictures stay.
+/// How long what has been done with is kept. Pictures stay, but for those in the trash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Keep {
     /// Logs of jobs, since they were last written.
@@ -166,6 +174,8 @@ pub struct Keep {
     pub logs_bytes: u64,
     /// Rows of jobs that were taken off the list, since then.
     pub cleared: KeepAlive,
+    /// Pictures in the trash, since they came there.
+    pub trash: KeepAlive,
 }
 
 impl Default for Keep {
@@ -175,6 +185,7 @@ impl Default for Keep {
             logs: days(30),
             logs_bytes: 1_000_000_000,
             cleared: days(30),
+            trash: days(30),
         }
     }
 }

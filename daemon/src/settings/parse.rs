@@ -30,6 +30,7 @@ struct Written {
     keep_logs: Option<Spanned<toml::Value>>,
     keep_logs_bytes: Option<Spanned<toml::Value>>,
     keep_cleared: Option<Spanned<toml::Value>>,
+    keep_trash: Option<Spanned<toml::Value>>,
 }
 
 impl Settings {
@@ -82,6 +83,7 @@ impl Settings {
         for (name, written, kept) in [
             ("keep_logs", written.keep_logs, &mut keep.logs),
             ("keep_cleared", written.keep_cleared, &mut keep.cleared),
+            ("keep_trash", written.keep_trash, &mut keep.trash),
         ] {
             if let Some(written) = written {
                 *kept = time(name, written.get_ref()).map_err(|what| at(written.span(), what))?;

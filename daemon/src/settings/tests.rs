@@ -21,6 +21,7 @@ fn every_key() {
         keep_logs = "7d"
         keep_logs_bytes = "100MB"
         keep_cleared = "forever"
+        keep_trash = "2d"
         [keep_alive]
         default = "5m"
         "My Model" = "forever"
@@ -41,6 +42,7 @@ fn every_key() {
             logs: KeepAlive::Seconds(7 * 86_400),
             logs_bytes: 100_000_000,
             cleared: KeepAlive::Forever,
+            trash: KeepAlive::Seconds(2 * 86_400),
         },
     };
     assert_eq!(settings.keep_alive_for("my-model"), KeepAlive::Forever);
@@ -55,7 +57,7 @@ fn every_key() {
 #[rstest]
 #[case(
     "\n\nmodle = 'x'",
-    "line 3, column 1: unknown field `modle`, expected one of `model`, `models`, `device`, `devices`, `dtype`, `threads`, `keep_alive`, `memory_budget`, `keep_logs`, `keep_logs_bytes`, `keep_cleared`. Correct it or remove the line."
+    "line 3, column 1: unknown field `modle`, expected one of `model`, `models`, `device`, `devices`, `dtype`, `threads`, `keep_alive`, `memory_budget`, `keep_logs`, `keep_logs_bytes`, `keep_cleared`, `keep_trash`. Correct it or remove the line."
 )]
 #[case(
     "threads = 0",

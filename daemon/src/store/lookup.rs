@@ -1,10 +1,10 @@
-//! Rows that are asked for by name or by number: a job, a picture, what a person calls a job, and how many there are. Lists are in
+//! Rows that are asked for by name or by number: a job, what a person calls a job, and how many there are. Lists are in
 //! `list`.
 
-use darkroom_protocol::{Job, JobId, JobName, JobState, Picture};
+use darkroom_protocol::{Job, JobId, JobName, JobState};
 use rusqlite::{Connection, OptionalExtension};
 
-use super::row::{COLUMNS, PICTURE_COLUMNS, RawJob, complete, picture, stored};
+use super::row::{COLUMNS, RawJob, complete, stored};
 use super::{Store, id, position};
 use crate::{Error, Result};
 
@@ -63,7 +63,7 @@ impl Store {
         .await
     }
 
-    /// Whether some job's task names the input of that hash; of jobs whose acceptance was asked for before as well. Reads every
+    /// Whether the task of some job or of a picture in history names the input of that hash; of jobs whose acceptance was asked for before as well. Reads every
     /// task.
     ///
     /// # Errors
@@ -72,21 +72,11 @@ impl Store {
         let input = input.to_owned();
         self.ask(|_| Ok(())).await?;
         self.read(move |c| {
-            let mut statement = c.prepare_cached("SELECT EXISTS (SELECT 1 FROM jobs WHERE instr(task, ?))")?;
+            let mut statement = c.prepare_cached(
+                "SELECT EXISTS (SELECT 1 FROM jobs WHERE instr(task, ?1))
+                 OR EXISTS (SELECT 1 FROM pictures WHERE instr(coalesce(task, ''), ?1))",
+            )?;
             Ok(statement.query_row([input], |row| row.get(0))?)
-        })
-        .await
-    }
-
-    /// Picture `index` of a job.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub(crate) async fn picture(&self, job: JobId, index: u32) -> Result<Option<Picture>> {
-        self.read(move |c| {
-            let sql = format!("SELECT {PICTURE_COLUMNS} FROM pictures WHERE job_id = ? AND place = ?");
-            let mut statement = c.prepare_cached(&sql)?;
-            Ok(statement.query_row((id::text(job), index), picture).optional()?)
         })
         .await
     }
@@ -96,7 +86,7 @@ pub(super) const BEGINNING: &str = "SELECT id FROM jobs WHERE id >= ? AND id < ?
 pub(super) const SHORT: &str = "SELECT id FROM jobs WHERE substr(id, 25) >= ? AND substr(id, 25) < ? LIMIT ?";
 
 /// The jobs that `name` may mean, oldest first, at most [`CANDIDATES`]. Read in an index, however many jobs there are.
-fn meant(connection: &Connection, name: &JobName) -> rusqlite::Result<Vec<JobId>> {
+pub(super) fn meant(connection: &Connection, name: &JobName) -> rusqlite::Result<Vec<JobId>> {
     // After every digit that may follow.
     let end = |digits: &str| format!("{digits}g");
     match name {

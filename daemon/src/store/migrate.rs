@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::fault::Fault;
+use super::{fault::Fault, history};
 use crate::Error;
 
 /// Every migration in order. A released one is never edited.
@@ -15,7 +15,10 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0006_deliveries.sql"),
     include_str!("../../migrations/0007_pictures.sql"),
     include_str!("../../migrations/0008_commits.sql"),
+    include_str!("../../migrations/0009_history.sql"),
 ];
+/// The one after which rows are filled up by code.
+const HISTORY: i64 = 9;
 
 /// Whether the database has them all.
 pub(super) fn is_current(connection: &Connection) -> Result<bool, Fault> {
@@ -28,6 +31,9 @@ pub(super) fn run(connection: &mut Connection) -> Result<(), Fault> {
     for (version, sql) in (1_i64..).zip(MIGRATIONS).skip_while(|(version, _)| *version <= have) {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         transaction.execute_batch(sql)?;
+        if version == HISTORY {
+            history::fill(&transaction)?;
+        }
         transaction.pragma_update(None, "user_version", version)?;
         transaction.commit()?;
     }

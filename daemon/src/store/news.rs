@@ -9,6 +9,7 @@ use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use darkroom_protocol::event::QueueChange;
+use darkroom_protocol::history::HistoryChange;
 use darkroom_protocol::{Failure, JobId, JobState, Picture};
 use rusqlite::Connection;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -48,6 +49,8 @@ pub enum Committed {
     Paused(bool),
     /// Ended jobs were taken off the list.
     Cleared,
+    /// Rows of history came, changed or went.
+    History(HistoryChange),
 }
 
 /// How a job came to wait where it does.

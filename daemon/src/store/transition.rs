@@ -1,6 +1,7 @@
 //! The transitions that dispatch makes: start, return, end, and another try. Each asks `jobs` whether it is legal.
 
 use darkroom_protocol::event::QueueChange;
+use darkroom_protocol::history::ModelFile;
 use darkroom_protocol::{Failure, FailureKind, JobId, JobState, Picture};
 use rusqlite::named_params;
 
@@ -9,7 +10,7 @@ use super::news::{Coming, Committed, Write};
 use super::pause::paused;
 use super::row::{Standing, legal, standing};
 use super::transaction::Durability;
-use super::{Store, id, now_ms, place, waiting};
+use super::{Store, history, id, now_ms, place, waiting};
 use crate::jobs::{Move, step};
 use crate::{Error, Result};
 
@@ -61,13 +62,14 @@ impl Store {
         .await
     }
 
-    /// Keeps a finished picture of a running job; one that was at its place is replaced and leaves its id. No fsync.
+    /// Keeps a finished picture of a running job, made by those files; one that was at its place is replaced and leaves its number. No
+    /// fsync.
     ///
     /// # Errors
     /// [`Error::IllegalMove`] when the job does not run, [`Error::NoSuchJob`], or when the database fails.
-    pub(crate) async fn add_picture(&self, picture: &Picture) -> Result<()> {
+    pub(crate) async fn add_picture(&self, picture: &Picture, model: Option<ModelFile>) -> Result<()> {
         let picture = picture.clone();
-        self.change(Durability::Relaxed, move |tx| add_picture(tx, &picture))
+        self.change(Durability::Relaxed, move |tx| add_picture(tx, &picture, model.as_ref()))
             .await
     }
 
@@ -172,7 +174,7 @@ pub(super) fn end(
     Ok(now)
 }
 
-fn add_picture(tx: &Write<'_>, picture: &Picture) -> Result<(), Fault> {
+fn add_picture(tx: &Write<'_>, picture: &Picture, model: Option<&ModelFile>) -> Result<(), Fault> {
     let state = standing(tx, picture.job)?.state;
     if !state.is_in_work() {
         return Err(Error::IllegalMove {
@@ -182,25 +184,7 @@ fn add_picture(tx: &Write<'_>, picture: &Picture) -> Result<(), Fault> {
         }
         .into());
     }
-    // One that is made anew keeps its id.
-    tx.prepare_cached(
-        "INSERT INTO pictures (job_id, place, path, sha256, bytes, width, height, seed, elapsed_ms, created_ms)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (job_id, place) DO UPDATE SET path = excluded.path,
-         sha256 = excluded.sha256, bytes = excluded.bytes, width = excluded.width, height = excluded.height,
-         seed = excluded.seed, elapsed_ms = excluded.elapsed_ms, created_ms = excluded.created_ms",
-    )?
-    .execute((
-        id::text(picture.job),
-        picture.index,
-        &picture.path,
-        &picture.sha256,
-        picture.bytes,
-        picture.width,
-        picture.height,
-        picture.seed,
-        picture.elapsed_ms,
-        crate::clock::now_ms(),
-    ))?;
+    history::keep(tx, picture, model)?;
     tx.tell(Committed::Kept(picture.clone()));
     Ok(())
 }

@@ -3,9 +3,11 @@
 use std::collections::HashSet;
 
 use darkroom_protocol::event::QueueChange;
+use darkroom_protocol::history::EntryDetail;
 use darkroom_protocol::message::client::{
     Download, FoundModel, Load, Loading, Piece, Status, Submit, Submitted, Subscribe, Upload,
 };
+use darkroom_protocol::message::history::{Album, Look, Scanned, Thumbnail};
 use darkroom_protocol::{Error, Job, JobId, JobState, ModelCard, Reply, Request, Result};
 
 use super::Client;
@@ -170,6 +172,58 @@ impl Client {
     /// One piece of a file that a request will name; how many bytes of it the daemon holds now.
     pub async fn upload(&self, upload: Upload) -> Result<u64> {
         answer!(self.call(Request::Upload(upload)).await?, Reply::Uploaded { held } => held)
+    }
+
+    /// A page of history.
+    pub async fn history(&self, look: Look) -> Result<Album> {
+        answer!(self.call(Request::History(look)).await?, Reply::History(album) => album)
+    }
+
+    /// All that is kept of the picture that `picture` names.
+    pub async fn picture(&self, picture: &str) -> Result<EntryDetail> {
+        let picture = picture.to_owned();
+        answer!(self.call(Request::Picture { picture }).await?, Reply::Picture(detail) => *detail)
+    }
+
+    /// A small JPEG of a picture.
+    pub async fn thumbnail(&self, wanted: Thumbnail) -> Result<Vec<u8>> {
+        answer!(self.call(Request::Thumbnail(wanted)).await?, Reply::Thumbnail(blob) => blob.bytes)
+    }
+
+    /// Every tag, and of how many pictures.
+    pub async fn tags(&self) -> Result<Vec<(String, u64)>> {
+        answer!(self.call(Request::Tags {}).await?, Reply::Tags(tags) => tags)
+    }
+
+    /// Marks pictures, or takes the mark off; how many changed.
+    pub async fn star(&self, pictures: Vec<String>, starred: bool) -> Result<u64> {
+        answer!(self.call(Request::Star { pictures, starred }).await?, Reply::Changed { pictures } => pictures)
+    }
+
+    /// Gives tags and takes them; how many pictures changed.
+    pub async fn tag(&self, pictures: Vec<String>, add: Vec<String>, remove: Vec<String>) -> Result<u64> {
+        answer!(self.call(Request::Tag { pictures, add, remove }).await?, Reply::Changed { pictures } => pictures)
+    }
+
+    /// Puts pictures into the trash, or takes them out; how many changed.
+    pub async fn trash(&self, pictures: Vec<String>, trashed: bool) -> Result<u64> {
+        answer!(self.call(Request::Trash { pictures, trashed }).await?, Reply::Changed { pictures } => pictures)
+    }
+
+    /// Removes what is in the trash; how many pictures.
+    pub async fn empty_trash(&self) -> Result<u64> {
+        answer!(self.call(Request::EmptyTrash {}).await?, Reply::Changed { pictures } => pictures)
+    }
+
+    /// Takes the next part of a folder into history.
+    pub async fn import(&self, folder: &str, watch: bool, from: Option<String>) -> Result<Scanned> {
+        let folder = folder.to_owned();
+        answer!(self.call(Request::Import { folder, watch, from }).await?, Reply::Scanned(scanned) => scanned)
+    }
+
+    /// Looks where the next part of all files is.
+    pub async fn scan(&self, from: Option<String>) -> Result<Scanned> {
+        answer!(self.call(Request::Scan { from }).await?, Reply::Scanned(scanned) => scanned)
     }
 
     /// One piece of a finished picture.

@@ -24,7 +24,7 @@ mod upload;
 pub use candidates::{candidates, lock_record};
 pub use connection::{Answer, Client, Here};
 pub use error::{Error, is_lost};
-pub use fetch::fetch;
+pub use fetch::{Wanted, fetch};
 pub use follow::{Following, Told, WhenGone, again};
 pub use upload::{name_of, upload};
 

@@ -103,7 +103,7 @@ fn damaged(error: &image::ImageError) -> Problem {
     }
 }
 
-fn over_white(picture: &DynamicImage) -> Picture {
+pub(crate) fn over_white(picture: &DynamicImage) -> Picture {
     let picture = picture.to_rgba8();
     let (width, height) = picture.dimensions();
     Picture::from_fn(width, height, |x, y| {

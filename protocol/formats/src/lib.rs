@@ -20,6 +20,8 @@ pub mod safetensors;
 pub mod schema;
 mod shown;
 pub mod single;
+#[cfg(feature = "pictures")]
+pub mod thumbnail;
 pub mod tokenizer;
 
 pub use card::Card;

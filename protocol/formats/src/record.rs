@@ -25,6 +25,15 @@ pub struct Record {
 }
 
 impl Record {
+    /// Of picture `index` of a task, by this version.
+    pub fn of(task: Task, index: u32) -> Self {
+        Self {
+            task,
+            index,
+            version: None,
+        }
+    }
+
     /// The record that `json` spells; `None` for other JSON, and for a task that this version does not know.
     pub fn parse(json: &str) -> Option<Self> {
         serde_json::from_str(json).ok()

@@ -1,3 +1,6 @@
+//! The history of pictures as it travels: a picture as lists have it and all that is kept of one (`entry.rs`), how people name one
+//! (`name.rs`), and what they search for.
+//!
 //! The language in which people search their history of pictures: `fox -blurry model:"dream shaper" after:yesterday`. The command,
 //! the daemon's two doors and the terminal client read it here, and write help and documentation from [`KEYS`]. Nothing here
 //! finds pictures: what a condition means for a row of the database is the store's.
@@ -8,16 +11,20 @@
 //! one exists or not, unless `//` follows as in `http://x`; every other colon is text, as in `(storm:1.2)` and `<lora:x:0.8>`.
 
 mod dates;
+mod entry;
 mod error;
 mod keys;
+mod name;
 mod parse;
 mod query;
 #[cfg(test)]
 mod tests;
 
 pub use dates::TIMES;
+pub use entry::{Entry, EntryDetail, HistoryChange, ModelFile, PROMPT_SHOWN, What};
 pub use error::QueryError;
 pub use keys::{FORMS, KEYS, Key};
+pub use name::PictureName;
 pub use query::{Condition, Mark, Query, Term};
 
 /// The longest text of a query, in bytes.

@@ -3,7 +3,10 @@
 
 use super::RemoteError;
 use super::client::{Download, Load, Place, Submit, Subscribe};
+use super::history::{Look, Thumbnail};
+use crate::hash::is_sha256;
 use crate::params::MAX_NAME;
+use crate::tag;
 use crate::text::escape_line;
 use crate::{KeepAlive, Output, Request};
 
@@ -17,6 +20,10 @@ const MAX_FILTER: usize = 4096;
 const MAX_PATH: usize = 4096;
 /// The longest list of states or kinds of events.
 const MAX_LIST: usize = 64;
+/// The most pictures that one request changes.
+const MAX_PICTURES: usize = 1000;
+/// The longest search, in bytes.
+const MAX_QUERY: usize = 4096;
 
 impl Request {
     /// Checks lengths and ranges.
@@ -31,6 +38,8 @@ impl Request {
             | Self::CancelAll {}
             | Self::Metrics {}
             | Self::Models {}
+            | Self::EmptyTrash {}
+            | Self::Tags {}
             | Self::Upload(_) => Ok(()),
             Self::Submit(Submit { request, output, .. }) => {
                 request.check().map_err(|e| RemoteError::usage(e.to_string()))?;
@@ -40,8 +49,37 @@ impl Request {
             | Self::Cancel { job, .. }
             | Self::Priority { job, .. }
             | Self::Retry { job }
-            | Self::Log { job, .. }
-            | Self::Download(Download { job, .. }) => text("job", job, MAX_JOB),
+            | Self::Log { job, .. } => text("job", job, MAX_JOB),
+            Self::Download(Download { sha256, .. }) => hash(sha256),
+            Self::Thumbnail(Thumbnail { sha256, side }) => {
+                hash(sha256)?;
+                match Thumbnail::SIDES.contains(side) {
+                    true => Ok(()),
+                    false => Err(RemoteError::usage(format!(
+                        "side must be one of {}, not {side}.",
+                        Thumbnail::SIDES.map(|side| side.to_string()).join(", ")
+                    ))),
+                }
+            }
+            Self::History(Look {
+                query, zone, before, ..
+            }) => {
+                text("query", query, MAX_QUERY)?;
+                maybe("zone", zone.as_ref(), MAX_JOB)?;
+                maybe("before", before.as_ref(), MAX_JOB)
+            }
+            Self::Picture { picture } => text("picture", picture, MAX_JOB),
+            Self::Star { pictures, .. } | Self::Trash { pictures, .. } => named(pictures),
+            Self::Tag { pictures, add, remove } => {
+                named(pictures)?;
+                tags("add", add)?;
+                tags("remove", remove)
+            }
+            Self::Import { folder, from, .. } => {
+                text("folder", folder, MAX_PATH)?;
+                maybe("from", from.as_ref(), 2 * MAX_PATH)
+            }
+            Self::Scan { from } => maybe("from", from.as_ref(), 2 * MAX_PATH),
             Self::Queue { states, before, .. } => {
                 list("states", states)?;
                 maybe("before", before.as_ref(), MAX_JOB)
@@ -106,6 +144,40 @@ fn text(field: &str, given: &str, most: usize) -> Result<(), RemoteError> {
         given.len(),
         escape_line(&begin)
     )))
+}
+
+fn hash(given: &str) -> Result<(), RemoteError> {
+    match is_sha256(given) {
+        true => Ok(()),
+        false => Err(RemoteError::usage(
+            "sha256 is 64 lower-case hexadecimal digits: a picture's own, as `history` and `job` tell it.",
+        )),
+    }
+}
+
+/// Names of pictures.
+fn named(pictures: &[String]) -> Result<(), RemoteError> {
+    if pictures.len() > MAX_PICTURES {
+        return Err(RemoteError::usage(format!(
+            "pictures has {} entries, the most is {MAX_PICTURES}: ask several times.",
+            pictures.len()
+        )));
+    }
+    pictures.iter().try_for_each(|name| text("picture", name, MAX_JOB))
+}
+
+/// Tags to be given or taken.
+fn tags(field: &str, given: &[String]) -> Result<(), RemoteError> {
+    list(field, given)?;
+    let wrong = given.iter().find(|word| tag::canonical(word).is_none());
+    wrong.map_or(Ok(()), |word| {
+        let begin: String = word.chars().take(40).collect();
+        Err(RemoteError::usage(format!(
+            "{} is no tag: a tag has 1 to {} characters, no comma and no quotation mark.",
+            escape_line(&begin),
+            tag::MAX_CHARS
+        )))
+    })
 }
 
 fn list<T>(field: &str, given: &[T]) -> Result<(), RemoteError> {

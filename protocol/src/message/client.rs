@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::RemoteError;
+use super::history::{Album, Blob, Look, Scanned, Thumbnail};
 use crate::event::{EventName, QueueChange};
+use crate::history::EntryDetail;
 use crate::{
     Dtype, Event, GenerateRequest, Job, JobId, JobState, KeepAlive, LoadId, ModelCard, ModelSource, Output, Progress,
     Quant, WorkerStatus,
@@ -71,8 +73,65 @@ pub enum Request {
     },
     /// A piece of an input picture or mask.
     Upload(Upload),
-    /// A piece of a finished picture, for clients that cannot read the daemon's files.
+    /// A piece of a picture, for clients that cannot read the daemon's files.
     Download(Download),
+    /// A small JPEG of a picture; made once.
+    Thumbnail(Thumbnail),
+    /// A page of pictures, the newest first, those in the trash left out where the search does not ask for them.
+    History(Look),
+    /// All that is kept of one picture.
+    Picture {
+        /// Its number, its file's SHA-256, or its job: see [`crate::history::PictureName`].
+        picture: String,
+    },
+    /// Mark pictures, or take the mark off.
+    Star {
+        /// Their names.
+        pictures: Vec<String>,
+        /// Whether they are marked from now on.
+        starred: bool,
+    },
+    /// Change pictures' tags.
+    Tag {
+        /// Their names.
+        pictures: Vec<String>,
+        /// Tags that they have from now on.
+        #[serde(default)]
+        add: Vec<String>,
+        /// Tags that they have no longer.
+        #[serde(default)]
+        remove: Vec<String>,
+    },
+    /// Put pictures into the trash, or take them out again.
+    Trash {
+        /// Their names.
+        pictures: Vec<String>,
+        /// Whether they are in it from now on.
+        trashed: bool,
+    },
+    /// Remove what is in the trash for good: rows, and files in the gallery. Files of imported pictures stay.
+    EmptyTrash {},
+    /// Take the pictures in a folder on the daemon's machine into history, where they lie: some of them, until the answer names no
+    /// next place.
+    Import {
+        /// Its absolute path.
+        folder: String,
+        /// Whether it is looked at again from time to time.
+        #[serde(default)]
+        watch: bool,
+        /// Where to go on: the `next` of the answer before.
+        #[serde(default)]
+        from: Option<String>,
+    },
+    /// Look where the files of all pictures are, in the gallery and in imported folders: of some of them, until the answer names no
+    /// next place.
+    Scan {
+        /// Where to go on: the `next` of the answer before.
+        #[serde(default)]
+        from: Option<String>,
+    },
+    /// Every tag, and of how many pictures.
+    Tags {},
     /// End the daemon. Running jobs return to the queue.
     Shutdown {},
     /// Give a waiting job another priority: higher runs first.
@@ -179,6 +238,16 @@ impl Request {
         "model",
         "upload",
         "download",
+        "thumbnail",
+        "history",
+        "picture",
+        "star",
+        "tag",
+        "trash",
+        "empty_trash",
+        "import",
+        "scan",
+        "tags",
         "shutdown",
         "priority",
         "move",
@@ -288,14 +357,12 @@ impl Upload {
 /// The most bytes of a piece of a file, either way.
 pub const MAX_PIECE: usize = 1 << 20;
 
-/// Which piece of which picture.
+/// Which piece of which picture. Its hash names it, so that whoever has those bytes needs not ask.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Download {
-    /// The job's id or prefix.
-    pub job: String,
-    /// The picture's place in it.
-    pub index: u32,
+    /// SHA-256 of its file, lower-case hexadecimal.
+    pub sha256: String,
     /// Where the piece begins.
     pub offset: u64,
 }
@@ -392,6 +459,21 @@ pub enum Reply {
         /// As it was set.
         filter: String,
     },
+    /// To `thumbnail`: a JPEG; base64 in JSON.
+    Thumbnail(Blob),
+    /// To `history`.
+    History(Album),
+    /// To `picture`.
+    Picture(Box<EntryDetail>),
+    /// To `star`, `tag`, `trash` and `empty_trash`: of how many pictures something changed.
+    Changed {
+        /// Pictures.
+        pictures: u64,
+    },
+    /// To `import` and `scan`.
+    Scanned(Scanned),
+    /// To `tags`, in order of the alphabet.
+    Tags(Vec<(String, u64)>),
     /// To `models`.
     Models(Vec<FoundModel>),
     /// To `load`, and to `pin` where it stays.

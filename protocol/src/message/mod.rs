@@ -2,6 +2,7 @@
 
 mod check;
 pub mod client;
+pub mod history;
 mod remote_error;
 pub mod worker;
 

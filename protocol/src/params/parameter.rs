@@ -268,7 +268,11 @@ impl Parameter {
             (Json::String(text), Kind::List { .. }) => return self.parse(text),
             (Json::Array(words), Kind::List { .. }) => {
                 let words = words.iter().map(|word| word.as_str().map(str::to_owned));
-                Value::List(words.collect::<Option<_>>().ok_or_else(|| self.mismatch(&json.to_string()))?)
+                Value::List(
+                    words
+                        .collect::<Option<_>>()
+                        .ok_or_else(|| self.mismatch(&json.to_string()))?,
+                )
             }
             (Json::Number(n), Kind::KeepAlive) => Value::Text(n.to_string()),
             (Json::Bool(on), Kind::Switch) => Value::Switch(*on),

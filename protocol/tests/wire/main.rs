@@ -1,6 +1,7 @@
 //! The wire, pinned: every message through both codecs, and the bytes of each kind. A change here is a new protocol version.
 #![allow(clippy::unwrap_used)]
 
+mod history;
 mod json;
 mod messages;
 

@@ -9,6 +9,8 @@ use darkroom_protocol::*;
 use serde_json::json;
 use uuid::Uuid;
 
+use super::history;
+
 const JOB: JobId = JobId(Uuid::from_u128(0x019a_0000_0000_7000_8000_0000_0000_0001));
 const LOAD: LoadId = LoadId(Uuid::from_u128(0x019a_0000_0000_7000_8000_0000_0000_0002));
 
@@ -205,6 +207,14 @@ fn residency() -> Residency {
 }
 
 pub fn requests() -> Vec<Request> {
+    let mut all = jobs_and_models();
+    let after = all.iter().position(|request| matches!(request, Request::Download(_)));
+    let after = after.map_or(all.len(), |at| at + 1);
+    all.splice(after..after, history::requests());
+    all
+}
+
+fn jobs_and_models() -> Vec<Request> {
     vec![
         Request::Ping {},
         Request::Status {},
@@ -243,8 +253,7 @@ pub fn requests() -> Vec<Request> {
             bytes: vec![0, 1, 2, 255],
         }),
         Request::Download(Download {
-            job: "019a".into(),
-            index: 0,
+            sha256: "0f".repeat(32),
             offset: 4,
         }),
         Request::Shutdown {},
@@ -371,6 +380,10 @@ pub fn replies() -> Vec<Reply> {
         },
         Reply::Metrics("# HELP".into()),
         Reply::LogFilter { filter: "info".into() },
+    ]
+    .into_iter()
+    .chain(history::replies(JOB))
+    .chain([
         Reply::Models(vec![FoundModel {
             name: "emoji".into(),
             source: ModelSource::Embedded("emoji".into()),
@@ -388,7 +401,8 @@ pub fn replies() -> Vec<Reply> {
         Reply::Released {
             models: vec!["emoji".into()],
         },
-    ]
+    ])
+    .collect()
 }
 
 fn worker() -> WorkerStatus {
@@ -439,6 +453,7 @@ pub fn events() -> Vec<Event> {
         (Subject::Queue, line),
         (Subject::Models, EventKind::Models {}),
         (Subject::Settings, settings),
+        (Subject::History, history::event()),
     ];
     of_job
         .map(|kind| (Subject::Job(JOB), kind))

@@ -21,7 +21,11 @@ pub fn command() -> Command {
 
 /// The verb with the help of every flag.
 pub fn whole() -> Command {
-    let command = Command::new("generate")
+    all_flags(named())
+}
+
+fn named() -> Command {
+    Command::new("generate")
         .about("Make pictures from a prompt")
         .long_about(
             "Make pictures from a prompt. The daemon is started when none runs. Without -o the pictures stay in the \
@@ -30,9 +34,22 @@ pub fn whole() -> Command {
         .arg(
             Arg::new(PROMPT)
                 .value_name("PROMPT")
-                .required(true)
+                .required_unless_present("like")
                 .help("What to show; - reads it from standard input"),
-        );
+        )
+        .arg(
+            Arg::new("like")
+                .long("like")
+                .value_name("PICTURE")
+                .help(
+                    "Begin with all that made this picture, its seed too: a number of `darkroom history`, JOB/0, or a file of this or \
+                     another program; what is given beside counts instead",
+                ),
+        )
+}
+
+/// `command` with a flag for each row of the parameter table, and those that concern this side.
+pub fn all_flags(command: Command) -> Command {
     let grouped = Category::ALL.into_iter().fold(command, |command, category| {
         let beside = (category == Category::Size).then(size);
         let flags = category.rows().filter(|row| row.name != PROMPT).map(flag);
@@ -40,7 +57,12 @@ pub fn whole() -> Command {
             .next_help_heading(category.label())
             .args(beside.into_iter().chain(flags))
     });
-    grouped.next_help_heading("Output").args(local())
+    local_flags(grouped)
+}
+
+/// `command` with the flags that concern this side.
+pub fn local_flags(command: Command) -> Command {
+    command.next_help_heading("Output").args(local())
 }
 
 /// A row's flag: its help says range and default, and the row itself checks the value.

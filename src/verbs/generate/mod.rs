@@ -15,17 +15,23 @@ use darkroom_protocol::message::client::Submitted;
 use darkroom_protocol::paths::Paths;
 use darkroom_tui::graphics::{self, Protocol};
 
-pub use flags::{command, flag, whole};
+pub use flags::{all_flags, command, flag, local_flags, whole};
 pub use hint::is_due as hint_is_due;
 
 use crate::output::{self, Delivery, Made, Report, Target, Wanted};
 use crate::progress::Display;
-use crate::verbs::ask_for_previews;
+use crate::verbs::{ask_for_previews, history};
 use crate::watch::{Interrupts, OnInterrupt, Watch};
 use crate::{Error, Result, block_on, say};
 
 pub fn run(matches: &ArgMatches) -> Result<()> {
-    let (mut request, files) = request::build(matches, &mut std::io::stdin().lock())?;
+    let like = matches.get_one::<String>("like").map(|name| history::like(name));
+    run_like(matches, like.transpose()?.unwrap_or_default())
+}
+
+/// Makes what flags say and, where they say nothing, `like`. `history` comes here too, with flags of its own.
+pub fn run_like(matches: &ArgMatches, like: GenerateRequest) -> Result<()> {
+    let (mut request, files) = request::build(matches, like, &mut std::io::stdin().lock())?;
     let mut display = Display::new(matches.get_flag("quiet"));
     if let Some(doubt) = request::doubt(&request) {
         display.notice(&doubt);

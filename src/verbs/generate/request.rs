@@ -18,33 +18,44 @@ use crate::{Error, Result, local, say, size, typed};
 /// More than the longest prompt has in any encoding that is read, in bytes.
 const MOST_READ: u64 = 2 * MAX_PROMPT as u64 + 8;
 
-/// The request that the flags spell, and the files that it names by their hashes. Every value passes its row's check, as in JSON.
+/// The request that the flags spell, else what `like` says, and the files that the flags name by their hashes. Every value passes its
+/// row's check, as in JSON.
 ///
 /// # Errors
 /// [`Error::Usage`] with the flag's name and range.
-pub(super) fn build(matches: &ArgMatches, stdin: &mut impl Read) -> Result<(GenerateRequest, Vec<Vec<u8>>)> {
+pub(super) fn build(
+    matches: &ArgMatches,
+    like: GenerateRequest,
+    stdin: &mut impl Read,
+) -> Result<(GenerateRequest, Vec<Vec<u8>>)> {
+    let given = |name: &str| matches.try_get_one::<String>(name).ok().flatten();
     let (mut request, mut files) = (GenerateRequest::default(), Vec::new());
     let dashes = TABLE
         .iter()
         .filter(|row| row.name == PROMPT || matches!(row.kind, Kind::File));
-    let dashes = dashes.filter(|row| matches.get_one::<String>(row.name).is_some_and(|text| text == "-"));
+    let dashes = dashes.filter(|row| given(row.name).is_some_and(|text| text == "-"));
     if dashes.count() > 1 {
         let what = "Standard input is one thing: - can stand for the prompt or for a picture.";
         return Err(Error::Usage(what.to_owned()));
     }
     for row in TABLE {
-        let Some(text) = matches.get_one::<String>(row.name) else {
+        let Some(text) = given(row.name) else {
             continue;
         };
         let text = match row.name {
             _ if matches!(row.kind, Kind::List { .. }) => {
-                let given: Vec<&str> = matches.get_many::<String>(row.name).into_iter().flatten().map(String::as_str).collect();
+                let given: Vec<&str> = matches
+                    .get_many::<String>(row.name)
+                    .into_iter()
+                    .flatten()
+                    .map(String::as_str)
+                    .collect();
                 given.join(",")
             }
             PROMPT if text == "-" => prompt(stdin)?,
             "model" => local::model(text)?,
             _ if matches!(row.kind, Kind::File) => {
-                let bytes = given(row, text, stdin)?;
+                let bytes = file(row, text, stdin)?;
                 let name = name_of(&bytes);
                 files.push(bytes);
                 name
@@ -53,18 +64,19 @@ pub(super) fn build(matches: &ArgMatches, stdin: &mut impl Read) -> Result<(Gene
         };
         typed::set(&mut request, row.name, &text)?;
     }
+    if let Some(text) = given("size") {
+        sized(&mut request, text)?;
+    }
+    let request = request.or(like);
     if request.denoise.is_some() && request.init_image.is_none() {
         let what = "--denoise says how far a picture may change: give one with -i (--init-image), or leave it out.";
         return Err(Error::Usage(what.to_owned()));
-    }
-    if let Some(text) = matches.get_one::<String>("size") {
-        sized(&mut request, text)?;
     }
     Ok((request, files))
 }
 
 /// The file that a row's flag names, once it is a picture: the daemon's refusal would not know its path.
-fn given(row: &Parameter, path: &str, stdin: &mut impl Read) -> Result<Vec<u8>> {
+fn file(row: &Parameter, path: &str, stdin: &mut impl Read) -> Result<Vec<u8>> {
     let (flag, named) = (row.flag, escape_line(path));
     let failed = |e: std::io::Error| Error::Usage(format!("--{flag} {named}: {}.", say::reason(&e)));
     let mut bytes = Vec::new();
@@ -145,7 +157,7 @@ mod tests {
     fn built(args: &[&str], stdin: &[u8]) -> Result<GenerateRequest> {
         let args = ["generate"].iter().chain(args);
         let matches = command().try_get_matches_from(args).unwrap();
-        build(&matches, &mut &stdin[..]).map(|(request, _)| request)
+        build(&matches, GenerateRequest::default(), &mut &stdin[..]).map(|(request, _)| request)
     }
 
     #[test]

@@ -56,7 +56,7 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
 }
 
 /// How pictures are drawn here; why not, or not as well as they could be, is said once.
-fn options() -> Options {
+pub fn options() -> Options {
     let found = graphics::detect();
     if found.protocol == Protocol::Off && std::io::stdout().is_terminal() {
         say::note(&format!("Pictures are not shown: {}.", found.reason));
@@ -80,14 +80,22 @@ fn show(shown: &Shown, options: Option<&Options>) -> Result<()> {
     let Some(options) = options else {
         return say::json(&object::of(shown, size, &texts));
     };
-    match graphics::print_inline(&picture, options) {
-        Ok(_) | Err(graphics::Error::NoTerminal(_)) => {}
-        Err(graphics::Error::Write(e)) if e.kind() == std::io::ErrorKind::BrokenPipe => return Err(Error::BrokenPipe),
-        Err(e) => return Err(e.into()),
-    }
+    draw(&picture, options)?;
     let (name, times, bytes) = (say::shown(&shown.path), say::marks().times, say::size(shown.bytes()));
     say::data(&format!("{name}  {}{times}{}, {bytes}", size.0, size.1))?;
     lines(&texts).iter().try_for_each(|line| say::data(line))
+}
+
+/// Draws a picture in the terminal, where there is one.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn draw(picture: &image::DynamicImage, options: &Options) -> Result<()> {
+    match graphics::print_inline(picture, options) {
+        Ok(_) | Err(graphics::Error::NoTerminal(_)) => Ok(()),
+        Err(graphics::Error::Write(e)) if e.kind() == std::io::ErrorKind::BrokenPipe => Err(Error::BrokenPipe),
+        Err(e) => Err(e.into()),
+    }
 }
 
 fn lines(texts: &Texts) -> Vec<String> {

@@ -4,31 +4,36 @@ use std::path::Path;
 use darkroom_protocol::files;
 use darkroom_protocol::message::RemoteError;
 use darkroom_protocol::message::client::{Download, MAX_PIECE, Piece};
-use darkroom_protocol::{Picture, Reply};
+use darkroom_protocol::{FailureKind, Reply};
 
 use super::blocking;
 use crate::Error;
+use crate::error::shown;
 use crate::server::answer::Answer;
 use crate::store::Store;
 
-/// A piece of a finished picture.
+/// A piece of a picture's file. Whoever asked checks the hash of the whole: a file that was changed is none of history's.
 pub async fn download(store: &Store, download: &Download) -> Result<Answer, RemoteError> {
-    let job = store.find(&download.job).await?;
-    let index = download.index;
-    let picture = store.picture(job, index).await?;
-    let picture = picture.ok_or_else(|| {
-        let id = job.short();
+    let found = store.with_hash(&download.sha256).await?;
+    let (id, path, _) = found.ok_or_else(|| {
+        let name = &download.sha256[..12];
         RemoteError::usage(format!(
-            "Job {id} has no picture {index} yet: `darkroom wait {id}` waits for it."
+            "There is no picture with the hash {name}…: `darkroom history` lists them."
         ))
     })?;
     let offset = download.offset;
-    let piece = blocking(move || read(&picture, offset)).await?;
+    let piece = blocking(move || read(Path::new(&path), id, offset)).await?;
     Ok(Reply::Piece(piece).into())
 }
 
-fn read(picture: &Picture, offset: u64) -> Result<Piece, RemoteError> {
-    let path = Path::new(&picture.path);
+fn read(path: &Path, id: u64, offset: u64) -> Result<Piece, RemoteError> {
+    if !path.exists() {
+        let what = format!(
+            "The file of picture #{id} is missing: {} is not there. `darkroom history scan` looks for it.",
+            shown(path)
+        );
+        return Err(RemoteError::new(FailureKind::Disk, what));
+    }
     let failed = |e| RemoteError::from(Error::io("read", path, e));
     let file = files::open(path).map_err(failed)?;
     let size = file.metadata().map_err(failed)?.len();

@@ -6,6 +6,7 @@ mod cancel;
 mod cancel_all;
 mod clear;
 mod download;
+mod history;
 mod job;
 mod load;
 mod log;
@@ -16,6 +17,7 @@ mod models;
 mod move_to;
 mod outlook;
 mod pause;
+mod pictures;
 mod pin;
 mod priority;
 mod queue;
@@ -25,6 +27,7 @@ mod standing;
 mod status;
 mod submit;
 mod subscribe;
+mod thumbnail;
 mod unload;
 mod upload;
 
@@ -32,6 +35,7 @@ pub use cancel::cancel;
 pub use cancel_all::cancel_all;
 pub use clear::clear;
 pub use download::download;
+pub use history::{history, picture, tags};
 pub use job::{job, kept_job};
 pub use load::load;
 pub use log::log;
@@ -41,6 +45,7 @@ pub use model::model;
 pub use models::models;
 pub use move_to::{move_to, spot};
 pub use pause::pause;
+pub use pictures::change as change_pictures;
 pub use pin::pin;
 pub use priority::{check_priority, priority};
 pub use queue::{Order, kept_jobs, queue};
@@ -49,9 +54,11 @@ pub use shutdown::shutdown;
 pub use status::status;
 pub use submit::{Accepting, submit};
 pub use subscribe::subscribe;
+pub use thumbnail::thumbnail;
 pub use unload::unload;
 pub use upload::upload;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use darkroom_protocol::event::QueueChange;
@@ -98,6 +105,16 @@ pub async fn obey(asker: &Asker, request: Request) -> Result<Answer, RemoteError
         Request::Model { model } => self::model(context, model).await,
         Request::Upload(upload) => self::upload(context, upload).await,
         Request::Download(download) => self::download(&context.store, &download).await,
+        Request::Thumbnail(wanted) => self::thumbnail(&context.store, &context.thumbnails, &wanted).await,
+        Request::History(look) => self::history(&context.store, &look).await,
+        Request::Picture { picture } => self::picture(&context.store, &picture).await,
+        Request::Tags {} => self::tags(&context.store).await,
+        Request::Star { .. }
+        | Request::Tag { .. }
+        | Request::Trash { .. }
+        | Request::EmptyTrash {}
+        | Request::Import { .. }
+        | Request::Scan { .. } => change_history(context, request).await,
         Request::Shutdown {} => Ok(self::shutdown(context)),
         Request::Priority { job, priority } => self::priority(context, &job, priority).await,
         Request::Move { job, place } => self::move_to(context, &job, place).await,
@@ -114,6 +131,14 @@ pub async fn obey(asker: &Asker, request: Request) -> Result<Answer, RemoteError
         Request::Unload { model, device } => self::unload(context, model, &device).await,
         Request::Pin { model, pinned } => self::pin(asker, model, pinned).await,
     }
+}
+
+/// Does what changes history, to its end whoever goes away, and once that holds.
+async fn change_history(context: &Arc<Context>, request: Request) -> Result<Answer, RemoteError> {
+    let own = context.clone();
+    let answer = wholly(async move { change_pictures(&own.store, &own.paths, request).await }).await?;
+    context.dispatch.settled().await;
+    Ok(answer)
 }
 
 /// Whether the answer depends on the settings, so that a change of their file counts for it.

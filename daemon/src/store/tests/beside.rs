@@ -69,7 +69,7 @@ async fn a_long_read_leaves_way_for_another() {
 async fn a_change_that_waits_for_the_disk_delays_no_read() {
     let f = Fixture::new();
     let job = f.job_in(Running).await;
-    f.store.add_picture(&picture(job, 0)).await.unwrap();
+    f.store.add_picture(&picture(job, 0), None).await.unwrap();
     let go = long_change(&f);
     let accepting = f.store.accept(Uuid::now_v7(), &request(), &task());
     // What is committed, and nothing of what is not.

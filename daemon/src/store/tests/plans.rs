@@ -3,12 +3,8 @@
 
 use rstest::rstest;
 
-use super::super::{clear, deliver, list, lookup, position, row, waiting};
+use super::super::{clear, deliver, history, list, lookup, position, row, waiting};
 use super::Fixture;
-
-/// The page of pictures that comes before one, the newest first.
-const BY_TIME: &str =
-    "SELECT id FROM pictures WHERE (created_ms, id) < (?, ?) ORDER BY created_ms DESC, id DESC LIMIT ?";
 
 /// The steps of a question, whose parameters are left out.
 async fn plan(sql: &str) -> Vec<String> {
@@ -40,7 +36,6 @@ async fn plan(sql: &str) -> Vec<String> {
 #[case::a_count_of_the_list(clear::LISTED)]
 #[case::the_beginning_of_an_id(lookup::BEGINNING)]
 #[case::a_short_id(lookup::SHORT)]
-#[case::pictures_by_time(BY_TIME)]
 #[tokio::test]
 async fn no_list_reads_a_whole_table(#[case] sql: &str) {
     let steps = plan(sql).await;
@@ -59,7 +54,7 @@ async fn no_list_reads_a_whole_table(#[case] sql: &str) {
 #[case(list::LAST_ENDED)]
 #[case(lookup::COUNT)]
 #[case(clear::LISTED)]
-#[case(BY_TIME)]
+#[case(history::ALL)]
 #[tokio::test]
 async fn where_a_page_is_and_how_many_there_are_is_read_in_an_index_alone(#[case] sql: &str) {
     let steps = plan(sql).await;

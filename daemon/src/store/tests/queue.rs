@@ -147,7 +147,7 @@ async fn retry_starts_anew_and_keeps_pictures(#[case] end: JobState) {
     let job = f.job_in(Running).await;
     f.store.crash(job, failure()).await.unwrap();
     f.store.start(job).await.unwrap();
-    f.store.add_picture(&picture(job, 0)).await.unwrap();
+    f.store.add_picture(&picture(job, 0), None).await.unwrap();
     if end == Cancelled {
         f.store.cancel(job, false).await.unwrap();
     }
@@ -202,7 +202,7 @@ async fn what_is_cleared_leaves_the_list_and_nothing_else() {
     let f = Fixture::new();
     let [waiting] = jobs(&f).await;
     let (done, failed) = (f.job_in(Running).await, f.job_in(Failed).await);
-    f.store.add_picture(&picture(done, 0)).await.unwrap();
+    f.store.add_picture(&picture(done, 0), None).await.unwrap();
     f.store.finish(done, Done, None).await.unwrap();
     assert_eq!(f.store.clearable(&[Done, Queued]).await.unwrap(), (1, 2));
     assert_eq!(f.store.clear(&[Done, Queued]).await.unwrap(), (1, 2));

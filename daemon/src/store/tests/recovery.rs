@@ -15,7 +15,7 @@ async fn a_restart_finds_what_was_promised() {
         f.job_in(Running).await,
         f.job().await,
     );
-    f.store.add_picture(&picture(running, 0)).await.unwrap();
+    f.store.add_picture(&picture(running, 0), None).await.unwrap();
     f.store.cancel(ending, false).await.unwrap();
     // The first store is still open, as it is for a process that was killed: nothing was flushed on our account.
     let again = Store::open(&path).unwrap();

@@ -1,0 +1,138 @@
+//! A search as one question to the index and a range of moments. Every condition is a part of that question, so that the index alone
+//! decides, however rare or common each part is, and yields the newest first.
+
+use darkroom_protocol::history::{Condition, Mark, Query, Term};
+use darkroom_protocol::sampler::Named as _;
+use darkroom_protocol::{JobName, tag};
+use rusqlite::Connection;
+
+use super::moment_of;
+use super::named::fact;
+use super::words::{self, Fact};
+use crate::store::{id, lookup};
+
+const BOTH: [&str; 2] = ["prompt", "negative"];
+
+/// What the index is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Match {
+    /// For FTS5's MATCH; `None` where nothing can be found.
+    pub(super) words: Option<String>,
+    /// The first moment, itself included.
+    pub(super) from: i64,
+    /// The first moment that is no longer wanted.
+    pub(super) until: i64,
+    /// Moments between that are not wanted either: from one to before another.
+    pub(super) holes: Vec<(i64, i64)>,
+}
+
+/// The question that `query` is. Models and jobs are looked up, as the index knows them by numbers alone. What is in the trash is
+/// left out where nothing asks for it.
+pub(super) fn compile(connection: &Connection, query: &Query) -> rusqlite::Result<Match> {
+    let (mut with, mut without) = (Vec::new(), Vec::new());
+    let (mut from, mut until) = (0, i64::MAX);
+    let mut holes = Vec::new();
+    let mut trash = false;
+    for Term {
+        excluded, condition, ..
+    } in &query.terms
+    {
+        trash |= !excluded && *condition == Condition::Is(Mark::Trashed);
+        match (condition, excluded) {
+            (Condition::After(ms), false) | (Condition::Before(ms), true) => from = from.max(moment_of(*ms)),
+            (Condition::Before(ms), false) | (Condition::After(ms), true) => until = until.min(moment_of(*ms)),
+            (
+                Condition::On {
+                    from: first,
+                    until: end,
+                },
+                false,
+            ) => {
+                from = from.max(moment_of(*first));
+                until = until.min(moment_of(*end));
+            }
+            (
+                Condition::On {
+                    from: first,
+                    until: end,
+                },
+                true,
+            ) => holes.push((moment_of(*first), moment_of(*end))),
+            (other, false) => with.push(part(connection, other)?),
+            (other, true) => without.extend(part(connection, other)?),
+        }
+    }
+    if !trash {
+        without.push(Fact::Trashed.asked(false));
+    }
+    let with: Option<Vec<String>> = with.into_iter().collect();
+    Ok(Match {
+        words: with.map(|with| asked(with, &without)),
+        from,
+        until,
+        holes,
+    })
+}
+
+fn asked(mut with: Vec<String>, without: &[String]) -> String {
+    if with.is_empty() {
+        with.push(Fact::Any.asked(false));
+    }
+    let with: Vec<String> = with.iter().map(|part| format!("({part})")).collect();
+    let without: Vec<String> = without.iter().map(|part| format!("({part})")).collect();
+    match without.is_empty() {
+        true => with.join(" AND "),
+        false => format!("({}) NOT ({})", with.join(" AND "), without.join(" OR ")),
+    }
+}
+
+/// What is asked for a condition that is no time; `None` for one that no picture meets.
+fn part(connection: &Connection, condition: &Condition) -> rusqlite::Result<Option<String>> {
+    let exactly = |fact: Fact<'_>| Some(fact.asked(false));
+    Ok(match condition {
+        Condition::Text(text) => words::part(text, &BOTH),
+        Condition::Prompt(text) => words::part(text, &BOTH[..1]),
+        Condition::Negative(text) => words::part(text, &BOTH[1..]),
+        Condition::Model(name) => models(connection, name)?,
+        Condition::Sampler(sampler) => exactly(Fact::Sampler(sampler.name())),
+        Condition::Seed(seed) => exactly(Fact::Seed(*seed)),
+        Condition::Size { width, height } => Some(format!(
+            "{} AND {}",
+            Fact::Width(*width).asked(false),
+            Fact::Height(*height).asked(false)
+        )),
+        Condition::Width(width) => exactly(Fact::Width(*width)),
+        Condition::Height(height) => exactly(Fact::Height(*height)),
+        Condition::Tag(tag) => tag::canonical(tag).map(|tag| Fact::Tag(&tag).asked(false)),
+        Condition::Job(name) => job(connection, name)?,
+        Condition::Is(Mark::Starred) => exactly(Fact::Starred),
+        Condition::Is(Mark::Trashed) => exactly(Fact::Trashed),
+        Condition::Is(Mark::Missing) => exactly(Fact::Missing),
+        Condition::Is(Mark::Imported) => exactly(Fact::Imported),
+        Condition::After(_) | Condition::Before(_) | Condition::On { .. } => None,
+    })
+}
+
+/// Any of the models with `name` in their names.
+fn models(connection: &Connection, name: &str) -> rusqlite::Result<Option<String>> {
+    let wanted = name.to_lowercase();
+    let mut statement = connection.prepare_cached("SELECT id, name FROM picture_models")?;
+    let rows = statement.query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)))?;
+    let mut any = Vec::new();
+    for row in rows {
+        let (id, name) = row?;
+        if name.to_lowercase().contains(&wanted) {
+            any.push(Fact::Model(id).asked(false));
+        }
+    }
+    Ok((!any.is_empty()).then(|| any.join(" OR ")))
+}
+
+fn job(connection: &Connection, name: &JobName) -> rusqlite::Result<Option<String>> {
+    if let Some(asked) = fact(name) {
+        return Ok(Some(asked));
+    }
+    let jobs = lookup::meant(connection, name)?.into_iter().map(id::text);
+    let any: Vec<String> = jobs.map(|job| Fact::Job(&job).asked(false)).collect();
+    Ok((!any.is_empty()).then(|| any.join(" OR ")))
+}
