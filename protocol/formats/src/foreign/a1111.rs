@@ -7,17 +7,19 @@ use darkroom_protocol::params::TABLE;
 use darkroom_protocol::sampler::{Named, Sampler};
 use serde_json::Value;
 
-use super::collect::{looks_like_object, object};
 use super::{Said, Texts, Writer};
 use crate::Infotext;
 
 pub(super) fn read(texts: &Texts) -> Option<Said> {
     let text = texts.parameters()?;
-    // Several programs keep JSON in the same place; as a prompt it would be nonsense.
-    if looks_like_object(text) && object(text).is_ok() {
+    if is_json(text) {
         return None;
     }
     let info = Infotext::parse(text);
+    // Cameras and screens write comments too: without settings they are no prompts.
+    if info.settings.is_empty() && texts.get("parameters").is_none() {
+        return None;
+    }
     let mut said = Said::new(writer(&info));
     let (prompt, negative) = typed(&info, said.writer);
     said.put("prompt", "prompt", &prompt.into());
@@ -49,6 +51,14 @@ pub(super) fn read(texts: &Texts) -> Option<Said> {
         said.other("full_negative_prompt", &info.negative.as_str().into());
     }
     Some(said)
+}
+
+/// Whether it is one of the objects that several programs keep in the same place, some behind a name and a colon. As prompts they
+/// would be nonsense; `{red|blue} fox` is one.
+fn is_json(text: &str) -> bool {
+    let text = text.trim_start().trim_start_matches(char::is_alphabetic);
+    let inside = text.trim_start_matches(':').trim_start().strip_prefix('{');
+    inside.is_some_and(|inside| inside.trim_start().starts_with(['"', '}']))
 }
 
 fn writer(info: &Infotext) -> Writer {

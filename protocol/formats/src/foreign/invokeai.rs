@@ -143,13 +143,18 @@ fn first(line: &str) -> Said {
     said
 }
 
+/// A flag without its first dash, and its value.
 fn flag(part: &str) -> (&str, &str) {
     if let Some(long) = part.strip_prefix('-') {
         return long.split_once([' ', '=']).unwrap_or((long, ""));
     }
-    let letter = part.chars().next().map_or(0, char::len_utf8);
-    let (flag, value) = part.split_at(letter);
-    (flag, value.trim())
+    // Some of two letters have one dash all the same: `-cf 0.75`.
+    if let Some((name, value)) = part.split_once(' ')
+        && name.bytes().all(|byte| byte.is_ascii_alphabetic())
+    {
+        return (name, value.trim());
+    }
+    part.split_at(part.chars().next().map_or(0, char::len_utf8))
 }
 
 /// A prompt whose negative parts are in brackets.

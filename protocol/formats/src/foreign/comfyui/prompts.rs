@@ -119,7 +119,7 @@ pub(super) fn find<'a>(graph: &'a Graph, start: &'a Value, side: Side) -> Found<
 }
 
 /// The inputs of `node` that its output `slot` has its words from.
-fn onward<'a>(node: &'a Node, slot: u64, side: Side) -> Vec<&'a Value> {
+fn onward(node: &Node, slot: u64, side: Side) -> Vec<&Value> {
     // A loader that encodes words too has other outputs before those.
     let is_loader = node.has("ckpt_name");
     let is_pair = ["positive", "negative"]

@@ -2,6 +2,7 @@
 //! words. `comfyui::read` comes here with either kind of graph. Where a value is computed by a node that is not known, it is said to
 //! come from there: no value is better than a wrong one.
 
+use darkroom_protocol::sampler::{Named as _, Schedule};
 use serde_json::Value;
 
 use super::graph::{Graph, Node, is_link};
@@ -109,10 +110,11 @@ impl<'a> Reader<'a, '_> {
         }
     }
 
-    /// `KarrasScheduler` and the like.
+    /// `KarrasScheduler` and the like; what has no counterpart keeps its class.
     fn named(&mut self, row: &str, via: &str, node: &Node) {
-        match (row, node.kind.strip_suffix("Scheduler")) {
-            ("schedule", Some(name)) => self.said.put("schedule", via, &name.into()),
+        let schedule = node.kind.strip_suffix("Scheduler").and_then(Schedule::from_name);
+        match (row, schedule) {
+            ("schedule", Some(schedule)) => self.said.put("schedule", via, &schedule.name().into()),
             ("schedule" | "sampler", _) => self.said.other(via, &node.kind.as_str().into()),
             _ => {}
         }

@@ -11,7 +11,7 @@ use super::graph::{Graph, Node};
 /// What is drawn and not run, and what is passed by.
 const MUTED: i64 = 2;
 const BYPASSED: i64 = 4;
-/// What a widget behind a seed says.
+/// What a widget behind a seed says; of old it was a switch.
 const CONTROLS: [&str; 4] = ["fixed", "randomize", "increment", "decrement"];
 
 /// Names of the widgets of ComfyUI's own nodes, in order, without the control that follows a seed.
@@ -39,6 +39,9 @@ const WIDGETS: &[(&str, &[&str])] = &[
     ("BasicScheduler", &["scheduler", "steps", "denoise"]),
     ("KarrasScheduler", &["steps", "sigma_max", "sigma_min", "rho"]),
     ("ExponentialScheduler", &["steps", "sigma_max", "sigma_min"]),
+    ("SDTurboScheduler", &["steps", "denoise"]),
+    ("AlignYourStepsScheduler", &["model_type", "steps", "denoise"]),
+    ("Flux2Scheduler", &["steps", "width", "height"]),
     ("RandomNoise", &["noise_seed"]),
     ("CFGGuider", &["cfg"]),
     ("FluxGuidance", &["guidance"]),
@@ -61,6 +64,8 @@ const WIDGETS: &[(&str, &[&str])] = &[
     ("CLIPTextEncodeSD3", &["clip_l", "clip_g", "t5xxl", "empty_padding"]),
     ("CheckpointLoaderSimple", &["ckpt_name"]),
     ("CheckpointLoader", &["config_name", "ckpt_name"]),
+    ("unCLIPCheckpointLoader", &["ckpt_name"]),
+    ("ImageOnlyCheckpointLoader", &["ckpt_name"]),
     ("UNETLoader", &["unet_name", "weight_dtype"]),
     ("UnetLoaderGGUF", &["unet_name"]),
     ("DiffusionModelLoader", &["model_name", "weight_dtype"]),
@@ -70,6 +75,10 @@ const WIDGETS: &[(&str, &[&str])] = &[
     ("EmptyLatentImage", &["width", "height", "batch_size"]),
     ("EmptySD3LatentImage", &["width", "height", "batch_size"]),
     ("EmptyFlux2LatentImage", &["width", "height", "batch_size"]),
+    (
+        "StableCascade_EmptyLatentImage",
+        &["width", "height", "compression", "batch_size"],
+    ),
     ("LoadImage", &["image"]),
     ("PrimitiveNode", &["value"]),
 ];
@@ -154,7 +163,7 @@ fn widgets(inputs: &mut Map<String, Value>, names: &[String], values: Vec<Value>
         let Some(value) = values.next() else { return };
         inputs.entry(name.as_str()).or_insert(value);
         if matches!(name.as_str(), "seed" | "noise_seed" | "value") {
-            values.next_if(|next| next.as_str().is_some_and(|word| CONTROLS.contains(&word)));
+            values.next_if(|next| next.is_boolean() || next.as_str().is_some_and(|word| CONTROLS.contains(&word)));
         }
     }
 }

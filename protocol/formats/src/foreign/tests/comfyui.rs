@@ -156,6 +156,20 @@ fn a_picture_to_begin_with_may_change_so_far() {
 }
 
 #[test]
+fn a_schedule_without_counterpart_keeps_its_class() {
+    let mut graph = usual();
+    graph["3"] = json!({"class_type": "SamplerCustom", "inputs": {"add_noise": true, "noise_seed": 7, "cfg": 1, "sigmas": ["20", 0],
+        "positive": ["6", 0]}});
+    graph["20"] = json!({"class_type": "SDTurboScheduler", "inputs": {"steps": 1, "denoise": 1}});
+    let found = run(&graph);
+    assert!(
+        found.contains("\nsteps: 1\ncfg_scale: 1\nseed: 7\n  sigmas: SDTurboScheduler\n"),
+        "{found}"
+    );
+    assert!(found.contains("\n  add_noise: true"), "{found}");
+}
+
+#[test]
 fn conditioning_is_followed_to_every_text() {
     let mut graph = usual();
     graph["3"]["inputs"]["positive"] = json!(["20", 0]);
@@ -307,6 +321,9 @@ fn a_graph_that_was_only_drawn() {
         *link = json!({"id": link[0], "origin_id": link[1], "origin_slot": link[2]});
     }
     assert_eq!(spelled(&[("workflow", &newer.to_string())]), expected);
+    let mut older = drawn();
+    older["nodes"][0]["widgets_values"][1] = json!(true);
+    assert_eq!(spelled(&[("workflow", &older.to_string())]), expected);
     // What was run counts before what was drawn.
     assert_eq!(
         spelled(&[("workflow", &drawn().to_string()), ("prompt", &usual().to_string())]),

@@ -249,10 +249,10 @@ fn invokeai_two(#[case] prompt: &str) {
 }
 
 #[rstest]
-#[case::spaced(r#""a "red" fox [wet]" -s 50 -S 7 -W 512 -H 640 -C 7.5 -A k_euler_a -f 0.6 -G 0.8 -U 2 0.75"#)]
-#[case::joined(r#""a "red" fox [wet]" -s50 -S7 -W512 -H640 -C7.5 -Ak_euler_a -f0.6 -G0.8 -U 2 0.75"#)]
+#[case::spaced(r#""a "red" fox [wet]" -s 50 -S 7 -W 512 -H 640 -C 7.5 -A k_euler_a -f 0.6 -G 0.8 -cf 0.5 -U 2 0.75"#)]
+#[case::joined(r#""a "red" fox [wet]" -s50 -S7 -W512 -H640 -C7.5 -Ak_euler_a -f0.6 -G0.8 -cf 0.5 -U 2 0.75"#)]
 #[case::long(
-    r#""a "red" fox [wet]" --steps 50 --seed=7 -W512 -H640 -C7.5 -Ak_euler_a --strength 0.6 -G 0.8 -U 2 0.75"#
+    r#""a "red" fox [wet]" --steps 50 --seed=7 -W512 -H640 -C7.5 -Ak_euler_a --strength 0.6 -G 0.8 -cf 0.5 -U 2 0.75"#
 )]
 fn invokeai_one(#[case] line: &str) {
     insta::allow_duplicates! {
@@ -268,6 +268,7 @@ fn invokeai_one(#[case] line: &str) {
         sampler: Euler a
         seed: 7
           G: 0.8
+          cf: 0.5
           U: 2 0.75
         "#);
     }
@@ -378,11 +379,21 @@ fn special_texts_count_before_a1111s() {
     );
 }
 
+#[test]
+fn braces_may_begin_a_prompt() {
+    let found = said(&with(&[("parameters", "{red|blue} fox\nSteps: 3, Seed: 1, Size: 8x8")])).unwrap();
+    assert_eq!(found.request.prompt.as_deref(), Some("{red|blue} fox"));
+}
+
 #[rstest]
 #[case::nothing(&[])]
 #[case::other_texts(&[("Software", "GIMP"), ("Title", "a fox"), ("Comment", "{\"steps\": 1}")])]
 #[case::json_of_another(&[("parameters", "{\"sui_image_params\": {\"prompt\": \"a fox\"}}")])]
+#[case::broken_json(&[("parameters", "{\"prompt\": \"a\", \"Steps\": 1, \"Seed\": 2, \"Size\": 3")])]
+#[case::broken_json_behind_a_name(&[("UserComment", "prompt: {\"Steps\": 1, \"Seed\": 2, \"Size\": 3, \"Model\": 4")])]
 #[case::a_prompt_in_words(&[("prompt", "a fox"), ("workflow", "mine")])]
+#[case::a_comment(&[("UserComment", "Screenshot")])]
+#[case::a_description(&[("ImageDescription", "a fox: red")])]
 #[case::braces(&[("prompt", "{red|blue} fox")])]
 fn what_nobody_known_writes_says_nothing(#[case] texts: &[(&str, &str)]) {
     assert_eq!(said(&with(texts)), None);
