@@ -18,7 +18,7 @@ use crate::failure::{Failure, Result};
 use crate::{repo, say};
 
 /// A file of protocol/fuzz/fuzz_targets each.
-const TARGETS: [&str; 10] = [
+const TARGETS: [&str; 11] = [
     "frames",
     "lines",
     "preface",
@@ -27,6 +27,7 @@ const TARGETS: [&str; 10] = [
     "infotext",
     "png",
     "exif",
+    "foreign",
     "folder",
     "history",
 ];

@@ -15,7 +15,9 @@ const LINES: &[&str] = &[
     r#"{"jsonrpc":"2.0","method":"cancel","params":{"job":"0199"}}"#,
     r#"{"jsonrpc":"2.0","id":4,"method":"subscribe","params":{"from":7,"max_fps":2,"max_px":64}}"#,
     r#"{"jsonrpc":"2.0","id":5,"method":"upload","params":{"sha256":"ab","size":3,"offset":0,"bytes":"YWJj"}}"#,
-    r#"{"jsonrpc":"2.0","id":6,"method":"download","params":{"job":"0199","index":1,"offset":0}}"#,
+    r#"{"jsonrpc":"2.0","id":6,"method":"download","params":{"sha256":"0199","offset":0}}"#,
+    r#"{"jsonrpc":"2.0","id":7,"method":"history","params":{"query":"fox","limit":3,"before":"77"}}"#,
+    r#"{"jsonrpc":"2.0","id":8,"method":"tag","params":{"pictures":["17"],"add":["sea"]}}"#,
 ];
 const PARAMETERS: &[&str] = &[
     r#"{"prompt":"a fox","negative_prompt":"","width":512,"height":64,"steps":20,"cfg_scale":7.5,"seed":-1,"batch":2}"#,
@@ -30,6 +32,18 @@ const SEARCHES: &[&str] = &[
     r#"fox -"too dark" model:"dream \"shaper\"" !is:starred seed:42 size:64x48 sampler:euler_a job:@last"#,
     "after:2026-11 before:3d on:monday on:2026-11-01T14:30..today tag:a prompt:b negative:c width:1 height:2",
     "modle:x http://x (storm:1.2)",
+];
+/// Behind the number of a keyword: texts of other programs.
+const FOREIGN: &[&str] = &[
+    "0a fox\nSteps: 20, Sampler: euler_a karras, Size: 64x48, Version: stable-diffusion.cpp",
+    r#"0{"prompt":"a fox","full_prompt":["a fox"],"resolution":"(64, 48)","loras":[["x",0.5,"ab"]],"sampler":"dpmpp_2m_sde_gpu"}"#,
+    r#"1{"1":{"class_type":"KSampler","inputs":{"seed":7,"steps":20,"positive":["2",0],"latent_image":["3",0],"model":["4",0]}},"2":{"class_type":"CLIPTextEncode","inputs":{"text":"a fox"}},"3":{"class_type":"EmptyLatentImage","inputs":{"width":64}},"4":{"class_type":"LoraLoader","inputs":{"lora_name":"x","model":["4",0]}}}"#,
+    r#"2{"nodes":[{"id":1,"type":"KSampler","inputs":[{"name":"positive","link":5}],"widgets_values":[7,"fixed",20]},{"id":2,"type":"CLIPTextEncode","widgets_values":["a fox"]}],"links":[[5,2,0,1,1,"CONDITIONING"]]}"#,
+    r#"3{"positive_prompt":"a fox","scheduler":"euler_k","model":{"name":"x"},"loras":[{"model":{"name":"y"},"weight":1}]}"#,
+    r#"4{"model_weights":"x","image":{"prompt":[{"prompt":"a fox [wet]","weight":1}],"steps":3}}"#,
+    "5\"a fox [wet]\" -s 50 -S7 --width 64 -cf 0.5 -A k_lms",
+    r#"6{"uc":"wet","scale":5,"v4_prompt":{"caption":{"base_caption":"a fox","char_captions":[{"char_caption":"red"}]}}}"#,
+    r#"7{"prompt":{"1":{"class_type":"KSampler","inputs":{"steps":1,"seed":2}}}}"#,
 ];
 const PREFACES: &[&[u8]] = &[
     b"\0DKR\0\x02\0\0\0\x41{\"build\":\"0.1.0\",\"pid\":7,\"role\":\"client\",\"capabilities\":[]}",
@@ -85,6 +99,7 @@ fn of(target: &str) -> Result<Vec<Vec<u8>>> {
         "infotext" => texts(INFOTEXTS),
         "png" => vec![PNG.to_vec()],
         "exif" => EXIFS.iter().map(|bytes| bytes.to_vec()).collect(),
+        "foreign" => texts(FOREIGN),
         "folder" => vec![folder()?],
         "history" => texts(SEARCHES),
         _ => Vec::new(),

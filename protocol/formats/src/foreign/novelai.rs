@@ -55,9 +55,9 @@ fn parameters(description: Option<String>, comment: Option<String>, source: Opti
     model(&mut said, source.as_deref());
     // It is there for pictures that began with noise, too.
     let kind = settings.get("request_type").and_then(Value::as_str).unwrap_or_default();
-    let row = ["Img2Img", "Infill"].iter().any(|known| kind.contains(known));
+    let is_from_picture = ["Img2Img", "Infill"].iter().any(|known| kind.contains(known));
     let strength = settings.remove("strength").unwrap_or_default();
-    match row {
+    match is_from_picture {
         true => said.put("denoise", "strength", &strength),
         false => said.other("strength", &strength),
     }
