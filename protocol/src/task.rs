@@ -106,6 +106,8 @@ pub struct Size {
     pub height: u32,
     /// Number of pictures.
     pub batch: u32,
+    /// Of these the only one that is made, from 0, as it comes out among the others.
+    pub only: Option<u32>,
 }
 
 impl Default for Size {
@@ -114,6 +116,7 @@ impl Default for Size {
             width: 512,
             height: 512,
             batch: 1,
+            only: None,
         }
     }
 }
@@ -253,6 +256,29 @@ impl ImageTask {
     /// Pixels of one picture.
     pub fn pixels(&self) -> u64 {
         u64::from(self.size.width) * u64::from(self.size.height)
+    }
+
+    /// The task that makes picture `index` of this one alone: what one that is to be like it begins with.
+    pub fn alone(&self, index: u32) -> Self {
+        let mut task = self.clone();
+        task.sampling.seed = task.sampling.seed.saturating_add(u64::from(index));
+        task.size.batch = 1;
+        task.size.only = None;
+        task.compute.micro_batch = 1;
+        task
+    }
+
+    /// The task that makes picture `index` of this one once more: among the same others, so that it is the same to the last bit on any
+    /// device.
+    pub fn again(&self, index: u32) -> Self {
+        let mut task = self.clone();
+        task.size.only = (self.size.batch > 1).then_some(index);
+        task
+    }
+
+    /// How many pictures it makes.
+    pub fn pictures(&self) -> u32 {
+        self.size.only.map_or(self.size.batch, |_| 1)
     }
 
     /// The request that asks for exactly this task: for "reuse" and for metadata.

@@ -1,4 +1,4 @@
-//! `darkroom docs`: docs/parameters.md and docs/config.md, printed from the tables that the code itself uses. `cargo xtask docs`
+//! `darkroom docs`: docs/parameters.md, docs/config.md and docs/history.md, printed from the tables that the code itself uses. `cargo xtask docs`
 //! writes them to the tree (`xtask/src/docs.rs`), and a test here fails when they are stale. The other pages of docs/ are written
 //! by hand.
 
@@ -6,22 +6,25 @@ use std::fmt::Write as _;
 
 use clap::{Arg, ArgMatches, Command};
 use darkroom_daemon::settings::KEYS;
+use darkroom_protocol::history::{FORMS, KEYS as KEYS_OF_SEARCH, TIMES};
 use darkroom_protocol::params::{Category, Parameter};
 
 use crate::{Result, say};
 
 /// `darkroom docs PAGE`: prints a page that the code knows best. For `cargo xtask docs`; hidden from help.
 pub fn command() -> Command {
-    Command::new("docs")
-        .about("Print a generated page.")
-        .hide(true)
-        .arg(Arg::new("page").required(true).value_parser(["parameters", "config"]))
+    Command::new("docs").about("Print a generated page.").hide(true).arg(
+        Arg::new("page")
+            .required(true)
+            .value_parser(["parameters", "config", "history"]),
+    )
 }
 
 /// Prints the page.
 pub fn run(matches: &ArgMatches) -> Result<()> {
     let page = match matches.get_one::<String>("page").map(String::as_str) {
         Some("config") => config(),
+        Some("history") => history(),
         _ => parameters(),
     };
     say::bytes(page.as_bytes())
@@ -47,6 +50,34 @@ fn config() -> String {
         let _ = writeln!(page, "{}", key.example);
     }
     page.push_str("```\n");
+    page
+}
+
+/// What a search of history may say, from the tables beside what reads it.
+fn history() -> String {
+    let mut page = String::from(
+        "# History\n\nMade from the search's own tables by `cargo xtask docs`. Every picture that was made or imported is in history, for \
+         good: `darkroom history` lists them, `darkroom history search …` those that a search finds, JSON-RPC's `history` both. All parts of \
+         a search must hold.\n\n| part | |\n|---|---|\n",
+    );
+    let keys = KEYS_OF_SEARCH.iter().map(|key| (key.example, key.help));
+    for (example, help) in FORMS.iter().copied().chain(keys) {
+        let _ = writeln!(page, "| `{example}` | {help} |");
+    }
+    page.push_str("\n| time | |\n|---|---|\n");
+    for (example, meaning) in TIMES {
+        let _ = writeln!(page, "| `{example}` | {meaning} |");
+    }
+    page.push_str(
+        "\nUpper and lower case are the same, and so are compatible forms of letters. A word is found anywhere, also within another word, \
+         in any script. What is in the trash is left out where `is:trashed` does not ask for it.\n\n\
+         A picture is named by its number (`17` or `#17`), by its job (`JOB` where it has one picture, else `JOB/0`, `JOB/1`, …; `@last`), \
+         or by its file's SHA-256.\n\n| verb | |\n|---|---|\n",
+    );
+    for verb in super::history::command().get_subcommands() {
+        let about = verb.get_about().map(ToString::to_string).unwrap_or_default();
+        let _ = writeln!(page, "| `history {}` | {about} |", verb.get_name());
+    }
     page
 }
 
@@ -101,7 +132,11 @@ mod tests {
 
     #[test]
     fn the_pages_in_the_tree_are_current() {
-        for (name, page) in [("parameters", parameters()), ("config", config())] {
+        for (name, page) in [
+            ("parameters", parameters()),
+            ("config", config()),
+            ("history", history()),
+        ] {
             let path = format!("{}/docs/{name}.md", env!("CARGO_MANIFEST_DIR"));
             let found = std::fs::read_to_string(path).unwrap_or_default();
             assert_eq!(found, page, "docs/{name}.md is stale: run `cargo xtask docs`");

@@ -148,7 +148,7 @@ fn delivery(matches: &ArgMatches, report: Report, job: &Job) -> Result<Delivery>
     let Task::Image(task) = &job.task;
     let (target, _) = output::plan(Wanted {
         output: matches.get_one::<String>("output").map(String::as_str),
-        batch: task.size.batch,
+        batch: task.pictures(),
         made: Made::Already(task.what.format),
         force: matches.get_flag("force"),
     })?;
@@ -166,7 +166,7 @@ fn delivery(matches: &ArgMatches, report: Report, job: &Job) -> Result<Delivery>
     }
     Ok(Delivery {
         target,
-        batch: task.size.batch,
+        batch: task.pictures(),
         report,
         show: None,
     })

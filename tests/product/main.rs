@@ -12,6 +12,7 @@ mod disk;
 mod environment;
 mod files;
 mod flood;
+mod history;
 mod homes;
 mod inputs;
 mod interrupt;

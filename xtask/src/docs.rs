@@ -24,6 +24,10 @@ const PAGES: &[Page] = &[
         path: "docs/config.md",
         words: &["docs", "config"],
     },
+    Page {
+        path: "docs/history.md",
+        words: &["docs", "history"],
+    },
 ];
 
 /// `cargo xtask docs [--check]`: writes the generated pages, or says which are stale.

@@ -105,7 +105,7 @@ impl Dispatcher {
         let kept: HashSet<u32> = row.pictures.iter().map(|picture| picture.index).collect();
         let busy = Busy {
             waiting,
-            pictures: image.size.batch,
+            pictures: image.pictures(),
             bytes: 3 * image.pixels() + BESIDE_PIXELS,
             format: image.what.format,
             called: gallery::called(&row.task),

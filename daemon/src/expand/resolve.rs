@@ -46,6 +46,7 @@ pub fn resolve(
     task.sampling.prediction = request.prediction.or(unusual(card.prediction));
     task.inputs.denoise = denoise(request, task.sampling.steps)?;
     check_steps(&task)?;
+    check_only(&task)?;
     task.sampling.seed = seed(request.seed, task.size.batch, random)?;
     task.compute.device = device(asked.device.as_deref(), default_device)?;
     check_pixels(&task, card)?;
@@ -75,6 +76,16 @@ fn denoise(request: &GenerateRequest, steps: u32) -> Result<Option<f64>, RemoteE
             let denoise = asked.unwrap_or(Inputs::DENOISE.max(1.0 / f64::from(steps.max(1))));
             Ok(Some(denoise))
         }
+    }
+}
+
+fn check_only(task: &ImageTask) -> Result<(), RemoteError> {
+    match task.size.only {
+        Some(only) if only >= task.size.batch => Err(RemoteError::usage(format!(
+            "only {only} is none of {} pictures, which are counted from 0: give a smaller one, or a larger batch.",
+            task.size.batch
+        ))),
+        _ => Ok(()),
     }
 }
 

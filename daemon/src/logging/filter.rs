@@ -12,7 +12,7 @@ const CRATE: &str = "darkroom_daemon";
 /// How its parts are named to people.
 const PREFIX: &str = "daemon";
 /// The parts that a filter may name: the crate's modules.
-const PARTS: [&str; 16] = [
+const PARTS: [&str; 17] = [
     "catalog",
     "clock",
     "deliver",
@@ -21,6 +21,7 @@ const PARTS: [&str; 16] = [
     "expand",
     "forecast",
     "gallery",
+    "history",
     "jobs",
     "lifecycle",
     "logging",

@@ -74,7 +74,7 @@ impl Store {
         };
         let task: Task = serde_json::from_str(&task).map_err(unreadable)?;
         let Task::Image(image) = &task;
-        let batch = image.size.batch;
+        let batch = image.pictures();
         Ok(Some(Undelivered {
             output: serde_json::from_str(&output).map_err(unreadable)?,
             task,

@@ -248,7 +248,8 @@ impl Fake {
         if self.shown {
             self.preview(job);
         }
-        for index in (0..task.size.batch).filter(|i| !skip.contains(i)) {
+        for index in (0..task.size.batch).filter(|i| !skip.contains(i) && task.size.only.is_none_or(|only| only == *i))
+        {
             self.stage(job, index, task);
             if verb == "half" && first(&self.staging, job) {
                 std::process::abort();

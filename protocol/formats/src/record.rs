@@ -25,26 +25,15 @@ pub struct Record {
 }
 
 impl Record {
-    /// Of picture `index` of a task, by this version.
-    pub fn of(task: Task, index: u32) -> Self {
-        Self {
-            task,
-            index,
-            version: None,
-        }
-    }
-
     /// The record that `json` spells; `None` for other JSON, and for a task that this version does not know.
     pub fn parse(json: &str) -> Option<Self> {
         serde_json::from_str(json).ok()
     }
 
-    /// The request that makes this very picture again; `None` where it is not one from a prompt.
+    /// The request that makes this picture alone; `None` where it is not one from a prompt.
     pub fn request(&self) -> Option<GenerateRequest> {
         let Task::Image(task) = &self.task;
-        let mut request = task.to_request();
-        request.seed = i64::try_from(task.sampling.seed.saturating_add(self.index.into())).ok();
-        Some(request)
+        Some(task.alone(self.index).to_request())
     }
 
     /// The same as A1111's keys and values, the prompts exact; `None` where it is no picture from a prompt.

@@ -52,8 +52,10 @@ pub struct Entry {
 pub struct EntryDetail {
     /// As lists have it, but with its whole prompt.
     pub entry: Entry,
-    /// What makes it again: with the same build, device and threads, the same bytes. Of an imported picture what is known of it.
+    /// What makes one like it, and it alone. Of an imported picture what is known of it.
     pub request: GenerateRequest,
+    /// What makes it once more: with the same build, device and threads, the same bytes.
+    pub again: GenerateRequest,
     /// What its file says beside that, in its writer's words.
     pub others: Vec<(String, String)>,
     /// From the start of its computation to its file, in milliseconds.

@@ -221,6 +221,13 @@ parameters! {
         unset: Unset::Value("1"), metadata: "",
         help: "How many pictures to make.",
     }
+    only: u32 {
+        flag: "only", short: None, aliases: &[],
+        category: Category::Size, task: given size.only,
+        kind: Kind::Integer { min: 0, max: 255 },
+        unset: Unset::Settled("all of them"), metadata: "",
+        help: "Of a batch make this picture only, from 0, as it comes out among the others.",
+    }
     device: String {
         flag: "device", short: None, aliases: &[],
         category: Category::Compute, task: always compute.device,

@@ -241,6 +241,7 @@ fn a_request_goes_into_a_task_and_comes_back() {
         seed: None,
         priority: None,
         keep_alive: None,
+        tags: None,
         ..request
     };
     assert_eq!(GenerateRequest::of_task(&task), expected);

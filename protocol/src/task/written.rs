@@ -139,6 +139,7 @@ mod tests {
             width: 640,
             height: 768,
             batch: 3,
+            only: None,
         };
         task.sampling = Sampling {
             seed: u64::MAX >> 11,

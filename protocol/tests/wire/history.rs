@@ -79,6 +79,7 @@ pub fn replies(job: JobId) -> Vec<Reply> {
         Reply::Picture(Box::new(EntryDetail {
             entry: entry(job),
             request: super::messages::request(),
+            again: super::messages::request(),
             others: vec![("lora".into(), "x 0.8".into())],
             elapsed_ms: Some(1234),
             model_file: Some(ModelFile {

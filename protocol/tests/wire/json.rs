@@ -125,7 +125,7 @@ fn lines_are_closed() {
             "there is no field more",
         ),
         (
-            call("download", r#"{"job":"a","index":0,"offset":0,"length":9}"#),
+            call("download", r#"{"sha256":"a","offset":0,"length":9}"#),
             "there is no field length",
         ),
         (

@@ -31,6 +31,7 @@ pub fn image() -> ImageTask {
             width: 64,
             height: 72,
             batch: 2,
+            only: Some(1),
         },
         sampling: task::Sampling {
             seed: 7,

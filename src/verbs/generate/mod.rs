@@ -107,7 +107,7 @@ async fn submit_watched(
 fn delivery(matches: &ArgMatches, request: &mut GenerateRequest, display: &mut Display) -> Result<Delivery> {
     let output = matches.get_one::<String>("output").map(String::as_str);
     let flag = |name| matches.get_flag(name);
-    let batch = request.batch.unwrap_or(1);
+    let batch = request.only.map_or(request.batch.unwrap_or(1), |_| 1);
     let (target, format) = output::plan(Wanted {
         output,
         batch,

@@ -9,7 +9,7 @@ use clap::builder::NonEmptyStringValueParser;
 use clap::{Arg, ArgMatches, Command};
 use darkroom_formats::foreign;
 use darkroom_protocol::GenerateRequest;
-use darkroom_protocol::history::PictureName;
+use darkroom_protocol::history::{EntryDetail, PictureName};
 use darkroom_protocol::params::TABLE;
 use darkroom_protocol::paths::Paths;
 use darkroom_protocol::text::escape_line;
@@ -43,7 +43,7 @@ pub fn reuse(matches: &ArgMatches) -> Result<()> {
         .get_one::<String>("picture")
         .map(String::as_str)
         .unwrap_or_default();
-    generate::run_like(matches, kept(name)?)
+    generate::run_like(matches, kept(name)?.again)
 }
 
 pub fn vary(matches: &ArgMatches) -> Result<()> {
@@ -51,7 +51,7 @@ pub fn vary(matches: &ArgMatches) -> Result<()> {
         .get_one::<String>("picture")
         .map(String::as_str)
         .unwrap_or_default();
-    let mut request = kept(name)?;
+    let mut request = kept(name)?.request;
     let says = |id: &str| matches.try_contains_id(id).unwrap_or(false);
     if !TABLE.iter().any(|row| says(row.name)) && !says("size") {
         request.seed = Some(-1);
@@ -75,7 +75,7 @@ pub fn like(name: &str) -> Result<GenerateRequest> {
         );
         return Err(Error::Usage(what));
     }
-    kept(name)
+    Ok(kept(name)?.request)
 }
 
 fn of_file(path: &PathBuf) -> Result<GenerateRequest> {
@@ -96,9 +96,9 @@ fn of_file(path: &PathBuf) -> Result<GenerateRequest> {
     Ok(request)
 }
 
-fn kept(name: &str) -> Result<GenerateRequest> {
+fn kept(name: &str) -> Result<EntryDetail> {
     block_on(async {
         let client = start::kept(&Paths::from_env()?).await?;
-        Ok(client.picture(name).await?.request)
+        Ok(client.picture(name).await?)
     })
 }

@@ -128,6 +128,17 @@ mod tests {
             .filter(|line| !line.starts_with("Made  "))
             .collect();
         insta::assert_snapshot!(lines.join("\n"), @r"
+        Picture          #7
+        File             /p/a\u{1b}.png
+        Size             64×48, 1000 B
+        Made with        ComfyUI
+        Marks            starred, its file is missing
+        Tags             sea
+        Prompt           a fox
+        Negative prompt  hens
+        Steps            4
+        Seed             9
+        lora             x 0.8
         ");
     }
 }

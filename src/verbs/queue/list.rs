@@ -136,7 +136,7 @@ pub fn object(job: &Job) -> Object<'_> {
         model: &image.what.model,
         prompt: &image.what.prompt,
         seed: image.sampling.seed,
-        batch: image.size.batch,
+        batch: image.pictures(),
         duration_s: duration_ms(job, now_ms()).map(|ms| ms as f64 / 1000.0),
         path: job.pictures.first().map(|picture| job.place(picture)),
     }

@@ -116,10 +116,10 @@ fn what(job: &Job) -> String {
         image.guidance.cfg_scale,
         image.sampler_label(),
         image.sampling.seed,
-        if image.size.batch == 1 {
+        if image.pictures() == 1 {
             "one picture".to_owned()
         } else {
-            format!("{} pictures", image.size.batch)
+            format!("{} pictures", image.pictures())
         },
         if image.compute.device.is_empty() {
             "the best device"

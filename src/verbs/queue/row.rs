@@ -261,7 +261,7 @@ pub fn percent(job: &Job, progress: &Progress) -> u32 {
 /// Pictures that it is to make.
 pub fn batch(job: &Job) -> u32 {
     let Task::Image(image) = &job.task;
-    image.size.batch
+    image.pictures()
 }
 
 /// Milliseconds that it took, or has taken so far; `None` of one that has not begun.

@@ -61,12 +61,18 @@ pub fn make_pictures_within<R: Room>(
         plan: &plan,
         prompts: &prompts,
         beginning: beginning.as_ref(),
-        done: work.skip.iter().copied().collect(),
+        done: work.skip.iter().copied().chain(unwanted(relief.task())).collect(),
     };
     while let Some(group) = pictures.next_group(relief.task()) {
         pictures.make(group, observer, relief)?;
     }
     Ok(())
+}
+
+/// Pictures of the batch that nobody asks for.
+fn unwanted(task: &ImageTask) -> impl Iterator<Item = u32> {
+    let (batch, only) = (task.size.batch, task.size.only);
+    (0..batch).filter(move |index| only.is_some_and(|only| only != *index))
 }
 
 /// Every number of the task's denoise loop, which begins late where there is a picture to begin with.

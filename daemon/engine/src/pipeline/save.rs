@@ -10,6 +10,7 @@ use std::time::Instant;
 use darkroom_protocol::ImageTask;
 use darkroom_protocol::hash::hex;
 use darkroom_protocol::sampler::Named;
+use darkroom_protocol::task::Size;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use tch::Tensor;
@@ -19,8 +20,16 @@ use crate::{Error, Result};
 
 /// Writes picture `index` [1, 3, H, W] in 0..1 into the staging folder, whole or not at all.
 pub fn save(task: &ImageTask, work: &Work, index: u32, pixels: &Tensor, begun: Instant) -> Result<Saved> {
+    // Whether others were made beside it is no part of what it is.
+    let whole = ImageTask {
+        size: Size {
+            only: None,
+            ..task.size.clone()
+        },
+        ..task.clone()
+    };
     let seed = task.sampling.seed + u64::from(index);
-    let about = json!({ "task": { "image": task }, "index": index, "version": env!("CARGO_PKG_VERSION") });
+    let about = json!({ "task": { "image": whole }, "index": index, "version": env!("CARGO_PKG_VERSION") });
     let image = encode::to_rgb8(pixels)?;
     let bytes = encode::encode(
         &image,

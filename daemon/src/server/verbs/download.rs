@@ -1,3 +1,6 @@
+//! A piece of a picture's file, for clients that cannot read the daemon's. It is named by its hash alone: whoever has those bytes
+//! asks for nothing. Which file has them, the store says.
+
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 

@@ -20,8 +20,6 @@ pub(crate) use change::Trashed;
 pub(super) use fill::fill;
 pub(super) use keep::keep;
 pub(crate) use keep::{Found, Taken};
-#[cfg(test)]
-pub(super) use list::ALL;
 pub(crate) use list::Wish;
 
 #[cfg(test)]

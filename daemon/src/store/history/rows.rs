@@ -3,7 +3,6 @@
 
 use std::collections::HashMap;
 
-use darkroom_formats::Record;
 use darkroom_protocol::history::{Entry, EntryDetail, PROMPT_SHOWN};
 use darkroom_protocol::{GenerateRequest, Task};
 use rusqlite::{Connection, OptionalExtension, Row};
@@ -130,12 +129,16 @@ pub(super) fn detail(connection: &Connection, id: i64) -> Result<Option<EntryDet
     };
     entry.tags = tags_of(connection, id)?;
     let task = task.and_then(|task| serde_json::from_str::<Task>(&task).ok());
-    let made = task.and_then(|task| Record::of(task, entry.index).request());
+    let made = task
+        .as_ref()
+        .map(|Task::Image(task)| task.alone(entry.index).to_request());
+    let again = task.map(|Task::Image(task)| task.again(entry.index).to_request());
     let said = request.and_then(|request| serde_json::from_str::<GenerateRequest>(&request).ok());
     let mut request = made.or(said).unwrap_or_default();
     // One picture, whatever was made beside it.
     request.batch = None;
     Ok(Some(EntryDetail {
+        again: again.unwrap_or_else(|| request.clone()),
         request,
         others: others
             .and_then(|others| serde_json::from_str(&others).ok())

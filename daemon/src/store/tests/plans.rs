@@ -3,7 +3,7 @@
 
 use rstest::rstest;
 
-use super::super::{clear, deliver, history, list, lookup, position, row, waiting};
+use super::super::{clear, deliver, list, lookup, position, row, waiting};
 use super::Fixture;
 
 /// The steps of a question, whose parameters are left out.
@@ -54,7 +54,6 @@ async fn no_list_reads_a_whole_table(#[case] sql: &str) {
 #[case(list::LAST_ENDED)]
 #[case(lookup::COUNT)]
 #[case(clear::LISTED)]
-#[case(history::ALL)]
 #[tokio::test]
 async fn where_a_page_is_and_how_many_there_are_is_read_in_an_index_alone(#[case] sql: &str) {
     let steps = plan(sql).await;
