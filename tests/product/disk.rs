@@ -10,8 +10,11 @@ use crate::support::{Home, Mount, Ran, Watched, is_alive, wait_until};
 #[test]
 fn a_disk_with_no_room_for_the_picture_fails_the_job_and_nothing_else() {
     let home = Home::new();
+    // The tables are made before: they are no picture.
+    home.run("daemon start").ok();
+    home.run("daemon stop").ok();
     let script = format!(
-        "trap '' XFSZ; ulimit -f 400; exec '{}' daemon start",
+        "trap '' XFSZ; ulimit -f 1000; exec '{}' daemon start",
         env!("CARGO_BIN_EXE_darkroom")
     );
     let started = Command::new("sh")
@@ -20,7 +23,7 @@ fn a_disk_with_no_room_for_the_picture_fails_the_job_and_nothing_else() {
         .output();
     Ran::of(started.unwrap()).ok();
     let daemon = home.daemon_pid().unwrap();
-    let ran = home.generate("x -W 384 -H 384 --cfg 1 -o big.png");
+    let ran = home.generate("x -W 512 -H 512 --cfg 1 -o big.png");
     ran.refused(1, &[".png"]);
     assert!(!home.at("big.png").exists());
     let job = &home.jobs()[0];

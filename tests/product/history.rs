@@ -5,7 +5,7 @@ use std::io::Cursor;
 
 use serde_json::{Value, json};
 
-use crate::support::{Home, Ran};
+use crate::support::{Home, Ran, wait_until};
 
 fn objects(ran: Ran) -> Vec<Value> {
     ran.ok().json()
@@ -22,13 +22,19 @@ fn bytes(home: &Home, name: &str) -> Vec<u8> {
 
 /// A PNG of other pixels than others, with the text that A1111's web UI writes.
 fn a1111(n: u8, text: &str) -> Vec<u8> {
+    chunked(n, |writer| {
+        let chunk = png::text_metadata::ITXtChunk::new("parameters", text);
+        writer.write_text_chunk(&chunk).unwrap();
+    })
+}
+
+/// A PNG of these pixels with what `put` writes before them.
+fn chunked(n: u8, put: impl FnOnce(&mut png::Writer<&mut Vec<u8>>)) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut encoder = png::Encoder::new(&mut bytes, 24, 16);
     encoder.set_color(png::ColorType::Rgb);
-    encoder
-        .add_text_chunk("parameters".to_owned(), text.to_owned())
-        .unwrap();
     let mut writer = encoder.write_header().unwrap();
+    put(&mut writer);
     writer.write_image_data(&[n; 24 * 16 * 3]).unwrap();
     writer.finish().unwrap();
     bytes
@@ -224,6 +230,71 @@ fn what_a_walk_meets_in_the_gallery_is_not_taken_for_a_strangers() {
     );
     home.run("history reuse 1 -o again.png").ok();
     assert_eq!(bytes(&home, "again.png"), std::fs::read(path).unwrap());
+}
+
+#[test]
+fn hostile_files_are_told_and_harm_nothing() {
+    let home = Home::new();
+    std::fs::create_dir_all(home.at("old")).unwrap();
+    let put = |name: &str, bytes: &[u8]| std::fs::write(home.at("old").join(name), bytes).unwrap();
+    // A header of 60,000 × 60,000 pixels, a text of a gigabyte of zeros, a graph of a million nodes, a name that drives terminals.
+    let mut vast = a1111(1, "");
+    vast[16..24].copy_from_slice(&[0, 0, 0xea, 0x60, 0, 0, 0xea, 0x60]);
+    put("vast.png", &vast);
+    put(
+        "bomb.png",
+        &chunked(2, |writer| {
+            let text = "x".repeat(64 << 20);
+            let chunk = png::text_metadata::ZTXtChunk::new("parameters", text);
+            writer.write_text_chunk(&chunk).unwrap();
+        }),
+    );
+    put(
+        "graph.png",
+        &chunked(3, |writer| {
+            let graph = format!(
+                "{{{}\"x\":0}}",
+                (0..300_000).map(|n| format!("\"{n}\":{{}},")).collect::<String>()
+            );
+            let chunk = png::text_metadata::ZTXtChunk::new("prompt", graph);
+            writer.write_text_chunk(&chunk).unwrap();
+        }),
+    );
+    put(
+        "\u{1b}[2J\u{202e}gnp.png",
+        &a1111(4, "a fox\u{1b}]0;x\u{7}\nSteps: 1, Seed: 2, Size: 1x1"),
+    );
+    put("fine.png", &a1111(5, "a hen\nSteps: 1, Seed: 2, Size: 1x1"));
+    std::os::unix::fs::symlink("/dev/zero", home.at("old/zero.png")).unwrap();
+    let ran = home.run("history import old").ok();
+    ran.printable();
+    assert!(ran.stderr.contains("unreadable"), "{ran:#?}");
+    home.run("history").ok().printable();
+    home.run("history show @1").refused(2, &["no picture @1"]);
+    for id in ids(&home, "list") {
+        home.run(&format!("history show {id}")).ok().printable();
+    }
+    assert_eq!(ids(&home, "search hen").len(), 1);
+    assert_eq!(ids(&home, "search fox").len(), 1);
+    assert!(home.status().is_none(), "all of it needed no daemon");
+    home.run("daemon start").ok();
+    home.run("history import old").ok();
+    assert!(home.status().is_some(), "and a daemon bears it too");
+}
+
+#[test]
+fn a_watched_folder_is_looked_at_when_a_daemon_begins() {
+    let home = Home::new();
+    std::fs::create_dir_all(home.at("old")).unwrap();
+    home.run("history import old --watch").ok();
+    std::fs::write(
+        home.at("old/new.png"),
+        a1111(1, "a late hen\nSteps: 1, Seed: 2, Size: 1x1"),
+    )
+    .unwrap();
+    assert_eq!(ids(&home, "search hen"), [0; 0]);
+    home.run("daemon start").ok();
+    wait_until("the new picture", || !ids(&home, "search hen").is_empty());
 }
 
 #[test]

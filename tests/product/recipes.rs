@@ -1,5 +1,6 @@
 //! The README's recipes, as they are written: each line of its shell blocks is run by bash in a home of its own, and its settings are
-//! read. `~/models/sd15` is the embedded model's folder there, and `ID` a job that the recipe makes sense for. Left out is what
+//! read. `~/models/sd15` is the embedded model's folder there, `ID` a job that the recipe makes sense for, and history has the pictures
+//! that are named by numbers. Left out is what
 //! builds darkroom or installs a service.
 
 use std::path::{Path, PathBuf};
@@ -45,6 +46,7 @@ fn home() -> Home {
     std::fs::create_dir_all(home.at("models")).unwrap();
     let model = root().join("daemon/engine/assets/emoji");
     std::os::unix::fs::symlink(model, home.at("models/sd15")).unwrap();
+    std::fs::create_dir_all(home.at("stable-diffusion-webui/outputs")).unwrap();
     std::fs::create_dir(home.at("bin")).unwrap();
     std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_darkroom"), home.at("bin/darkroom")).unwrap();
     home
@@ -93,6 +95,10 @@ fn recipe(home: &Home, line: &str) {
     if command.split(' ').any(|word| word == "ID") {
         command = command.replace(" ID", &format!(" {}", job_for(home, &command)));
     }
+    if command.contains("history show 17") {
+        // The pictures that the lines about history name.
+        home.generate("rocket -b 18").ok();
+    }
     let endless = command == "darkroom logs -f";
     if endless {
         command = format!("timeout 2 {command} || test $? = 124");
@@ -121,7 +127,7 @@ fn every_line_of_the_readme_works_as_it_is_written() {
         }
         recipe(&home, line);
     }
-    for file in ["fox.png", "rockets"] {
+    for file in ["fox.png", "rockets", "again.png", "best/pictures.jsonl"] {
         assert!(home.at(file).exists(), "{file}");
     }
     wait_until("the four of both recipes that write there", || {

@@ -30,7 +30,7 @@ fn a_stranger_submits_and_watches_to_the_end() {
     }
     assert_eq!(kinds[0]["state"]["state"], "queued");
     let picture = &kinds.iter().find(|kind| kind["picture"].is_object()).unwrap()["picture"];
-    let piece = &rpc.call("download", &json!({ "job": job, "index": 0, "offset": 0 }))["result"];
+    let piece = &rpc.call("download", &json!({ "sha256": picture["sha256"], "offset": 0 }))["result"];
     assert_eq!(piece["size"], picture["bytes"]);
     let again = rpc.call("submit", &submit);
     assert_eq!(again["result"]["job"], job.as_str(), "the same request is the same job");

@@ -11,7 +11,7 @@ use png::{ColorType, Decoder, Limits, Transformations};
 use crate::input::{MAX_PIXELS, Picture, Problem, open, over_white};
 
 /// The most pixels of a picture that is read whole.
-pub const MAX_WHOLE: u64 = 24_000_000;
+pub const MAX_WHOLE: u64 = 16_000_000;
 /// A PNG of fewer pixels is read whole: it may have a note about how it lies, and is sharper.
 const SMALL: u64 = 4_000_000;
 /// The most bytes for what a PNG has beside its pixels.

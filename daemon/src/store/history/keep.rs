@@ -11,8 +11,8 @@ use super::{free_moment, rows};
 use crate::store::fault::Fault;
 use crate::store::news::{Committed, Write};
 use crate::store::transaction::Durability;
-use crate::store::{Store, id, now_ms};
-use crate::{Error, Result};
+use crate::store::{Store, id};
+use crate::{Error, Result, clock};
 
 /// A picture that lies in a folder, as its file was read.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -109,7 +109,7 @@ pub(in crate::store) fn keep(tx: &Write<'_>, picture: &Picture, model: Option<&M
         named_params! {
             ":job": job, ":place": picture.index, ":path": picture.path, ":sha256": picture.sha256, ":bytes": picture.bytes,
             ":width": picture.width, ":height": picture.height, ":seed": picture.seed, ":elapsed": picture.elapsed_ms,
-            ":now": now_ms(), ":task": task, ":model": model.map(json).transpose()?,
+            ":now": clock::now_ms(), ":task": task, ":model": model.map(json).transpose()?,
         },
         |row| row.get(0),
     )?;

@@ -25,7 +25,7 @@ pub(super) fn one(connection: &Connection, name: &str) -> Result<i64, Fault> {
             let sql = "SELECT id FROM pictures WHERE sha256 = ? ORDER BY missing, moment DESC LIMIT 1";
             numbers(connection, sql, [sha256])?
         }
-        PictureName::OfJob(job, index) => match (job_of(connection, &job)?, index) {
+        PictureName::OfJob(job, index) => match (job_of(connection, &job, name)?, index) {
             (None, _) => vec![],
             (Some(job), Some(index)) => {
                 let sql = "SELECT id FROM pictures WHERE job_id = ? AND place = ?";
@@ -48,8 +48,9 @@ pub(super) fn one(connection: &Connection, name: &str) -> Result<i64, Fault> {
     }
 }
 
-/// The one job that `name` means, as rows spell it. One whose own row has gone is found by its pictures.
-fn job_of(connection: &Connection, name: &JobName) -> Result<Option<String>, Fault> {
+/// The one job that `name` means, as rows spell it; `typed` is how somebody wrote it. One whose own row has gone is found by its
+/// pictures.
+fn job_of(connection: &Connection, name: &JobName, typed: &str) -> Result<Option<String>, Fault> {
     let mut jobs: Vec<String> = lookup::meant(connection, name)?.into_iter().map(id::text).collect();
     if let Some(asked) = fact(name) {
         let sql = "SELECT DISTINCT job_id FROM pictures WHERE moment IN (
@@ -67,7 +68,7 @@ fn job_of(connection: &Connection, name: &JobName) -> Result<Option<String>, Fau
         [] => Ok(None),
         [job] => Ok(Some(job.clone())),
         several => Err(Error::AmbiguousJob {
-            name: "the job's name".to_owned(),
+            name: id::brief(typed),
             candidates: several.iter().filter_map(|job| id::parse(job).ok()).collect(),
         }
         .into()),

@@ -62,7 +62,8 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
         bytes: row.get(5)?,
         width: row.get(6)?,
         height: row.get(7)?,
-        created_ms: row.get(8)?,
+        // A clock may have stood before 1970.
+        created_ms: row.get::<_, i64>(8)?.max(0) as u64,
         prompt: row.get(9)?,
         model: row.get(10)?,
         seed: row.get(11)?,
