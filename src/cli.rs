@@ -6,7 +6,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgMatches, Command};
 
 use crate::style::Style;
-use crate::verbs::{VERBS, Verb, generate, habits};
+use crate::verbs::{VERBS, Verb, generate, habits, tui};
 use crate::{Error, Result, say, settings};
 
 /// The whole command.
@@ -53,9 +53,13 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Result<()> {
 }
 
 fn dispatch(matches: &ArgMatches) -> Result<()> {
-    let Some((name, matches)) = matches.subcommand() else {
-        return print(command().render_help());
+    let Some((name, inner)) = matches.subcommand() else {
+        return match tui::is_wanted() {
+            true => tui::run(matches),
+            false => print(command().render_help()),
+        };
     };
+    let matches = inner;
     settings::complain(name);
     match VERBS.iter().find(|verb| verb.name == name) {
         Some(Verb { run, .. }) => run(matches),

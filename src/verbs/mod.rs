@@ -14,6 +14,7 @@ mod models;
 mod queue;
 mod show;
 mod status;
+pub mod tui;
 mod wait;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
@@ -44,7 +45,7 @@ macro_rules! verbs {
 }
 
 verbs!(
-    generate, history, show, queue, wait, cancel, models, status, bench, doctor, daemon, logs, metrics, docs
+    generate, history, show, queue, wait, cancel, models, status, bench, doctor, daemon, logs, metrics, tui, docs
 );
 
 /// `--json`, with what it prints.

@@ -37,4 +37,6 @@ mod subscribers;
 mod support;
 #[cfg(target_os = "linux")]
 mod terminal;
+#[cfg(target_os = "linux")]
+mod tui;
 mod wire;

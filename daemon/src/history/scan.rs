@@ -192,7 +192,7 @@ fn listed(folder: &Path, from: Option<&Path>, young: Option<Duration>) -> (Optio
         let meta = path.metadata().ok()?;
         let age = meta.modified().ok().and_then(|at| now.duration_since(at).ok());
         let is_settled = young.is_none_or(|young| age.is_some_and(|age| age > young));
-        (meta.is_file() && is_settled).then(|| (path, meta.len()))
+        (meta.is_file() && is_settled).then_some((path, meta.len()))
     });
     (last, settled.collect())
 }

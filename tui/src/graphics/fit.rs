@@ -40,6 +40,17 @@ pub(super) fn cells(width: u32, height: u32, cell: (u32, u32), limit: Cells) -> 
     }
 }
 
+/// The cells for a picture that is as large as `room` allows, its shape kept.
+pub(super) fn largest(width: u32, height: u32, cell: (u32, u32), room: Cells) -> Cells {
+    let (width, height) = (f64::from(width.max(1)), f64::from(height.max(1)));
+    let (wide, high) = (width / f64::from(cell.0), height / f64::from(cell.1));
+    let scale = (f64::from(room.columns) / wide).min(f64::from(room.rows) / high);
+    Cells {
+        columns: ((wide * scale).round() as u32).clamp(1, room.columns),
+        rows: ((high * scale).round() as u32).clamp(1, room.rows),
+    }
+}
+
 /// As [`cells`], but a picture that fills one side exactly and is not stretched along the other: that side, and the cells that it
 /// touches.
 pub(super) fn unstretched(width: u32, height: u32, cell: (u32, u32), limit: Cells) -> (Cells, Side) {

@@ -19,6 +19,7 @@ mod live;
 mod memory;
 mod mux;
 mod palette;
+pub mod pane;
 mod placeholders;
 mod print;
 mod probe;

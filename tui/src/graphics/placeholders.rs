@@ -34,6 +34,14 @@ impl Id {
         }
     }
 
+    /// One that [`Self::new`] made before.
+    pub fn numbered(number: u32, true_colour: bool) -> Self {
+        Self {
+            number,
+            is_colour: true_colour,
+        }
+    }
+
     /// As kitty is told it.
     pub fn number(self) -> u32 {
         self.number
@@ -66,6 +74,16 @@ pub(super) fn text(id: Id, cells: Cells) -> String {
         out.push_str("\x1b[39m");
     }
     out
+}
+
+/// The text of one cell, which says its column and row itself, and its colour: in 24 bits, or one of 256.
+pub(super) fn cell(id: Id, column: u32, row: u32) -> (String, Result<[u8; 3], u8>) {
+    let [high, r, g, b] = id.number.to_be_bytes();
+    let mut text = String::from_iter([PLACEHOLDER, mark(row), mark(column)]);
+    if high > 0 {
+        text.push(mark(high.into()));
+    }
+    (text, if id.is_colour { Ok([r, g, b]) } else { Err(b) })
 }
 
 fn mark(number: u32) -> char {

@@ -170,7 +170,7 @@ pub(super) fn placeholder_id(id: Option<u32>, passthrough: Passthrough) -> Id {
 }
 
 /// The picture as a PNG file of no more pixels than are shown.
-fn file(picture: &DynamicImage, cells: Cells, screen: Screen) -> Result<Vec<u8>> {
+pub(super) fn file(picture: &DynamicImage, cells: Cells, screen: Screen) -> Result<Vec<u8>> {
     let (width, height) = (cells.columns * screen.cell.0, cells.rows * screen.cell.1);
     let mut bytes = Cursor::new(Vec::new());
     let shown = if picture.width() > width || picture.height() > height {

@@ -1,0 +1,117 @@
+//! The terminal client against a real daemon and the embedded model, on pretended terminals: a picture is made, found, and nothing is left
+//! of the client on the terminal, however it ends.
+
+use crate::support::{Home, Terminal, wait_until};
+
+/// Asks for the attributes: the last question.
+const QUESTION: &str = "\x1b[c";
+const SIXEL: &str = "\x1b[?62;4c";
+const KITTY: &str = "\x1b_Gi=31;OK\x1b\\\x1b[6;20;10t\x1b[?62;c";
+/// Leaves the other screen.
+const LEFT: &str = "\x1b[?1049l";
+const CTRL_S: &str = "\x13";
+const CTRL_Q: &str = "\x11";
+const F2: &str = "\x1bOQ";
+const F3: &str = "\x1bOR";
+
+/// The client on a terminal that answers so.
+fn open<'a>(home: &'a Home, line: &str, answer: &str) -> Terminal<'a> {
+    let mut terminal = Terminal::run(home, line, 120, &[("LC_ALL", "C.UTF-8")], "");
+    terminal.wait_for(QUESTION);
+    terminal.send(answer);
+    terminal.wait_for("Prompt");
+    terminal
+}
+
+fn ended(terminal: &Terminal<'_>) -> i32 {
+    let code = terminal.end();
+    let written = terminal.written();
+    let at = written.rfind(LEFT).expect("the other screen is left");
+    for undone in ["\x1b[?1000l", "\x1b[?2004l", "\x1b[?1004l"] {
+        assert!(written.contains(undone), "{undone:?}");
+    }
+    assert!(!written[at..].contains('▀'), "nothing is drawn afterwards");
+    code
+}
+
+#[test]
+fn a_picture_is_made_and_found() {
+    let home = Home::new();
+    let mut terminal = open(&home, "tui", SIXEL);
+    terminal.send("rocket");
+    terminal.send(CTRL_S);
+    wait_until("a picture", || home.pictures().len() == 1);
+    // A picture of the terminal's own kind.
+    terminal.wait_for("\x1bP");
+    terminal.send(F2);
+    terminal.wait_for("done");
+    terminal.send(F3);
+    terminal.wait_for("searches");
+    terminal.send("f");
+    wait_until("the mark", || {
+        home.run("history search is:starred --json").ok().json().len() == 1
+    });
+    terminal.send(CTRL_Q);
+    assert_eq!(ended(&terminal), 0);
+    // What was being written is there the next time.
+    let mut terminal = open(&home, "tui", SIXEL);
+    terminal.wait_for("rocket");
+    terminal.send(CTRL_Q);
+    assert_eq!(ended(&terminal), 0);
+}
+
+#[test]
+fn darkroom_alone_opens_it_on_a_terminal_and_prints_help_into_a_pipe() {
+    let home = Home::new();
+    let mut terminal = Terminal::run(&home, "--version", 120, &[], "");
+    assert_eq!(terminal.end(), 0);
+    assert!(home.run_args(Vec::<&str>::new()).ok().stdout.contains("Usage"));
+    home.run("tui").refused(1, &["standard output is none"]);
+    terminal = Terminal::run(&home, "tui", 120, &[("TERM", "dumb")], "");
+    terminal.wait_for("Prompt");
+    terminal.send(CTRL_Q);
+    assert_eq!(terminal.end(), 0);
+}
+
+#[test]
+fn kitty_is_left_without_pictures() {
+    let home = Home::new();
+    home.generate("rocket").ok();
+    let mut terminal = open(&home, "tui", KITTY);
+    terminal.wait_for("\x1b_Ga=T");
+    terminal.send(CTRL_Q);
+    ended(&terminal);
+    let written = terminal.written();
+    assert!(written.rfind("\x1b_Ga=d").unwrap() > written.rfind("\x1b_Ga=T").unwrap());
+}
+
+#[test]
+fn a_signal_gives_the_terminal_back() {
+    let home = Home::new();
+    for signal in ["TERM", "HUP"] {
+        let terminal = open(&home, "tui", SIXEL);
+        terminal.signal(signal);
+        assert!(ended(&terminal) > 128, "{signal}");
+    }
+}
+
+#[test]
+fn a_daemon_that_is_killed_is_started_again_and_nothing_that_was_written_is_lost() {
+    let home = Home::new();
+    let mut terminal = open(&home, "tui", SIXEL);
+    terminal.send("a rocket");
+    wait_until("a daemon", || home.daemon_pid().is_some());
+    let first = home.daemon_pid().unwrap();
+    crate::support::kill(first, "KILL");
+    wait_until("another daemon", || home.daemon_pid().is_some_and(|pid| pid != first));
+    terminal.send(CTRL_S);
+    wait_until("a picture", || !home.pictures().is_empty());
+    assert_eq!(
+        home.jobs()[0]["prompt"]
+            .as_str()
+            .or(home.jobs()[0]["task"]["image"]["what"]["prompt"].as_str()),
+        Some("a rocket")
+    );
+    terminal.send(CTRL_Q);
+    assert_eq!(ended(&terminal), 0);
+}

@@ -1,0 +1,219 @@
+//! Everything that can be done, one row each: what it is called, what it does, by which keys, and on which screen. Keys are looked up
+//! here, the palette and the help are lists of these rows, and the line at the bottom shows the first of them.
+
+use super::state::Screen;
+
+/// What can be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[allow(missing_docs, reason = "the table says what each does")]
+pub enum Act {
+    Go(Screen),
+    NextScreen,
+    Palette,
+    Help,
+    Quit,
+    Redraw,
+    Suspend,
+    Back,
+    NextField,
+    LastField,
+    Generate,
+    MoreParameters,
+    RandomSeed,
+    Editor,
+    Choose,
+    Weigh(i8),
+    Up,
+    Down,
+    Left,
+    Right,
+    PageUp,
+    PageDown,
+    First,
+    Last,
+    Open,
+    Cancel,
+    Retry,
+    Hold,
+    PauseAll,
+    Earlier,
+    Later,
+    Search,
+    Star,
+    Trash,
+    Undo,
+    TagIt,
+    Select,
+    Reuse,
+    Vary,
+    CopyCommand,
+    CopyPath,
+    OnlyStarred,
+    Parameters,
+    Load,
+    Unload,
+    Pin,
+    Use,
+}
+
+/// A row of the table.
+#[derive(Debug)]
+pub struct Command {
+    /// What it is.
+    pub act: Act,
+    /// What it is called.
+    pub name: &'static str,
+    /// What it does, in one sentence.
+    pub about: &'static str,
+    /// Its keys, the first of which is shown.
+    pub keys: &'static [&'static str],
+    /// Where it can be done; everywhere where this is empty.
+    pub on: &'static [Screen],
+    /// Whether the line at the bottom shows it.
+    pub hint: bool,
+}
+
+const CREATE: &[Screen] = &[Screen::Create];
+const QUEUE: &[Screen] = &[Screen::Queue];
+const GALLERY: &[Screen] = &[Screen::Gallery];
+const MODELS: &[Screen] = &[Screen::Models];
+const LISTS: &[Screen] = &[Screen::Queue, Screen::Gallery, Screen::Models, Screen::System];
+
+macro_rules! commands {
+    ($($act:expr, $name:literal, $keys:expr, $on:expr, $hint:literal, $about:literal;)*) => {
+        /// Every command, in the order of the help.
+        pub const COMMANDS: &[Command] = &[$(Command {
+            act: $act, name: $name, about: $about, keys: $keys, on: $on, hint: $hint,
+        }),*];
+    };
+}
+
+commands! {
+    Act::Generate, "generate", &["ctrl-s", "f5"], CREATE, true, "Make what the prompt and the parameters say.";
+    Act::NextField, "next field", &["tab"], CREATE, true, "Go to the next field.";
+    Act::LastField, "last field", &["shift-tab"], CREATE, false, "Go to the field before.";
+    Act::RandomSeed, "random seed", &["ctrl-r"], CREATE, true, "Draw another seed for each job, or keep the last one.";
+    Act::MoreParameters, "more parameters", &["ctrl-o"], CREATE, true, "Show every parameter, or the usual ones.";
+    Act::Editor, "editor", &["ctrl-e"], CREATE, true, "Write the prompt in your own editor (VISUAL, EDITOR).";
+    Act::Choose, "choose", &["enter"], CREATE, false, "Choose among the values of the parameter, or type one.";
+    Act::Weigh(1), "more weight", &["ctrl-up"], CREATE, false, "Give the word at the cursor more weight: (word:1.1).";
+    Act::Weigh(-1), "less weight", &["ctrl-down"], CREATE, false, "Give the word at the cursor less weight.";
+    Act::Open, "open", &["enter"], LISTS, true, "Open what is selected.";
+    Act::Cancel, "cancel", &["x"], QUEUE, true, "End the job, or take it out of the line.";
+    Act::Retry, "retry", &["R"], QUEUE, true, "Put a failed or cancelled job into the queue again.";
+    Act::Hold, "hold", &["h"], QUEUE, false, "Hold a waiting job back, or let it go.";
+    Act::Earlier, "earlier", &["K"], QUEUE, true, "Move a waiting job before the one above it.";
+    Act::Later, "later", &["J"], QUEUE, true, "Move a waiting job behind the one below it.";
+    Act::PauseAll, "pause", &["P"], QUEUE, true, "Start nothing new, or go on.";
+    Act::Search, "search", &["/"], GALLERY, true, "Search: words, key:value, - excludes.";
+    Act::Select, "select", &["space"], GALLERY, true, "Select the picture, and go to the next.";
+    Act::Reuse, "reuse", &["r"], GALLERY, true, "Make the same picture again.";
+    Act::Vary, "vary", &["v"], GALLERY, true, "Take all that made it to Create.";
+    Act::Star, "star", &["f"], GALLERY, true, "Mark the pictures, or take the mark off.";
+    Act::TagIt, "tag", &["t"], GALLERY, true, "Give the pictures tags.";
+    Act::Trash, "trash", &["d", "delete"], GALLERY, true, "Put the pictures into the trash.";
+    Act::Undo, "undo", &["u"], GALLERY, false, "Take back what was put into the trash last.";
+    Act::Parameters, "parameters", &["p"], GALLERY, false, "Show all that is kept of the picture.";
+    Act::CopyCommand, "copy as command", &["y"], GALLERY, true, "Copy the command that makes the picture.";
+    Act::CopyPath, "copy path", &["Y"], GALLERY, false, "Copy the path of the picture's file.";
+    Act::OnlyStarred, "only starred", &["*"], GALLERY, false, "Show marked pictures only, or all.";
+    Act::Load, "load", &["l"], MODELS, true, "Bring the model into memory.";
+    Act::Unload, "unload", &["U"], MODELS, true, "Remove the model from memory.";
+    Act::Pin, "pin", &["p"], MODELS, true, "Keep the model in memory, or let it go when its time is over.";
+    Act::Use, "use", &["g"], MODELS, true, "Make pictures with the model from now on.";
+    Act::Up, "up", &["up", "k"], LISTS, false, "Go up.";
+    Act::Down, "down", &["down", "j"], LISTS, false, "Go down.";
+    Act::Left, "left", &["left", "h"], LISTS, false, "Go left, or to the picture before.";
+    Act::Right, "right", &["right", "l"], LISTS, false, "Go right, or to the next picture.";
+    Act::PageUp, "page up", &["pageup", "ctrl-u"], LISTS, false, "Go up a page.";
+    Act::PageDown, "page down", &["pagedown", "ctrl-d"], LISTS, false, "Go down a page.";
+    Act::First, "first", &["home", "g"], LISTS, false, "Go to the first.";
+    Act::Last, "last", &["end", "G"], LISTS, false, "Go to the last.";
+    Act::Go(Screen::Create), "create", &["f1", "alt-1"], &[], false, "Go to Create: prompt and parameters.";
+    Act::Go(Screen::Queue), "queue", &["f2", "alt-2"], &[], false, "Go to Queue: what runs and waits.";
+    Act::Go(Screen::Gallery), "gallery", &["f3", "alt-3"], &[], false, "Go to Gallery: every picture.";
+    Act::Go(Screen::Models), "models", &["f4", "alt-4"], &[], false, "Go to Models: those on disk and in memory.";
+    Act::Go(Screen::System), "system", &["f6", "alt-5"], &[], false, "Go to System: devices and workers.";
+    Act::NextScreen, "next screen", &["ctrl-t"], &[], true, "Go to the next screen.";
+    Act::Palette, "palette", &["ctrl-p"], &[], true, "Find a command by a part of its name.";
+    Act::Help, "help", &["?", "ctrl-g"], &[], true, "Show every key of this screen.";
+    Act::Redraw, "redraw", &["ctrl-l"], &[], false, "Draw everything anew.";
+    Act::Suspend, "suspend", &["ctrl-z"], &[], false, "Stop the client, and go back to the shell; fg goes on.";
+    Act::Back, "back", &["esc"], &[], false, "Go back, or close what is open.";
+    Act::Quit, "quit", &["ctrl-c", "ctrl-q"], &[], true, "Leave. Jobs go on.";
+}
+
+impl Act {
+    /// Whether it only goes somewhere in a list, which nobody looks for by its name.
+    pub fn is_a_way(self) -> bool {
+        matches!(
+            self,
+            Self::Up
+                | Self::Down
+                | Self::Left
+                | Self::Right
+                | Self::PageUp
+                | Self::PageDown
+                | Self::First
+                | Self::Last
+                | Self::NextField
+                | Self::LastField
+        )
+    }
+}
+
+impl Command {
+    /// Whether it can be done on that screen.
+    pub fn is_on(&self, screen: Screen) -> bool {
+        self.on.is_empty() || self.on.contains(&screen)
+    }
+}
+
+/// The command that the key called `key` means on that screen: its own commands come before those of several screens.
+pub fn of_key(key: &str, screen: Screen) -> Option<&'static Command> {
+    let meant = |command: &&Command| command.is_on(screen) && command.keys.contains(&key);
+    let mut all: Vec<&Command> = COMMANDS.iter().filter(meant).collect();
+    all.sort_by_key(|command| {
+        if command.on.is_empty() {
+            usize::MAX
+        } else {
+            command.on.len()
+        }
+    });
+    all.first().copied()
+}
+
+/// The commands of a screen, its own first.
+pub fn of_screen(screen: Screen) -> impl Iterator<Item = &'static Command> {
+    COMMANDS.iter().filter(move |command| command.is_on(screen))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn every_command_has_a_key_that_reaches_it() {
+        for command in COMMANDS {
+            let screens: Vec<Screen> = Screen::ALL
+                .into_iter()
+                .filter(|screen| command.is_on(*screen))
+                .collect();
+            for screen in screens {
+                let reached = command
+                    .keys
+                    .iter()
+                    .any(|key| of_key(key, screen).is_some_and(|found| found.act == command.act));
+                assert!(reached, "{} on {screen:?}", command.name);
+            }
+        }
+    }
+
+    #[test]
+    fn names_are_unique_and_sentences_end() {
+        let names: HashSet<&str> = COMMANDS.iter().map(|command| command.name).collect();
+        assert_eq!(names.len(), COMMANDS.len());
+        assert!(COMMANDS.iter().all(|command| command.about.ends_with('.')));
+    }
+}

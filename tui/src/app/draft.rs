@@ -1,0 +1,53 @@
+//! What is being written, kept in a file so that it outlives the client, however that ends. A file of another version, or a damaged
+//! one, is no draft.
+
+use darkroom_protocol::GenerateRequest;
+use serde::{Deserialize, Serialize};
+
+/// The longest draft that is read, in bytes.
+pub const MOST: u64 = 1 << 20;
+
+/// What is being written.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Draft {
+    /// The prompt.
+    pub prompt: String,
+    /// The negative prompt.
+    pub negative: String,
+    /// The parameters.
+    pub request: GenerateRequest,
+}
+
+impl Draft {
+    /// As it is kept.
+    pub fn to_json(&self) -> Option<String> {
+        serde_json::to_string(self).ok()
+    }
+
+    /// As it was kept.
+    pub fn from_json(text: &str) -> Self {
+        serde_json::from_str(text).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_draft_comes_back() {
+        let draft = Draft {
+            prompt: "a fox\nin the snow".to_owned(),
+            negative: "夜".to_owned(),
+            request: GenerateRequest {
+                steps: Some(4),
+                ..GenerateRequest::default()
+            },
+        };
+        assert_eq!(Draft::from_json(&draft.to_json().unwrap()), draft);
+        for text in ["", "{", "[]", "{\"request\": {\"steps\": 0}}"] {
+            assert_eq!(Draft::from_json(text), Draft::default(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,282 @@
+//! What the client does: requests to the daemon, pictures made ready, the draft written, the clipboard. Each effect is a task of its own,
+//! whose result is a message; none is waited for.
+
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use darkroom_client::{Client, Wanted, fetch};
+use darkroom_protocol::message::client::{Load, Submit};
+use darkroom_protocol::message::history::Thumbnail;
+use darkroom_protocol::{Error as Wire, Preview, Request, id};
+use image::DynamicImage;
+use tokio::sync::{Semaphore, mpsc, watch};
+use uuid::Uuid;
+
+use super::msg::{Deed, Effect, Msg};
+use super::pictures::{Key, Source};
+use crate::graphics::{self, Found, pane};
+
+/// Jobs that run and wait, and jobs that have ended, of which the screens know.
+const JOBS: (u32, u32) = (200, 50);
+/// A daemon that is away is waited for so long before a person is told.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// A job is handed over so often where the daemon dies meanwhile, with so long between.
+const TRIES: u32 = 5;
+const PAUSE: Duration = Duration::from_millis(300);
+/// Pictures that are decoded at one time.
+const AT_ONCE: usize = 2;
+
+/// Who does effects.
+#[derive(Clone, Debug)]
+pub struct Doer {
+    out: mpsc::Sender<Msg>,
+    client: watch::Receiver<Option<Client>>,
+    found: Found,
+    draft: PathBuf,
+    decoding: Arc<Semaphore>,
+    /// The right to write the draft, and the newest that is to be written.
+    keeping: Arc<Semaphore>,
+    to_keep: Arc<Mutex<Option<String>>>,
+}
+
+impl Doer {
+    /// Over whatever connection there is, for a terminal that was found so; the draft is kept in that file.
+    pub fn new(out: mpsc::Sender<Msg>, client: watch::Receiver<Option<Client>>, found: Found, draft: PathBuf) -> Self {
+        Self {
+            out,
+            client,
+            found,
+            draft,
+            decoding: Arc::new(Semaphore::new(AT_ONCE)),
+            keeping: Arc::new(Semaphore::new(1)),
+            to_keep: Arc::default(),
+        }
+    }
+
+    /// Begins an effect. A preview comes with what it shows.
+    pub fn begin(&self, effect: Effect, preview: Option<Arc<Preview>>) {
+        let own = self.clone();
+        tokio::spawn(async move {
+            let msg = match effect {
+                Effect::Make(key) => Some(own.make(key, preview).await),
+                Effect::Keep(text) => own.keep(text).await,
+                effect => own.ask(effect).await,
+            };
+            if let Some(msg) = msg {
+                let _ = own.out.send(msg).await;
+            }
+        });
+    }
+
+    /// Asks the daemon. Where it is away, what only looks is left: it is asked for again when the daemon is there. What changes something
+    /// waits for it.
+    async fn ask(&self, effect: Effect) -> Option<Msg> {
+        let changes = matches!(effect, Effect::Submit(_) | Effect::Do(_));
+        // A job keeps its id over every try, so that it is one job.
+        let request_id = id::fresh();
+        let mut tries = 0;
+        loop {
+            let client = match changes {
+                true => self.there().await,
+                false => self.client.borrow().clone(),
+            };
+            let Some(client) = client else {
+                return changes.then(|| Msg::Failed("The daemon is away: try again when it is there.".to_owned()));
+            };
+            tries += 1;
+            match of_daemon(&client, effect.clone(), request_id).await {
+                Ok(msg) => return msg,
+                Err(error) if darkroom_client::is_lost(&error) && !changes => return None,
+                Err(error)
+                    if darkroom_client::is_lost(&error) && tries < TRIES && matches!(effect, Effect::Submit(_)) =>
+                {
+                    tokio::time::sleep(PAUSE).await;
+                }
+                Err(error) => return Some(Msg::Failed(error.to_string())),
+            }
+        }
+    }
+
+    /// The daemon, once it is there.
+    async fn there(&self) -> Option<Client> {
+        let mut client = self.client.clone();
+        let found = tokio::time::timeout(PATIENCE, client.wait_for(Option::is_some)).await;
+        found.ok()?.ok()?.clone()
+    }
+
+    async fn make(&self, key: Key, preview: Option<Arc<Preview>>) -> Msg {
+        let picture = self.picture(&key, preview).await;
+        let Ok(_turn) = self.decoding.acquire().await else {
+            return Msg::Made(key, None);
+        };
+        let (found, room, number) = (self.found.clone(), key.room, key.number());
+        let is_draft = matches!(key.source, Source::Preview(_));
+        let made = tokio::task::spawn_blocking(move || {
+            let picture = match picture? {
+                Pixels::Bytes(bytes) => graphics::decode("picture".as_ref(), &bytes).ok()?,
+                Pixels::Ready(picture) => picture,
+            };
+            pane::ready(&picture, &found, room, number, is_draft).ok().map(Arc::new)
+        });
+        Msg::Made(key, made.await.ok().flatten())
+    }
+
+    async fn picture(&self, key: &Key, preview: Option<Arc<Preview>>) -> Option<Pixels> {
+        let client = || self.client.borrow().clone();
+        match &key.source {
+            Source::Preview(_) => {
+                let preview = preview?;
+                let pixels = image::RgbImage::from_raw(preview.width, preview.height, preview.rgb.clone())?;
+                Some(Pixels::Ready(pixels.into()))
+            }
+            Source::File { sha256, path, bytes } => {
+                let wanted = Wanted {
+                    path,
+                    sha256,
+                    bytes: *bytes,
+                };
+                fetch(&client()?, wanted).await.ok().map(Pixels::Bytes)
+            }
+            Source::Thumbnail { sha256, side } => {
+                let wanted = Thumbnail {
+                    sha256: sha256.clone(),
+                    side: *side,
+                };
+                client()?.thumbnail(wanted).await.ok().map(Pixels::Bytes)
+            }
+        }
+    }
+
+    /// Written whole or not at all, so that a client that dies leaves the draft before; one at a time, and only the newest of those that
+    /// wait.
+    async fn keep(&self, text: String) -> Option<Msg> {
+        *self.to_keep.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
+        let _turn = self.keeping.acquire().await.ok()?;
+        let text = self.to_keep.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+        let path = self.draft.clone();
+        let written = tokio::task::spawn_blocking(move || write(&path, &text));
+        match written.await {
+            Ok(Err(error)) => Some(Msg::Failed(format!("The draft cannot be kept: {error}."))),
+            _ => None,
+        }
+    }
+}
+
+fn write(path: &Path, text: &str) -> std::io::Result<()> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    let beside = path.with_extension("new");
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&beside)?;
+    file.write_all(text.as_bytes())?;
+    std::fs::rename(&beside, path)
+}
+
+enum Pixels {
+    /// A file's bytes.
+    Bytes(Vec<u8>),
+    /// They are there.
+    Ready(DynamicImage),
+}
+
+async fn of_daemon(client: &Client, effect: Effect, request_id: Uuid) -> Result<Option<Msg>, Wire> {
+    Ok(Some(match effect {
+        Effect::Jobs => {
+            let mut jobs = client.line(JOBS.0).await?;
+            let ended = client.ended(JOBS.1).await?;
+            jobs.retain(|job| ended.iter().all(|end| end.id != job.id));
+            jobs.extend(ended);
+            Msg::Jobs(jobs)
+        }
+        Effect::Models => Msg::Models(client.models().await?),
+        Effect::Card(model) => Msg::Card(Box::new(client.model(&model).await?)),
+        Effect::Submit(request) => Msg::Submitted(
+            client
+                .submit(Submit {
+                    request_id,
+                    request,
+                    watch: false,
+                    max_fps: 0,
+                    max_px: 0,
+                    output: None,
+                })
+                .await?,
+        ),
+        Effect::Page(number, look) => Msg::Page(number, client.history(look).await?),
+        Effect::Detail(picture, for_what) => {
+            Msg::Detail(Box::new(client.picture(&picture.to_string()).await?), for_what)
+        }
+        Effect::Do(deed) => Msg::Done(done(client, deed).await?),
+        Effect::Make(_) | Effect::Keep(_) | Effect::Copy(_) | Effect::Edit(_) | Effect::Wake => return Ok(None),
+    }))
+}
+
+/// Does it, and says so where that is not seen on the screen.
+async fn done(client: &Client, deed: Deed) -> Result<String, Wire> {
+    let names = |pictures: &[u64]| pictures.iter().map(u64::to_string).collect::<Vec<_>>();
+    let many = |pictures: &[u64]| match pictures.len() {
+        1 => "1 picture".to_owned(),
+        n => format!("{n} pictures"),
+    };
+    match deed {
+        Deed::Cancel(job) => client.cancel(&job.to_string(), false).await.map(drop)?,
+        Deed::Retry(job) => drop(client.place(Request::Retry { job: job.to_string() }).await?),
+        Deed::Move(job, place) => {
+            let job = job.to_string();
+            client.place(Request::Move { job, place }).await?;
+        }
+        Deed::Hold(job, held) => {
+            let job = Some(job.to_string());
+            let request = if held {
+                Request::Pause { job }
+            } else {
+                Request::Resume { job }
+            };
+            client.place(request).await?;
+        }
+        Deed::Pause(paused) => {
+            let paused = client.pause_queue(paused).await?;
+            let words = if paused {
+                "Paused: nothing new starts."
+            } else {
+                "The queue goes on."
+            };
+            return Ok(words.to_owned());
+        }
+        Deed::Load(model) => {
+            let load = Load {
+                model: model.clone(),
+                ..Load::default()
+            };
+            client.load(load).await?;
+            return Ok(format!("{model} comes into memory."));
+        }
+        Deed::Unload(model) => drop(client.unload(&model, "").await?),
+        Deed::Pin(model, true) => drop(client.pin(&model).await?),
+        Deed::Pin(model, false) => drop(client.unpin(&model).await?),
+        Deed::Star(pictures, starred) => drop(client.star(names(&pictures), starred).await?),
+        Deed::Tag(pictures, tags) => {
+            client.tag(names(&pictures), tags.clone(), vec![]).await?;
+            return Ok(format!("Tagged {}: {}.", tags.join(", "), many(&pictures)));
+        }
+        Deed::Trash(pictures, trashed) => {
+            client.trash(names(&pictures), trashed).await?;
+            let words = if trashed {
+                "In the trash: u takes it back."
+            } else {
+                "Out of the trash."
+            };
+            return Ok(format!("{words} ({})", many(&pictures)));
+        }
+    }
+    Ok(String::new())
+}

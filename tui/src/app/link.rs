@@ -1,0 +1,59 @@
+//! The way to the daemon: it is started where none runs, followed, and looked for again where it is lost, for as long as the client is
+//! there. What it tells becomes messages; requests go over whatever connection there is now.
+
+use std::time::Duration;
+
+use darkroom_client::{Client, Following, Told, WhenGone, start};
+use darkroom_protocol::message::client::Subscribe;
+use darkroom_protocol::paths::Paths;
+use tokio::sync::{mpsc, watch};
+
+use super::msg::{Link, Msg};
+
+/// A daemon that is away is looked for so often.
+const PAUSE: Duration = Duration::from_millis(500);
+/// Previews a second, and their longer side in pixels.
+const PREVIEWS: (u32, u32) = (5, 256);
+
+/// Follows the daemon. Never returns.
+pub async fn follow(paths: Paths, out: mpsc::Sender<Msg>, now: watch::Sender<Option<Client>>) {
+    loop {
+        let why = match once(&paths, &out, &now).await {
+            Ok(()) => return,
+            Err(why) => why,
+        };
+        now.send_replace(None);
+        if out.send(Msg::Link(Link::Away(why))).await.is_err() {
+            return;
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// Follows it until it is lost: why. `Ok` when nobody listens any more.
+async fn once(paths: &Paths, out: &mpsc::Sender<Msg>, now: &watch::Sender<Option<Client>>) -> Result<(), String> {
+    let words = |error: darkroom_client::Error| error.to_string();
+    let client = start::ensure(paths).await.map_err(words)?;
+    let subscribe = Subscribe {
+        max_fps: PREVIEWS.0,
+        max_px: PREVIEWS.1,
+        ..Subscribe::default()
+    };
+    let mut following = Following::begin(paths, client, subscribe, WhenGone::Start)
+        .await
+        .map_err(words)?;
+    loop {
+        let client = following.client().clone();
+        let status = client.status().await.map_err(|e| e.to_string())?;
+        now.send_replace(Some(client));
+        if out.send(Msg::Link(Link::There(Box::new(status)))).await.is_err() {
+            return Ok(());
+        }
+        // After another connection how things stand is asked for anew, whether or not something was missed.
+        while let Told::Event(event) = following.next().await.map_err(words)? {
+            if out.send(Msg::Link(Link::Event(event))).await.is_err() {
+                return Ok(());
+            }
+        }
+    }
+}

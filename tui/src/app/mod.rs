@@ -1,0 +1,37 @@
+//! The terminal client. `run.rs` has the one loop: whatever happens becomes a [`msg::Msg`], [`update::update`] changes the [`state::State`]
+//! and says which effects follow, and [`view::view`] draws the state where it has changed. Neither of the two waits, reads a file or
+//! decodes a picture: that is the effects' (`effects.rs`), whose results come back as messages. What can be done is one table
+//! (`commands.rs`), from which keys, palette and help come.
+
+mod commands;
+mod draft;
+mod effects;
+mod keys;
+mod link;
+mod msg;
+mod over;
+mod pictures;
+mod run;
+mod screens;
+mod state;
+mod theme;
+mod update;
+mod view;
+mod widgets;
+mod world;
+
+#[cfg(test)]
+mod tests;
+
+pub use run::run;
+
+/// Why the client ended badly.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Standard output is no terminal.
+    #[error("darkroom tui draws on a terminal, and standard output is none: `darkroom generate` works without.")]
+    NoTerminal,
+    /// The terminal cannot be read or written.
+    #[error("The terminal cannot be used: {0}.")]
+    Terminal(#[from] std::io::Error),
+}

@@ -1,0 +1,262 @@
+//! Create, the screen one lives in: prompt and negative prompt, the parameters as the table has them, and the picture in the making.
+//! `form.rs` has the parameters, `view.rs` draws.
+
+mod form;
+mod view;
+mod weight;
+
+use crossterm::event::KeyEvent;
+use darkroom_protocol::{GenerateRequest, JobId, Picture};
+use ratatui::layout::Rect;
+use ratatui_textarea::{Input as TextInput, TextArea};
+
+use crate::app::commands::Act;
+use crate::app::draft::Draft;
+use crate::app::msg::Effect;
+use crate::app::pictures::{Key, Source};
+use crate::app::state::Scene;
+use crate::app::widgets::Ask;
+use crate::app::world::World;
+use form::Form;
+
+/// Which part has the keys.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Focus {
+    #[default]
+    Prompt,
+    Negative,
+    Form,
+}
+
+/// The screen.
+#[derive(Debug, Default)]
+pub struct Create {
+    prompt: TextArea<'static>,
+    negative: TextArea<'static>,
+    form: Form,
+    focus: Focus,
+    /// The job that was begun here last.
+    job: Option<JobId>,
+    /// The last picture that came.
+    shown: Option<Picture>,
+    /// What was kept last.
+    kept: Draft,
+    /// A change that is not kept yet.
+    is_new: bool,
+}
+
+impl Create {
+    /// Begins with what was being written.
+    pub fn restore(&mut self, draft: Draft) {
+        self.prompt = text_of(&draft.prompt);
+        self.negative = text_of(&draft.negative);
+        self.form.set(draft.request.clone());
+        self.kept = draft;
+    }
+
+    /// What is being written, where that has changed.
+    pub fn draft_to_keep(&mut self) -> Option<String> {
+        if !std::mem::take(&mut self.is_new) {
+            return None;
+        }
+        let draft = Draft {
+            prompt: self.prompt.lines().join("\n"),
+            negative: self.negative.lines().join("\n"),
+            request: self.form.request().clone(),
+        };
+        if draft == self.kept {
+            return None;
+        }
+        self.kept = draft.clone();
+        draft.to_json()
+    }
+
+    /// Whether keys type text: always, but for commands.
+    pub fn is_typing(&self) -> bool {
+        self.focus != Focus::Form || self.form.is_typing()
+    }
+
+    /// The model's name; empty for the default one.
+    pub fn model(&self) -> String {
+        self.form.request().model.clone().unwrap_or_default()
+    }
+
+    /// Makes pictures with that model from now on.
+    pub fn use_model(&mut self, model: &str) {
+        self.form.put("model", model);
+        self.is_new = true;
+    }
+
+    /// Begins with what made a picture.
+    pub fn fill(&mut self, request: &GenerateRequest) {
+        self.prompt = text_of(request.prompt.as_deref().unwrap_or_default());
+        self.negative = text_of(request.negative_prompt.as_deref().unwrap_or_default());
+        self.form.set(request.clone());
+        self.focus = Focus::Prompt;
+        self.is_new = true;
+    }
+
+    /// The prompt, or the negative one, as an editor left it.
+    pub fn set_text(&mut self, text: &str) {
+        *self.text_mut() = text_of(text.trim_end_matches('\n'));
+        self.is_new = true;
+    }
+
+    fn text_mut(&mut self) -> &mut TextArea<'static> {
+        match self.focus {
+            Focus::Negative => &mut self.negative,
+            Focus::Prompt | Focus::Form => &mut self.prompt,
+        }
+    }
+
+    /// Text was pasted: as text, whatever is in it.
+    pub fn paste(&mut self, text: &str) {
+        let text: String = text.replace("\r\n", "\n").replace('\r', "\n");
+        let harmless: String = text.chars().filter(|c| !c.is_control() || *c == '\n').collect();
+        match self.focus {
+            Focus::Form => self.form.insert(&harmless),
+            Focus::Prompt | Focus::Negative => drop(self.text_mut().insert_str(harmless)),
+        }
+        self.is_new = true;
+    }
+
+    /// A job that was begun here was taken.
+    pub fn submitted(&mut self, job: JobId) {
+        self.job = Some(job);
+    }
+
+    /// A picture has come.
+    pub fn picture(&mut self, picture: &Picture) {
+        self.shown = Some(picture.clone());
+    }
+
+    /// Looks at the jobs: at first the last picture that was made is shown.
+    pub fn look(&mut self, world: &World) {
+        if self.shown.is_none() {
+            self.shown = world
+                .jobs
+                .iter()
+                .filter_map(|job| job.pictures.last())
+                .max_by_key(|picture| picture.job)
+                .cloned();
+        }
+    }
+
+    /// Does a command; `Err` with a question that is to be asked first.
+    pub fn act(&mut self, act: Act, world: &World) -> Result<Vec<Effect>, Box<Ask>> {
+        match act {
+            Act::Generate => return Ok(vec![Effect::Submit(self.request())]),
+            Act::NextField => self.step(true, world),
+            Act::LastField => self.step(false, world),
+            Act::RandomSeed => {
+                self.form.toggle_seed(self.shown.as_ref().map(|picture| picture.seed));
+                self.is_new = true;
+            }
+            Act::MoreParameters => self.form.toggle_more(world),
+            Act::Choose => {
+                if let Some(ask) = self.form.choose(world) {
+                    return Err(Box::new(ask));
+                }
+            }
+            Act::Editor => return Ok(vec![Effect::Edit(self.text_mut().lines().join("\n"))]),
+            Act::Weigh(by) => {
+                weight::weigh(self.text_mut(), by);
+                self.is_new = true;
+            }
+            _ => {}
+        }
+        Ok(vec![])
+    }
+
+    fn step(&mut self, forward: bool, world: &World) {
+        self.focus = match (self.focus, forward) {
+            (Focus::Prompt, true) | (Focus::Form, false) if !self.form.is_within(forward, world) => Focus::Negative,
+            (Focus::Negative, true) | (Focus::Prompt, false) => {
+                self.form.enter(forward, world);
+                Focus::Form
+            }
+            (Focus::Form, _) if self.form.is_within(forward, world) => {
+                self.form.step(forward, world);
+                Focus::Form
+            }
+            (Focus::Prompt, true) => Focus::Negative,
+            _ => Focus::Prompt,
+        };
+    }
+
+    /// What is asked for.
+    pub fn request(&self) -> GenerateRequest {
+        let text = |area: &TextArea<'_>| Some(area.lines().join("\n")).filter(|text| !text.is_empty());
+        GenerateRequest {
+            prompt: Some(text(&self.prompt).unwrap_or_default()),
+            negative_prompt: text(&self.negative),
+            ..self.form.request().clone()
+        }
+    }
+
+    /// A choice was made for the parameter of that name.
+    pub fn choose(&mut self, name: &str, value: &str, _: &World) -> Vec<Effect> {
+        self.form.put(name, value);
+        self.is_new = true;
+        match name {
+            "model" => vec![Effect::Card(self.model())],
+            _ => vec![],
+        }
+    }
+
+    /// Takes a key that is no command.
+    pub fn key(&mut self, key: &KeyEvent, world: &World) -> Vec<Effect> {
+        self.is_new = true;
+        match self.focus {
+            Focus::Form => match self.form.key(key, world) {
+                true => vec![Effect::Card(self.model())],
+                false => vec![],
+            },
+            Focus::Prompt | Focus::Negative => {
+                self.text_mut().input(TextInput::from(*key));
+                vec![]
+            }
+        }
+    }
+
+    /// A click.
+    pub fn click(&mut self, at: (u16, u16), area: Rect, world: &World) {
+        let places = view::places(area);
+        let is_in = |rect: Rect| rect.contains(at.into());
+        if is_in(places.prompt) {
+            self.focus = Focus::Prompt;
+        } else if is_in(places.negative) {
+            self.focus = Focus::Negative;
+        } else if is_in(places.form) {
+            self.focus = Focus::Form;
+            self.form.click(usize::from(at.1 - places.form.y), world);
+        }
+    }
+
+    /// The picture that is shown, and where it may be.
+    pub fn pictures(&self, scene: &Scene<'_>, area: Rect) -> Vec<(Key, Rect)> {
+        let place = view::places(area).picture;
+        if place.width < 4 || place.height < 2 {
+            return vec![];
+        }
+        let source = match (scene.pictures.preview(), &self.shown) {
+            (Some((source, _)), _) => source,
+            (None, Some(picture)) => Source::File {
+                sha256: picture.sha256.clone(),
+                path: picture.path.clone(),
+                bytes: picture.bytes,
+            },
+            (None, None) => return vec![],
+        };
+        let room = (place.width, place.height);
+        vec![(Key { source, room }, place)]
+    }
+}
+
+fn text_of(text: &str) -> TextArea<'static> {
+    let lines: Vec<String> = text.split('\n').map(str::to_owned).collect();
+    let mut area = TextArea::new(lines);
+    area.move_cursor(ratatui_textarea::CursorMove::Bottom);
+    area.move_cursor(ratatui_textarea::CursorMove::End);
+    area
+}

@@ -1,0 +1,339 @@
+//! Create on the terminal: prompts and parameters on the left, the picture on the right; where it is narrow, one above the other. The
+//! picture gets all the room that words leave.
+
+use darkroom_client::words;
+use darkroom_protocol::params::Parameter;
+use darkroom_protocol::{Phase, Task};
+use ratatui::Frame;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Paragraph, Widget as _};
+use ratatui_textarea::TextArea;
+
+use super::{Create, Focus};
+use crate::app::screens::queue::sign;
+use crate::app::state::Scene;
+use crate::app::widgets::{brief, draw_picture};
+
+/// From this width on the picture stands beside the words.
+const WIDE: u16 = 100;
+/// Columns of the words then.
+const WORDS: u16 = 56;
+/// Columns of a parameter's name.
+const NAME: usize = 17;
+
+/// Where everything is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Places {
+    /// The prompt's text.
+    pub prompt: Rect,
+    /// The negative prompt's.
+    pub negative: Rect,
+    /// The parameters.
+    pub form: Rect,
+    /// The picture.
+    pub picture: Rect,
+    /// How far it is.
+    pub progress: Rect,
+    /// What runs and waits, in one row.
+    pub strip: Rect,
+}
+
+/// Where everything is in `area`.
+pub fn places(area: Rect) -> Places {
+    let strip = Rect {
+        y: area.y + area.height.saturating_sub(1),
+        height: 1.min(area.height),
+        ..area
+    };
+    let area = Rect {
+        height: area.height.saturating_sub(1),
+        ..area
+    };
+    let is_wide = area.width >= WIDE;
+    let left = match is_wide {
+        true => Rect {
+            width: WORDS.min(area.width),
+            ..area
+        },
+        false => area,
+    };
+    let high = if area.height >= 30 { 5 } else { 3 };
+    let prompt = row(left, 1, high);
+    let negative = row(left, 2 + high, 2);
+    let top = 5 + high;
+    if is_wide {
+        let form = Rect {
+            y: area.y + top,
+            height: area.height.saturating_sub(top),
+            ..left
+        };
+        let right = Rect {
+            x: area.x + WORDS + 2,
+            width: area.width.saturating_sub(WORDS + 2),
+            ..area
+        };
+        let progress = Rect {
+            y: right.y + right.height.saturating_sub(2),
+            height: 2.min(right.height),
+            ..right
+        };
+        let picture = Rect {
+            height: right.height.saturating_sub(3),
+            ..right
+        };
+        return Places {
+            prompt,
+            negative,
+            form,
+            picture,
+            progress,
+            strip,
+        };
+    }
+    // Below the words: half of what is left is the form's, beside it the picture.
+    let below = Rect {
+        y: area.y + top,
+        height: area.height.saturating_sub(top),
+        ..area
+    };
+    let wide = below.width / 2;
+    let form = Rect { width: wide, ..below };
+    let right = Rect {
+        x: below.x + wide + 1,
+        width: below.width.saturating_sub(wide + 1),
+        ..below
+    };
+    Places {
+        prompt,
+        negative,
+        form,
+        picture: Rect {
+            height: right.height.saturating_sub(2),
+            ..right
+        },
+        progress: Rect {
+            y: right.y + right.height.saturating_sub(2),
+            height: 2.min(right.height),
+            ..right
+        },
+        strip,
+    }
+}
+
+fn row(area: Rect, from: u16, rows: u16) -> Rect {
+    Rect {
+        x: area.x + 1,
+        y: area.y + from.min(area.height),
+        width: area.width.saturating_sub(2),
+        height: rows.min(area.height.saturating_sub(from)),
+    }
+}
+
+impl Create {
+    /// Draws the screen.
+    pub fn view(&self, frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
+        let places = places(area);
+        let theme = scene.theme;
+        let titles = [
+            ("Prompt", places.prompt, &self.prompt, Focus::Prompt),
+            ("Negative", places.negative, &self.negative, Focus::Negative),
+        ];
+        for (title, place, text, focus) in titles {
+            let has_keys = scene.has_focus && self.focus == focus;
+            let style = if has_keys { theme.accent() } else { theme.dim() };
+            let above = Rect {
+                y: place.y.saturating_sub(1),
+                height: 1,
+                ..place
+            };
+            frame.render_widget(Line::styled(title, style), above);
+            self.text(frame, place, text, has_keys);
+        }
+        self.form(frame, places.form, scene);
+        let shown = self.pictures(scene, area);
+        let mut is_drawn = false;
+        for (key, place) in &shown {
+            is_drawn |= draw_picture(frame.buffer_mut(), *place, key, scene.pictures).is_some();
+        }
+        if !is_drawn && shown.is_empty() && scene.world.running().is_none() {
+            empty(frame.buffer_mut(), places.picture, scene);
+        }
+        self.progress(frame, places.progress, scene);
+        strip(frame, places.strip, scene);
+    }
+
+    fn text(&self, frame: &mut Frame<'_>, place: Rect, text: &TextArea<'static>, has_keys: bool) {
+        let mut text = text.clone();
+        text.set_cursor_line_style(Style::default());
+        if !has_keys {
+            text.set_cursor_style(Style::default());
+        }
+        text.set_wrap_mode(ratatui_textarea::WrapMode::WordOrGlyph);
+        frame.render_widget(&text, place);
+    }
+
+    fn form(&self, frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
+        let theme = scene.theme;
+        let rows = self.form.rows(scene.world);
+        let (typing, problem) = self.form.typing();
+        let has_keys = scene.has_focus && self.focus == Focus::Form;
+        let seen = usize::from(area.height).saturating_sub(1);
+        let top = (self.form.at() + 1).saturating_sub(seen.max(1));
+        for (nth, row) in rows.iter().enumerate().skip(top).take(seen) {
+            let is_at = has_keys && nth == self.form.at();
+            let (value, is_set) = self.form.shown(row, scene.world);
+            let value = match typing.filter(|_| is_at) {
+                Some(input) => format!("{}{}", input.text(), theme.sign("▏", "_")),
+                None => value,
+            };
+            let style = match (is_at, is_set) {
+                (true, _) => theme.selected(),
+                (false, true) => theme.bright(),
+                (false, false) => theme.dim(),
+            };
+            let name_style = if is_at { theme.accent() } else { theme.plain() };
+            let width = usize::from(area.width).saturating_sub(NAME + 2);
+            let line = Line::from(vec![
+                Span::styled(format!(" {:<NAME$}", label(row)), name_style),
+                Span::styled(brief(&value, width), style),
+            ]);
+            let y = area.y + (nth - top) as u16;
+            frame.render_widget(line, Rect { y, height: 1, ..area });
+        }
+        let below = Rect {
+            y: area.y + area.height.saturating_sub(1),
+            height: 1.min(area.height),
+            ..area
+        };
+        let help = rows.get(self.form.at()).filter(|_| has_keys).map(|row| row.help);
+        let (text, style) = match (problem, help) {
+            (Some(problem), _) => (problem.to_owned(), theme.accent()),
+            (None, Some(help)) => (help.to_owned(), theme.dim()),
+            (None, None) => (String::new(), theme.dim()),
+        };
+        let line = Line::styled(
+            format!(" {}", brief(&text, usize::from(area.width).saturating_sub(2))),
+            style,
+        );
+        frame.render_widget(line, below);
+    }
+
+    fn progress(&self, frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
+        let theme = scene.theme;
+        let world = scene.world;
+        let mine = self
+            .job
+            .and_then(|job| world.job(job))
+            .filter(|job| job.state.is_in_work());
+        let Some(job) = mine.or_else(|| world.running()) else {
+            let words = self.shown.as_ref().map(|picture| {
+                format!(
+                    "seed {}   {} × {}   {}",
+                    picture.seed,
+                    picture.width,
+                    picture.height,
+                    words::took(picture.elapsed_ms)
+                )
+            });
+            frame.render_widget(Line::styled(words.unwrap_or_default(), theme.dim()).centered(), area);
+            return;
+        };
+        let part = world.part(job.id).unwrap_or(0.0);
+        let wide = usize::from(area.width.saturating_sub(2)).min(60);
+        let full = (part * wide as f64) as usize;
+        let bar = Line::from(vec![
+            Span::styled(theme.sign("▰", "#").repeat(full), theme.accent()),
+            Span::styled(theme.sign("▱", "-").repeat(wide - full), theme.dim()),
+        ]);
+        frame.render_widget(
+            bar.centered(),
+            Rect {
+                height: 1.min(area.height),
+                ..area
+            },
+        );
+        let words = match world.progress.get(&job.id) {
+            Some(progress) if progress.phase == Phase::Denoise => {
+                let sigma = progress.sigma.map_or_else(String::new, |sigma| {
+                    format!("   {} {sigma:.2}", theme.sign("σ", "sigma"))
+                });
+                let left = progress
+                    .eta_s
+                    .map_or_else(String::new, |eta| format!("   {} left", words::duration(eta)));
+                let many = if progress.images > 1 {
+                    format!("{}/{}   ", progress.image + 1, progress.images)
+                } else {
+                    String::new()
+                };
+                format!("{many}step {}/{}{sigma}{left}", progress.step, progress.steps)
+            }
+            Some(progress) => format!("{} …", progress.phase.name()),
+            None => "begins …".to_owned(),
+        };
+        let below = Rect {
+            y: area.y + 1,
+            height: 1.min(area.height.saturating_sub(1)),
+            ..area
+        };
+        frame.render_widget(Line::styled(words, theme.plain()).centered(), below);
+    }
+}
+
+/// What a row is called: as in pictures' metadata, else its flag, where `keep-alive` is "Keep alive".
+fn label(row: &Parameter) -> String {
+    if !row.metadata.is_empty() {
+        return row.metadata.to_owned();
+    }
+    let text = row.flag.replace('-', " ");
+    let mut chars = text.chars();
+    chars
+        .next()
+        .map(|first| first.to_uppercase().chain(chars).collect())
+        .unwrap_or_default()
+}
+
+/// What runs and waits, a sign and some words each.
+fn strip(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
+    let jobs = scene.world.jobs.iter().filter(|job| !job.state.is_final());
+    let mut spans = vec![Span::raw(" ")];
+    for job in jobs.take(8) {
+        let Task::Image(task) = &job.task;
+        let part = scene
+            .world
+            .part(job.id)
+            .map_or_else(String::new, |part| format!("{} % ", (part * 100.0) as u32));
+        let many = if task.pictures() > 1 {
+            format!(" ×{}", task.pictures())
+        } else {
+            String::new()
+        };
+        let style = if job.state.is_in_work() {
+            scene.theme.accent()
+        } else {
+            scene.theme.dim()
+        };
+        let text = format!(
+            "{} {part}{}{many}    ",
+            sign(job, scene.theme),
+            brief(&task.what.prompt, 24)
+        );
+        spans.push(Span::styled(text, style));
+    }
+    frame.render_widget(Line::from(spans), area);
+}
+
+fn empty(buffer: &mut Buffer, area: Rect, scene: &Scene<'_>) {
+    let lines = vec![
+        Line::styled("No picture yet.", scene.theme.plain()),
+        Line::styled("Write what it is to show, then ^S.", scene.theme.dim()),
+    ];
+    let place = Rect {
+        y: area.y + area.height / 2,
+        height: 2.min(area.height.saturating_sub(area.height / 2)),
+        ..area
+    };
+    Paragraph::new(lines).centered().render(place, buffer);
+}

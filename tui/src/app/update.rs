@@ -1,0 +1,350 @@
+//! What happens changes the state, and has effects. Pure: a message in, effects out.
+
+use crossterm::event::{Event as TerminalEvent, KeyEvent, KeyEventKind, MouseEvent, MouseEventKind};
+use darkroom_protocol::{EventKind, JobState};
+use ratatui::layout::Rect;
+
+use super::commands::{Act, of_key};
+use super::keys;
+use super::msg::{Effect, Link, Msg};
+use super::state::{Overlay, Screen, State};
+use super::view;
+use super::widgets::{Asked, Palette};
+use super::world::Daemon;
+
+/// Takes a message.
+pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
+    let mut effects = take(state, msg);
+    effects.extend(state.create.draft_to_keep().map(Effect::Keep));
+    state.pictures.is_covered = state.overlay.is_some();
+    let wanted = state.pictures_shown().into_iter().map(|(key, _)| key).collect();
+    effects.extend(state.pictures.want(wanted).into_iter().map(Effect::Make));
+    if !state.toasts.is_empty() {
+        effects.push(Effect::Wake);
+    }
+    effects
+}
+
+fn take(state: &mut State, msg: Msg) -> Vec<Effect> {
+    match msg {
+        Msg::Terminal(TerminalEvent::Key(key)) if key.kind != KeyEventKind::Release => on_key(state, &key),
+        Msg::Terminal(TerminalEvent::Paste(text)) => on_paste(state, &text),
+        Msg::Terminal(TerminalEvent::Mouse(mouse)) => on_mouse(state, mouse),
+        Msg::Terminal(TerminalEvent::Resize(width, height)) => {
+            state.area = Rect::new(0, 0, width, height);
+            state.redraw = true;
+            state.gallery.more(state.body())
+        }
+        Msg::Terminal(TerminalEvent::FocusGained) => {
+            state.redraw = true;
+            vec![]
+        }
+        Msg::Terminal(_) => vec![],
+        Msg::Link(link) => on_link(state, link),
+        Msg::Jobs(jobs) => {
+            state.world.jobs = jobs;
+            state.queue.keep(&state.world);
+            state.create.look(&state.world);
+            vec![]
+        }
+        Msg::Models(models) => {
+            state.world.models = models;
+            vec![Effect::Card(state.create.model())]
+        }
+        Msg::Card(card) => {
+            state.world.card = Some(*card);
+            vec![]
+        }
+        Msg::Submitted(submitted) => {
+            for text in [submitted.notice, submitted.complaint].into_iter().flatten() {
+                state.toast(text, false);
+            }
+            state.create.submitted(submitted.job);
+            vec![Effect::Jobs]
+        }
+        Msg::Page(number, album) => state.gallery.page(number, album, state.body()),
+        Msg::Detail(detail, for_what) => on_detail(state, *detail, for_what),
+        Msg::Done(text) => {
+            if !text.is_empty() {
+                state.toast(text, false);
+            }
+            vec![]
+        }
+        Msg::Failed(text) => {
+            state.toast(text, true);
+            vec![]
+        }
+        Msg::Made(key, ready) => {
+            state.pictures.made(key, ready);
+            vec![]
+        }
+        Msg::Edited(text) => {
+            state.create.set_text(&text);
+            state.redraw = true;
+            vec![]
+        }
+        Msg::Tick => {
+            if !state.toasts.is_empty() {
+                state.toasts.remove(0);
+            }
+            vec![]
+        }
+    }
+}
+
+fn on_link(state: &mut State, link: Link) -> Vec<Effect> {
+    match link {
+        Link::There(status) => {
+            let was_away = matches!(state.world.daemon, Daemon::Away(_));
+            let mut effects = state.world.begin(*status);
+            state.pictures.retry();
+            effects.extend(state.gallery.begin());
+            if was_away {
+                state.toast("The daemon is there again.", false);
+            }
+            effects
+        }
+        Link::Away(why) => {
+            if state.world.daemon == Daemon::There {
+                state.toast(why.clone(), true);
+            }
+            state.world.daemon = Daemon::Away(why);
+            state.pictures.end_preview();
+            vec![]
+        }
+        Link::Event(event) => {
+            let mut effects = state.world.take(&event);
+            match event.kind {
+                EventKind::Preview(preview) => state.pictures.put_preview(preview),
+                EventKind::Picture(picture) => state.create.picture(&picture),
+                EventKind::State(change) if change.state.is_final() => {
+                    state.pictures.end_preview();
+                    if change.state == JobState::Failed {
+                        let why = change.failure.map_or_else(String::new, |failure| failure.message);
+                        state.toast(why, true);
+                    }
+                }
+                EventKind::History(change) => effects.extend(state.gallery.changed(&change, state.body())),
+                EventKind::Warning(text) => state.toast(text, true),
+                _ => {}
+            }
+            effects
+        }
+    }
+}
+
+fn on_detail(
+    state: &mut State,
+    detail: darkroom_protocol::history::EntryDetail,
+    for_what: super::msg::For,
+) -> Vec<Effect> {
+    use super::msg::For;
+    match for_what {
+        For::Show => {
+            state.gallery.detail(detail);
+            vec![]
+        }
+        For::Refresh => state.gallery.refreshed(detail.entry, state.body()),
+        For::Reuse => {
+            state.toast("The same again.", false);
+            vec![Effect::Submit(detail.again)]
+        }
+        For::Vary => {
+            state.create.fill(&detail.request);
+            state.screen = Screen::Create;
+            vec![Effect::Card(state.create.model())]
+        }
+        For::Command => {
+            state.toast("Copied: the command that makes it.", false);
+            vec![Effect::Copy(super::screens::as_command(&detail))]
+        }
+    }
+}
+
+fn on_paste(state: &mut State, text: &str) -> Vec<Effect> {
+    match &mut state.overlay {
+        Some(Overlay::Ask(ask)) => ask.insert(text),
+        Some(Overlay::Palette(palette)) => palette.insert(text),
+        Some(Overlay::Help(_)) => {}
+        None => match state.screen {
+            Screen::Create => state.create.paste(text),
+            Screen::Gallery => return state.gallery.paste(text),
+            Screen::Queue | Screen::Models | Screen::System => {}
+        },
+    }
+    vec![]
+}
+
+fn on_key(state: &mut State, key: &KeyEvent) -> Vec<Effect> {
+    let Some(name) = keys::name(key) else { return vec![] };
+    if state.overlay.is_some() {
+        return over(state, key, &name);
+    }
+    let typed = state.is_typing() && keys::is_text(key);
+    let command = of_key(&name, state.screen).filter(|_| !typed);
+    if let Some(command) = command {
+        let used = !state.is_typing() || !is_for_text(command.act);
+        if used {
+            return act(state, command.act);
+        }
+    }
+    match state.screen {
+        Screen::Create => state.create.key(key, &state.world),
+        Screen::Gallery => state.gallery.key(key),
+        Screen::Queue | Screen::Models | Screen::System => vec![],
+    }
+}
+
+/// Keys that move a cursor belong to the text that is being written.
+fn is_for_text(act: Act) -> bool {
+    matches!(
+        act,
+        Act::Up
+            | Act::Down
+            | Act::Left
+            | Act::Right
+            | Act::PageUp
+            | Act::PageDown
+            | Act::First
+            | Act::Last
+            | Act::Open
+            | Act::Choose
+            | Act::Select
+            | Act::Trash
+            | Act::Back
+    )
+}
+
+/// A key for what lies over the screen.
+fn over(state: &mut State, key: &KeyEvent, name: &str) -> Vec<Effect> {
+    if matches!(name, "esc" | "ctrl-c") {
+        state.overlay = None;
+        return vec![];
+    }
+    match &mut state.overlay {
+        Some(Overlay::Help(from)) => {
+            match name {
+                "up" | "k" => *from = from.saturating_sub(1),
+                "down" | "j" => *from = from.saturating_add(1),
+                "pageup" => *from = from.saturating_sub(10),
+                "pagedown" | "space" => *from = from.saturating_add(10),
+                _ => state.overlay = None,
+            }
+            vec![]
+        }
+        Some(Overlay::Palette(palette)) => match palette.key(key, name) {
+            None => vec![],
+            Some(chosen) => {
+                state.overlay = None;
+                chosen.map_or_else(Vec::new, |chosen| act(state, chosen))
+            }
+        },
+        Some(Overlay::Ask(ask)) => match ask.key(key, name) {
+            None => vec![],
+            Some(answer) => {
+                state.overlay = None;
+                answer.map_or_else(Vec::new, |(asked, text)| answered(state, asked, &text))
+            }
+        },
+        None => vec![],
+    }
+}
+
+fn answered(state: &mut State, asked: Asked, text: &str) -> Vec<Effect> {
+    match asked {
+        Asked::Tags(pictures) => super::screens::tag(pictures, text),
+        Asked::Choice(name) => state.create.choose(&name, text, &state.world),
+    }
+}
+
+/// Does a command.
+pub fn act(state: &mut State, act: Act) -> Vec<Effect> {
+    if !state.can(act) {
+        return vec![];
+    }
+    match act {
+        Act::Quit => state.quit = true,
+        Act::Redraw => state.redraw = true,
+        Act::Suspend => state.suspend = true,
+        Act::Help => state.overlay = Some(Overlay::Help(0)),
+        Act::Palette => state.overlay = Some(Overlay::Palette(Palette::new(state.screen))),
+        Act::Go(screen) => return go(state, screen),
+        Act::NextScreen => return go(state, state.screen.next()),
+        _ => return on_screen(state, act),
+    }
+    vec![]
+}
+
+fn go(state: &mut State, screen: Screen) -> Vec<Effect> {
+    state.screen = screen;
+    match screen {
+        Screen::Gallery => state.gallery.more(state.body()),
+        _ => vec![],
+    }
+}
+
+fn on_screen(state: &mut State, act: Act) -> Vec<Effect> {
+    let body = state.body();
+    match state.screen {
+        Screen::Create => match state.create.act(act, &state.world) {
+            Ok(effects) => effects,
+            Err(ask) => {
+                state.overlay = Some(Overlay::Ask(ask));
+                vec![]
+            }
+        },
+        Screen::Queue => state.queue.act(act, &state.world, body),
+        Screen::Gallery => match state.gallery.act(act, body) {
+            Ok(effects) => effects,
+            Err(ask) => {
+                state.overlay = Some(Overlay::Ask(ask));
+                vec![]
+            }
+        },
+        Screen::Models => {
+            let effects = state.models.act(act, &state.world, body);
+            if let Some(model) = state.models.take_chosen() {
+                state.create.use_model(&model);
+                state.screen = Screen::Create;
+                return vec![Effect::Card(model)];
+            }
+            effects
+        }
+        Screen::System => {
+            state.system.act(act);
+            vec![]
+        }
+    }
+}
+
+fn on_mouse(state: &mut State, mouse: MouseEvent) -> Vec<Effect> {
+    let at = (mouse.column, mouse.row);
+    if state.overlay.is_some() {
+        if matches!(mouse.kind, MouseEventKind::Down(_)) {
+            state.overlay = None;
+        }
+        return vec![];
+    }
+    match mouse.kind {
+        MouseEventKind::ScrollUp => act(state, Act::Up),
+        MouseEventKind::ScrollDown => act(state, Act::Down),
+        MouseEventKind::Down(_) => {
+            if let Some(screen) = view::tab_at(state, at) {
+                return go(state, screen);
+            }
+            if let Some(command) = view::hint_at(state, at) {
+                return act(state, command);
+            }
+            let body = state.body();
+            match state.screen {
+                Screen::Create => state.create.click(at, body, &state.world),
+                Screen::Queue => state.queue.click(at, body, &state.world),
+                Screen::Gallery => state.gallery.click(at, body),
+                Screen::Models => state.models.click(at, body, &state.world),
+                Screen::System => {}
+            }
+            vec![]
+        }
+        _ => vec![],
+    }
+}

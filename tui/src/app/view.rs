@@ -1,0 +1,252 @@
+//! The frame around every screen: tabs and how the daemon stands above, the keys of the screen below, what lies over it, and what is said
+//! for a while. Draws the state and changes nothing.
+
+use darkroom_client::words;
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Block, Clear, Paragraph};
+
+use super::commands::{Act, of_screen};
+use super::keys;
+use super::state::{LEAST, Overlay, Screen, State};
+use super::widgets::{brief, middle};
+use super::world::Daemon;
+
+/// Draws everything.
+pub fn view(state: &State, frame: &mut Frame<'_>) {
+    let area = frame.area();
+    if state.is_too_small() {
+        let text = format!(
+            "The terminal has {} × {} cells; {} × {} are needed.",
+            area.width, area.height, LEAST.0, LEAST.1
+        );
+        frame.render_widget(Paragraph::new(text).wrap(ratatui::widgets::Wrap { trim: true }), area);
+        return;
+    }
+    head(state, frame, Rect { height: 1, ..area });
+    rule(
+        state,
+        frame,
+        Rect {
+            y: 1,
+            height: 1,
+            ..area
+        },
+    );
+    let (scene, body) = (state.scene(), state.body());
+    match state.screen {
+        Screen::Create => state.create.view(frame, body, &scene),
+        Screen::Queue => state.queue.view(frame, body, &scene),
+        Screen::Gallery => state.gallery.view(frame, body, &scene),
+        Screen::Models => state.models.view(frame, body, &scene),
+        Screen::System => state.system.view(frame, body, &scene),
+    }
+    rule(
+        state,
+        frame,
+        Rect {
+            y: area.height - 2,
+            height: 1,
+            ..area
+        },
+    );
+    hints(
+        state,
+        frame,
+        Rect {
+            y: area.height - 1,
+            height: 1,
+            ..area
+        },
+    );
+    toasts(state, frame, area);
+    match &state.overlay {
+        Some(Overlay::Palette(palette)) => palette.view(frame, area, state.theme),
+        Some(Overlay::Ask(ask)) => ask.view(frame, area, state.theme),
+        Some(Overlay::Help(from)) => help(state, frame, area, *from),
+        None => {}
+    }
+}
+
+/// The tabs, each with its title and the columns that it takes.
+fn tabs(state: &State) -> Vec<(Screen, String, u16)> {
+    let mut at = 11;
+    let tab = |screen: Screen| {
+        let title = match screen {
+            Screen::Queue if state.world.line.queued > 0 => format!("Queue {}", state.world.line.queued),
+            screen => screen.title().to_owned(),
+        };
+        let begin = at;
+        at += title.chars().count() as u16 + 2;
+        (screen, title, begin)
+    };
+    Screen::ALL.into_iter().map(tab).collect()
+}
+
+/// The screen whose tab is there.
+pub fn tab_at(state: &State, (x, y): (u16, u16)) -> Option<Screen> {
+    let hit = |(_, title, begin): &&(Screen, String, u16)| x >= *begin && x < begin + title.chars().count() as u16;
+    tabs(state)
+        .iter()
+        .find(hit)
+        .filter(|_| y == 0)
+        .map(|(screen, ..)| *screen)
+}
+
+fn head(state: &State, frame: &mut Frame<'_>, area: Rect) {
+    let theme = state.theme;
+    let mut spans = vec![Span::styled(" darkroom  ", theme.dim())];
+    for (screen, title, _) in tabs(state) {
+        let style = if screen == state.screen {
+            theme.accent()
+        } else {
+            theme.plain()
+        };
+        spans.push(Span::styled(format!("{title}  "), style));
+    }
+    frame.render_widget(Line::from(spans), area);
+    let (text, style) = match &state.world.daemon {
+        Daemon::There => (devices(state), theme.dim()),
+        Daemon::Looking => ("the daemon is looked for …".to_owned(), theme.accent()),
+        Daemon::Away(_) => ("the daemon is away".to_owned(), theme.accent()),
+    };
+    let left = tabs(state)
+        .last()
+        .map_or(0, |(_, title, begin)| begin + title.chars().count() as u16 + 2);
+    let room = usize::from(area.width.saturating_sub(left + 1));
+    let line = Line::styled(format!("{} ", brief(&text, room)), style).right_aligned();
+    frame.render_widget(
+        line,
+        Rect {
+            x: area.x + left,
+            width: area.width.saturating_sub(left),
+            ..area
+        },
+    );
+}
+
+/// What of the devices' memory models take, and which models these are.
+fn devices(state: &State) -> String {
+    let one = |worker: &darkroom_protocol::WorkerStatus| {
+        let resident = &worker.resident;
+        let models: Vec<String> = resident
+            .models
+            .iter()
+            .map(|model| format!("{} {}", model.name, state.theme.sign("●", "*")))
+            .collect();
+        let memory = if resident.used > 0 {
+            format!("  {}", words::size(resident.used))
+        } else {
+            String::new()
+        };
+        format!("{}{memory}  {}", worker.device, models.join("  "))
+            .trim()
+            .to_owned()
+    };
+    state.world.workers.iter().map(one).collect::<Vec<_>>().join("   ")
+}
+
+fn rule(state: &State, frame: &mut Frame<'_>, area: Rect) {
+    let line = state.theme.sign("─", "-").repeat(usize::from(area.width));
+    frame.render_widget(Line::styled(line, state.theme.dim()), area);
+}
+
+/// The hints that fit, each with the column at which it begins.
+fn shown_hints(state: &State) -> Vec<(Act, String, &'static str, u16)> {
+    let mut at = 1;
+    let mut shown = Vec::new();
+    for command in of_screen(state.screen).filter(|command| command.hint && state.can(command.act)) {
+        let key = command
+            .keys
+            .first()
+            .map(|key| keys::shown(key, state.theme.is_unicode))
+            .unwrap_or_default();
+        let width = (key.chars().count() + command.name.chars().count() + 3) as u16;
+        if at + width > state.area.width {
+            break;
+        }
+        shown.push((command.act, key, command.name, at));
+        at += width;
+    }
+    shown
+}
+
+/// The command whose hint is there.
+pub fn hint_at(state: &State, (x, y): (u16, u16)) -> Option<Act> {
+    let hit = |(_, key, name, begin): &&(Act, String, &str, u16)| {
+        x >= *begin && x < begin + (key.chars().count() + name.chars().count() + 1) as u16
+    };
+    shown_hints(state)
+        .iter()
+        .find(hit)
+        .filter(|_| y + 1 == state.area.height)
+        .map(|(act, ..)| *act)
+}
+
+fn hints(state: &State, frame: &mut Frame<'_>, area: Rect) {
+    let theme = state.theme;
+    let mut spans = vec![Span::raw(" ")];
+    for (_, key, name, _) in shown_hints(state) {
+        spans.push(Span::styled(key, theme.plain()));
+        spans.push(Span::styled(format!(" {name}  "), theme.dim()));
+    }
+    frame.render_widget(Line::from(spans), area);
+}
+
+fn toasts(state: &State, frame: &mut Frame<'_>, area: Rect) {
+    for (nth, toast) in state.toasts.iter().rev().enumerate() {
+        let width = (area.width / 2).max(40).min(area.width);
+        let text = brief(&toast.text, usize::from(width) * 2 - 4);
+        let rows = if unicode_width::UnicodeWidthStr::width(text.as_str()) + 2 > usize::from(width) {
+            2
+        } else {
+            1
+        };
+        let y = area.height.saturating_sub(3 + rows + 2 * nth as u16);
+        let place = Rect {
+            x: area.width - width,
+            y,
+            width,
+            height: rows,
+        };
+        let style = if toast.is_error {
+            state.theme.accent()
+        } else {
+            state.theme.bright()
+        };
+        let sign = if toast.is_error {
+            state.theme.sign("✗ ", "! ")
+        } else {
+            ""
+        };
+        frame.render_widget(Clear, place);
+        let text = Paragraph::new(format!("{sign}{text} ")).style(style).right_aligned();
+        frame.render_widget(text.wrap(ratatui::widgets::Wrap { trim: true }), place);
+    }
+}
+
+fn help(state: &State, frame: &mut Frame<'_>, area: Rect, from: u16) {
+    let theme = state.theme;
+    let lines: Vec<Line<'_>> = of_screen(state.screen)
+        .map(|command| {
+            let keys: Vec<String> = command
+                .keys
+                .iter()
+                .map(|key| keys::shown(key, theme.is_unicode))
+                .collect();
+            Line::from(vec![
+                Span::styled(format!(" {:<16} ", keys.join(" ")), theme.plain()),
+                Span::styled(format!("{:<17} ", command.name), theme.bright()),
+                Span::styled(command.about, theme.dim()),
+            ])
+        })
+        .collect();
+    let height = (lines.len() as u16 + 2).min(area.height.saturating_sub(2));
+    let place = middle(area, 96, height);
+    let last = (lines.len() as u16 + 2).saturating_sub(height);
+    frame.render_widget(Clear, place);
+    let title = format!(" Keys of {} ", state.screen.title());
+    let block = Block::bordered().border_style(theme.dim()).title(title);
+    frame.render_widget(Paragraph::new(lines).block(block).scroll((from.min(last), 0)), place);
+}

@@ -1,0 +1,97 @@
+//! A picture in its place: cells of two colours, or cells that stand for one that the terminal has. What is drawn over the cells by bytes
+//! after the frame (`run.rs`) gets cells that are marked, so that they are written anew when the picture goes.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::{Color, Modifier, Style};
+
+use crate::app::pictures::{Key, Pictures, Slot, Source};
+use crate::graphics::pane::{Ready, placeholder};
+
+/// Draws what there is of a picture into the middle of `area`, and says where it is; nothing where there is nothing yet.
+pub fn draw_picture(buffer: &mut Buffer, area: Rect, key: &Key, pictures: &Pictures) -> Option<Rect> {
+    let last = match (pictures.get(key), &key.source) {
+        (Some(Slot::Ready(ready)), _) => Some(ready.clone()),
+        // The last one stays until the next is ready.
+        (_, Source::Preview(_)) => pictures.last_preview(key.room),
+        _ => None,
+    };
+    let ready = last.filter(|ready| !(pictures.is_covered && matches!(**ready, Ready::Over { .. })))?;
+    let place = centred(area, ready.size());
+    draw(buffer, place, &ready);
+    Some(place)
+}
+
+/// A rectangle of that size in the middle of `area`.
+pub fn centred(area: Rect, (columns, rows): (u16, u16)) -> Rect {
+    let (width, height) = (columns.min(area.width), rows.min(area.height));
+    Rect {
+        x: area.x + (area.width - width) / 2,
+        y: area.y + (area.height - height) / 2,
+        width,
+        height,
+    }
+}
+
+fn draw(buffer: &mut Buffer, place: Rect, ready: &Ready) {
+    for y in 0..place.height {
+        for x in 0..place.width {
+            let Some(cell) = buffer.cell_mut((place.x + x, place.y + y)) else {
+                continue;
+            };
+            match ready {
+                Ready::Blocks { columns, cells } => {
+                    let at = usize::from(y) * usize::from(*columns) + usize::from(x);
+                    if let Some(([r, g, b], [r2, g2, b2])) = cells.get(at).copied() {
+                        cell.set_symbol("▀");
+                        cell.set_style(Style::new().fg(Color::Rgb(r, g, b)).bg(Color::Rgb(r2, g2, b2)));
+                    }
+                }
+                Ready::Placeholders { id, true_colour, .. } => {
+                    let (text, colour) = placeholder(*id, *true_colour, x, y);
+                    cell.set_symbol(&text);
+                    let colour = colour.map_or_else(Color::Indexed, |[r, g, b]| Color::Rgb(r, g, b));
+                    cell.set_style(Style::new().fg(colour));
+                }
+                Ready::Over { .. } => {
+                    cell.set_symbol(" ");
+                    // Differs from an empty cell, and looks like one.
+                    cell.set_style(Style::new().add_modifier(Modifier::HIDDEN));
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+
+    #[test]
+    fn half_blocks_stand_in_the_middle() {
+        let key = Key {
+            source: Source::Thumbnail {
+                sha256: "a".into(),
+                side: 64,
+            },
+            room: (4, 3),
+        };
+        let mut pictures = Pictures::default();
+        let mut buffer = Buffer::empty(Rect::new(0, 0, 4, 3));
+        assert_eq!(draw_picture(&mut buffer, Rect::new(0, 0, 4, 3), &key, &pictures), None);
+        let ready = Ready::Blocks {
+            columns: 2,
+            cells: vec![([255, 0, 0], [0, 0, 255]); 2],
+        };
+        pictures.made(key.clone(), Some(Arc::new(ready)));
+        let place = draw_picture(&mut buffer, Rect::new(0, 0, 4, 3), &key, &pictures);
+        assert_eq!(place, Some(Rect::new(1, 1, 2, 1)));
+        let cell = &buffer[(1, 1)];
+        assert_eq!(
+            (cell.symbol(), cell.fg, cell.bg),
+            ("▀", Color::Rgb(255, 0, 0), Color::Rgb(0, 0, 255))
+        );
+        assert_eq!(buffer[(0, 0)].symbol(), " ");
+    }
+}

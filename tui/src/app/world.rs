@@ -1,0 +1,126 @@
+//! What the daemon has told: jobs, how far they are, workers and their memory, models, how the queue stands. Screens read it; it changes
+//! here alone, by whole answers and by events. Pure.
+
+use std::collections::HashMap;
+
+use darkroom_protocol::event::LineStatus;
+use darkroom_protocol::message::client::{FoundModel, Status};
+use darkroom_protocol::{Event, EventKind, Job, JobId, ModelCard, Phase, Progress, WorkerStatus};
+
+use super::msg::Effect;
+
+/// How it stands with the daemon.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Daemon {
+    /// It is looked for.
+    #[default]
+    Looking,
+    /// It answers.
+    There,
+    /// It does not, and why.
+    Away(String),
+}
+
+/// What is known.
+#[derive(Debug, Default)]
+pub struct World {
+    /// How it stands with the daemon.
+    pub daemon: Daemon,
+    /// Jobs that run, those that wait in their order, then those that ended last.
+    pub jobs: Vec<Job>,
+    /// How far running ones are.
+    pub progress: HashMap<JobId, Progress>,
+    /// The queue as a whole.
+    pub line: LineStatus,
+    /// Workers by their places.
+    pub workers: Vec<WorkerStatus>,
+    /// What some worker can do; empty before the first has told.
+    pub capabilities: Vec<String>,
+    /// Models that can be named.
+    pub models: Vec<FoundModel>,
+    /// What is known of the model that is chosen.
+    pub card: Option<ModelCard>,
+}
+
+impl World {
+    /// The daemon answers: how things stand.
+    pub fn begin(&mut self, status: Status) -> Vec<Effect> {
+        self.daemon = Daemon::There;
+        self.workers = status.workers;
+        self.capabilities = status.capabilities;
+        self.line.queued = status.queued;
+        self.line.paused = status.paused;
+        self.line.held = status.held;
+        self.progress = status.progress.into_iter().map(|of| (of.job, of.progress)).collect();
+        vec![Effect::Jobs, Effect::Models]
+    }
+
+    /// Takes an event; what it makes worth asking for.
+    pub fn take(&mut self, event: &Event) -> Vec<Effect> {
+        let job = event.job();
+        match (&event.kind, job) {
+            (EventKind::Progress(progress), Some(job)) => {
+                self.progress.insert(job, progress.clone());
+                vec![]
+            }
+            (EventKind::State(change), Some(job)) => {
+                if change.state.is_final() {
+                    self.progress.remove(&job);
+                }
+                if let Some(known) = self.jobs.iter_mut().find(|known| known.id == job) {
+                    known.state = change.state;
+                }
+                vec![Effect::Jobs]
+            }
+            (EventKind::Queue(_) | EventKind::Picture(_), _) => vec![Effect::Jobs],
+            (EventKind::Line(line), _) => {
+                let redrawn = line.lists != self.line.lists;
+                self.line = line.clone();
+                if redrawn { vec![Effect::Jobs] } else { vec![] }
+            }
+            (EventKind::Worker(worker), _) => {
+                self.put_worker(event, worker);
+                vec![]
+            }
+            (EventKind::Models {}, _) => vec![Effect::Models],
+            _ => vec![],
+        }
+    }
+
+    fn put_worker(&mut self, event: &Event, worker: &WorkerStatus) {
+        let darkroom_protocol::Subject::Worker(place) = event.of else {
+            return;
+        };
+        match self.workers.get_mut(place as usize) {
+            Some(known) => *known = worker.clone(),
+            None => self.workers.push(worker.clone()),
+        }
+    }
+
+    /// The job that is being made, if one is.
+    pub fn running(&self) -> Option<&Job> {
+        self.jobs.iter().find(|job| job.state.is_in_work())
+    }
+
+    /// A job by its id.
+    pub fn job(&self, id: JobId) -> Option<&Job> {
+        self.jobs.iter().find(|job| job.id == id)
+    }
+
+    /// How much of a job is done, from 0 to 1, where that is known: pictures before count whole.
+    pub fn part(&self, job: JobId) -> Option<f64> {
+        let progress = self.progress.get(&job)?;
+        let of_one = match progress.phase {
+            Phase::Denoise => f64::from(progress.step) / f64::from(progress.steps.max(1)),
+            Phase::Decode | Phase::Save => 1.0,
+            Phase::Load | Phase::Encode | Phase::Prepare => 0.0,
+        };
+        let done = (f64::from(progress.image) + of_one) / f64::from(progress.images.max(1));
+        Some(done.clamp(0.0, 1.0))
+    }
+
+    /// Whether some worker can do what a parameter needs; all, before the first has told.
+    pub fn can(&self, need: &str) -> bool {
+        self.capabilities.is_empty() || self.capabilities.iter().any(|known| known == need)
+    }
+}
