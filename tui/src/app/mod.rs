@@ -1,5 +1,5 @@
-//! The terminal client. `run.rs` has the one loop: whatever happens becomes a [`msg::Msg`], [`update::update`] changes the [`state::State`]
-//! and says which effects follow, and [`view::view`] draws the state where it has changed. Neither of the two waits, reads a file or
+//! The terminal client. `run.rs` has the one loop: whatever happens becomes a `msg::Msg`, `update::update` changes the `state::State`
+//! and says which effects follow, and `view::view` draws the state where it has changed. Neither of the two waits, reads a file or
 //! decodes a picture: that is the effects' (`effects.rs`), whose results come back as messages. What can be done is one table
 //! (`commands.rs`), from which keys, palette and help come.
 
