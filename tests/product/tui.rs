@@ -1,6 +1,8 @@
 //! The terminal client against a real daemon and the embedded model, on pretended terminals: a picture is made, found, and nothing is left
 //! of the client on the terminal, however it ends.
 
+use std::time::{Duration, Instant};
+
 use crate::support::{Home, Terminal, wait_until};
 
 /// Asks for the attributes: the last question.
@@ -114,4 +116,48 @@ fn a_daemon_that_is_killed_is_started_again_and_nothing_that_was_written_is_lost
     );
     terminal.send(CTRL_Q);
     assert_eq!(ended(&terminal), 0);
+}
+
+/// How long it takes from the start to a frame, and from a key to what it changes; what it writes where nothing happens. A measurement,
+/// made by hand with release builds: docs/performance.md.
+#[test]
+#[ignore = "a measurement"]
+fn how_fast_it_is() {
+    let home = Home::new();
+    home.generate("rocket").ok();
+    let mut firsts: Vec<Duration> = Vec::new();
+    for _ in 0..9 {
+        let begun = Instant::now();
+        let mut terminal = Terminal::run(
+            &home,
+            "tui",
+            120,
+            &[("DARKROOM_IMAGES", "blocks"), ("LC_ALL", "C.UTF-8")],
+            "",
+        );
+        terminal.wait_for("\x1b[?2026l");
+        firsts.push(begun.elapsed());
+        terminal.send(CTRL_Q);
+        terminal.end();
+    }
+    firsts.sort();
+    let mut terminal = open(&home, "tui", SIXEL);
+    terminal.wait_for("\x1bP");
+    let mut keys: Vec<Duration> = Vec::new();
+    for _ in 0..200 {
+        let before = terminal.written().len();
+        let begun = Instant::now();
+        terminal.send("x");
+        wait_until("a frame", || terminal.written().len() > before);
+        keys.push(begun.elapsed());
+    }
+    keys.sort();
+    let before = terminal.written().len();
+    std::thread::park_timeout(Duration::from_secs(60));
+    let idle = terminal.written().len() - before;
+    terminal.send(CTRL_Q);
+    terminal.end();
+    println!("first frame: median {:?}, most {:?}", firsts[4], firsts[8]);
+    println!("a key, seen every 10 ms: median {:?}, p99 {:?}", keys[100], keys[197]);
+    println!("60 s idle: {idle} bytes");
 }
