@@ -10,23 +10,30 @@ use tokio::sync::{mpsc, watch};
 
 use super::msg::{Link, Msg};
 
-/// A daemon that is away is looked for so often.
+/// A daemon that is away is looked for, and started, after this time, and after twice as long each time that it is not to be had.
 const PAUSE: Duration = Duration::from_millis(500);
+/// But no more seldom than this.
+const LONGEST: Duration = Duration::from_secs(10);
 /// Previews a second, and their longer side in pixels.
 const PREVIEWS: (u32, u32) = (5, 256);
 
 /// Follows the daemon. Never returns.
 pub async fn follow(paths: Paths, out: mpsc::Sender<Msg>, now: watch::Sender<Option<Client>>) {
+    let mut pause = PAUSE;
     loop {
         let why = match once(&paths, &out, &now).await {
             Ok(()) => return,
             Err(why) => why,
         };
-        now.send_replace(None);
+        // One that was there is looked for soon.
+        if now.send_replace(None).is_some() {
+            pause = PAUSE;
+        }
         if out.send(Msg::Link(Link::Away(why))).await.is_err() {
             return;
         }
-        tokio::time::sleep(PAUSE).await;
+        tokio::time::sleep(pause).await;
+        pause = (2 * pause).min(LONGEST);
     }
 }
 

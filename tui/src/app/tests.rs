@@ -323,8 +323,24 @@ fn pictures_that_come_and_go_are_followed() {
     assert!(!drawn(&state).contains("picture 5"));
     let asked = update(&mut state, change(What::Changed, vec![4]));
     assert!(asked.contains(&Effect::Detail(4, For::Refresh)));
+    let pages = |effects: &[Effect]| {
+        effects
+            .iter()
+            .filter(|effect| matches!(effect, Effect::Page(..)))
+            .count()
+    };
     let asked = update(&mut state, change(What::Added, vec![6]));
-    assert!(asked.iter().any(|effect| matches!(effect, Effect::Page(..))));
+    assert_eq!(pages(&asked), 1);
+    // However many come meanwhile, it is asked for once more.
+    (7..20).for_each(|id| assert_eq!(pages(&update(&mut state, change(What::Added, vec![id]))), 0));
+    let Some(Effect::Page(number, _)) = asked.into_iter().find(|effect| matches!(effect, Effect::Page(..))) else {
+        panic!("asked");
+    };
+    let album = Album {
+        pictures: entries(4),
+        ..Album::default()
+    };
+    assert_eq!(pages(&update(&mut state, Msg::Page(number, album))), 1);
     assert!(
         drawn(&state).contains("picture 4"),
         "what is there stays until the answer comes"

@@ -2,9 +2,10 @@
 
 use darkroom_protocol::JobState::{Cancelled, Done, Failed, Queued};
 use darkroom_protocol::Task;
+use darkroom_protocol::history::Query;
 
 use super::{Fixture, next, page};
-use crate::store::Store;
+use crate::store::{Store, Wish};
 
 /// Made by the first release: its jobs were done, failed, running when the daemon was killed, waiting, cancelled, waiting.
 const VERSION_1: &[u8] = include_bytes!("fixtures/version1.db");
@@ -29,6 +30,20 @@ async fn a_database_of_the_first_tables_keeps_its_jobs() {
     // As they were made.
     let made = [(1, 0, 1_795_473_712_064), (2, 1, 1_795_473_712_077)];
     assert_eq!(numbered.await.unwrap(), made);
+    // They are in history, with what their task says, and found by it.
+    let query = Query::parse("ppl seed:3739219939", &crate::clock::now_in(None)).unwrap();
+    let wish = Wish {
+        query,
+        limit: 9,
+        ..Wish::default()
+    };
+    let kept = store.history(wish).await.unwrap().pictures;
+    let Task::Image(made) = &jobs[0].task;
+    assert_eq!(kept.len(), 1);
+    assert_eq!(
+        (kept[0].id, &kept[0].prompt, &kept[0].model),
+        (1, &made.what.prompt, &made.what.model)
+    );
     let positions: Vec<_> = jobs.iter().map(|job| job.position).collect();
     assert_eq!(positions, [None, None, Some(0), Some(1), None, Some(2)]);
     let Task::Image(task) = &jobs[2].task;

@@ -1,6 +1,6 @@
 //! What pictures of other programs say of their making, in Darkroom's parameters.
 //!
-//! [`texts`] gets the texts out of a file, [`said`] makes parameters of them; `show` comes through both, and so can whoever wants a
+//! [`texts()`] gets the texts out of a file, [`said()`] makes parameters of them; `show` comes through both, and so can whoever wants a
 //! picture like another. Each writer has a file here. Values that no parameter takes are kept under the writer's own names; nothing
 //! is guessed and nothing is printed here. Pictures come from strangers: JSON is read under the caps of `json.rs`, and graphs are
 //! walked so that each node is met once.

@@ -40,6 +40,8 @@ pub struct Gallery {
     /// Whether a page is on its way, and whether it is the first.
     is_asked: bool,
     is_first: bool,
+    /// Whether the first page on its way is older than what has happened.
+    is_stale: bool,
     at: usize,
     /// The first row of tiles that is seen.
     top: usize,
@@ -66,11 +68,17 @@ impl Gallery {
         self.pictures.clear();
         self.selected.clear();
         (self.at, self.top) = (0, 0);
+        self.is_asked = false;
         self.refresh()
     }
 
-    /// Asks for the first page again; what is there stays until it comes.
+    /// Asks for the first page again; what is there stays until it comes. Where one is on its way it is asked for once more after that,
+    /// however much happens meanwhile.
     fn refresh(&mut self) -> Vec<Effect> {
+        self.is_stale = self.is_asked && self.is_first;
+        if self.is_stale {
+            return vec![];
+        }
         self.number += 1;
         self.next = None;
         self.is_asked = true;
@@ -134,7 +142,10 @@ impl Gallery {
             .and_then(|id| self.pictures.iter().position(|entry| entry.id == id))
             .unwrap_or(self.at);
         self.keep(body);
-        self.more(body)
+        match std::mem::take(&mut self.is_stale) {
+            true => self.refresh(),
+            false => self.more(body),
+        }
     }
 
     /// Rows of history changed: new ones are at the beginning, of others each that is here is asked about.
