@@ -19,9 +19,9 @@ mod wait;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
-use crate::Result;
 use crate::output::Report;
 use crate::progress::Display;
+use crate::{Error, Result};
 
 /// A verb of the command line.
 pub struct Verb {
@@ -31,6 +31,17 @@ pub struct Verb {
     pub command: fn() -> Command,
     /// What it does.
     pub run: fn(&ArgMatches) -> Result<()>,
+}
+
+/// Does what was typed below the verb `above`: one of `below`, or, where none was named, `alone`.
+fn run_below(above: &str, below: &[Verb], alone: fn(&ArgMatches) -> Result<()>, matches: &ArgMatches) -> Result<()> {
+    let Some((name, inner)) = matches.subcommand() else {
+        return alone(matches);
+    };
+    match below.iter().find(|verb| verb.name == name) {
+        Some(verb) => (verb.run)(inner),
+        None => Err(Error::Usage(format!("There is no verb {above} {name}."))),
+    }
 }
 
 macro_rules! verbs {

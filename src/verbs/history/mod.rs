@@ -12,8 +12,8 @@ use clap::builder::NonEmptyStringValueParser;
 use clap::{Arg, ArgMatches, Command};
 use darkroom_protocol::history::{FORMS, KEYS};
 
-use super::Verb;
-use crate::{Error, Result};
+use super::{Verb, run_below};
+use crate::Result;
 
 pub use again::like;
 
@@ -117,13 +117,7 @@ pub fn command() -> Command {
 }
 
 pub fn run(matches: &ArgMatches) -> Result<()> {
-    let Some((name, inner)) = matches.subcommand() else {
-        return list::run(matches);
-    };
-    match VERBS.iter().find(|verb| verb.name == name) {
-        Some(verb) => (verb.run)(inner),
-        None => Err(Error::Usage(format!("There is no verb history {name}."))),
-    }
+    run_below("history", VERBS, list::run, matches)
 }
 
 /// The pictures that a verb is for.

@@ -14,8 +14,8 @@ mod watch;
 
 use clap::{Arg, ArgMatches, Command};
 
-use super::Verb;
-use crate::{Error, Result};
+use super::{Verb, run_below};
+use crate::Result;
 
 pub use each::{each, ids, jobs_argument};
 pub use row::{batch, percent};
@@ -84,13 +84,7 @@ pub fn command() -> Command {
 }
 
 pub fn run(matches: &ArgMatches) -> Result<()> {
-    let Some((name, inner)) = matches.subcommand() else {
-        return list::run(matches);
-    };
-    match VERBS.iter().find(|verb| verb.name == name) {
-        Some(verb) => (verb.run)(inner),
-        None => Err(Error::Usage(format!("There is no verb queue {name}."))),
-    }
+    run_below("queue", VERBS, list::run, matches)
 }
 
 /// The one job's id.

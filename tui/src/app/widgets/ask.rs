@@ -7,7 +7,6 @@ use ratatui::text::Line;
 use ratatui::widgets::{Block, Clear, Paragraph};
 
 use super::{Cursor, Input, brief, middle};
-use crate::app::commands::Act;
 use crate::app::theme::Theme;
 
 /// What was asked.
@@ -67,11 +66,7 @@ impl Ask {
                 };
                 return Some(text.map(|text| (self.asked.clone(), text)));
             }
-            "up" | "down" => {
-                let act = if name == "up" { Act::Up } else { Act::Down };
-                let rows = self.narrowed().len();
-                self.cursor.go(act, rows, SEEN);
-            }
+            _ if self.cursor.key(name, self.narrowed().len(), SEEN) => {}
             _ => {
                 self.input.key(key, name);
                 self.cursor = Cursor::default();

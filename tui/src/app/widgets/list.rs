@@ -29,6 +29,18 @@ impl Cursor {
         true
     }
 
+    /// Goes where a key of a list below a line of text goes, by its name: whether it is one. `home` and `end` are the line's.
+    pub fn key(&mut self, name: &str, rows: usize, seen: usize) -> bool {
+        let act = match name {
+            "up" => Act::Up,
+            "down" => Act::Down,
+            "pageup" => Act::PageUp,
+            "pagedown" => Act::PageDown,
+            _ => return false,
+        };
+        self.go(act, rows, seen)
+    }
+
     /// Stays within a list of so many rows, and in sight.
     pub fn keep(&mut self, rows: usize, seen: usize) {
         self.at = self.at.min(rows.saturating_sub(1));
@@ -55,5 +67,17 @@ mod tests {
         cursor.go(Act::Down, 0, 4);
         assert_eq!(cursor.at, 0);
         assert!(!cursor.go(Act::Cancel, 1, 1));
+    }
+
+    #[test]
+    fn keys_go_through_a_list_and_leave_the_line_its_own() {
+        let mut cursor = Cursor::default();
+        let mut after = |name: &str| (cursor.key(name, 30, 10), cursor.at, cursor.top);
+        assert_eq!(after("down"), (true, 1, 0));
+        assert_eq!(after("pagedown"), (true, 10, 1));
+        assert_eq!(after("pagedown"), (true, 19, 10));
+        assert_eq!(after("up"), (true, 18, 10));
+        assert_eq!(after("pageup"), (true, 9, 9));
+        assert_eq!(after("end"), (false, 9, 9));
     }
 }

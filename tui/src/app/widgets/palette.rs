@@ -47,16 +47,7 @@ impl Palette {
         match name {
             "enter" => return Some(self.found().get(self.cursor.at).map(|command| command.act)),
             "ctrl-p" => return Some(None),
-            "up" | "down" | "pageup" | "pagedown" => {
-                let act = match name {
-                    "up" => Act::Up,
-                    "down" => Act::Down,
-                    "pageup" => Act::PageUp,
-                    _ => Act::PageDown,
-                };
-                let rows = self.found().len();
-                self.cursor.go(act, rows, SEEN);
-            }
+            _ if self.cursor.key(name, self.found().len(), SEEN) => {}
             _ => {
                 self.input.key(key, name);
                 self.cursor = Cursor::default();
