@@ -7,7 +7,7 @@ use clap::{ArgMatches, Command};
 
 use crate::style::Style;
 use crate::verbs::{VERBS, Verb, generate, habits, tui};
-use crate::{Error, Result, say, settings};
+use crate::{Error, Result, host, say, settings};
 
 /// The whole command.
 pub fn command() -> Command {
@@ -20,6 +20,7 @@ pub fn command() -> Command {
         )
         .disable_help_subcommand(true)
         .color(clap::ColorChoice::Auto);
+    let root = root.arg(host::short_flag()).arg(host::long_flag());
     VERBS.iter().fold(root, |root, verb| root.subcommand((verb.command)()))
 }
 
@@ -45,14 +46,15 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Result<()> {
     {
         return print(generate::whole().bin_name("darkroom generate").render_long_help());
     }
-    match command().try_get_matches_from(args) {
-        Ok(matches) => dispatch(&matches),
+    match command().try_get_matches_from(&args) {
+        Ok(matches) => dispatch(&matches, &args),
         Err(e) if matches!(e.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => print(e.render()),
         Err(e) => Err(Error::Usage(one_line(&e))),
     }
 }
 
-fn dispatch(matches: &ArgMatches) -> Result<()> {
+fn dispatch(matches: &ArgMatches, args: &[OsString]) -> Result<()> {
+    host::choose(matches)?;
     let Some((name, inner)) = matches.subcommand() else {
         return match tui::is_wanted() {
             true => tui::run(matches),
@@ -60,6 +62,9 @@ fn dispatch(matches: &ArgMatches) -> Result<()> {
         };
     };
     let matches = inner;
+    if let Some(host) = host::chosen().filter(|_| host::is_of_a_machine(name)) {
+        return host::run_there(host, args);
+    }
     settings::complain(name);
     match VERBS.iter().find(|verb| verb.name == name) {
         Some(Verb { run, .. }) => run(matches),

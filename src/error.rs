@@ -112,6 +112,7 @@ fn code_of_wire(error: &darkroom_protocol::Error) -> u8 {
         Wire::Remote(e) => code_of(e.kind),
         Wire::Unreachable { .. }
         | Wire::Version { .. }
+        | Wire::Elsewhere { .. }
         | Wire::Closed(_)
         | Wire::Bye(_)
         | Wire::Timeout { .. }

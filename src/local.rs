@@ -29,6 +29,10 @@ pub fn home() -> Option<PathBuf> {
 /// # Errors
 /// [`Error::Usage`] when the absolute path is not UTF-8, which JSON cannot carry.
 pub fn model(name: &str) -> Result<String> {
+    // What lies here says nothing of what lies there.
+    if crate::host::chosen().is_some() {
+        return Ok(name.to_owned());
+    }
     let found = resolve(name, home().as_deref(), is_here)?;
     // The daemon may have another environment, and with it another download cache.
     let repository = || cached(name, &caches()).and_then(|path| path.into_os_string().into_string().ok());

@@ -3,6 +3,7 @@
 
 mod cli;
 mod error;
+mod host;
 mod local;
 mod output;
 mod progress;

@@ -56,6 +56,10 @@ pub async fn existing(paths: &Paths) -> Result<Client> {
 /// # Errors
 /// When a daemon runs and cannot be talked to.
 pub async fn kept(paths: &Paths) -> Result<Client> {
+    // What another machine keeps its own daemon alone can tell.
+    if paths.host.is_some() {
+        return ensure(paths).await;
+    }
     let end = Instant::now() + BETWEEN;
     loop {
         if let Some(client) = find(paths).await? {

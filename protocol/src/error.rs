@@ -46,6 +46,16 @@ pub enum Error {
         /// What the system said and what to do.
         why: String,
     },
+    /// A machine elsewhere cannot be reached, for now or until somebody does something.
+    #[error("{host}: {why}")]
+    Elsewhere {
+        /// What the person calls it.
+        host: String,
+        /// What is wrong and what to do.
+        why: String,
+        /// Whether trying again may help.
+        is_passing: bool,
+    },
     /// The other end closed the connection without a word.
     #[error("The daemon closed the connection{0}")]
     Closed(String),

@@ -14,6 +14,7 @@ pub mod failpoint;
 pub mod files;
 pub mod hash;
 pub mod history;
+pub mod host;
 pub mod id;
 pub mod job;
 pub mod job_name;
@@ -58,7 +59,7 @@ pub use task::{ImageTask, ModelSource, Task};
 pub use worker_status::{WorkerState, WorkerStatus};
 
 /// The version of the wire. Processes of different versions refuse each other with the remedy.
-pub const VERSION: u16 = 7;
+pub const VERSION: u16 = 8;
 
 /// What every fallible function of this crate returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::host::Host;
 use crate::{Error, Result, data_folder};
 
 /// The longest socket path in bytes that every system takes: `sockaddr_un` holds 104 on macOS, 108 on Linux, one of them the
@@ -27,6 +28,10 @@ pub struct Paths {
     pub run: PathBuf,
     /// What is added to the socket's name where another home has the plain one.
     pub tag: Option<String>,
+    /// What can be had again: pictures that were fetched from another machine. `~/.cache/darkroom`.
+    pub cache: PathBuf,
+    /// The machine whose daemon is meant; this one when absent.
+    pub host: Option<Host>,
 }
 
 impl Paths {
@@ -54,9 +59,11 @@ impl Paths {
         Ok(Self {
             state,
             config: dirs.config_dir().to_path_buf(),
+            cache: dirs.cache_dir().to_path_buf(),
             run,
             tag,
             data,
+            host: None,
         })
     }
 
@@ -67,7 +74,9 @@ impl Paths {
             state: home.join("state"),
             config: home.join("config"),
             run: home.join("run"),
+            cache: home.join("cache"),
             tag: None,
+            host: None,
         }
     }
 

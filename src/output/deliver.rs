@@ -3,14 +3,14 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use darkroom_client::{Client, fetch};
+use darkroom_client::{Client, fetch, place_here};
 use darkroom_daemon::deliver::{Facts, Wish, check, place};
 use darkroom_protocol::{self as protocol, Event, EventKind, Picture};
 use darkroom_tui::graphics::{self, Found, Options};
 
 use super::{Files, Origin, Report, Target, report, special};
 use crate::progress::Display;
-use crate::{Error, Result, say};
+use crate::{Error, Result, host, say};
 
 /// Brings a job's pictures where they were asked for and says so.
 pub struct Delivery {
@@ -41,6 +41,10 @@ impl Delivery {
 
     /// What the daemon is asked to bring; `None` where that is left to this command.
     pub fn output(&self) -> Option<protocol::Output> {
+        // Another machine's daemon cannot write here.
+        if host::chosen().is_some() {
+            return None;
+        }
         match &self.target {
             Target::Files(files) => files.output(),
             _ => None,
@@ -66,7 +70,13 @@ impl Delivery {
     ) -> Result<()> {
         let picture = facts.picture;
         let path = match &self.target {
-            Target::Gallery => PathBuf::from(&picture.path),
+            Target::Gallery => match client.cache() {
+                None => PathBuf::from(&picture.path),
+                Some(cache) => {
+                    fetch(client, picture).await?;
+                    place_here(cache, picture)
+                }
+            },
             Target::Stdout => {
                 let bytes = fetch(client, picture).await?;
                 display.clear();

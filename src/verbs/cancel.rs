@@ -2,7 +2,6 @@
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use darkroom_client::Client;
-use darkroom_protocol::paths::Paths;
 use darkroom_protocol::{JobId, JobState};
 use serde_json::json;
 
@@ -29,7 +28,7 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
     let flag = |name| matches.get_flag(name);
     let (json, after_picture) = (flag("json"), flag("after-picture"));
     block_on(async {
-        let client = start::kept_before(&Paths::from_env()?).await?;
+        let client = start::kept_before(&crate::host::paths()?).await?;
         if flag("all") {
             return all(&client, json).await;
         }

@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Arg, ArgMatches, Command};
-use darkroom_protocol::paths::Paths;
 
 use crate::output::write_whole;
 use crate::{Error, Result, block_on, say, start};
@@ -25,7 +24,7 @@ pub fn command() -> Command {
 }
 
 pub fn run(matches: &ArgMatches) -> Result<()> {
-    let paths = Paths::from_env()?;
+    let paths = crate::host::paths()?;
     match matches.get_one::<PathBuf>("output") {
         None => say::bytes(block_on(async { Ok(start::existing(&paths).await?.metrics().await?) })?.as_bytes()),
         Some(file) => {

@@ -14,6 +14,7 @@ mod models;
 mod queue;
 mod show;
 mod status;
+mod stdio;
 pub mod tui;
 mod wait;
 
@@ -56,7 +57,8 @@ macro_rules! verbs {
 }
 
 verbs!(
-    generate, history, show, queue, wait, cancel, models, status, bench, doctor, daemon, logs, metrics, tui, docs
+    generate, history, show, queue, wait, cancel, models, status, bench, doctor, daemon, logs, metrics, tui, stdio,
+    docs
 );
 
 /// `--json`, with what it prints.

@@ -5,7 +5,6 @@ use std::fmt::Write;
 use clap::{ArgMatches, Command};
 use darkroom_client::Client;
 use darkroom_protocol::message::client::Status;
-use darkroom_protocol::paths::Paths;
 use darkroom_protocol::text::escape_line;
 use darkroom_protocol::{Job, JobState, Phase, WorkerStatus};
 
@@ -26,7 +25,7 @@ pub fn command() -> Command {
 
 pub fn run(matches: &ArgMatches) -> Result<()> {
     block_on(async {
-        let client = start::existing(&Paths::from_env()?).await?;
+        let client = start::existing(&crate::host::paths()?).await?;
         let status = client.status().await?;
         if matches.get_flag("json") {
             return say::json(&status);

@@ -3,6 +3,8 @@
 use std::io::IsTerminal as _;
 
 use clap::{ArgMatches, Command};
+use darkroom_client::Client;
+use darkroom_protocol::Error as Wire;
 use darkroom_protocol::paths::Paths;
 
 use crate::{Error, Result, block_on, say};
@@ -18,9 +20,17 @@ pub fn is_wanted() -> bool {
 }
 
 pub fn run(_: &ArgMatches) -> Result<()> {
-    let paths = Paths::from_env()?;
+    let mut paths = crate::host::paths()?;
     let queued = block_on(async {
-        darkroom_tui::app::run(&paths)
+        let first = match &paths.host {
+            None => None,
+            Some(_) => greeted(&paths).await?,
+        };
+        // From now on nobody can be asked for a password: the terminal is taken.
+        if let Some(host) = &mut paths.host {
+            host.may_ask = false;
+        }
+        darkroom_tui::app::run(&paths, first)
             .await
             .map_err(|e| Error::Failed(e.to_string()))
     })?;
@@ -30,4 +40,13 @@ pub fn run(_: &ArgMatches) -> Result<()> {
         n => say::note(&format!("{n} jobs go on; `darkroom queue` tells how far they are.")),
     }
     Ok(())
+}
+
+/// The daemon of another machine. One that is away for now is looked for by the client, which works without.
+async fn greeted(paths: &Paths) -> Result<Option<Client>> {
+    match Client::connect(paths).await {
+        Ok(client) => Ok(Some(client)),
+        Err(Wire::Elsewhere { is_passing: true, .. }) => Ok(None),
+        Err(e) => Err(e.into()),
+    }
 }

@@ -74,7 +74,7 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
         Report::Paths
     };
     block_on(async {
-        let paths = Paths::from_env()?;
+        let paths = crate::host::paths()?;
         let mut display = Display::new(matches.get_flag("quiet"));
         if matches.get_flag("preview") {
             ask_for_previews(report, &mut display);

@@ -29,6 +29,8 @@ mod queue;
 mod queue_crash;
 mod recipes;
 mod refusals;
+#[cfg(target_os = "linux")]
+mod remote;
 mod show;
 #[cfg(target_os = "linux")]
 mod soak;

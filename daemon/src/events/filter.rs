@@ -9,6 +9,8 @@ pub struct Filter {
     pub max_fps: u32,
     /// Previews at most so wide and high; 0 for as they are.
     pub max_px: u32,
+    /// Whether a preview waits until the last one was seen.
+    pub paced: bool,
     /// Only these kinds; all when empty.
     pub kinds: Vec<EventName>,
 }

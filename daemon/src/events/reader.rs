@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use darkroom_protocol::{EventKind, EventName, JobId, Subject};
 use tokio::sync::watch;
@@ -11,12 +11,17 @@ use tokio::sync::watch;
 use super::pace::Pace;
 use super::{Demand, Filter, Mailbox, Packet, Post};
 
+/// A preview that nobody has seen after so long gave way to something newer, and nothing waits for it any more.
+const LOST: Duration = Duration::from_secs(10);
+
 /// One connection, as the bus sees it.
 #[derive(Debug)]
 pub(super) struct Reader {
     pub mailbox: Arc<Mailbox>,
     all: Option<Watch>,
     subjects: HashMap<Subject, Watch>,
+    /// When it was sent a preview that it has not said to have seen.
+    unseen: Option<Instant>,
     /// Whether it follows anything.
     follows: watch::Sender<bool>,
 }
@@ -45,6 +50,7 @@ impl Reader {
             mailbox,
             all: None,
             subjects: HashMap::new(),
+            unseen: None,
             follows,
         }
     }
@@ -79,6 +85,11 @@ impl Reader {
             self.follows
                 .send_replace(self.all.is_some() || !self.subjects.is_empty());
         }
+    }
+
+    /// It has seen the last preview.
+    pub fn seen(&mut self) {
+        self.unseen = None;
     }
 
     /// What was kept back of a job, with its filter. From now on nothing is.
@@ -140,8 +151,17 @@ impl Reader {
     fn wish(&mut self, of: Subject, name: EventName) -> Option<u32> {
         let mut watches = self.subjects.get_mut(&of).into_iter().chain(&mut self.all);
         let watch = watches.find(|watch| watch.filter.wants(name))?;
-        let due = name != EventName::Preview || watch.pace.pass(Instant::now(), watch.filter.max_fps);
-        due.then_some(watch.filter.max_px)
+        let max_px = watch.filter.max_px;
+        if name != EventName::Preview {
+            return Some(max_px);
+        }
+        let now = Instant::now();
+        let waits = watch.filter.paced && self.unseen.is_some_and(|since| now - since < LOST);
+        if waits || !watch.pace.pass(now, watch.filter.max_fps) {
+            return None;
+        }
+        self.unseen = Some(now);
+        Some(max_px)
     }
 }
 

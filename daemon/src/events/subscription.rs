@@ -106,6 +106,11 @@ impl Subscription {
         });
     }
 
+    /// The connection has seen the last preview.
+    pub fn seen(&self) {
+        self.bus.with_reader(self.id, |reader, _| reader.seen());
+    }
+
     /// Waits until it follows nothing: every job that it followed has ended.
     pub async fn over(&self) {
         let mut follows = self.follows.clone();

@@ -247,6 +247,7 @@ fn what_readers_want_to_see_is_known_and_its_changes_are_told() {
         of: job.map(Subject::Job),
         max_fps,
         max_px,
+        paced: false,
         kinds: vec![],
     };
     let (blind, one, all) = (reader(&bus), reader(&bus), reader(&bus));
@@ -305,6 +306,36 @@ fn previews_come_only_when_asked_for_and_not_too_often() {
     }
     assert_eq!(received(&none.0), []);
     assert_eq!(received(&some.0), [(1, preview())]);
+}
+
+#[test]
+fn a_paced_reader_is_sent_a_preview_once_it_has_seen_the_last() {
+    let bus = bus();
+    let job = JobId::new();
+    let paced = reader(&bus);
+    let filter = Filter {
+        max_fps: 1_000_000,
+        paced: true,
+        ..of(job)
+    };
+    paced.1.follow(&filter, None);
+    let told = || received(&paced.0).len();
+    let publish = || {
+        bus.publish(job, preview());
+    };
+    publish();
+    publish();
+    assert_eq!(told(), 1, "the second waits for a word about the first");
+    publish();
+    assert_eq!(told(), 0);
+    paced.1.seen();
+    publish();
+    assert_eq!(told(), 1);
+    assert_eq!(
+        bus.demand(job).max_fps,
+        1_000_000,
+        "workers are asked for as many all the same"
+    );
 }
 
 #[test]

@@ -529,7 +529,11 @@ async fn inputs_go_up_and_pictures_come_down_in_pieces() {
         (&"0f".repeat(32), 0, None),
     ] {
         let sha256 = sha256.clone();
-        let download = Download { sha256, offset };
+        let download = Download {
+            sha256,
+            offset,
+            limit: 0,
+        };
         let piece = match client.ask(Request::Download(download)).await {
             Ok(Reply::Piece(piece)) => Some(piece),
             Ok(other) => panic!("{other:?}"),

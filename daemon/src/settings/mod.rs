@@ -14,9 +14,12 @@
 //! keep_logs_bytes = "1GB"   # and the oldest of them beyond that
 //! keep_cleared = "30d"      # jobs that were taken off the list are forgotten after that; pictures stay
 //! keep_trash = "30d"        # pictures in the trash are removed for good after that
+//! [hosts]                   # machines for `darkroom -H`
+//! box = "me@10.0.0.3"
 //! ```
 
 mod bytes;
+mod hosts;
 mod keeping;
 mod live;
 mod parse;
@@ -29,6 +32,7 @@ use std::path::{Path, PathBuf};
 
 use darkroom_protocol::device::canonical_device;
 use darkroom_protocol::files;
+use darkroom_protocol::host::Host;
 use darkroom_protocol::text::fold;
 use darkroom_protocol::{Dtype, KeepAlive};
 
@@ -135,6 +139,13 @@ pub const KEYS: &[Key] = &[
         help: "How long pictures stay in the trash before they are removed for good.",
         example: "keep_trash = \"30d\"",
     },
+    Key {
+        name: "hosts",
+        takes: "a table of names: each `\"user@box\"`, or `{ at, ssh, program }`: the destination, the command that stands for ssh, the darkroom there",
+        default: "none",
+        help: "Other machines, for `darkroom -H NAME`; names that ssh knows need no line here.",
+        example: "hosts = { box = \"me@10.0.0.3\" }",
+    },
 ];
 
 /// The longest settings file, in bytes.
@@ -163,6 +174,8 @@ pub struct Settings {
     pub memory_budget: Option<u64>,
     /// How long what has been done with is kept.
     pub keep: Keep,
+    /// Other machines, by the names that they have here. Only the command asks for them.
+    pub hosts: BTreeMap<String, Host>,
 }
 
 /// How long what has been done with is kept. Pictures stay, but for those in the trash.

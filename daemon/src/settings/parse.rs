@@ -12,6 +12,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::bytes::bytes;
+use super::hosts::hosts;
 use super::keeping::{Keeping, time};
 use super::{Keep, Settings};
 
@@ -31,6 +32,7 @@ struct Written {
     keep_logs_bytes: Option<Spanned<toml::Value>>,
     keep_cleared: Option<Spanned<toml::Value>>,
     keep_trash: Option<Spanned<toml::Value>>,
+    hosts: Option<Spanned<toml::Table>>,
 }
 
 impl Settings {
@@ -93,6 +95,10 @@ impl Settings {
             keep.logs_bytes =
                 bytes(written.get_ref()).map_err(|what| at(written.span(), format!("keep_logs_bytes {what}")))?;
         }
+        let elsewhere = written.hosts.map(|w| {
+            let span = w.span();
+            hosts(w.into_inner()).map_err(|what| at(span, what))
+        });
         Ok(Self {
             model,
             models,
@@ -102,6 +108,7 @@ impl Settings {
             keep_alive_of: keeping.models,
             memory_budget: budget.transpose()?,
             keep,
+            hosts: elsewhere.transpose()?.unwrap_or_default(),
             dtype: word("dtype", written.dtype)?.and_then(|value| Dtype::from_name(&value.to_string())),
             threads: match threads.transpose()? {
                 Some(Value::Integer(n)) => u32::try_from(n).ok(),

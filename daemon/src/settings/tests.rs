@@ -1,6 +1,7 @@
 //! What the settings file may say, and what is said of it where it is wrong.
 
 use super::*;
+use darkroom_protocol::host::Host;
 use proptest::prelude::*;
 use rstest::rstest;
 
@@ -25,6 +26,8 @@ fn every_key() {
         [keep_alive]
         default = "5m"
         "My Model" = "forever"
+        [hosts]
+        box = "me@10.0.0.3"
     "#;
     let settings = Settings {
         model: Some("/home/ann/models/sd15".to_owned()),
@@ -44,6 +47,11 @@ fn every_key() {
             cleared: KeepAlive::Forever,
             trash: KeepAlive::Seconds(2 * 86_400),
         },
+        hosts: [(
+            "box".to_owned(),
+            Host::new("box", None).unwrap().at("me@10.0.0.3").unwrap(),
+        )]
+        .into(),
     };
     assert_eq!(settings.keep_alive_for("my-model"), KeepAlive::Forever);
     assert_eq!(settings.keep_alive_for("other"), KeepAlive::Seconds(300));
@@ -57,7 +65,7 @@ fn every_key() {
 #[rstest]
 #[case(
     "\n\nmodle = 'x'",
-    "line 3, column 1: unknown field `modle`, expected one of `model`, `models`, `device`, `devices`, `dtype`, `threads`, `keep_alive`, `memory_budget`, `keep_logs`, `keep_logs_bytes`, `keep_cleared`, `keep_trash`. Correct it or remove the line."
+    "line 3, column 1: unknown field `modle`, expected one of `model`, `models`, `device`, `devices`, `dtype`, `threads`, `keep_alive`, `memory_budget`, `keep_logs`, `keep_logs_bytes`, `keep_cleared`, `keep_trash`, `hosts`. Correct it or remove the line."
 )]
 #[case(
     "threads = 0",

@@ -129,6 +129,14 @@ impl Client {
         answer!(self.call(Request::Subscribe(subscribe)).await?, Reply::Subscribed { seq, oldest } => (seq, oldest))
     }
 
+    /// Says that the last preview was seen, where [`Subscribe::paced`] asks for that.
+    ///
+    /// # Errors
+    /// When the connection is lost.
+    pub async fn seen(&self) -> Result<()> {
+        answer!(self.call(Request::Seen {}).await?, Reply::Pong {} => ())
+    }
+
     /// The models that requests can name.
     pub async fn models(&self) -> Result<Vec<FoundModel>> {
         answer!(self.call(Request::Models {}).await?, Reply::Models(models) => models)

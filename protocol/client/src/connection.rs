@@ -12,14 +12,18 @@ use bytes::Bytes;
 use darkroom_protocol::codec::frame;
 use darkroom_protocol::codec::preface::Hello;
 use darkroom_protocol::data_folder::DataFolder;
+use darkroom_protocol::host::Host;
 use darkroom_protocol::message::RemoteError;
 use darkroom_protocol::message::client::ClientMessage;
 use darkroom_protocol::paths::Paths;
 use darkroom_protocol::text::escape_line;
 use darkroom_protocol::{Error, Event, Reply, Request, Result};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Mutex, mpsc, oneshot};
 
+use super::cache::Cache;
 use super::dial::{dial, within};
+use super::elsewhere::{self, Elsewhere};
 use super::line::{Asked, Shared, serve};
 use super::{PONG, REPLY, SILENCE, candidates};
 
@@ -40,19 +44,46 @@ pub struct Client(Arc<Connection>);
 #[derive(Debug)]
 struct Connection {
     way: Way,
-    socket: PathBuf,
-    daemon: Hello,
     last_id: AtomicU64,
 }
 
 /// Where requests go.
 #[derive(Debug)]
 enum Way {
-    Socket {
-        asked: mpsc::UnboundedSender<Asked>,
-        shared: Arc<Shared>,
-    },
+    Socket(PathBuf, Line),
+    Elsewhere(Box<Elsewhere>),
     Here(Mutex<Box<dyn Here>>),
+}
+
+/// One stream to a daemon, served by a task that ends with it.
+#[derive(Debug)]
+pub(super) struct Line {
+    asked: mpsc::UnboundedSender<Asked>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) daemon: Hello,
+}
+
+impl Line {
+    /// Serves a stream on which both ends have greeted.
+    pub(super) fn of(stream: impl AsyncRead + AsyncWrite + Send + 'static, daemon: Hello) -> Self {
+        let (asked, requests) = mpsc::unbounded_channel();
+        let shared = Arc::new(Shared::default());
+        let served = shared.clone();
+        tokio::spawn(async move { serve(stream, requests, &served).await });
+        Self { asked, shared, daemon }
+    }
+
+    /// Asks, under a number of its own, and waits for the answer.
+    pub(super) async fn exchange(&self, id: u64, body: Bytes) -> Result<Reply> {
+        let (answer, answered) = oneshot::channel();
+        if self.asked.send(Asked { id, body, answer }).is_err() {
+            return Err(self.shared.ended());
+        }
+        match answered.await {
+            Ok(answer) => answer.map_err(Error::Remote),
+            Err(_) => Err(self.shared.ended()),
+        }
+    }
 }
 
 impl Client {
@@ -63,6 +94,9 @@ impl Client {
     /// [`Error::Unreachable`] when nobody listens on any of [`candidates()`]; another error as soon as somebody does but
     /// cannot be talked to: a second daemon would be no remedy.
     pub async fn connect(paths: &Paths) -> Result<Self> {
+        if let Some(host) = &paths.host {
+            return Self::connect_to(host, &paths.cache, elsewhere::START).await;
+        }
         let (mut nobody, mut stranger) = (None, None);
         for socket in candidates(paths) {
             match Self::connect_as(&socket, DataFolder::at(&paths.data)).await {
@@ -82,23 +116,26 @@ impl Client {
 
     /// A client whose requests are answered in this process.
     pub fn here(answers: Box<dyn Here>) -> Self {
-        Self::of(Way::Here(Mutex::new(answers)), PathBuf::new(), Hello::of("daemon"))
+        Self::of(Way::Here(Mutex::new(answers)))
+    }
+
+    /// The daemon of a machine elsewhere, by `arguments` of the `darkroom` there; pictures are kept in a folder of `cache`.
+    ///
+    /// # Errors
+    /// [`Error::Elsewhere`].
+    pub(crate) async fn connect_to(host: &Host, cache: &Path, arguments: &'static [&'static str]) -> Result<Self> {
+        let elsewhere = Elsewhere::reach(host, cache, arguments).await?;
+        Ok(Self::of(Way::Elsewhere(Box::new(elsewhere))))
     }
 
     async fn connect_as(socket: &Path, data: Option<DataFolder>) -> Result<Self> {
         let (stream, daemon) = dial(socket, data).await?;
-        let (asked, requests) = mpsc::unbounded_channel();
-        let shared = Arc::new(Shared::default());
-        let served = shared.clone();
-        tokio::spawn(async move { serve(stream, requests, &served).await });
-        Ok(Self::of(Way::Socket { asked, shared }, socket.to_path_buf(), daemon))
+        Ok(Self::of(Way::Socket(socket.to_path_buf(), Line::of(stream, daemon))))
     }
 
-    fn of(way: Way, socket: PathBuf, daemon: Hello) -> Self {
+    fn of(way: Way) -> Self {
         Self(Arc::new(Connection {
             way,
-            socket,
-            daemon,
             last_id: AtomicU64::new(0),
         }))
     }
@@ -119,17 +156,33 @@ impl Client {
 
     /// Whether a daemon answers, not this process.
     pub fn is_daemon(&self) -> bool {
-        matches!(self.0.way, Way::Socket { .. })
+        !matches!(self.0.way, Way::Here(_))
     }
 
-    /// The socket that answered.
-    pub fn socket(&self) -> &Path {
-        &self.0.socket
+    /// What is kept here of another machine's pictures; `None` where the daemon is this machine's.
+    pub fn cache(&self) -> Option<&Cache> {
+        match &self.0.way {
+            Way::Elsewhere(elsewhere) => Some(&elsewhere.cache),
+            _ => None,
+        }
+    }
+
+    /// The socket that answered; where it is another machine's daemon, that one's name.
+    pub fn socket(&self) -> PathBuf {
+        match &self.0.way {
+            Way::Socket(socket, _) => socket.clone(),
+            Way::Elsewhere(elsewhere) => PathBuf::from(&elsewhere.host.name),
+            Way::Here(_) => PathBuf::new(),
+        }
     }
 
     /// Who answered.
-    pub fn daemon(&self) -> &Hello {
-        &self.0.daemon
+    pub fn daemon(&self) -> Hello {
+        match &self.0.way {
+            Way::Socket(_, line) => line.daemon.clone(),
+            Way::Elsewhere(elsewhere) => elsewhere.line().daemon.clone(),
+            Way::Here(_) => Hello::of("daemon"),
+        }
     }
 
     /// Asks and waits for the answer. Others may ask meanwhile.
@@ -138,7 +191,11 @@ impl Client {
     /// [`Error::Remote`] when the daemon refuses, [`Error::Timeout`] after [`REPLY`], [`Error::Closed`] or [`Error::Bye`] when it
     /// ends.
     pub async fn call(&self, request: Request) -> Result<Reply> {
-        within(REPLY, "after a request", self.exchange(request)).await
+        match &self.0.way {
+            // Each try has that long.
+            Way::Elsewhere(_) => self.exchange(request).await,
+            _ => within(REPLY, "after a request", self.exchange(request)).await,
+        }
     }
 
     /// The next event. Dropping the future loses nothing.
@@ -147,31 +204,34 @@ impl Client {
     /// [`Error::Bye`] with the daemon's reason when it ends, [`Error::Timeout`] when it no longer answers: after [`SILENCE`] it is
     /// asked whether it lives. [`Error::Closed`] where no daemon runs: nothing will happen.
     pub async fn next_event(&self) -> Result<Event> {
-        let Way::Socket { shared, .. } = &self.0.way else {
-            return Err(Error::Closed(": none runs, so nothing happens.".to_owned()));
+        let shared = match &self.0.way {
+            Way::Socket(_, line) => line.shared.clone(),
+            Way::Elsewhere(elsewhere) => elsewhere.followed().shared.clone(),
+            Way::Here(_) => return Err(Error::Closed(": none runs, so nothing happens.".to_owned())),
         };
         loop {
             match tokio::time::timeout(SILENCE, shared.next_event()).await {
                 Ok(event) => return event,
+                Err(_) if shared.is_over() => return Err(shared.ended()),
                 Err(_) => drop(within(PONG, "asked whether it lives", self.exchange(Request::Ping {})).await?),
             }
         }
     }
 
     async fn exchange(&self, request: Request) -> Result<Reply> {
-        let (asked, shared) = match &self.0.way {
-            Way::Socket { asked, shared } => (asked, shared),
-            Way::Here(answers) => return answers.lock().await.answer(request).await.map_err(Error::Remote),
-        };
-        let id = self.0.last_id.fetch_add(1, Ordering::Relaxed) + 1;
-        let body = Bytes::from(frame::encode(&ClientMessage { id, request })?);
-        let (answer, answered) = oneshot::channel();
-        if asked.send(Asked { id, body, answer }).is_err() {
-            return Err(shared.ended());
-        }
-        match answered.await {
-            Ok(answer) => answer.map_err(Error::Remote),
-            Err(_) => Err(shared.ended()),
+        let number = || self.0.last_id.fetch_add(1, Ordering::Relaxed) + 1;
+        match &self.0.way {
+            Way::Socket(_, line) => {
+                let id = number();
+                line.exchange(id, body(id, request)?).await
+            }
+            Way::Elsewhere(elsewhere) => elsewhere.exchange(&number, &request).await,
+            Way::Here(answers) => answers.lock().await.answer(request).await.map_err(Error::Remote),
         }
     }
+}
+
+/// A request's frame, without its length.
+pub(super) fn body(id: u64, request: Request) -> Result<Bytes> {
+    Ok(Bytes::from(frame::encode(&ClientMessage { id, request })?))
 }

@@ -12,7 +12,7 @@ use darkroom_protocol::{Error, Result};
 use interprocess::local_socket::tokio::Stream;
 use interprocess::local_socket::tokio::prelude::*;
 use interprocess::local_socket::{GenericFilePath, ToFsName};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::CONNECT;
 
@@ -26,7 +26,7 @@ pub(super) async fn dial(socket: &Path, data: Option<DataFolder>) -> Result<(Str
     let opened = async {
         let mut stream = connect(socket).await?;
         check_owner(&stream, socket)?;
-        match greet(&mut stream, data).await {
+        match greet(&mut stream, data, LOCAL).await {
             Ok(hello) => Ok((stream, hello)),
             Err(error) => Err(known(error, &stream)),
         }
@@ -112,10 +112,18 @@ fn known(error: Error, stream: &Stream) -> Error {
     }
 }
 
-async fn greet(stream: &mut Stream, data: Option<DataFolder>) -> Result<Hello> {
+/// What to do where a daemon of this machine says nothing.
+const LOCAL: &str = ": see `darkroom daemon logs`.";
+
+/// Says who asks and hears who answers; `remedy` goes on from "before it said who it is" where nobody does.
+pub(super) async fn greet(
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    data: Option<DataFolder>,
+    remedy: &str,
+) -> Result<Hello> {
     let lost = |e: io::Error| match e.kind() {
         ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => {
-            Error::Closed(" before it said who it is: see `darkroom daemon logs`.".to_owned())
+            Error::Closed(format!(" before it said who it is{remedy}"))
         }
         _ => Error::Io {
             doing: "Greeting the daemon".to_owned(),
@@ -127,6 +135,7 @@ async fn greet(stream: &mut Stream, data: Option<DataFolder>) -> Result<Hello> {
         ..Hello::of("client")
     };
     stream.write_all(&ours.encode()).await.map_err(lost)?;
+    stream.flush().await.map_err(lost)?;
     let mut head = [0; HEAD];
     stream.read_exact(&mut head).await.map_err(lost)?;
     let head = Head::parse(&head)?;

@@ -28,7 +28,12 @@ pub fn is_lost(error: &darkroom_protocol::Error) -> bool {
     use darkroom_protocol::Error as Wire;
     matches!(
         error,
-        Wire::Closed(_) | Wire::Bye(_) | Wire::Timeout { .. } | Wire::Io { .. } | Wire::Unreachable { .. }
+        Wire::Closed(_)
+            | Wire::Bye(_)
+            | Wire::Timeout { .. }
+            | Wire::Io { .. }
+            | Wire::Unreachable { .. }
+            | Wire::Elsewhere { is_passing: true, .. }
     )
 }
 

@@ -1,20 +1,29 @@
 //! A picture's bytes: from the daemon's file where it can be read, else through the socket, and checked against its hash either way.
-//! Whoever asks has them whole or not at all; where they go is the caller's.
+//! Those of another machine are kept here (`cache.rs`). Whoever asks has them whole or not at all; where they go is the caller's.
 
 use std::io::Read;
+use std::time::{Duration, Instant};
 
 use darkroom_protocol::Picture;
 use darkroom_protocol::files;
 use darkroom_protocol::hash::hex;
 use darkroom_protocol::history::Entry;
 use darkroom_protocol::message::client::Download;
+use darkroom_protocol::message::history::Thumbnail;
 use darkroom_protocol::text::escape_line;
 use sha2::{Digest, Sha256};
 
-use crate::{Client, Error, Result};
+use crate::{Cache, Client, Error, Result, is_lost};
 
 /// The most bytes of a picture that are taken.
 const MAX: u64 = 1 << 30;
+/// The first piece over a link of unknown speed, in bytes.
+const FIRST: u32 = 64 << 10;
+/// The least, and the most, so that a link that is cut has little to carry again.
+const LEAST: u32 = 16 << 10;
+const LARGEST: u32 = 256 << 10;
+/// A link may be cut so often over one piece.
+const TRIES: u32 = 8;
 
 /// A file that is wanted, as the daemon tells of it.
 #[derive(Clone, Copy, Debug)]
@@ -47,7 +56,8 @@ impl<'a> From<&'a Entry> for Wanted<'a> {
     }
 }
 
-/// A picture's file, checked against its hash.
+/// A picture's file, checked against its hash. Another machine's is kept here, so that it travels once, and one whose link was cut goes on
+/// where it was.
 ///
 /// # Errors
 /// When it cannot be had whole; when the daemon is gone.
@@ -59,9 +69,79 @@ pub async fn fetch<'a>(client: &Client, wanted: impl Into<Wanted<'a>>) -> Result
             wanted.bytes
         )));
     }
-    match local(wanted) {
-        Some(bytes) => Ok(bytes),
-        None => download(client, wanted).await,
+    let Some(cache) = client.cache() else {
+        return match local(wanted) {
+            Some(bytes) => Ok(bytes),
+            None => whole(download(client, wanted, Vec::new(), None).await?, wanted),
+        };
+    };
+    let name = wanted.name_here();
+    if let Some(bytes) = cached(cache, wanted) {
+        return Ok(bytes);
+    }
+    let begun = cache.begun(&name);
+    let bytes = download(client, wanted, begun, Some((cache, &name))).await?;
+    match whole(bytes, wanted) {
+        Ok(bytes) => {
+            cache.put(&name, &bytes);
+            Ok(bytes)
+        }
+        Err(e) => {
+            cache.forget_begun(&name);
+            Err(e)
+        }
+    }
+}
+
+/// A picture of another machine that is kept here already.
+pub fn cached<'a>(cache: &Cache, wanted: impl Into<Wanted<'a>>) -> Option<Vec<u8>> {
+    let wanted = wanted.into();
+    cache.get(&wanted.name_here()).filter(|bytes| is_whole(bytes, wanted))
+}
+
+/// Where a picture of another machine is kept here once it was fetched.
+pub fn place_here<'a>(cache: &Cache, wanted: impl Into<Wanted<'a>>) -> std::path::PathBuf {
+    cache.path(&wanted.into().name_here())
+}
+
+/// A small picture of one; another machine's travels once.
+///
+/// # Errors
+/// When there is none, or the daemon is gone.
+pub async fn fetch_thumbnail(client: &Client, wanted: Thumbnail) -> Result<Vec<u8>> {
+    let name = thumbnail_name(&wanted);
+    if let Some(bytes) = client.cache().and_then(|cache| cache.get(&name)) {
+        return Ok(bytes);
+    }
+    let bytes = client.thumbnail(wanted).await?;
+    if let Some(cache) = client.cache() {
+        cache.put(&name, &bytes);
+    }
+    Ok(bytes)
+}
+
+/// A small picture of another machine's that is kept here already.
+pub fn cached_thumbnail(cache: &Cache, wanted: &Thumbnail) -> Option<Vec<u8>> {
+    cache.get(&thumbnail_name(wanted))
+}
+
+fn thumbnail_name(wanted: &Thumbnail) -> String {
+    format!("{}-{}.jpg", plain(&wanted.sha256), wanted.side)
+}
+
+/// A hash as a part of a file's name; what is none is no part of any.
+fn plain(sha256: &str) -> String {
+    sha256.chars().filter(char::is_ascii_hexdigit).take(64).collect()
+}
+
+impl Wanted<'_> {
+    /// What the file is called where it is kept on another machine than the daemon's: its hash, and what tells programs its format.
+    fn name_here(&self) -> String {
+        let ending = std::path::Path::new(self.path)
+            .extension()
+            .and_then(|ending| ending.to_str());
+        let ending = ending.filter(|ending| ["png", "jpg", "jpeg", "webp"].contains(ending));
+        format!("{}.{}", plain(self.sha256), ending.unwrap_or("png"))
     }
 }
 
@@ -73,31 +153,69 @@ fn local(wanted: Wanted<'_>) -> Option<Vec<u8>> {
     is_whole(&bytes, wanted).then_some(bytes)
 }
 
-async fn download(client: &Client, wanted: Wanted<'_>) -> Result<Vec<u8>> {
-    let damaged = || {
-        let name = escape_line(wanted.path);
-        Error::Failed(format!(
-            "{name} arrived damaged: it is not the picture that was made any more."
-        ))
-    };
-    let mut bytes = Vec::new();
+/// Everything from where `bytes` end. What comes is kept on the way where `kept` says.
+async fn download(
+    client: &Client,
+    wanted: Wanted<'_>,
+    mut bytes: Vec<u8>,
+    kept: Option<(&Cache, &str)>,
+) -> Result<Vec<u8>> {
+    if bytes.len() as u64 > wanted.bytes {
+        bytes.clear();
+    }
+    let mut limit = if kept.is_some() { FIRST } else { 0 };
+    let mut lost = 0;
     while (bytes.len() as u64) < wanted.bytes {
-        let piece = client
-            .download(Download {
-                sha256: wanted.sha256.to_owned(),
-                offset: bytes.len() as u64,
-            })
-            .await?;
+        let began = Instant::now();
+        let offset = bytes.len() as u64;
+        let asked = client.download(Download {
+            sha256: wanted.sha256.to_owned(),
+            offset,
+            limit,
+        });
+        let piece = match asked.await {
+            Err(why) if kept.is_some() && is_lost(&why) && lost < TRIES => {
+                lost += 1;
+                limit = (limit / 2).max(LEAST);
+                continue;
+            }
+            other => other?,
+        };
+        lost = 0;
         if piece.bytes.is_empty() || (bytes.len() + piece.bytes.len()) as u64 > wanted.bytes {
-            return Err(damaged());
+            return Err(damaged(wanted));
+        }
+        if let Some((cache, name)) = kept {
+            cache.begin(name, offset, &piece.bytes);
+            limit = fitting(limit, began.elapsed());
         }
         bytes.extend_from_slice(&piece.bytes);
     }
-    if is_whole(&bytes, wanted) {
-        Ok(bytes)
-    } else {
-        Err(damaged())
+    Ok(bytes)
+}
+
+/// The next piece, where one of `limit` bytes took so long: other things wait on the link no longer than about a piece takes.
+fn fitting(limit: u32, took: Duration) -> u32 {
+    let next = match took {
+        took if took < Duration::from_millis(250) => limit * 2,
+        took if took > Duration::from_millis(800) => limit / 2,
+        _ => limit,
+    };
+    next.clamp(LEAST, LARGEST)
+}
+
+fn whole(bytes: Vec<u8>, wanted: Wanted<'_>) -> Result<Vec<u8>> {
+    match is_whole(&bytes, wanted) {
+        true => Ok(bytes),
+        false => Err(damaged(wanted)),
     }
+}
+
+fn damaged(wanted: Wanted<'_>) -> Error {
+    let name = escape_line(wanted.path);
+    Error::Failed(format!(
+        "{name} arrived damaged: it is not the picture that was made any more."
+    ))
 }
 
 fn is_whole(bytes: &[u8], wanted: Wanted<'_>) -> bool {
@@ -108,6 +226,16 @@ fn is_whole(bytes: &[u8], wanted: Wanted<'_>) -> bool {
 mod tests {
     use super::*;
     use darkroom_protocol::JobId;
+
+    #[test]
+    fn pieces_are_as_large_as_the_link_is_fast() {
+        let ms = Duration::from_millis;
+        assert_eq!(fitting(FIRST, ms(20)), 2 * FIRST);
+        assert_eq!(fitting(FIRST, ms(500)), FIRST);
+        assert_eq!(fitting(FIRST, ms(4000)), FIRST / 2);
+        assert_eq!(fitting(LEAST, ms(4000)), LEAST);
+        assert_eq!(fitting(LARGEST, ms(1)), LARGEST);
+    }
 
     #[test]
     fn only_the_very_file_is_taken() {

@@ -5,11 +5,13 @@
 
 use std::time::Duration;
 
+use darkroom_protocol::codec::preface::Hello;
 use darkroom_protocol::message::client::Subscribe;
 use darkroom_protocol::paths::Paths;
-use darkroom_protocol::{Error as Wire, Event};
+use darkroom_protocol::{Error as Wire, Event, Request};
 use tokio::time::Instant;
 
+use crate::elsewhere::{PERSISTENCE, persist};
 use crate::{Client, Error, Result, is_lost, start};
 
 /// A daemon that went may be followed by another one within this time, as after `darkroom daemon restart`.
@@ -48,6 +50,12 @@ pub async fn again(paths: &Paths, when_gone: WhenGone) -> Result<Option<Client>>
 }
 
 async fn again_until(paths: &Paths, when_gone: WhenGone, end: Instant) -> Result<Option<Client>> {
+    if paths.host.is_some() {
+        return persist(end + PERSISTENCE, || Client::connect(paths))
+            .await
+            .map(Some)
+            .map_err(Error::from);
+    }
     if when_gone == WhenGone::Start {
         return start::ensure(paths).await.map(Some);
     }
@@ -83,6 +91,8 @@ pub struct Following {
     subscribe: Subscribe,
     when_gone: WhenGone,
     client: Client,
+    /// Who told the events so far.
+    daemon: Hello,
     /// The number of the newest event that was told.
     last: u64,
     /// While there is no connection: why, and since when.
@@ -101,6 +111,7 @@ impl Following {
             paths: paths.clone(),
             subscribe,
             when_gone,
+            daemon: client.daemon(),
             client,
             last,
             gone: None,
@@ -150,11 +161,19 @@ impl Following {
 
     /// Connects and subscribes again: the connection, the last event before, and whether some are missing.
     async fn resume(&self, why: &Wire, since: Instant) -> Result<(Client, u64, bool)> {
-        let client = again_until(&self.paths, self.when_gone.after(why), since + SUCCESSOR).await?;
-        let client = client.ok_or_else(|| {
-            Error::Unreachable("The daemon has ended: `darkroom daemon start` starts it again.".to_owned())
-        })?;
-        let same = client.daemon() == self.client.daemon();
+        let client = match self.paths.host {
+            // It makes another link by itself.
+            Some(_) => {
+                self.client.call(Request::Ping {}).await?;
+                self.client.clone()
+            }
+            None => again_until(&self.paths, self.when_gone.after(why), since + SUCCESSOR)
+                .await?
+                .ok_or_else(|| {
+                    Error::Unreachable("The daemon has ended: `darkroom daemon start` starts it again.".to_owned())
+                })?,
+        };
+        let same = client.daemon() == self.daemon;
         let from = same.then_some(self.last + 1);
         let subscribe = Subscribe {
             from,
@@ -168,6 +187,7 @@ impl Following {
         if missed {
             self.last = seq;
         }
+        self.daemon = client.daemon();
         self.client = client;
         let why = self
             .gone

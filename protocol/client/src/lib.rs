@@ -11,9 +11,11 @@ pub mod calls;
 pub mod start;
 pub mod words;
 
+mod cache;
 mod candidates;
 mod connection;
 mod dial;
+mod elsewhere;
 mod error;
 mod fetch;
 mod follow;
@@ -21,10 +23,12 @@ mod kept_events;
 mod line;
 mod upload;
 
+pub use cache::Cache;
 pub use candidates::{candidates, lock_record};
 pub use connection::{Answer, Client, Here};
+pub use elsewhere::NO_DAEMON;
 pub use error::{Error, is_lost};
-pub use fetch::{Wanted, fetch};
+pub use fetch::{Wanted, cached, cached_thumbnail, fetch, fetch_thumbnail, place_here};
 pub use follow::{Following, Told, WhenGone, again};
 pub use upload::{name_of, upload};
 

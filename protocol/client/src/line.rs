@@ -14,8 +14,7 @@ use darkroom_protocol::codec::frame;
 use darkroom_protocol::text::escape_line;
 use darkroom_protocol::{Error, Event, Result, ServerMessage};
 use futures_util::{SinkExt as _, Stream};
-use interprocess::local_socket::tokio::Stream as Socket;
-use tokio::io::{ReadHalf, WriteHalf};
+use tokio::io::{AsyncRead, AsyncWrite, ReadHalf, WriteHalf};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio_util::codec::{FramedRead, FramedWrite, LengthDelimitedCodec};
 
@@ -103,6 +102,18 @@ impl Shared {
         }
     }
 
+    /// Ends it from this side: nothing more is waited for.
+    pub(super) fn give_up(&self) {
+        if !self.is_over() {
+            self.close(End::Closed);
+        }
+    }
+
+    /// Whether the connection has ended.
+    pub(super) fn is_over(&self) -> bool {
+        self.state().end.is_some()
+    }
+
     /// Why the connection has ended.
     pub(super) fn ended(&self) -> Error {
         self.state().end.as_ref().unwrap_or(&End::Closed).error()
@@ -154,7 +165,10 @@ impl Shared {
 }
 
 /// Serves a connection to its end.
-pub(super) async fn serve(socket: Socket, asked: mpsc::UnboundedReceiver<Asked>, shared: &Shared) {
+pub(super) async fn serve<S>(socket: S, asked: mpsc::UnboundedReceiver<Asked>, shared: &Shared)
+where
+    S: AsyncRead + AsyncWrite,
+{
     let (reader, writer) = tokio::io::split(socket);
     let mut reader = FramedRead::new(reader, frame::framing());
     let writer = FramedWrite::new(writer, frame::framing());
@@ -177,8 +191,8 @@ fn unwritable(error: &std::io::Error) -> End {
 }
 
 /// Writes requests until nobody can make any more.
-async fn write(
-    mut writer: FramedWrite<WriteHalf<Socket>, LengthDelimitedCodec>,
+async fn write<S: AsyncWrite>(
+    mut writer: FramedWrite<WriteHalf<S>, LengthDelimitedCodec>,
     mut asked: mpsc::UnboundedReceiver<Asked>,
     shared: &Shared,
 ) -> std::io::Result<()> {
@@ -191,7 +205,7 @@ async fn write(
 }
 
 /// Reads to the end.
-async fn read(reader: &mut FramedRead<ReadHalf<Socket>, LengthDelimitedCodec>, shared: &Shared) -> End {
+async fn read<S: AsyncRead>(reader: &mut FramedRead<ReadHalf<S>, LengthDelimitedCodec>, shared: &Shared) -> End {
     loop {
         shared.has_room().await;
         let next = std::future::poll_fn(|cx| std::pin::Pin::new(&mut *reader).poll_next(cx)).await;

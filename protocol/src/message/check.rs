@@ -33,6 +33,7 @@ impl Request {
     pub fn check(&self) -> Result<(), RemoteError> {
         match self {
             Self::Ping {}
+            | Self::Seen {}
             | Self::Status {}
             | Self::Shutdown {}
             | Self::CancelAll {}

@@ -66,6 +66,8 @@ pub enum Request {
     },
     /// Send events from now on.
     Subscribe(Subscribe),
+    /// The last preview was seen: the next may be sent. Only where [`Subscribe::paced`] says so.
+    Seen {},
     /// What is known of a model.
     Model {
         /// Its folder or name; empty for the default one.
@@ -235,6 +237,7 @@ impl Request {
         "queue",
         "cancel",
         "subscribe",
+        "seen",
         "model",
         "upload",
         "download",
@@ -332,6 +335,10 @@ pub struct Subscribe {
     /// Only these kinds; all of them when empty.
     #[serde(default)]
     pub kinds: Vec<EventName>,
+    /// Whether the next preview is sent only when [`Request::Seen`] has said that the last one was seen: then none waits on the way,
+    /// however slow that is.
+    #[serde(default)]
+    pub paced: bool,
 }
 
 /// A piece of an input. The daemon names the whole by its hash.
@@ -365,6 +372,9 @@ pub struct Download {
     pub sha256: String,
     /// Where the piece begins.
     pub offset: u64,
+    /// Its bytes at most; 0 for as many as a piece may have. Over a slow link small pieces leave room for what else is said.
+    #[serde(default)]
+    pub limit: u32,
 }
 
 /// What the daemon sends.

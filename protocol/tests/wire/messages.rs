@@ -245,7 +245,9 @@ fn jobs_and_models() -> Vec<Request> {
             max_fps: 2,
             max_px: 64,
             kinds: vec![EventName::State, EventName::Preview],
+            paced: true,
         }),
+        Request::Seen {},
         Request::Model { model: "emoji".into() },
         Request::Upload(Upload {
             sha256: "ab".into(),
@@ -256,6 +258,7 @@ fn jobs_and_models() -> Vec<Request> {
         Request::Download(Download {
             sha256: "0f".repeat(32),
             offset: 4,
+            limit: 65536,
         }),
         Request::Shutdown {},
         Request::Priority {

@@ -41,7 +41,7 @@ pub fn run_like(matches: &ArgMatches, like: GenerateRequest) -> Result<()> {
     if matches.get_flag("preview") {
         ask_for_previews(delivery.report, &mut display);
     }
-    let paths = Paths::from_env()?;
+    let paths = crate::host::paths()?;
     let asked = submit::Asked {
         request,
         files,
@@ -160,6 +160,13 @@ async fn detach(
     json: bool,
     display: &mut Display,
 ) -> Result<()> {
+    if let Some(host) = crate::host::chosen().filter(|_| matches!(delivery.target, Target::Files(_))) {
+        let name = darkroom_protocol::text::escape_line(&host.name);
+        return Err(Error::Usage(format!(
+            "-o is written on this machine, which --detach does not wait for: leave it out, and bring the pictures here later with \
+             `darkroom -H {name} wait JOB -o FILE`."
+        )));
+    }
     if asked.output.is_none() && matches!(delivery.target, Target::Files(_)) {
         let what = "The working directory has a name that the daemon cannot be told: give -o an absolute path.";
         return Err(Error::Usage(what.to_owned()));

@@ -11,7 +11,6 @@ use darkroom_formats::foreign;
 use darkroom_protocol::GenerateRequest;
 use darkroom_protocol::history::{EntryDetail, PictureName};
 use darkroom_protocol::params::TABLE;
-use darkroom_protocol::paths::Paths;
 use darkroom_protocol::text::escape_line;
 
 use super::picture;
@@ -98,7 +97,7 @@ fn of_file(path: &PathBuf) -> Result<GenerateRequest> {
 
 fn kept(name: &str) -> Result<EntryDetail> {
     block_on(async {
-        let client = start::kept(&Paths::from_env()?).await?;
+        let client = start::kept(&crate::host::paths()?).await?;
         Ok(client.picture(name).await?)
     })
 }

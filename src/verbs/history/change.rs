@@ -3,7 +3,6 @@
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Arg, ArgMatches, Command};
 use darkroom_client::Client;
-use darkroom_protocol::paths::Paths;
 use darkroom_protocol::tag as tags;
 use darkroom_protocol::text::escape_line;
 use serde_json::json;
@@ -124,7 +123,7 @@ fn change(matches: &ArgMatches, done: &str, work: impl AsyncFnOnce(&Client, Vec<
     let names = matches.try_get_many::<String>("picture").ok().flatten();
     let names: Vec<String> = names.into_iter().flatten().cloned().collect();
     block_on(async {
-        let client = start::kept(&Paths::from_env()?).await?;
+        let client = start::kept(&crate::host::paths()?).await?;
         let pictures = work(&client, names).await?;
         if matches.get_flag("json") {
             return say::json(&json!({ "pictures": pictures }));

@@ -8,7 +8,6 @@ use clap::builder::NonEmptyStringValueParser;
 use clap::{Arg, ArgMatches, Command};
 use darkroom_client::{Client, fetch, name_of};
 use darkroom_protocol::history::Entry;
-use darkroom_protocol::paths::Paths;
 
 use super::grammar;
 use super::list::{pages, query, typed};
@@ -50,7 +49,7 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
     let folder = expand_home(given, home().as_deref());
     let json = matches.get_flag("json");
     block_on(async {
-        let client = start::kept(&Paths::from_env()?).await?;
+        let client = start::kept(&crate::host::paths()?).await?;
         std::fs::create_dir_all(&folder).map_err(|e| unwritable(&folder, &e))?;
         let (mut lines, mut failed) = (Vec::new(), 0);
         let exported = pages(&client, &query, u64::MAX, async |pictures| {

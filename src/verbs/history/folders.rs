@@ -5,7 +5,6 @@ use clap::builder::NonEmptyStringValueParser;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use darkroom_client::Client;
 use darkroom_protocol::message::history::Scanned;
-use darkroom_protocol::paths::Paths;
 use darkroom_protocol::text::escape_line;
 
 use crate::local::{expand_home, home};
@@ -56,7 +55,7 @@ pub fn scan(matches: &ArgMatches) -> Result<()> {
 
 fn walk(matches: &ArgMatches, mut part: impl AsyncFnMut(&Client, Option<String>) -> Result<Scanned>) -> Result<()> {
     block_on(async {
-        let client = start::kept(&Paths::from_env()?).await?;
+        let client = start::kept(&crate::host::paths()?).await?;
         let mut display = Display::new(matches.get_flag("json"));
         let mut all = Scanned::default();
         loop {

@@ -5,7 +5,6 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use darkroom_client::Client;
 use darkroom_protocol::history::{Entry, Query};
 use darkroom_protocol::message::history::Look;
-use darkroom_protocol::paths::Paths;
 use darkroom_protocol::time;
 use unicode_width::UnicodeWidthStr as _;
 
@@ -126,7 +125,7 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
     let (json, all) = (matches.get_flag("json"), matches.get_flag("all"));
     let limit = matches.get_one::<u64>("limit").copied().filter(|_| !all);
     block_on(async {
-        let client = start::kept(&Paths::from_env()?).await?;
+        let client = start::kept(&crate::host::paths()?).await?;
         let view = View::of_stdout();
         let listed = pages(
             &client,
@@ -155,7 +154,7 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
 
 pub fn tags(matches: &ArgMatches) -> Result<()> {
     block_on(async {
-        let tags = start::kept(&Paths::from_env()?).await?.tags().await?;
+        let tags = start::kept(&crate::host::paths()?).await?.tags().await?;
         if matches.get_flag("json") {
             let objects = tags
                 .iter()

@@ -5,7 +5,6 @@ use std::path::Path;
 use clap::{ArgMatches, Command};
 use darkroom_client::fetch;
 use darkroom_protocol::history::EntryDetail;
-use darkroom_protocol::paths::Paths;
 use darkroom_protocol::time;
 use darkroom_tui::graphics;
 
@@ -25,7 +24,7 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
     let names: Vec<&String> = matches.get_many::<String>("picture").into_iter().flatten().collect();
     let options = (!json).then(show::options);
     block_on(async {
-        let client = start::kept(&Paths::from_env()?).await?;
+        let client = start::kept(&crate::host::paths()?).await?;
         for name in names {
             let detail = client.picture(name).await?;
             let Some(options) = &options else {

@@ -5,14 +5,13 @@
 use clap::ArgMatches;
 use darkroom_protocol::ModelSource;
 use darkroom_protocol::message::client::FoundModel;
-use darkroom_protocol::paths::Paths;
 use darkroom_protocol::text::escape_line;
 
 use crate::{Result, block_on, say, start};
 
 pub fn run(matches: &ArgMatches) -> Result<()> {
     block_on(async {
-        let models = start::kept(&Paths::from_env()?).await?.models().await?;
+        let models = start::kept(&crate::host::paths()?).await?.models().await?;
         if matches.get_flag("json") {
             return models.iter().try_for_each(say::json);
         }

@@ -4,7 +4,6 @@
 use clap::ArgMatches;
 use darkroom_client::Client;
 use darkroom_protocol::message::client::{Load, Loading};
-use darkroom_protocol::paths::Paths;
 use darkroom_protocol::text::escape_line;
 use darkroom_protocol::{EventKind, GenerateRequest, LoadState, Subject};
 
@@ -29,7 +28,7 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
         pinned: matches.get_flag("pin"),
     };
     block_on(async {
-        let client = start::ensure(&Paths::from_env()?).await?;
+        let client = start::ensure(&crate::host::paths()?).await?;
         let (asked, pinned) = (load.model.clone(), load.pinned);
         let loading = client.load(load).await?;
         follow(&client, &asked, &loading, pinned, matches.get_flag("json")).await
@@ -40,7 +39,7 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
 pub fn pin(matches: &ArgMatches) -> Result<()> {
     let model = named(matches)?;
     block_on(async {
-        let client = start::ensure(&Paths::from_env()?).await?;
+        let client = start::ensure(&crate::host::paths()?).await?;
         let loading = client.pin(&model).await?;
         follow(&client, &model, &loading, true, matches.get_flag("json")).await
     })

@@ -8,7 +8,6 @@ use std::fmt::Write as _;
 use clap::ArgMatches;
 use darkroom_client::words;
 use darkroom_protocol::WorkerStatus;
-use darkroom_protocol::paths::Paths;
 use darkroom_protocol::text::escape_line;
 use darkroom_protocol::{Residency, ResidentModel};
 use serde::Serialize;
@@ -25,7 +24,7 @@ struct Place<'a> {
 
 pub fn run(matches: &ArgMatches) -> Result<()> {
     block_on(async {
-        let status = start::existing(&Paths::from_env()?).await?.status().await?;
+        let status = start::existing(&crate::host::paths()?).await?.status().await?;
         for worker in &status.workers {
             if matches.get_flag("json") {
                 say::json(&Place {

@@ -6,7 +6,6 @@ use std::time::Duration;
 use clap::ArgMatches;
 use darkroom_client::Client;
 use darkroom_protocol::message::client::Status;
-use darkroom_protocol::paths::Paths;
 
 use super::named;
 use crate::{Result, block_on, say, start};
@@ -19,7 +18,7 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
     let model = named(matches)?;
     let device = matches.get_one::<String>("device").cloned().unwrap_or_default();
     block_on(async {
-        let client = start::existing(&Paths::from_env()?).await?;
+        let client = start::existing(&crate::host::paths()?).await?;
         let names = client.unload(&model, &device).await?;
         let status = client.status().await?;
         let busy: Vec<&String> = names.iter().filter(|name| is_used(&status, name)).collect();
@@ -57,7 +56,7 @@ async fn leave(client: &Client, names: &[&String], before: &Status) -> Result<()
 pub fn unpin(matches: &ArgMatches) -> Result<()> {
     let model = named(matches)?;
     block_on(async {
-        let names = start::existing(&Paths::from_env()?).await?.unpin(&model).await?;
+        let names = start::existing(&crate::host::paths()?).await?.unpin(&model).await?;
         told(matches, &names, |_| "is pinned no longer", "No model is pinned.")
     })
 }

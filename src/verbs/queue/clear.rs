@@ -5,7 +5,6 @@ use std::io::{BufRead as _, IsTerminal, Write as _};
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use darkroom_protocol::JobState;
-use darkroom_protocol::paths::Paths;
 use serde_json::json;
 
 use crate::verbs::json_flag;
@@ -43,7 +42,7 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
     let states: Vec<JobState> = ends.filter(|state| matches.get_flag(state.name())).collect();
     let json = matches.get_flag("json");
     block_on(async {
-        let client = start::kept_before(&Paths::from_env()?).await?;
+        let client = start::kept_before(&crate::host::paths()?).await?;
         if !matches.get_flag("yes") {
             let (jobs, _) = client.clear(states.clone(), true).await?;
             if jobs > PAGE && !agreed(jobs)? {

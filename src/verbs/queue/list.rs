@@ -5,7 +5,6 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use darkroom_client::Client;
 use darkroom_protocol::message::client::Status;
-use darkroom_protocol::paths::Paths;
 use darkroom_protocol::{Job, JobState, Task};
 use serde::Serialize;
 
@@ -68,7 +67,7 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
     let ended = if all { line } else { ENDED.min(line) };
     let (extent, json) = (Extent { line, ended }, matches.get_flag("json"));
     block_on(async {
-        let paths = Paths::from_env()?;
+        let paths = crate::host::paths()?;
         if matches.get_flag("watch") {
             return watch::watch(&paths, extent, json).await;
         }

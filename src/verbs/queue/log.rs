@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use darkroom_client::Client;
-use darkroom_protocol::paths::Paths;
 use darkroom_protocol::text::{escape_block, escape_line};
 use darkroom_protocol::{Job, Task, time};
 
@@ -34,7 +33,7 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
     let job = matches.get_one::<String>("job").map_or("", String::as_str);
     let follow = matches.get_flag("follow");
     block_on(async {
-        let client = start::kept_before(&Paths::from_env()?).await?;
+        let client = start::kept_before(&crate::host::paths()?).await?;
         let job = client.job(job).await?;
         let id = job.id.to_string();
         let mut end = job.state.is_final();

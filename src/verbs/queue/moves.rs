@@ -4,7 +4,6 @@
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command};
 use darkroom_protocol::Request;
 use darkroom_protocol::message::client::Place;
-use darkroom_protocol::paths::Paths;
 
 use super::each::{each, ids, jobs_argument};
 use super::placed;
@@ -35,7 +34,7 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
     let json = matches.get_flag("json");
     let (jobs, place) = plan(matches);
     block_on(async {
-        let client = start::kept_before(&Paths::from_env()?).await?;
+        let client = start::kept_before(&crate::host::paths()?).await?;
         each(&client, &jobs, async |client, job| {
             let (job, place) = (job.to_owned(), place.clone());
             let (job, change) = client.place(Request::Move { job, place }).await?;

@@ -5,7 +5,6 @@
 use clap::{ArgMatches, Command};
 use darkroom_client::Client;
 use darkroom_protocol::Request;
-use darkroom_protocol::paths::Paths;
 use serde_json::json;
 
 use super::each::{each, ids, jobs_argument};
@@ -43,7 +42,7 @@ fn set(matches: &ArgMatches, pause: bool) -> Result<()> {
     let json = matches.get_flag("json");
     let jobs = ids(matches);
     block_on(async {
-        let client = start::kept(&Paths::from_env()?).await?;
+        let client = start::kept(&crate::host::paths()?).await?;
         if jobs.is_empty() {
             let paused = client.pause_queue(pause).await?;
             tell(paused, json)?;

@@ -4,7 +4,6 @@
 use clap::{Arg, ArgMatches, Command};
 use darkroom_protocol::Request;
 use darkroom_protocol::params::{MAX_PRIORITY, MIN_PRIORITY};
-use darkroom_protocol::paths::Paths;
 
 use super::each::{each, ids, jobs_argument};
 use super::placed;
@@ -33,7 +32,7 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
     let priority = matches.get_one("priority").copied().unwrap_or(0);
     let json = matches.get_flag("json");
     block_on(async {
-        let client = start::kept_before(&Paths::from_env()?).await?;
+        let client = start::kept_before(&crate::host::paths()?).await?;
         each(&client, &ids(matches), async |client, job| {
             let job = job.to_owned();
             let (job, change) = client.place(Request::Priority { job, priority }).await?;

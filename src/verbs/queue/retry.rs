@@ -1,6 +1,5 @@
 use clap::{ArgMatches, Command};
 use darkroom_protocol::Request;
-use darkroom_protocol::paths::Paths;
 
 use super::each::{each, ids, jobs_argument};
 use super::placed;
@@ -19,7 +18,7 @@ pub fn command() -> Command {
 pub fn run(matches: &ArgMatches) -> Result<()> {
     let json = matches.get_flag("json");
     block_on(async {
-        let client = start::kept_before(&Paths::from_env()?).await?;
+        let client = start::kept_before(&crate::host::paths()?).await?;
         each(&client, &ids(matches), async |client, job| {
             let job = job.to_owned();
             let (job, change) = client.place(Request::Retry { job }).await?;

@@ -5,7 +5,6 @@ use std::io::{BufRead, BufReader, Cursor, IsTerminal, Read, Seek};
 use std::path::PathBuf;
 
 use darkroom_client::fetch;
-use darkroom_protocol::paths::Paths;
 use darkroom_protocol::{Job, JobName};
 use darkroom_tui::graphics;
 use image::DynamicImage;
@@ -108,7 +107,7 @@ fn standard_input() -> Result<Shown> {
 }
 
 async fn of_job(name: &str) -> Result<Vec<Shown>> {
-    let paths = Paths::from_env()?;
+    let paths = crate::host::paths()?;
     let client = start::kept(&paths).await?;
     let job = client.job(name).await.map_err(|e| {
         let error = Error::from(e);

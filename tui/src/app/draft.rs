@@ -2,10 +2,18 @@
 //! one, is no draft.
 
 use darkroom_protocol::GenerateRequest;
+use darkroom_protocol::host::Host;
 use serde::{Deserialize, Serialize};
 
 /// The longest draft that is read, in bytes.
 pub const MOST: u64 = 1 << 20;
+
+/// The file for what is made on another machine.
+pub fn file_of(host: &Host) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_@.".contains(c);
+    let name: String = host.name.chars().map(|c| if plain(c) { c } else { '_' }).collect();
+    format!("draft-{name}.json")
+}
 
 /// What is being written.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use darkroom_client::{Client, Wanted, fetch};
+use darkroom_client::{Cache, Client, Wanted, cached, cached_thumbnail, fetch, fetch_thumbnail};
 use darkroom_protocol::message::client::{Load, Submit};
 use darkroom_protocol::message::history::Thumbnail;
 use darkroom_protocol::{Error as Wire, Preview, Request, id};
@@ -37,6 +37,8 @@ pub struct Doer {
     client: watch::Receiver<Option<Client>>,
     found: Found,
     draft: PathBuf,
+    /// What is kept here of another machine's pictures, which is shown while that is away.
+    cache: Option<Cache>,
     decoding: Arc<Semaphore>,
     /// The right to write the draft, and the newest that is to be written.
     keeping: Arc<Semaphore>,
@@ -45,12 +47,19 @@ pub struct Doer {
 
 impl Doer {
     /// Over whatever connection there is, for a terminal that was found so; the draft is kept in that file.
-    pub fn new(out: mpsc::Sender<Msg>, client: watch::Receiver<Option<Client>>, found: Found, draft: PathBuf) -> Self {
+    pub fn new(
+        out: mpsc::Sender<Msg>,
+        client: watch::Receiver<Option<Client>>,
+        found: Found,
+        draft: PathBuf,
+        cache: Option<Cache>,
+    ) -> Self {
         Self {
             out,
             client,
             found,
             draft,
+            cache,
             decoding: Arc::new(Semaphore::new(AT_ONCE)),
             keeping: Arc::new(Semaphore::new(1)),
             to_keep: Arc::default(),
@@ -139,14 +148,22 @@ impl Doer {
                     sha256,
                     bytes: *bytes,
                 };
-                fetch(&client()?, wanted).await.ok().map(Pixels::Bytes)
+                match client() {
+                    Some(client) => fetch(&client, wanted).await.ok(),
+                    None => cached(self.cache.as_ref()?, wanted),
+                }
+                .map(Pixels::Bytes)
             }
             Source::Thumbnail { sha256, side } => {
                 let wanted = Thumbnail {
                     sha256: sha256.clone(),
                     side: *side,
                 };
-                client()?.thumbnail(wanted).await.ok().map(Pixels::Bytes)
+                match client() {
+                    Some(client) => fetch_thumbnail(&client, wanted).await.ok(),
+                    None => cached_thumbnail(self.cache.as_ref()?, &wanted),
+                }
+                .map(Pixels::Bytes)
             }
         }
     }
@@ -216,6 +233,10 @@ async fn of_daemon(client: &Client, effect: Effect, request_id: Uuid) -> Result<
             Msg::Detail(Box::new(client.picture(&picture.to_string()).await?), for_what)
         }
         Effect::Do(deed) => Msg::Done(done(client, deed).await?),
+        Effect::Seen => {
+            client.seen().await?;
+            return Ok(None);
+        }
         Effect::Make(_) | Effect::Keep(_) | Effect::Copy(_) | Effect::Edit(_) | Effect::Wake => return Ok(None),
     }))
 }

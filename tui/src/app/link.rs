@@ -17,11 +17,16 @@ const LONGEST: Duration = Duration::from_secs(10);
 /// Previews a second, and their longer side in pixels.
 const PREVIEWS: (u32, u32) = (5, 256);
 
-/// Follows the daemon. Never returns.
-pub async fn follow(paths: Paths, out: mpsc::Sender<Msg>, now: watch::Sender<Option<Client>>) {
+/// Follows the daemon, at first on the connection that is there where one is. Never returns.
+pub async fn follow(
+    paths: Paths,
+    mut first: Option<Client>,
+    out: mpsc::Sender<Msg>,
+    now: watch::Sender<Option<Client>>,
+) {
     let mut pause = PAUSE;
     loop {
-        let why = match once(&paths, &out, &now).await {
+        let why = match once(&paths, first.take(), &out, &now).await {
             Ok(()) => return,
             Err(why) => why,
         };
@@ -38,12 +43,26 @@ pub async fn follow(paths: Paths, out: mpsc::Sender<Msg>, now: watch::Sender<Opt
 }
 
 /// Follows it until it is lost: why. `Ok` when nobody listens any more.
-async fn once(paths: &Paths, out: &mpsc::Sender<Msg>, now: &watch::Sender<Option<Client>>) -> Result<(), String> {
+async fn once(
+    paths: &Paths,
+    first: Option<Client>,
+    out: &mpsc::Sender<Msg>,
+    now: &watch::Sender<Option<Client>>,
+) -> Result<(), String> {
     let words = |error: darkroom_client::Error| error.to_string();
-    let client = start::ensure(paths).await.map_err(words)?;
+    let client = match first {
+        Some(client) => client,
+        None => start::ensure(paths).await.map_err(words)?,
+    };
     let subscribe = Subscribe {
         max_fps: PREVIEWS.0,
-        max_px: PREVIEWS.1,
+        // A link has less room than a socket.
+        max_px: if paths.host.is_some() {
+            PREVIEWS.1 / 2
+        } else {
+            PREVIEWS.1
+        },
+        paced: true,
         ..Subscribe::default()
     };
     let mut following = Following::begin(paths, client, subscribe, WhenGone::Start)

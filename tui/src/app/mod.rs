@@ -6,10 +6,12 @@
 mod commands;
 mod draft;
 mod effects;
+mod input;
 mod keys;
 mod link;
 mod msg;
 mod over;
+mod pacing;
 mod pictures;
 mod run;
 mod screens;

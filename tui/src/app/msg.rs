@@ -36,6 +36,8 @@ pub enum Msg {
     Failed(String),
     /// A picture is ready to be drawn, or cannot be.
     Made(Key, Option<Arc<Ready>>),
+    /// The terminal has come to the end of the last preview.
+    Seen,
     /// The prompt as the person's editor left it.
     Edited(String),
     /// The oldest toast has been there long enough.
@@ -87,6 +89,8 @@ pub enum Effect {
     Detail(u64, For),
     /// Make a picture ready to be drawn.
     Make(Key),
+    /// Say that the last preview was seen.
+    Seen,
     /// Keep what is being written.
     Keep(String),
     /// Put text into the terminal's clipboard.

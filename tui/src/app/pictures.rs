@@ -75,6 +75,10 @@ pub struct Pictures {
     /// The newest picture in the making, and how many came before it.
     preview: Option<Arc<Preview>>,
     count: u64,
+    /// The newest that can be drawn.
+    ready: u64,
+    /// Whether the daemon waits to hear that the last one was seen.
+    is_unseen: bool,
     /// Whether something lies over the screen: pictures that the terminal would draw over that are not shown meanwhile.
     pub is_covered: bool,
     /// Whether a preview is being made ready: the next waits, and only the newest of those that wait is made.
@@ -85,7 +89,18 @@ impl Pictures {
     /// A newer picture in the making has come.
     pub fn put_preview(&mut self, preview: Preview) {
         self.count += 1;
+        self.is_unseen = true;
         self.preview = Some(Arc::new(preview));
+    }
+
+    /// The last preview was seen, or nobody looks: whether the daemon waits to hear that.
+    pub fn seen(&mut self) -> bool {
+        std::mem::take(&mut self.is_unseen)
+    }
+
+    /// The number of the newest preview that can be drawn.
+    pub fn ready(&self) -> u64 {
+        self.ready
     }
 
     /// Nothing is in the making any more.
@@ -140,8 +155,9 @@ impl Pictures {
 
     /// A picture was made ready, or cannot be.
     pub fn made(&mut self, key: Key, ready: Option<Arc<Ready>>) {
-        if matches!(key.source, Source::Preview(_)) {
+        if let Source::Preview(number) = key.source {
             self.is_busy = false;
+            self.ready = self.ready.max(number);
         }
         self.put(key, ready.map_or(Slot::None, Slot::Ready));
     }

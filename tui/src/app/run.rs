@@ -10,15 +10,16 @@ use std::time::Duration;
 use crossterm::clipboard::CopyToClipboard;
 use crossterm::event::{
     DisableBracketedPaste, DisableFocusChange, DisableMouseCapture, EnableBracketedPaste, EnableFocusChange,
-    EnableMouseCapture, Event as TerminalEvent, EventStream,
+    EnableMouseCapture, Event as TerminalEvent,
 };
 use crossterm::terminal::{
     BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode,
     enable_raw_mode, size,
 };
 use crossterm::{cursor, execute, queue};
+use darkroom_client::Cache;
 use darkroom_protocol::paths::Paths;
-use futures_util::StreamExt as _;
+use darkroom_protocol::text::escape_line;
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 use ratatui::layout::Rect;
@@ -27,9 +28,12 @@ use tokio::time::Instant;
 
 use super::draft::{self, Draft};
 use super::effects::Doer;
+use super::input::{self, Input};
 use super::link;
 use super::msg::{Effect, Msg};
 use super::over::Over;
+use super::pacing::{Next, Pacing};
+use super::pictures::Source;
 use super::state::State;
 use super::theme::Theme;
 use super::update::update;
@@ -44,18 +48,18 @@ const TOAST: Duration = Duration::from_secs(5);
 /// Messages on their way; who sends more waits.
 const WAITING: usize = 256;
 
-/// Runs the client until it is left: how many jobs go on.
+/// Runs the client until it is left: how many jobs go on. `first` is a connection to the daemon where there is one already.
 ///
 /// # Errors
 /// [`Error::NoTerminal`]; when the terminal cannot be used.
-pub async fn run(paths: &Paths) -> Result<u64, Error> {
+pub async fn run(paths: &Paths, first: Option<darkroom_client::Client>) -> Result<u64, Error> {
     if !std::io::IsTerminal::is_terminal(&stdout()) {
         return Err(Error::NoTerminal);
     }
     // The terminal is asked before anything else reads from it.
     let found = graphics::detect();
     let screen = Screen::enter()?;
-    let result = Client::new(paths, found)?.live().await;
+    let result = Client::new(paths, first, found)?.live().await;
     drop(screen);
     graphics::settle();
     result
@@ -109,6 +113,7 @@ struct Client {
     over: Over,
     inbox: mpsc::Receiver<Msg>,
     outbox: mpsc::Sender<Msg>,
+    pacing: Pacing,
     /// When the oldest toast is over.
     wake: Option<Instant>,
     drawn: Instant,
@@ -116,14 +121,19 @@ struct Client {
 }
 
 impl Client {
-    fn new(paths: &Paths, found: Found) -> Result<Self, Error> {
+    fn new(paths: &Paths, first: Option<darkroom_client::Client>, found: Found) -> Result<Self, Error> {
         let (outbox, inbox) = mpsc::channel(WAITING);
         let (now, client) = watch::channel(None);
-        tokio::spawn(link::follow(paths.clone(), outbox.clone(), now));
+        tokio::spawn(link::follow(paths.clone(), first, outbox.clone(), now));
         let env = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         let (width, height) = size()?;
         let mut state = State::new(Theme::of(&env, locale::is_utf8()), Rect::new(0, 0, width, height));
-        let kept = paths.state.join("draft.json");
+        let host = paths.host.as_ref();
+        state.world.host = host.map(|host| escape_line(&host.name).into_owned());
+        let kept = paths
+            .state
+            .join(host.map_or_else(|| "draft.json".to_owned(), draft::file_of));
+        let cache = host.map(|host| Cache::of(&paths.cache, &host.name));
         state.create.restore(read_draft(&kept));
         if let Some(word) = &found.word {
             state.toast(word.clone(), false);
@@ -131,10 +141,11 @@ impl Client {
         Ok(Self {
             state,
             terminal: Terminal::new(CrosstermBackend::new(stdout()))?,
-            doer: Doer::new(outbox.clone(), client, found.clone(), kept),
+            doer: Doer::new(outbox.clone(), client, found.clone(), kept, cache),
             over: Over::new(found),
             inbox,
             outbox,
+            pacing: Pacing::default(),
             wake: None,
             drawn: Instant::now(),
             is_dirty: true,
@@ -142,16 +153,18 @@ impl Client {
     }
 
     async fn live(mut self) -> Result<u64, Error> {
-        let mut events = EventStream::new();
+        let mut events = input::Terminal::open()?;
         // The first frame is there before the daemon is.
         self.draw()?;
         while !self.state.quit {
             let due = self.drawn + FRAME;
-            let wake = self.wake;
+            let (wake, overdue) = (self.wake, self.pacing.due());
             let msg = tokio::select! {
                 biased;
-                event = events.next() => match event {
-                    Some(event) => Msg::Terminal(event?),
+                input = events.next() => match input {
+                    Some(Input::Event(event)) => Msg::Terminal(event),
+                    Some(Input::Answered) if self.pacing.answered() => Msg::Seen,
+                    Some(Input::Answered) => continue,
                     // The terminal has gone.
                     None => break,
                 },
@@ -159,6 +172,10 @@ impl Client {
                 () = tokio::time::sleep_until(due), if self.is_dirty => {
                     self.draw()?;
                     continue;
+                }
+                () = until(overdue), if overdue.is_some() => {
+                    self.pacing.give_up();
+                    Msg::Seen
                 }
                 () = until(wake), if wake.is_some() => {
                     self.wake = None;
@@ -169,7 +186,7 @@ impl Client {
                 msg,
                 Msg::Terminal(TerminalEvent::Key(_) | TerminalEvent::Paste(_) | TerminalEvent::Resize(..))
             );
-            self.is_dirty = true;
+            self.is_dirty |= !matches!(msg, Msg::Seen);
             for effect in update(&mut self.state, msg) {
                 self.begin(effect, &mut events)?;
             }
@@ -188,15 +205,18 @@ impl Client {
         Ok(going_on.count() as u64)
     }
 
-    fn begin(&mut self, effect: Effect, events: &mut EventStream) -> Result<(), Error> {
+    fn begin(&mut self, effect: Effect, events: &mut input::Terminal) -> Result<(), Error> {
         match effect {
             Effect::Wake => {
                 self.wake.get_or_insert_with(|| Instant::now() + TOAST);
             }
             Effect::Copy(text) => execute!(stdout(), CopyToClipboard::to_clipboard_from(text))?,
             Effect::Edit(text) => {
-                let edited = edit(&text)?;
-                *events = EventStream::new();
+                // Every key is the editor's.
+                events.pause();
+                let edited = edit(&text);
+                events.go_on()?;
+                let edited = edited?;
                 let msg = match edited {
                     Ok(text) => Msg::Edited(text),
                     Err(why) => Msg::Failed(why),
@@ -224,16 +244,24 @@ impl Client {
         self.terminal.draw(|frame| view::view(state, frame))?;
         self.over.draw(&mut out, state)?;
         queue!(out, EndSynchronizedUpdate)?;
-        out.flush()?;
         self.drawn = Instant::now();
+        let shows = self.state.pictures_shown();
+        let preview = shows.iter().any(|(key, _)| matches!(key.source, Source::Preview(_)));
+        let newest = if preview { self.state.pictures.ready() } else { 0 };
+        match self.pacing.drew(newest, self.drawn.into_std()) {
+            Next::Nothing => {}
+            Next::Ask => out.write_all(b"\x1b[5n")?,
+            Next::Seen => drop(self.outbox.try_send(Msg::Seen)),
+        }
+        out.flush()?;
         self.is_dirty = false;
         Ok(())
     }
 }
 
-async fn until(wake: Option<Instant>) {
+async fn until(wake: Option<impl Into<Instant>>) {
     match wake {
-        Some(wake) => tokio::time::sleep_until(wake).await,
+        Some(wake) => tokio::time::sleep_until(wake.into()).await,
         None => std::future::pending().await,
     }
 }

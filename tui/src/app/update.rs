@@ -7,6 +7,7 @@ use ratatui::layout::Rect;
 use super::commands::{Act, of_key};
 use super::keys;
 use super::msg::{Effect, Link, Msg};
+use super::pictures::{Key, Source};
 use super::state::{Overlay, Screen, State};
 use super::view;
 use super::widgets::{Asked, Palette};
@@ -17,7 +18,12 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
     let mut effects = take(state, msg);
     effects.extend(state.create.draft_to_keep().map(Effect::Keep));
     state.pictures.is_covered = state.overlay.is_some();
-    let wanted = state.pictures_shown().into_iter().map(|(key, _)| key).collect();
+    let wanted: Vec<Key> = state.pictures_shown().into_iter().map(|(key, _)| key).collect();
+    // Where nobody looks at previews, nothing says that they were seen.
+    let looks = wanted.iter().any(|key| matches!(key.source, Source::Preview(_)));
+    if !looks && state.pictures.seen() {
+        effects.push(Effect::Seen);
+    }
     effects.extend(state.pictures.want(wanted).into_iter().map(Effect::Make));
     if !state.toasts.is_empty() {
         effects.push(Effect::Wake);
@@ -78,6 +84,10 @@ fn take(state: &mut State, msg: Msg) -> Vec<Effect> {
             state.pictures.made(key, ready);
             vec![]
         }
+        Msg::Seen => match state.pictures.seen() {
+            true => vec![Effect::Seen],
+            false => vec![],
+        },
         Msg::Edited(text) => {
             state.create.set_text(&text);
             state.redraw = true;

@@ -111,6 +111,10 @@ fn head(state: &State, frame: &mut Frame<'_>, area: Rect) {
         Daemon::Looking => ("the daemon is looked for …".to_owned(), theme.accent()),
         Daemon::Away(_) => ("the daemon is away".to_owned(), theme.accent()),
     };
+    let text = match &state.world.host {
+        Some(host) => format!("{host}: {text}"),
+        None => text,
+    };
     let left = tabs(state)
         .last()
         .map_or(0, |(_, title, begin)| begin + title.chars().count() as u16 + 2);

@@ -26,6 +26,8 @@ pub enum Daemon {
 pub struct World {
     /// How it stands with the daemon.
     pub daemon: Daemon,
+    /// The machine on which it is, where that is not this one.
+    pub host: Option<String>,
     /// Jobs that run, those that wait in their order, then those that ended last.
     pub jobs: Vec<Job>,
     /// How far running ones are.

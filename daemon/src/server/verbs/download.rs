@@ -25,11 +25,15 @@ pub async fn download(store: &Store, download: &Download) -> Result<Answer, Remo
         ))
     })?;
     let offset = download.offset;
-    let piece = blocking(move || read(Path::new(&path), id, offset)).await?;
+    let most = match download.limit as usize {
+        0 => MAX_PIECE,
+        limit => limit.min(MAX_PIECE),
+    };
+    let piece = blocking(move || read(Path::new(&path), id, offset, most)).await?;
     Ok(Reply::Piece(piece).into())
 }
 
-fn read(path: &Path, id: u64, offset: u64) -> Result<Piece, RemoteError> {
+fn read(path: &Path, id: u64, offset: u64, most: usize) -> Result<Piece, RemoteError> {
     if !path.exists() {
         let what = format!(
             "The file of picture #{id} is missing: {} is not there. `darkroom history scan` looks for it.",
@@ -40,7 +44,7 @@ fn read(path: &Path, id: u64, offset: u64) -> Result<Piece, RemoteError> {
     let failed = |e| RemoteError::from(Error::io("read", path, e));
     let file = files::open(path).map_err(failed)?;
     let size = file.metadata().map_err(failed)?.len();
-    let mut bytes = vec![0; size.saturating_sub(offset).min(MAX_PIECE as u64) as usize];
+    let mut bytes = vec![0; size.saturating_sub(offset).min(most as u64) as usize];
     file.read_exact_at(&mut bytes, offset).map_err(failed)?;
     Ok(Piece { size, bytes })
 }

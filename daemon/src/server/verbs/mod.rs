@@ -87,6 +87,10 @@ pub async fn obey(asker: &Asker, request: Request) -> Result<Answer, RemoteError
     let context = &asker.context;
     match request {
         Request::Ping {} => Ok(Reply::Pong {}.into()),
+        Request::Seen {} => {
+            asker.subscription.seen();
+            Ok(Reply::Pong {}.into())
+        }
         Request::Status {} => Ok(self::status(context).await),
         Request::Submit(submit) => self::submit(asker, submit).await?.await,
         Request::Job { job } => self::job(context, &job).await,

@@ -70,6 +70,7 @@ pub async fn submit(asker: &Asker, submit: Submit) -> Result<Accepting, RemoteEr
             of: Some(accepted.job.into()),
             max_fps,
             max_px,
+            paced: false,
             kinds: vec![],
         };
         let then = watch.then(|| follow(context, subscription, accepted, filter, (seq, short)));

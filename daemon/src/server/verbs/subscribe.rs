@@ -17,6 +17,7 @@ pub async fn subscribe(asker: &Asker, subscribe: Subscribe) -> Result<Answer, Re
         max_fps,
         max_px,
         kinds,
+        paced,
     } = subscribe;
     if kinds.contains(&EventName::Preview) && max_fps == 0 {
         let what = "kinds names preview, but max_fps is 0: say how many a second, for instance 5.";
@@ -30,6 +31,7 @@ pub async fn subscribe(asker: &Asker, subscribe: Subscribe) -> Result<Answer, Re
         of: job.map(Subject::Job),
         max_fps,
         max_px,
+        paced,
         kinds,
     };
     let subscription = asker.subscription.clone();

@@ -9,8 +9,12 @@ mod owner;
 mod service;
 mod system;
 
+use darkroom_protocol::Error as Wire;
+use darkroom_protocol::host::Host;
 use darkroom_protocol::paths::{LockRecord, Paths};
+use darkroom_protocol::text::escape_line;
 
+use crate::elsewhere::{LOOK, NO_DAEMON_THERE};
 use crate::words::shown;
 use crate::{Client, Error, Result};
 pub use owner::{Owner, owner};
@@ -24,6 +28,9 @@ pub const NONE: &str = "No daemon is running: `darkroom daemon start` starts one
 /// # Errors
 /// [`Error::Unreachable`] with the reason and the remedy when it does not come up.
 pub async fn ensure(paths: &Paths) -> Result<Client> {
+    if paths.host.is_some() {
+        return Ok(Client::connect(paths).await?);
+    }
     ensure::ensure(&mut system::System::new(paths)).await
 }
 
@@ -33,6 +40,9 @@ pub async fn ensure(paths: &Paths) -> Result<Client> {
 /// # Errors
 /// When one runs and cannot be talked to.
 pub async fn find(paths: &Paths) -> Result<Option<Client>> {
+    if let Some(host) = &paths.host {
+        return elsewhere(host, paths).await;
+    }
     if matches!(owner(paths), Ok(Owner::Nobody)) && is_started_by_connecting(paths) {
         return Ok(None);
     }
@@ -43,11 +53,28 @@ pub async fn find(paths: &Paths) -> Result<Option<Client>> {
     }
 }
 
+/// The daemon of another machine if one runs there.
+async fn elsewhere(host: &Host, paths: &Paths) -> Result<Option<Client>> {
+    match Client::connect_to(host, &paths.cache, LOOK).await {
+        Ok(client) => Ok(Some(client)),
+        Err(Wire::Elsewhere { why, .. }) if why == NO_DAEMON_THERE => Ok(None),
+        Err(e) => Err(e.into()),
+    }
+}
+
 /// The daemon, which must run already.
 ///
 /// # Errors
 /// [`Error::Unreachable`] when none runs.
 pub async fn existing(paths: &Paths) -> Result<Client> {
+    if let Some(host) = &paths.host {
+        let name = escape_line(&host.name);
+        return find(paths).await?.ok_or_else(|| {
+            Error::Unreachable(format!(
+                "No daemon is running on {name}: `darkroom -H {name} daemon start` starts one."
+            ))
+        });
+    }
     match (find(paths).await?, owner(paths)) {
         (Some(client), _) => Ok(client),
         (None, Ok(Owner::Somebody(record))) => Err(Error::Unreachable(between(record.as_ref()))),
