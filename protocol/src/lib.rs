@@ -19,6 +19,7 @@ pub mod job;
 pub mod job_name;
 pub mod keep_alive;
 pub mod load;
+pub mod log;
 pub mod message;
 pub mod model;
 pub mod output;
@@ -58,7 +59,7 @@ pub use task::{ImageTask, ModelSource, Task};
 pub use worker_status::{WorkerState, WorkerStatus};
 
 /// The version of the wire. Processes of different versions refuse each other with the remedy.
-pub const VERSION: u16 = 7;
+pub const VERSION: u16 = 8;
 
 /// What every fallible function of this crate returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
