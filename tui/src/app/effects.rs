@@ -216,8 +216,19 @@ async fn of_daemon(client: &Client, effect: Effect, request_id: Uuid) -> Result<
             Msg::Detail(Box::new(client.picture(&picture.to_string()).await?), for_what)
         }
         Effect::Do(deed) => Msg::Done(done(client, deed).await?),
-        Effect::Make(_) | Effect::Keep(_) | Effect::Copy(_) | Effect::Edit(_) | Effect::Wake => return Ok(None),
+        Effect::Log(reader, look) => Msg::Log(reader, told(client.log(look).await)?),
+        Effect::Make(_) | Effect::Keep(_) | Effect::Copy(_) | Effect::Edit(_) | Effect::Wake | Effect::Pulse => {
+            return Ok(None);
+        }
     }))
+}
+
+/// Why there is no answer, in words where the daemon says it: whoever asks again and again shows it in its place.
+fn told<T>(answer: Result<T, Wire>) -> Result<Result<T, String>, Wire> {
+    match answer {
+        Err(error) if !darkroom_client::is_lost(&error) => Ok(Err(error.to_string())),
+        answer => answer.map(Ok),
+    }
 }
 
 /// Does it, and says so where that is not seen on the screen.
@@ -233,6 +244,17 @@ async fn done(client: &Client, deed: Deed) -> Result<String, Wire> {
         Deed::Move(job, place) => {
             let job = job.to_string();
             client.place(Request::Move { job, place }).await?;
+        }
+        Deed::Priority(job, priority) => {
+            let job = job.to_string();
+            client.place(Request::Priority { job, priority }).await?;
+        }
+        Deed::Clear => {
+            let (jobs, _) = client.clear(vec![], false).await?;
+            return Ok(match jobs {
+                1 => "1 job left the list.".to_owned(),
+                jobs => format!("{jobs} jobs left the list."),
+            });
         }
         Deed::Hold(job, held) => {
             let job = Some(job.to_string());
@@ -259,6 +281,15 @@ async fn done(client: &Client, deed: Deed) -> Result<String, Wire> {
             };
             client.load(load).await?;
             return Ok(format!("{model} comes into memory."));
+        }
+        Deed::KeepAlive(model, keep_alive) => {
+            let load = Load {
+                model: model.clone(),
+                keep_alive: Some(keep_alive),
+                ..Load::default()
+            };
+            client.load(load).await?;
+            return Ok(format!("{model} stays {keep_alive} when nobody uses it."));
         }
         Deed::Unload(model) => drop(client.unload(&model, "").await?),
         Deed::Pin(model, true) => drop(client.pin(&model).await?),

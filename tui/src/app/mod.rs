@@ -8,8 +8,10 @@ mod draft;
 mod effects;
 mod keys;
 mod link;
+mod load;
 mod msg;
 mod over;
+mod phases;
 mod pictures;
 mod run;
 mod screens;
@@ -22,6 +24,8 @@ mod world;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_system;
 
 pub use run::run;
 

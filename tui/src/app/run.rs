@@ -39,8 +39,10 @@ use crate::{locale, restore};
 
 /// The least time between two frames that no key asked for.
 const FRAME: Duration = Duration::from_millis(16);
-/// A toast is shown for so long.
+/// What did not go wrong is said for so long.
 const TOAST: Duration = Duration::from_secs(5);
+/// What is shown and moves by itself is looked at so often.
+const SECOND: Duration = Duration::from_secs(1);
 /// Messages on their way; who sends more waits.
 const WAITING: usize = 256;
 
@@ -111,6 +113,9 @@ struct Client {
     outbox: mpsc::Sender<Msg>,
     /// When the oldest toast is over.
     wake: Option<Instant>,
+    /// When a second is over, where something is shown that moves by itself.
+    pulse: Option<Instant>,
+    begun: Instant,
     drawn: Instant,
     is_dirty: bool,
 }
@@ -136,6 +141,8 @@ impl Client {
             inbox,
             outbox,
             wake: None,
+            pulse: None,
+            begun: Instant::now(),
             drawn: Instant::now(),
             is_dirty: true,
         })
@@ -147,7 +154,7 @@ impl Client {
         self.draw()?;
         while !self.state.quit {
             let due = self.drawn + FRAME;
-            let wake = self.wake;
+            let (wake, pulse) = (self.wake, self.pulse);
             let msg = tokio::select! {
                 biased;
                 event = events.next() => match event {
@@ -164,15 +171,20 @@ impl Client {
                     self.wake = None;
                     Msg::Tick
                 }
+                () = until(pulse), if pulse.is_some() => {
+                    self.pulse = None;
+                    Msg::Pulse
+                }
             };
             let is_key = matches!(
                 msg,
                 Msg::Terminal(TerminalEvent::Key(_) | TerminalEvent::Paste(_) | TerminalEvent::Resize(..))
             );
-            self.is_dirty = true;
+            self.state.world.now = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
             for effect in update(&mut self.state, msg) {
                 self.begin(effect, &mut events)?;
             }
+            self.is_dirty |= !std::mem::take(&mut self.state.is_same);
             if std::mem::take(&mut self.state.suspend) {
                 suspend()?;
                 self.state.redraw = true;
@@ -192,6 +204,9 @@ impl Client {
         match effect {
             Effect::Wake => {
                 self.wake.get_or_insert_with(|| Instant::now() + TOAST);
+            }
+            Effect::Pulse => {
+                self.pulse.get_or_insert_with(|| Instant::now() + SECOND);
             }
             Effect::Copy(text) => execute!(stdout(), CopyToClipboard::to_clipboard_from(text))?,
             Effect::Edit(text) => {

@@ -1,16 +1,19 @@
 //! What happens changes the state, and has effects. Pure: a message in, effects out.
 
 use crossterm::event::{Event as TerminalEvent, KeyEvent, KeyEventKind, MouseEvent, MouseEventKind};
+use darkroom_protocol::message::log::LogPage;
 use darkroom_protocol::{EventKind, JobState};
 use ratatui::layout::Rect;
 
 use super::commands::{Act, of_key};
 use super::keys;
-use super::msg::{Effect, Link, Msg};
+use super::msg::{Deed, Effect, Link, Msg, Reader};
+use super::screens::{Around, Queue};
 use super::state::{Overlay, Screen, State};
+use super::theme::Theme;
 use super::view;
-use super::widgets::{Asked, Palette};
-use super::world::Daemon;
+use super::widgets::{Ask, Asked, Palette};
+use super::world::{Daemon, World};
 
 /// Takes a message.
 pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
@@ -19,8 +22,11 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
     state.pictures.is_covered = state.overlay.is_some();
     let wanted = state.pictures_shown().into_iter().map(|(key, _)| key).collect();
     effects.extend(state.pictures.want(wanted).into_iter().map(Effect::Make));
-    if !state.toasts.is_empty() {
+    if state.toasts.iter().any(|toast| !toast.is_error) {
         effects.push(Effect::Wake);
+    }
+    if state.screen == Screen::System {
+        effects.push(Effect::Pulse);
     }
     effects
 }
@@ -42,10 +48,9 @@ fn take(state: &mut State, msg: Msg) -> Vec<Effect> {
         Msg::Terminal(_) => vec![],
         Msg::Link(link) => on_link(state, link),
         Msg::Jobs(jobs) => {
-            state.world.jobs = jobs;
-            state.queue.keep(&state.world);
+            state.world.put_jobs(jobs);
             state.create.look(&state.world);
-            vec![]
+            state.queue.keep(&state.world)
         }
         Msg::Models(models) => {
             state.world.models = models;
@@ -64,6 +69,8 @@ fn take(state: &mut State, msg: Msg) -> Vec<Effect> {
         }
         Msg::Page(number, album) => state.gallery.page(number, album, state.body()),
         Msg::Detail(detail, for_what) => on_detail(state, *detail, for_what),
+        Msg::Log(reader, page) => on_log(state, reader, page),
+        Msg::Pulse => on_pulse(state),
         Msg::Done(text) => {
             if !text.is_empty() {
                 state.toast(text, false);
@@ -84,11 +91,47 @@ fn take(state: &mut State, msg: Msg) -> Vec<Effect> {
             vec![]
         }
         Msg::Tick => {
-            if !state.toasts.is_empty() {
-                state.toasts.remove(0);
+            if let Some(oldest) = state.toasts.iter().position(|toast| !toast.is_error) {
+                state.toasts.remove(oldest);
             }
             vec![]
         }
+    }
+}
+
+fn on_log(state: &mut State, reader: Reader, page: Result<LogPage, String>) -> Vec<Effect> {
+    match reader {
+        Reader::System(number) => {
+            let around = around(&state.world, &state.queue, state.theme, state.body());
+            let (effects, is_new) = state.system.page(number, page, &around);
+            state.is_same = !is_new || state.screen != Screen::System;
+            effects
+        }
+        Reader::Job(job) => {
+            state.queue.said(job, page);
+            state.is_same = state.screen != Screen::Queue;
+            vec![]
+        }
+    }
+}
+
+/// A second has passed: nothing is drawn where nothing has changed.
+fn on_pulse(state: &mut State) -> Vec<Effect> {
+    state.is_same = true;
+    if state.screen != Screen::System {
+        return vec![];
+    }
+    let (effects, is_new) = state.system.pulse(&state.world);
+    state.is_same = !is_new;
+    effects
+}
+
+fn around<'a>(world: &'a World, queue: &Queue, theme: Theme, body: Rect) -> Around<'a> {
+    Around {
+        world,
+        theme,
+        body,
+        job: queue.selected(),
     }
 }
 
@@ -96,9 +139,16 @@ fn on_link(state: &mut State, link: Link) -> Vec<Effect> {
     match link {
         Link::There(status) => {
             let was_away = matches!(state.world.daemon, Daemon::Away(_));
+            if let Daemon::Away(why) = &state.world.daemon {
+                state.toasts.retain(|toast| toast.text != *why);
+            }
             let mut effects = state.world.begin(*status);
             state.pictures.retry();
             effects.extend(state.gallery.begin());
+            state.system.reset();
+            if state.screen == Screen::System {
+                effects.extend(state.system.enter());
+            }
             if was_away {
                 state.toast("The daemon is there again.", false);
             }
@@ -108,7 +158,8 @@ fn on_link(state: &mut State, link: Link) -> Vec<Effect> {
             if state.world.daemon == Daemon::There {
                 state.toast(why.clone(), true);
             }
-            state.world.daemon = Daemon::Away(why);
+            state.world.end(why);
+            state.system.reset();
             state.pictures.end_preview();
             vec![]
         }
@@ -169,7 +220,8 @@ fn on_paste(state: &mut State, text: &str) -> Vec<Effect> {
         None => match state.screen {
             Screen::Create => state.create.paste(text),
             Screen::Gallery => return state.gallery.paste(text),
-            Screen::Queue | Screen::Models | Screen::System => {}
+            Screen::System => return state.system.paste(text),
+            Screen::Queue | Screen::Models => {}
         },
     }
     vec![]
@@ -179,6 +231,9 @@ fn on_key(state: &mut State, key: &KeyEvent) -> Vec<Effect> {
     let Some(name) = keys::name(key) else { return vec![] };
     if state.overlay.is_some() {
         return over(state, key, &name);
+    }
+    if name == "esc" && state.dismiss() {
+        return vec![];
     }
     let typed = state.is_typing() && keys::is_text(key);
     let command = of_key(&name, state.screen).filter(|_| !typed);
@@ -191,7 +246,8 @@ fn on_key(state: &mut State, key: &KeyEvent) -> Vec<Effect> {
     match state.screen {
         Screen::Create => state.create.key(key, &state.world),
         Screen::Gallery => state.gallery.key(key),
-        Screen::Queue | Screen::Models | Screen::System => vec![],
+        Screen::System => state.system.key(key),
+        Screen::Queue | Screen::Models => vec![],
     }
 }
 
@@ -254,6 +310,19 @@ fn answered(state: &mut State, asked: Asked, text: &str) -> Vec<Effect> {
     match asked {
         Asked::Tags(pictures) => super::screens::tag(pictures, text),
         Asked::Choice(name) => state.create.choose(&name, text, &state.world),
+        Asked::Sure(deed) if !Ask::is_yes(text) => {
+            drop(deed);
+            vec![]
+        }
+        Asked::Sure(Deed::Trash(pictures, true)) => state.gallery.put_away(pictures),
+        Asked::Sure(deed) => vec![Effect::Do(deed)],
+        Asked::KeepAlive(model) => match text.trim().parse() {
+            Ok(time) => vec![Effect::Do(Deed::KeepAlive(model, time))],
+            Err(()) => {
+                state.toast("That is no time: write for instance 10m, 2h, 0 or forever.", true);
+                vec![]
+            }
+        },
     }
 }
 
@@ -279,6 +348,7 @@ fn go(state: &mut State, screen: Screen) -> Vec<Effect> {
     state.screen = screen;
     match screen {
         Screen::Gallery => state.gallery.more(state.body()),
+        Screen::System => state.system.enter(),
         _ => vec![],
     }
 }
@@ -293,7 +363,10 @@ fn on_screen(state: &mut State, act: Act) -> Vec<Effect> {
                 vec![]
             }
         },
-        Screen::Queue => state.queue.act(act, &state.world, body),
+        Screen::Queue => {
+            let done = state.queue.act(act, &state.world, body);
+            ask_first(state, done)
+        }
         Screen::Gallery => match state.gallery.act(act, body) {
             Ok(effects) => effects,
             Err(ask) => {
@@ -302,7 +375,8 @@ fn on_screen(state: &mut State, act: Act) -> Vec<Effect> {
             }
         },
         Screen::Models => {
-            let effects = state.models.act(act, &state.world, body);
+            let done = state.models.act(act, &state.world, body);
+            let effects = ask_first(state, done);
             if let Some(model) = state.models.take_chosen() {
                 state.create.use_model(&model);
                 state.screen = Screen::Create;
@@ -311,10 +385,18 @@ fn on_screen(state: &mut State, act: Act) -> Vec<Effect> {
             effects
         }
         Screen::System => {
-            state.system.act(act);
-            vec![]
+            let around = around(&state.world, &state.queue, state.theme, body);
+            state.system.act(act, &around)
         }
     }
+}
+
+/// What follows, or nothing before what is to be asked first is answered.
+fn ask_first(state: &mut State, done: Result<Vec<Effect>, Box<Ask>>) -> Vec<Effect> {
+    done.unwrap_or_else(|ask| {
+        state.overlay = Some(Overlay::Ask(ask));
+        vec![]
+    })
 }
 
 fn on_mouse(state: &mut State, mouse: MouseEvent) -> Vec<Effect> {

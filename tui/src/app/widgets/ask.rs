@@ -5,17 +5,23 @@ use ratatui::Frame;
 use ratatui::layout::{Position, Rect};
 use ratatui::text::Line;
 use ratatui::widgets::{Block, Clear, Paragraph};
+use unicode_width::UnicodeWidthStr as _;
 
 use super::{Cursor, Input, brief, middle};
+use crate::app::msg::Deed;
 use crate::app::theme::Theme;
 
 /// What was asked.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Asked {
     /// Tags for these pictures.
     Tags(Vec<u64>),
     /// The value of that parameter.
     Choice(String),
+    /// Whether that is to be done.
+    Sure(Deed),
+    /// How long that model stays in memory when nobody uses it.
+    KeepAlive(String),
 }
 
 /// A question.
@@ -29,6 +35,7 @@ pub struct Ask {
     cursor: Cursor,
 }
 
+const YES: &str = "Yes";
 /// Rows of words that are seen.
 const SEEN: usize = 10;
 
@@ -47,6 +54,20 @@ impl Ask {
             words,
             cursor: Cursor::default(),
         }
+    }
+
+    /// Whether something is to be done that cannot be taken back: no, unless one goes to yes or types it. `what` is said beside yes.
+    pub fn sure(deed: Deed, title: &str, what: &str) -> Self {
+        Self::choice(
+            Asked::Sure(deed),
+            title,
+            vec!["No".to_owned(), format!("{YES}, {what}")],
+        )
+    }
+
+    /// Whether that answer is a yes.
+    pub fn is_yes(answer: &str) -> bool {
+        answer.starts_with(YES)
     }
 
     /// Text was pasted.
@@ -91,11 +112,13 @@ impl Ask {
         } else {
             words.len().clamp(1, SEEN) as u16
         };
-        let area = middle(area, 56, 3 + rows);
+        let wide = (self.title.width() as u16 + 4).clamp(56, 76);
+        let area = middle(area, wide, 3 + rows);
         frame.render_widget(Clear, area);
-        let block = Block::bordered()
-            .border_style(theme.dim())
-            .title(format!(" {} ", self.title));
+        let block = Block::bordered().border_style(theme.dim()).title(format!(
+            " {} ",
+            brief(&self.title, usize::from(area.width).saturating_sub(4))
+        ));
         let inner = block.inner(area);
         frame.render_widget(block, area);
         let typed = brief(&self.input.text(), usize::from(inner.width).saturating_sub(1));
