@@ -56,6 +56,12 @@ pub enum Act {
     Use,
     Filter,
     NextLog,
+    FromPicture,
+    OlderPrompt,
+    NewerPrompt,
+    UndoEdit,
+    RedoEdit,
+    Find,
     Clear,
     Prefer(i8),
     KeepAlive,
@@ -106,6 +112,11 @@ commands! {
     Act::Choose, "choose", &["enter"], CREATE, false, "Choose among the values of the parameter, or type one.";
     Act::Weigh(1), "more weight", &["ctrl-up"], CREATE, false, "Give the word at the cursor more weight: (word:1.1).";
     Act::Weigh(-1), "less weight", &["ctrl-down"], CREATE, false, "Give the word at the cursor less weight.";
+    Act::OlderPrompt, "older prompt", &["alt-up"], CREATE, false, "Take the prompt that was sent before; so does Up on the first line.";
+    Act::NewerPrompt, "newer prompt", &["alt-down"], CREATE, false, "Take the prompt that was sent after it, at last what was being written.";
+    Act::Find, "find picture", &["ctrl-f"], CREATE, false, "Find a picture by its prompt, and take all that made it.";
+    Act::UndoEdit, "undo edit", &["alt-z", "ctrl-_", "ctrl-7"], CREATE, false, "Take back what was written last in the prompt.";
+    Act::RedoEdit, "redo edit", &["alt-y"], CREATE, false, "Write again what was taken back.";
     Act::Open, "open", &["enter"], OPENED, true, "Open what is selected.";
     Act::Cancel, "cancel", &["x"], QUEUE, true, "End the job, or take it out of the line.";
     Act::Retry, "retry", &["R"], QUEUE, true, "Put a failed or cancelled job into the queue again.";
@@ -120,6 +131,7 @@ commands! {
     Act::Select, "select", &["space"], GALLERY, true, "Select the picture, and go to the next.";
     Act::Reuse, "reuse", &["r"], GALLERY, true, "Make the same picture again.";
     Act::Vary, "vary", &["v"], GALLERY, true, "Take all that made it to Create.";
+    Act::FromPicture, "image to image", &["i"], GALLERY, true, "Begin with the picture instead of noise, in Create.";
     Act::Star, "star", &["f"], GALLERY, true, "Mark the pictures, or take the mark off.";
     Act::TagIt, "tag", &["t"], GALLERY, true, "Give the pictures tags.";
     Act::Trash, "trash", &["d", "delete"], GALLERY, true, "Put the pictures into the trash.";

@@ -4,8 +4,10 @@
 //! (`commands.rs`), from which keys, palette and help come.
 
 mod commands;
+mod disk;
 mod draft;
 mod effects;
+mod given;
 mod keys;
 mod link;
 mod load;
@@ -13,6 +15,7 @@ mod msg;
 mod over;
 mod phases;
 mod pictures;
+mod prompts;
 mod run;
 mod screens;
 mod state;
@@ -24,6 +27,8 @@ mod world;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_create;
 #[cfg(test)]
 mod tests_system;
 

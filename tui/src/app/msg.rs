@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use crossterm::event::Event as TerminalEvent;
-use darkroom_protocol::history::EntryDetail;
+use darkroom_protocol::history::{Entry, EntryDetail};
 use darkroom_protocol::message::client::{FoundModel, Place, Status, Submitted};
 use darkroom_protocol::message::history::{Album, Look};
 use darkroom_protocol::message::log::{LogLook, LogPage};
 use darkroom_protocol::{Event, GenerateRequest, Job, JobId, KeepAlive, ModelCard};
 
+use super::given::Given;
 use super::pictures::Key;
 use crate::graphics::pane::Ready;
 
@@ -35,6 +36,10 @@ pub enum Msg {
     Log(Reader, Result<LogPage, String>),
     /// A second has passed while something is shown that moves by itself.
     Pulse,
+    /// What of a folder can be chosen.
+    Listed(String, Vec<String>),
+    /// The newest pictures.
+    Found(Vec<Entry>),
     /// Something was done, in words.
     Done(String),
     /// Something could not be done, in words.
@@ -93,6 +98,14 @@ pub enum Effect {
     Card(String),
     /// Hand a job over.
     Submit(GenerateRequest),
+    /// Hand a job over with files that were given for its parameters.
+    SubmitWith(GenerateRequest, Vec<(String, Given)>),
+    /// Look what a folder holds.
+    List(String),
+    /// Ask for the newest pictures, to choose one to begin with.
+    Find,
+    /// Keep the prompts that were sent.
+    KeepPrompts(String),
     /// Change something at the daemon.
     Do(Deed),
     /// Ask for a page of history, under a number.

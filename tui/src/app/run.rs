@@ -3,7 +3,7 @@
 //! however it ends.
 
 use std::io::{Stdout, Write, stdout};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -26,10 +26,11 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use super::draft::{self, Draft};
-use super::effects::Doer;
+use super::effects::{Doer, PROMPTS};
 use super::link;
 use super::msg::{Effect, Msg};
 use super::over::Over;
+use super::prompts::{self, Prompts};
 use super::state::State;
 use super::theme::Theme;
 use super::update::update;
@@ -129,7 +130,12 @@ impl Client {
         let (width, height) = size()?;
         let mut state = State::new(Theme::of(&env, locale::is_utf8()), Rect::new(0, 0, width, height));
         let kept = paths.state.join("draft.json");
-        state.create.restore(read_draft(&kept));
+        let draft = read(&kept, draft::MOST).map_or_else(Draft::default, |text| Draft::from_json(&text));
+        state.create.restore(draft);
+        let prompts = read(&kept.with_file_name(PROMPTS), prompts::MOST_BYTES);
+        state
+            .create
+            .remember(prompts.map_or_else(Prompts::default, |text| Prompts::from_json(&text)));
         if let Some(word) = &found.word {
             state.toast(word.clone(), false);
         }
@@ -253,10 +259,9 @@ async fn until(wake: Option<Instant>) {
     }
 }
 
-fn read_draft(path: &PathBuf) -> Draft {
-    let is_small = std::fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.len() <= draft::MOST);
-    let text = is_small.then(|| std::fs::read_to_string(path).ok()).flatten();
-    text.map_or_else(Draft::default, |text| Draft::from_json(&text))
+/// A file that was kept; `None` where there is none, or one that is not ours.
+fn read(path: &Path, most: u64) -> Option<String> {
+    darkroom_protocol::files::read_text(path, most).ok()
 }
 
 /// Stops the process as Ctrl-Z does, and goes on when it is continued.

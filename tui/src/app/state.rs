@@ -1,5 +1,6 @@
 //! All that the client knows and shows, as one value. `update.rs` alone changes it.
 
+use darkroom_protocol::params::find;
 use ratatui::layout::Rect;
 
 use super::commands::Act;
@@ -208,6 +209,7 @@ impl State {
     pub fn can(&self, act: Act) -> bool {
         match act {
             Act::Reuse | Act::Generate => self.world.can("image"),
+            Act::FromPicture => find("init_image").is_some_and(|row| self.world.can(row.needs)),
             _ => true,
         }
     }

@@ -20,6 +20,9 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
     let mut effects = take(state, msg);
     effects.extend(state.create.draft_to_keep().map(Effect::Keep));
     state.pictures.is_covered = state.overlay.is_some();
+    if let Some(Overlay::Ask(ask)) = &mut state.overlay {
+        effects.extend(ask.to_list().map(Effect::List));
+    }
     let wanted = state.pictures_shown().into_iter().map(|(key, _)| key).collect();
     effects.extend(state.pictures.want(wanted).into_iter().map(Effect::Make));
     if state.toasts.iter().any(|toast| !toast.is_error) {
@@ -71,6 +74,22 @@ fn take(state: &mut State, msg: Msg) -> Vec<Effect> {
         Msg::Detail(detail, for_what) => on_detail(state, *detail, for_what),
         Msg::Log(reader, page) => on_log(state, reader, page),
         Msg::Pulse => on_pulse(state),
+        Msg::Listed(folder, entries) => {
+            if let Some(Overlay::Ask(ask)) = &mut state.overlay {
+                ask.listed(&folder, entries);
+            }
+            vec![]
+        }
+        Msg::Found(pictures) => {
+            if state.screen == Screen::Create && state.overlay.is_none() {
+                let words = pictures
+                    .iter()
+                    .map(|picture| format!("{}  #{}", picture.prompt, picture.id));
+                let ask = Ask::choice(Asked::Picture, "Begin with what made a picture", words.collect());
+                state.overlay = Some(Overlay::Ask(Box::new(ask)));
+            }
+            vec![]
+        }
         Msg::Done(text) => {
             if !text.is_empty() {
                 state.toast(text, false);
@@ -310,6 +329,14 @@ fn answered(state: &mut State, asked: Asked, text: &str) -> Vec<Effect> {
     match asked {
         Asked::Tags(pictures) => super::screens::tag(pictures, text),
         Asked::Choice(name) => state.create.choose(&name, text, &state.world),
+        Asked::File(name) => state.create.choose(&name, text, &state.world),
+        Asked::Picture => {
+            let number = text.rsplit_once('#').and_then(|(_, number)| number.parse().ok());
+            number
+                .map(|id| Effect::Detail(id, super::msg::For::Vary))
+                .into_iter()
+                .collect()
+        }
         Asked::Sure(deed) if !Ask::is_yes(text) => {
             drop(deed);
             vec![]
@@ -337,6 +364,17 @@ pub fn act(state: &mut State, act: Act) -> Vec<Effect> {
         Act::Suspend => state.suspend = true,
         Act::Help => state.overlay = Some(Overlay::Help(0)),
         Act::Palette => state.overlay = Some(Overlay::Palette(Palette::new(state.screen))),
+        Act::FromPicture => {
+            let Some(given) = state.gallery.given() else {
+                return vec![];
+            };
+            state.create.begin_with(given);
+            state.toast(
+                "It begins with that picture: denoise says how far it may change.",
+                false,
+            );
+            return go(state, Screen::Create);
+        }
         Act::Go(screen) => return go(state, screen),
         Act::NextScreen => return go(state, state.screen.next()),
         _ => return on_screen(state, act),

@@ -11,6 +11,7 @@ mod view;
 use view::grid;
 
 use crate::app::commands::Act;
+use crate::app::given::Given;
 use crate::app::keys;
 use crate::app::msg::{Deed, Effect, For};
 use crate::app::widgets::{Ask, Asked, Input};
@@ -277,6 +278,16 @@ impl Gallery {
             Act::CopyCommand => vec![Effect::Detail(id, For::Command)],
             Act::CopyPath => vec![Effect::Copy(here.path.clone())],
             _ => vec![],
+        })
+    }
+
+    /// The picture that is selected, as a file for a parameter.
+    pub fn given(&self) -> Option<Given> {
+        let here = self.here()?;
+        Some(Given::Picture {
+            sha256: here.sha256.clone(),
+            path: here.path.clone(),
+            bytes: here.bytes,
         })
     }
 
