@@ -8,6 +8,7 @@ use std::path::Path;
 
 use darkroom_protocol::log::{Cursor, Filter};
 use darkroom_protocol::message::log::{LogLook, LogPage};
+use darkroom_protocol::text::bounded;
 use sha2::{Digest as _, Sha256};
 
 use super::parts::{Part, parts};
@@ -314,11 +315,14 @@ fn told(first: &[u8], whole: u64) -> String {
     let line = first.strip_suffix(b"\n").unwrap_or(first);
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     if whole <= LogLook::MAX_LINE as u64 {
-        return String::from_utf8_lossy(line).into_owned();
+        // What is not UTF-8 grows as it is replaced.
+        return bounded(String::from_utf8_lossy(line).into_owned(), LogLook::MAX_LINE);
     }
     let sign = format!(" … (cut: {whole} bytes)");
     let mut text = String::from_utf8_lossy(&line[..line.len().min(LogLook::MAX_LINE)]).into_owned();
-    text.truncate(text.floor_char_boundary(LogLook::MAX_LINE - sign.len()));
+    while text.len() + sign.len() > LogLook::MAX_LINE {
+        text.pop();
+    }
     text + &sign
 }
 

@@ -167,6 +167,8 @@ fn what_is_no_text_is_replaced() {
     let (_dir, path) = dir();
     fs::write(&path, b"\xff\xfea\r\n\n").unwrap();
     assert_eq!(of(&path, Way::Newest, 9).lines, ["\u{fffd}\u{fffd}a", ""]);
+    fs::write(&path, [vec![0xff; LogLook::MAX_LINE - 1], b"\n".to_vec()].concat()).unwrap();
+    assert!(of(&path, Way::Newest, 9).lines[0].len() <= LogLook::MAX_LINE);
 }
 
 proptest! {

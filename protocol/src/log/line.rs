@@ -51,7 +51,7 @@ pub struct Line<'a> {
     pub text: &'a str,
 }
 
-/// Takes the daemon's lines apart: `TIME LEVEL part: text`. Any other line is a text.
+/// Takes the daemon's lines apart: `TIME LEVEL part: text`; a worker's have no part. Any other line is a text.
 pub fn parse(line: &str) -> Line<'_> {
     parts(line).unwrap_or(Line {
         time: None,
@@ -64,14 +64,15 @@ pub fn parse(line: &str) -> Line<'_> {
 fn parts(line: &str) -> Option<Line<'_>> {
     let (time, rest) = line.split_once(' ')?;
     let (level, rest) = rest.trim_start().split_once(' ')?;
-    let (part, text) = rest.trim_start().split_once(": ")?;
+    let rest = rest.trim_start();
+    let named = rest.split_once(": ").filter(|(part, _)| !part.contains(' '));
     let is_time = time.len() >= 20 && time.starts_with(|c: char| c.is_ascii_digit()) && time.contains('T');
     let level = Level::ALL.into_iter().find(|known| known.name() == level)?;
-    (is_time && !part.contains(' ')).then_some(Line {
+    is_time.then_some(Line {
         time: Some(time),
         level: Some(level),
-        part: Some(part),
-        text,
+        part: named.map(|(part, _)| part),
+        text: named.map_or(rest, |(_, text)| text),
     })
 }
 
@@ -84,6 +85,10 @@ mod tests {
     #[case(
         "2026-10-30T22:27:59.123+02:00 WARN  daemon::store: slow: 3 s",
         r#"{"time":"2026-10-30T22:27:59.123+02:00","level":"WARN","part":"daemon::store","text":"slow: 3 s"}"#
+    )]
+    #[case(
+        "2026-10-30T22:27:59.123+02:00 INFO darkroom-worker 0.1.0 loaded: []",
+        r#"{"time":"2026-10-30T22:27:59.123+02:00","level":"INFO","text":"darkroom-worker 0.1.0 loaded: []"}"#
     )]
     #[case("libtorch: a warning", r#"{"text":"libtorch: a warning"}"#)]
     #[case("", r#"{"text":""}"#)]

@@ -27,7 +27,19 @@ impl Given {
             Self::Path(path) | Self::Picture { path, .. } => path,
         }
     }
+
+    /// The same where there is little room: of a long path the file's name.
+    pub fn brief(&self) -> String {
+        let path = self.shown();
+        match path.chars().count() > SHOWN {
+            true => format!("…/{}", split(path).1),
+            false => path.to_owned(),
+        }
+    }
 }
+
+/// The longest path that is shown whole, in characters.
+const SHOWN: usize = 30;
 
 /// A path in two: the folder with its slash, and the beginning of a name in it.
 pub fn split(path: &str) -> (&str, &str) {

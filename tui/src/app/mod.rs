@@ -10,6 +10,7 @@ mod effects;
 mod given;
 mod keys;
 mod link;
+mod live;
 mod load;
 mod msg;
 mod over;

@@ -1,19 +1,16 @@
 //! What happens changes the state, and has effects. Pure: a message in, effects out.
 
 use crossterm::event::{Event as TerminalEvent, KeyEvent, KeyEventKind, MouseEvent, MouseEventKind};
-use darkroom_protocol::message::log::LogPage;
 use darkroom_protocol::{EventKind, JobState};
 use ratatui::layout::Rect;
 
 use super::commands::{Act, of_key};
-use super::keys;
-use super::msg::{Deed, Effect, Link, Msg, Reader};
-use super::screens::{Around, Queue};
+use super::msg::{Deed, Effect, Link, Msg};
 use super::state::{Overlay, Screen, State};
-use super::theme::Theme;
 use super::view;
 use super::widgets::{Ask, Asked, Palette};
-use super::world::{Daemon, World};
+use super::world::Daemon;
+use super::{keys, live};
 
 /// Takes a message.
 pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
@@ -21,7 +18,7 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
     effects.extend(state.create.draft_to_keep().map(Effect::Keep));
     state.pictures.is_covered = state.overlay.is_some();
     if let Some(Overlay::Ask(ask)) = &mut state.overlay {
-        effects.extend(ask.to_list().map(Effect::List));
+        effects.extend(ask.wants_list().map(Effect::List));
     }
     let wanted = state.pictures_shown().into_iter().map(|(key, _)| key).collect();
     effects.extend(state.pictures.want(wanted).into_iter().map(Effect::Make));
@@ -72,24 +69,10 @@ fn take(state: &mut State, msg: Msg) -> Vec<Effect> {
         }
         Msg::Page(number, album) => state.gallery.page(number, album, state.body()),
         Msg::Detail(detail, for_what) => on_detail(state, *detail, for_what),
-        Msg::Log(reader, page) => on_log(state, reader, page),
-        Msg::Pulse => on_pulse(state),
-        Msg::Listed(folder, entries) => {
-            if let Some(Overlay::Ask(ask)) = &mut state.overlay {
-                ask.listed(&folder, entries);
-            }
-            vec![]
-        }
-        Msg::Found(pictures) => {
-            if state.screen == Screen::Create && state.overlay.is_none() {
-                let words = pictures
-                    .iter()
-                    .map(|picture| format!("{}  #{}", picture.prompt, picture.id));
-                let ask = Ask::choice(Asked::Picture, "Begin with what made a picture", words.collect());
-                state.overlay = Some(Overlay::Ask(Box::new(ask)));
-            }
-            vec![]
-        }
+        Msg::Log(reader, page) => live::on_log(state, reader, page),
+        Msg::Pulse => live::on_pulse(state),
+        Msg::Listed(folder, entries) => live::on_listed(state, &folder, entries),
+        Msg::Found(pictures) => live::on_found(state, &pictures),
         Msg::Done(text) => {
             if !text.is_empty() {
                 state.toast(text, false);
@@ -115,42 +98,6 @@ fn take(state: &mut State, msg: Msg) -> Vec<Effect> {
             }
             vec![]
         }
-    }
-}
-
-fn on_log(state: &mut State, reader: Reader, page: Result<LogPage, String>) -> Vec<Effect> {
-    match reader {
-        Reader::System(number) => {
-            let around = around(&state.world, &state.queue, state.theme, state.body());
-            let (effects, is_new) = state.system.page(number, page, &around);
-            state.is_same = !is_new || state.screen != Screen::System;
-            effects
-        }
-        Reader::Job(job) => {
-            state.queue.said(job, page);
-            state.is_same = state.screen != Screen::Queue;
-            vec![]
-        }
-    }
-}
-
-/// A second has passed: nothing is drawn where nothing has changed.
-fn on_pulse(state: &mut State) -> Vec<Effect> {
-    state.is_same = true;
-    if state.screen != Screen::System {
-        return vec![];
-    }
-    let (effects, is_new) = state.system.pulse(&state.world);
-    state.is_same = !is_new;
-    effects
-}
-
-fn around<'a>(world: &'a World, queue: &Queue, theme: Theme, body: Rect) -> Around<'a> {
-    Around {
-        world,
-        theme,
-        body,
-        job: queue.selected(),
     }
 }
 
@@ -423,7 +370,7 @@ fn on_screen(state: &mut State, act: Act) -> Vec<Effect> {
             effects
         }
         Screen::System => {
-            let around = around(&state.world, &state.queue, state.theme, body);
+            let around = live::around(&state.world, &state.queue, state.theme, body);
             state.system.act(act, &around)
         }
     }

@@ -64,7 +64,7 @@ impl Ask {
         }
     }
 
-    /// A file is asked for, beginning with a path; what its folder holds is [asked for](Self::to_list).
+    /// A file is asked for, beginning with a path; what its folder holds is [asked for](Self::wants_list).
     pub fn file(asked: Asked, title: &str, path: &str) -> Self {
         Self {
             input: Input::of(path),
@@ -74,7 +74,7 @@ impl Ask {
     }
 
     /// The folder that is to be listed, where that is another one than before.
-    pub fn to_list(&mut self) -> Option<String> {
+    pub fn wants_list(&mut self) -> Option<String> {
         let text = self.input.text();
         let (folder, _) = given::split(&text);
         let known = self.folder.as_mut()?;

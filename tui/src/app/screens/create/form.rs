@@ -275,7 +275,7 @@ impl Form {
     /// What is shown for a row, and whether somebody has set it.
     pub fn shown(&self, row: &Parameter, world: &World) -> (String, bool) {
         if let Some(file) = self.files.get(row.name) {
-            return (file.shown().to_owned(), true);
+            return (file.brief(), true);
         }
         let is_set = self.request.get(row.name).is_some();
         match self.value(row, world) {
