@@ -3,17 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use darkroom_daemon::catalog::{cached, caches};
+pub use darkroom_protocol::files::expand_home;
 
 use crate::{Error, Result};
-
-/// `path` with a leading `~` replaced by the home directory.
-pub fn expand_home(path: &str, home: Option<&Path>) -> PathBuf {
-    match (path.strip_prefix('~'), home) {
-        (Some(""), Some(home)) => home.to_path_buf(),
-        (Some(rest), Some(home)) if rest.starts_with('/') => home.join(rest.trim_start_matches('/')),
-        _ => PathBuf::from(path),
-    }
-}
 
 /// The user's home directory.
 pub fn home() -> Option<PathBuf> {

@@ -32,6 +32,7 @@ mod testing;
 
 pub use error::Error;
 pub use lifecycle::{Kept, RunOptions, run};
+pub use logging::{Part, Tail, parts, tail};
 
 /// What every fallible function of this crate returns.
 pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;

@@ -7,7 +7,7 @@
 use std::fs::{File, FileType};
 use std::io::{Error, ErrorKind, Read as _, Result};
 use std::os::unix::fs::FileTypeExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags};
 
@@ -44,6 +44,15 @@ pub fn read(path: &Path, cap: u64) -> Result<Vec<u8>> {
 /// As [`read`]; [`ErrorKind::InvalidData`] when it is not UTF-8.
 pub fn read_text(path: &Path, cap: u64) -> Result<String> {
     String::from_utf8(read(path, cap)?).map_err(|_| Error::new(ErrorKind::InvalidData, "it is not UTF-8"))
+}
+
+/// `path` with a leading `~` replaced by the home directory.
+pub fn expand_home(path: &str, home: Option<&Path>) -> PathBuf {
+    match (path.strip_prefix('~'), home) {
+        (Some(""), Some(home)) => home.to_path_buf(),
+        (Some(rest), Some(home)) if rest.starts_with('/') => home.join(rest.trim_start_matches('/')),
+        _ => PathBuf::from(path),
+    }
 }
 
 /// Nothing when that is a regular file, else an error that says what is there.

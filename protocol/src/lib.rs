@@ -20,6 +20,7 @@ pub mod job;
 pub mod job_name;
 pub mod keep_alive;
 pub mod load;
+pub mod log;
 pub mod message;
 pub mod model;
 pub mod output;

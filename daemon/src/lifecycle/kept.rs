@@ -9,6 +9,7 @@ use std::sync::Arc;
 use darkroom_protocol::message::RemoteError;
 use darkroom_protocol::message::client::{Page, Status};
 use darkroom_protocol::message::history::Album;
+use darkroom_protocol::message::log::{LogLook, LogOf};
 use darkroom_protocol::paths::Paths;
 use darkroom_protocol::{FailureKind, Job, JobState, Reply, Request};
 
@@ -103,7 +104,7 @@ impl Kept {
             Request::Status {}
             | Request::Job { .. }
             | Request::Queue { .. }
-            | Request::Log { .. }
+            | Request::Log(_)
             | Request::History(_)
             | Request::Picture { .. }
             | Request::Tags {}
@@ -146,13 +147,16 @@ impl Kept {
                 Request::History(_) => Ok(Reply::History(Album::default())),
                 Request::Tags {} => Ok(Reply::Tags(vec![])),
                 Request::Picture { picture } => Err(Error::NoSuchPicture { name: picture }.into()),
-                Request::Job { job } | Request::Log { job, .. } => Err(Error::NoSuchJob { id: job }.into()),
+                Request::Job { job }
+                | Request::Log(LogLook {
+                    of: LogOf::Job(job), ..
+                }) => Err(Error::NoSuchJob { id: job }.into()),
                 _ => Err(needs_daemon()),
             };
         };
         match request {
             Request::Status {} => Ok(Reply::Status(self.status(Some(&store)).await?)),
-            Request::Log { job, offset } => Ok(verbs::log(&store, &self.paths, &job, offset).await?.reply),
+            Request::Log(look) => Ok(verbs::log(&store, &self.paths, look).await?.reply),
             Request::History(look) => Ok(verbs::history(&store, &look).await?.reply),
             Request::Picture { picture } => Ok(verbs::picture(&store, &picture).await?.reply),
             Request::Tags {} => Ok(verbs::tags(&store).await?.reply),

@@ -6,6 +6,8 @@ use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
+use super::parts::numbered;
+
 /// The longest log file, in bytes.
 const MAX_LOG: u64 = 4 << 20;
 /// Earlier parts of the daemon's log that are kept: `daemon.log.1` is the newest.
@@ -101,12 +103,6 @@ fn set_aside(path: &Path, kept: u32) -> io::Result<()> {
         }
     }
     fs::rename(path, numbered(path, 1))
-}
-
-fn numbered(path: &Path, n: u32) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(format!(".{n}"));
-    name.into()
 }
 
 #[cfg(test)]

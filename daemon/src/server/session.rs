@@ -153,7 +153,7 @@ fn may_be_long(request: &Request) -> bool {
             | Request::Thumbnail(_)
             | Request::History(_)
             | Request::Picture { .. }
-            | Request::Log { .. }
+            | Request::Log(_)
             | Request::Models {}
             | Request::Metrics {}
     )

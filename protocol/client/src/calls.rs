@@ -8,6 +8,7 @@ use darkroom_protocol::message::client::{
     Download, FoundModel, Load, Loading, Piece, Status, Submit, Submitted, Subscribe, Upload,
 };
 use darkroom_protocol::message::history::{Album, Look, Scanned, Thumbnail};
+use darkroom_protocol::message::log::{LogLook, LogPage};
 use darkroom_protocol::{Error, Job, JobId, JobState, ModelCard, Reply, Request, Result};
 
 use super::Client;
@@ -118,10 +119,9 @@ impl Client {
         answer!(self.call(request).await?, Reply::Cleared { jobs, kept } => (jobs, kept))
     }
 
-    /// One piece of a job's log.
-    pub async fn log(&self, job: &str, offset: u64) -> Result<Piece> {
-        let job = job.to_owned();
-        answer!(self.call(Request::Log { job, offset }).await?, Reply::Piece(piece) => piece)
+    /// A page of a log.
+    pub async fn log(&self, look: LogLook) -> Result<LogPage> {
+        answer!(self.call(Request::Log(look)).await?, Reply::Log(page) => page)
     }
 
     /// Asks for events: the last sequence number before them, and the oldest from which all can be replayed.

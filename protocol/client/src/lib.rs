@@ -3,8 +3,8 @@
 //! [`Client`] is one connection: cloned freely, with many requests in flight, each method of [`calls`] one request with the answer
 //! it has, and the events that come between them. [`start`] finds a daemon or starts one, [`Following`] goes on with events where
 //! a daemon was lost, [`fetch()`] brings a picture's bytes, [`upload()`] sends those that a request
-//! names, and [`words`] says sizes and times in one way. Nothing here prints or
-//! knows a terminal.
+//! names, [`course()`] tells what happened to a job, and [`words`] says sizes and times in one way. Nothing here prints or knows a
+//! terminal.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod calls;
@@ -14,6 +14,7 @@ pub mod words;
 mod cache;
 mod candidates;
 mod connection;
+mod course;
 mod dial;
 mod elsewhere;
 mod error;
@@ -26,6 +27,7 @@ mod upload;
 pub use cache::Cache;
 pub use candidates::{candidates, lock_record};
 pub use connection::{Answer, Client, Here};
+pub use course::{Moment, course};
 pub use elsewhere::NO_DAEMON;
 pub use error::{Error, is_lost};
 pub use fetch::{Wanted, cached, cached_thumbnail, fetch, fetch_thumbnail, place_here};

@@ -4,7 +4,9 @@
 use super::RemoteError;
 use super::client::{Download, Load, Place, Submit, Subscribe};
 use super::history::{Look, Thumbnail};
+use super::log::{LogLook, LogOf};
 use crate::hash::is_sha256;
+use crate::log;
 use crate::params::MAX_NAME;
 use crate::tag;
 use crate::text::escape_line;
@@ -46,11 +48,10 @@ impl Request {
                 request.check().map_err(|e| RemoteError::usage(e.to_string()))?;
                 output.as_ref().map_or(Ok(()), destination)
             }
-            Self::Job { job }
-            | Self::Cancel { job, .. }
-            | Self::Priority { job, .. }
-            | Self::Retry { job }
-            | Self::Log { job, .. } => text("job", job, MAX_JOB),
+            Self::Job { job } | Self::Cancel { job, .. } | Self::Priority { job, .. } | Self::Retry { job } => {
+                text("job", job, MAX_JOB)
+            }
+            Self::Log(look) => check_log(look),
             Self::Download(Download { sha256, .. }) => hash(sha256),
             Self::Thumbnail(Thumbnail { sha256, side }) => {
                 hash(sha256)?;
@@ -119,6 +120,29 @@ fn check_load(load: &Load) -> Result<(), RemoteError> {
         ))),
         _ => Ok(()),
     }
+}
+
+fn check_log(look: &LogLook) -> Result<(), RemoteError> {
+    if let LogOf::Job(job) = &look.of {
+        text("of.job", job, MAX_JOB)?;
+    }
+    let places = [("before", &look.before), ("after", &look.after)];
+    for (field, place) in places {
+        maybe(field, place.as_ref(), MAX_JOB)?;
+        if let Some(Err(error)) = place.as_ref().map(|place| place.parse::<log::Cursor>()) {
+            return Err(RemoteError::usage(format!("{field} {error}.")));
+        }
+    }
+    if places.iter().all(|(_, place)| place.is_some()) {
+        return Err(RemoteError::usage(
+            "before asks for older lines, after for newer ones: give one of them.",
+        ));
+    }
+    text("filter", &look.filter, MAX_FILTER)?;
+    let filter = log::Filter::parse(&look.filter);
+    filter
+        .map(drop)
+        .map_err(|error| RemoteError::usage(format!("filter: {}.", escape_line(&error.to_string()))))
 }
 
 fn maybe(field: &str, given: Option<&String>, most: usize) -> Result<(), RemoteError> {
@@ -197,6 +221,12 @@ mod tests {
     use crate::{GenerateRequest, JobState};
     use rstest::rstest;
 
+    fn log(change: impl FnOnce(&mut LogLook)) -> Request {
+        let mut look = LogLook::newest(LogOf::Daemon, 9);
+        change(&mut look);
+        Request::Log(look)
+    }
+
     #[rstest]
     #[case(Request::Job { job: "x".repeat(MAX_JOB + 1) }, "job has 129 bytes")]
     #[case(Request::Model { model: "é".repeat(MAX_NAME) }, "model has 8192 bytes")]
@@ -225,6 +255,12 @@ mod tests {
         }),
         "output.path has 8192 bytes"
     )]
+    #[case(log(|look| look.of = LogOf::Job("x".repeat(MAX_JOB + 1))), "of.job has 129 bytes")]
+    #[case(log(|look| look.before = Some("x".repeat(MAX_JOB + 1))), "before has 129 bytes")]
+    #[case(log(|look| look.after = Some("1-2".into())), "after is no place in a log")]
+    #[case(log(|look| (look.after, look.before) = (Some("start".into()), Some("start".into()))), "before asks for older")]
+    #[case(log(|look| look.filter = "level:x\x1b".into()), "filter: there is no level x\\u{1b}")]
+    #[case(log(|look| look.filter = "x".repeat(MAX_FILTER + 1)), "filter has 4097 bytes")]
     fn what_is_too_long_is_refused_by_name(#[case] request: Request, #[case] words: &str) {
         let error = request.check().unwrap_err();
         assert!(error.message.starts_with(words), "{error}");

@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::RemoteError;
 use super::history::{Album, Blob, Look, Scanned, Thumbnail};
+use super::log::{LogLook, LogPage};
 use crate::event::{EventName, QueueChange};
 use crate::history::EntryDetail;
 use crate::{
@@ -177,13 +178,8 @@ pub enum Request {
     },
     /// End every job that waits or runs.
     CancelAll {},
-    /// A piece of what a job's worker printed while it ran.
-    Log {
-        /// Id or prefix of it.
-        job: String,
-        /// Where the piece begins.
-        offset: u64,
-    },
+    /// A page of a log: the daemon's, the workers' or a job's.
+    Log(LogLook),
     /// Counters, gauges and histograms.
     Metrics {},
     /// What is logged, or what is to be logged from now on.
@@ -432,7 +428,7 @@ pub enum Reply {
         /// Bytes held so far.
         held: u64,
     },
-    /// To `download` and `log`.
+    /// To `download`.
     Piece(Piece),
     /// To `shutdown`: the daemon ends after this.
     ShuttingDown {},
@@ -469,6 +465,8 @@ pub enum Reply {
         /// As it was set.
         filter: String,
     },
+    /// To `log`.
+    Log(LogPage),
     /// To `thumbnail`: a JPEG; base64 in JSON.
     Thumbnail(Blob),
     /// To `history`.
@@ -555,7 +553,7 @@ pub struct Submitted {
     pub delivers: bool,
 }
 
-/// A piece of a picture or a log.
+/// A piece of a picture.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Piece {
     /// Bytes of the whole.

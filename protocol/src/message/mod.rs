@@ -3,6 +3,7 @@
 mod check;
 pub mod client;
 pub mod history;
+pub mod log;
 mod remote_error;
 pub mod worker;
 

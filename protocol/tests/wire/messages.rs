@@ -4,6 +4,7 @@ use darkroom_protocol::message::RemoteError;
 use darkroom_protocol::message::client::{
     Download, FoundModel, JobProgress, Load, Loading, Page, Piece, Place, Status, Submit, Submitted, Subscribe, Upload,
 };
+use darkroom_protocol::message::log::{LogLook, LogOf, LogPage};
 use darkroom_protocol::message::worker::{Ready, Staged, Wanted};
 use darkroom_protocol::*;
 use serde_json::json;
@@ -279,10 +280,13 @@ fn jobs_and_models() -> Vec<Request> {
             dry_run: true,
         },
         Request::CancelAll {},
-        Request::Log {
-            job: "019a".into(),
-            offset: 4,
-        },
+        Request::Log(LogLook {
+            of: LogOf::Job("019a".into()),
+            before: Some("1a-2b-3c".into()),
+            after: None,
+            limit: 9,
+            filter: "fox level:warn".into(),
+        }),
         Request::Metrics {},
         Request::LogFilter {
             filter: Some("info".into()),
@@ -384,6 +388,14 @@ pub fn replies() -> Vec<Reply> {
         },
         Reply::Metrics("# HELP".into()),
         Reply::LogFilter { filter: "info".into() },
+        Reply::Log(LogPage {
+            lines: vec!["one".into()],
+            older: Some("1a-2b-3c".into()),
+            newer: "1a-2f-3c".into(),
+            more: true,
+            unfinished: "tw".into(),
+            gap: true,
+        }),
     ]
     .into_iter()
     .chain(history::replies(JOB))

@@ -1,29 +1,27 @@
 //! Prints a log from its last lines on, through earlier parts, and with `--follow` what is added across rotation. `mod.rs` opens
-//! it on the file that `source.rs` found. Where the last lines begin is found in `tail.rs`, and a line is taken apart in
-//! `line.rs`. The daemon rotates the log in its `logging/`.
+//! it on the file that `source.rs` found. Which files a log is in, and where the last lines begin, the daemon's `logging/` knows, which
+//! also sets them aside; a line is taken apart by `protocol/src/log`.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
+use darkroom_daemon::{Part, parts, tail};
+
 use super::source::Source;
-use super::tail::tail;
 use crate::{Error, Result, say};
 
 /// Pieces in which a log is read.
 const PIECE: u64 = 64 * 1024;
 /// How often a followed log is looked at.
 const PAUSE: Duration = Duration::from_millis(200);
-/// Earlier parts of a log that are looked for.
-const PARTS: u32 = 9;
 
 /// Reads the end of a log, through its earlier parts, and what is added, across rotation.
 pub struct Follower<'a> {
     source: &'a Source,
     /// The parts to print, newest last.
-    parts: Vec<File>,
+    parts: Vec<Part>,
     /// The beginning of a line whose end has not come.
     rest: Vec<u8>,
 }
@@ -35,25 +33,23 @@ impl<'a> Follower<'a> {
     /// When it is not there or cannot be read.
     pub fn open(source: &'a Source, lines: u64) -> Result<Self> {
         let failed = |e: io::Error| unreadable(&source.path, &e);
-        let newest = open(&source.path).map_err(failed)?;
-        let newest = newest.ok_or_else(|| Error::Failed(source.absent.clone()))?;
-        let mut parts = Vec::new();
+        let mut wanted = Vec::new();
         let mut left = lines;
-        let mut next = Some(newest);
-        let mut number = 0;
-        while let Some(mut file) = next.take() {
-            let tail = tail(&mut file, left).map_err(failed)?;
-            file.seek(SeekFrom::Start(tail.begin)).map_err(failed)?;
-            parts.insert(0, file);
-            left -= tail.lines;
-            number += 1;
-            if left > 0 && number <= PARTS {
-                next = open(&numbered(&source.path, number)).map_err(failed)?;
+        for mut part in parts(&source.path).map_err(failed)? {
+            if left == 0 && !wanted.is_empty() {
+                break;
             }
+            let tail = tail(&mut part.file, left).map_err(failed)?;
+            part.file.seek(SeekFrom::Start(tail.begin)).map_err(failed)?;
+            wanted.insert(0, part);
+            left -= tail.lines;
+        }
+        if wanted.is_empty() {
+            return Err(Error::Failed(source.absent.clone()));
         }
         Ok(Self {
             source,
-            parts,
+            parts: wanted,
             rest: Vec::new(),
         })
     }
@@ -67,12 +63,12 @@ impl<'a> Follower<'a> {
         loop {
             while self.parts.len() > 1 {
                 let mut part = self.parts.remove(0);
-                drain(&mut part, &mut self.rest, &mut line, &failed)?;
+                drain(&mut part.file, &mut self.rest, &mut line, &failed)?;
             }
             let Some(newest) = self.parts.first_mut() else {
                 return Ok(());
             };
-            drain(newest, &mut self.rest, &mut line, &failed)?;
+            drain(&mut newest.file, &mut self.rest, &mut line, &failed)?;
             if !follow {
                 return finish(&mut self.rest, &mut line);
             }
@@ -107,26 +103,9 @@ fn finish(rest: &mut Vec<u8>, line: &mut impl FnMut(&str) -> Result<()>) -> Resu
     String::from_utf8_lossy(&text).lines().try_for_each(line)
 }
 
-/// The log at `path` when it is another file than `file`: that one was set aside.
-fn successor(path: &Path, file: &File) -> io::Result<Option<File>> {
-    let ours = file.metadata()?;
-    let Some(next) = open(path)? else { return Ok(None) };
-    let now = next.metadata()?;
-    Ok(((now.dev(), now.ino()) != (ours.dev(), ours.ino())).then_some(next))
-}
-
-fn open(path: &Path) -> io::Result<Option<File>> {
-    match darkroom_protocol::files::open(path) {
-        Ok(file) => Ok(Some(file)),
-        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(e) => Err(e),
-    }
-}
-
-fn numbered(path: &Path, n: u32) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(format!(".{n}"));
-    name.into()
+/// The log at `path` when it is another file than `part`: that one was set aside.
+fn successor(path: &Path, part: &Part) -> io::Result<Option<Part>> {
+    Ok(Part::open(path)?.filter(|next| !next.is(part)))
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> Error {
@@ -191,7 +170,7 @@ mod tests {
             assert_eq!(lines.recv().unwrap(), "old");
             let mut log = File::options().append(true).open(&source.path).unwrap();
             log.write_all(b"be").unwrap();
-            std::fs::rename(&source.path, numbered(&source.path, 1)).unwrap();
+            std::fs::rename(&source.path, source.path.with_extension("log.1")).unwrap();
             std::fs::write(&source.path, "after\nlast\n").unwrap();
             log.write_all(b"fore\n").unwrap();
             let told: Vec<String> = lines.iter().collect();

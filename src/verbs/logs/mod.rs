@@ -1,13 +1,11 @@
 //! `darkroom logs`: what the daemon, its workers and its jobs wrote. Reads files; only `--filter` needs a daemon.
 
 mod follow;
-mod line;
 mod source;
-mod tail;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
-use darkroom_protocol::JobName;
 use darkroom_protocol::paths::Paths;
+use darkroom_protocol::{JobName, log};
 
 use super::json_flag;
 use crate::{Error, Result, block_on, say, start};
@@ -64,7 +62,7 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
     let json = matches.get_flag("json");
     Follower::open(&source, lines)?.print(matches.get_flag("follow"), |text| {
         if json {
-            say::json(&line::parse(text))
+            say::json(&log::parse(text))
         } else {
             say::data(&darkroom_protocol::text::escape_line(text))
         }

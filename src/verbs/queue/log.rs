@@ -4,9 +4,11 @@
 use std::time::Duration;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
-use darkroom_client::Client;
-use darkroom_protocol::text::{escape_block, escape_line};
-use darkroom_protocol::{Job, Task, time};
+use darkroom_client::{Client, course};
+use darkroom_protocol::log::Cursor;
+use darkroom_protocol::message::log::{LogLook, LogOf};
+use darkroom_protocol::text::escape_line;
+use darkroom_protocol::time;
 
 use super::job_argument;
 use crate::{Result, block_on, say, start};
@@ -37,18 +39,23 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
         let job = client.job(job).await?;
         let id = job.id.to_string();
         let mut end = job.state.is_final();
-        let mut offset = print(&client, &id, 0).await?;
+        let mut log = Printed::nothing();
+        print(&client, &id, &mut log).await?;
         while follow && !end && client.is_daemon() {
             tokio::time::sleep(PAUSE).await;
             // What it said last is printed after its end is known.
             end = client.job(&id).await?.state.is_final();
-            offset = print(&client, &id, offset).await?;
+            print(&client, &id, &mut log).await?;
         }
+        log.finish()?;
         if end {
             let job = client.job(&id).await?;
-            return course(&job).iter().try_for_each(|line| say::data(line));
+            return course(&job).iter().try_for_each(|moment| {
+                let at = time::shown(time::of_millis(moment.ms));
+                say::data(&format!("{at} {}", escape_line(&moment.what)))
+            });
         }
-        if offset == 0 {
+        if !log.is_any {
             let short = job.id.short();
             say::note(&format!("Job {short} is {} and has no log.", job.state.name()));
         }
@@ -56,102 +63,46 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
     })
 }
 
-/// `2nd`, `11th`, `23rd`.
-fn nth(n: u32) -> String {
-    let end = match (n % 100, n % 10) {
-        (11..=13, _) => "th",
-        (_, 1) => "st",
-        (_, 2) => "nd",
-        (_, 3) => "rd",
-        _ => "th",
-    };
-    format!("{n}{end}")
-}
-
-/// What happened to a job that has ended, a line a moment: what it was, when it began, its pictures, how it ended.
-fn course(job: &Job) -> Vec<String> {
-    let line = |ms: u64, what: String| format!("{} {}", time::shown(time::of_millis(ms)), escape_line(&what));
-    let mut lines = vec![line(job.created_ms, format!("accepted: {}", what(job)))];
-    if let Some(ms) = job.started_ms {
-        let again = match job.attempts {
-            0 | 1 => String::new(),
-            n => format!(", for the {} time", nth(n)),
-        };
-        lines.push(line(ms, format!("began{again}")));
-    }
-    let end = job.finished_ms.unwrap_or(job.created_ms);
-    for picture in &job.pictures {
-        let took = picture.elapsed_ms as f64 / 1000.0;
-        lines.push(line(
-            end,
-            format!(
-                "picture {}: {} (seed {}, {took:.1} s)",
-                picture.index, picture.path, picture.seed
-            ),
-        ));
-    }
-    let took = job
-        .started_ms
-        .map(|start| format!(" after {:.1} s", end.saturating_sub(start) as f64 / 1000.0));
-    let why = job.failure.as_ref().map(|failure| format!(": {}", failure.message));
-    let (took, why) = (took.unwrap_or_default(), why.unwrap_or_default());
-    lines.push(line(end, format!("{}{took}{why}", job.state.name())));
-    lines
-}
-
-/// A task in a line.
-fn what(job: &Job) -> String {
-    let Task::Image(image) = &job.task;
-    format!(
-        "{}, {}×{}, {}{} steps, CFG {}, {}, seed {}, {}, on {}",
-        image.what.model,
-        image.size.width,
-        image.size.height,
-        match image.inputs.init_image {
-            Some(_) => format!("from a picture, {} of ", image.steps_run()),
-            None => String::new(),
-        },
-        image.sampling.steps,
-        image.guidance.cfg_scale,
-        image.sampler_label(),
-        image.sampling.seed,
-        if image.pictures() == 1 {
-            "one picture".to_owned()
-        } else {
-            format!("{} pictures", image.pictures())
-        },
-        if image.compute.device.is_empty() {
-            "the best device"
-        } else {
-            &image.compute.device
-        },
-    )
-}
-
-/// Prints the log from `offset` to its end; where that is.
-async fn print(client: &Client, job: &str, mut offset: u64) -> Result<u64> {
+/// Prints the log from a place to its end, of which the last line may be unwritten: where that is, and whether there was anything.
+async fn print(client: &Client, job: &str, log: &mut Printed) -> Result<()> {
     loop {
-        let piece = client.log(job, offset).await?;
-        if piece.bytes.is_empty() {
-            return Ok(offset);
+        let mut look = LogLook::newest(LogOf::Job(job.to_owned()), 0);
+        look.after = Some(log.until.clone());
+        let page = client.log(look).await?;
+        for line in &page.lines {
+            log.is_any = true;
+            say::data(&escape_line(line))?;
         }
-        offset += piece.bytes.len() as u64;
-        say::bytes(escape_block(&String::from_utf8_lossy(&piece.bytes)).as_bytes())?;
+        log.until = page.newer;
+        log.unfinished = page.unfinished;
+        if !page.more {
+            return Ok(());
+        }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::nth;
+/// How far the log is printed.
+struct Printed {
+    until: String,
+    /// The beginning of a line whose end has not come: printed when nothing comes any more.
+    unfinished: String,
+    is_any: bool,
+}
 
-    #[test]
-    fn times_are_counted() {
-        let said = [2, 3, 4, 11, 12, 13, 21, 22, 23, 112].map(nth);
-        assert_eq!(
-            said,
-            [
-                "2nd", "3rd", "4th", "11th", "12th", "13th", "21st", "22nd", "23rd", "112th"
-            ]
-        );
+impl Printed {
+    fn nothing() -> Self {
+        Self {
+            until: Cursor::Start.to_string(),
+            unfinished: String::new(),
+            is_any: false,
+        }
+    }
+
+    fn finish(&mut self) -> Result<()> {
+        if self.unfinished.is_empty() {
+            return Ok(());
+        }
+        self.is_any = true;
+        say::data(&escape_line(&self.unfinished))
     }
 }

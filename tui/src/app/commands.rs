@@ -54,6 +54,17 @@ pub enum Act {
     Unload,
     Pin,
     Use,
+    Filter,
+    NextLog,
+    FromPicture,
+    OlderPrompt,
+    NewerPrompt,
+    UndoEdit,
+    RedoEdit,
+    Find,
+    Clear,
+    Prefer(i8),
+    KeepAlive,
 }
 
 /// A row of the table.
@@ -77,6 +88,9 @@ const CREATE: &[Screen] = &[Screen::Create];
 const QUEUE: &[Screen] = &[Screen::Queue];
 const GALLERY: &[Screen] = &[Screen::Gallery];
 const MODELS: &[Screen] = &[Screen::Models];
+const SYSTEM: &[Screen] = &[Screen::System];
+/// Lists of things that open.
+const OPENED: &[Screen] = &[Screen::Queue, Screen::Gallery, Screen::Models];
 const LISTS: &[Screen] = &[Screen::Queue, Screen::Gallery, Screen::Models, Screen::System];
 
 macro_rules! commands {
@@ -98,17 +112,26 @@ commands! {
     Act::Choose, "choose", &["enter"], CREATE, false, "Choose among the values of the parameter, or type one.";
     Act::Weigh(1), "more weight", &["ctrl-up"], CREATE, false, "Give the word at the cursor more weight: (word:1.1).";
     Act::Weigh(-1), "less weight", &["ctrl-down"], CREATE, false, "Give the word at the cursor less weight.";
-    Act::Open, "open", &["enter"], LISTS, true, "Open what is selected.";
+    Act::OlderPrompt, "older prompt", &["alt-up"], CREATE, false, "Take the prompt that was sent before; so does Up on the first line.";
+    Act::NewerPrompt, "newer prompt", &["alt-down"], CREATE, false, "Take the prompt that was sent after it, at last what was being written.";
+    Act::Find, "find picture", &["ctrl-f"], CREATE, false, "Find a picture by its prompt, and take all that made it.";
+    Act::UndoEdit, "undo edit", &["alt-z", "ctrl-_", "ctrl-7"], CREATE, false, "Take back what was written last in the prompt.";
+    Act::RedoEdit, "redo edit", &["alt-y"], CREATE, false, "Write again what was taken back.";
+    Act::Open, "open", &["enter"], OPENED, true, "Open what is selected.";
     Act::Cancel, "cancel", &["x"], QUEUE, true, "End the job, or take it out of the line.";
     Act::Retry, "retry", &["R"], QUEUE, true, "Put a failed or cancelled job into the queue again.";
     Act::Hold, "hold", &["h"], QUEUE, false, "Hold a waiting job back, or let it go.";
     Act::Earlier, "earlier", &["K"], QUEUE, true, "Move a waiting job before the one above it.";
     Act::Later, "later", &["J"], QUEUE, true, "Move a waiting job behind the one below it.";
+    Act::Prefer(1), "raise", &["+"], QUEUE, false, "Give a waiting job a higher priority: it runs before those of a lower one.";
+    Act::Prefer(-1), "lower", &["-"], QUEUE, false, "Give a waiting job a lower priority.";
+    Act::Clear, "clear", &["C"], QUEUE, false, "Take the jobs that have ended off the list; their pictures stay.";
     Act::PauseAll, "pause", &["P"], QUEUE, true, "Start nothing new, or go on.";
     Act::Search, "search", &["/"], GALLERY, true, "Search: words, key:value, - excludes.";
     Act::Select, "select", &["space"], GALLERY, true, "Select the picture, and go to the next.";
     Act::Reuse, "reuse", &["r"], GALLERY, true, "Make the same picture again.";
     Act::Vary, "vary", &["v"], GALLERY, true, "Take all that made it to Create.";
+    Act::FromPicture, "image to image", &["i"], GALLERY, true, "Begin with the picture instead of noise, in Create.";
     Act::Star, "star", &["f"], GALLERY, true, "Mark the pictures, or take the mark off.";
     Act::TagIt, "tag", &["t"], GALLERY, true, "Give the pictures tags.";
     Act::Trash, "trash", &["d", "delete"], GALLERY, true, "Put the pictures into the trash.";
@@ -120,7 +143,10 @@ commands! {
     Act::Load, "load", &["l"], MODELS, true, "Bring the model into memory.";
     Act::Unload, "unload", &["U"], MODELS, true, "Remove the model from memory.";
     Act::Pin, "pin", &["p"], MODELS, true, "Keep the model in memory, or let it go when its time is over.";
+    Act::KeepAlive, "keep-alive", &["t"], MODELS, true, "Say how long the model stays in memory when nobody uses it.";
     Act::Use, "use", &["g"], MODELS, true, "Make pictures with the model from now on.";
+    Act::Filter, "filter", &["/"], SYSTEM, true, "Filter the log: words, level:warn for that level and weightier ones.";
+    Act::NextLog, "next log", &["w"], SYSTEM, true, "Read the log of the daemon, the workers, or the job selected in Queue.";
     Act::Up, "up", &["up", "k"], LISTS, false, "Go up.";
     Act::Down, "down", &["down", "j"], LISTS, false, "Go down.";
     Act::Left, "left", &["left", "h"], LISTS, false, "Go left, or to the picture before.";

@@ -1,9 +1,13 @@
 //! What is being written, kept in a file so that it outlives the client, however that ends. A file of another version, or a damaged
 //! one, is no draft.
 
+use std::collections::BTreeMap;
+
 use darkroom_protocol::GenerateRequest;
 use darkroom_protocol::host::Host;
 use serde::{Deserialize, Serialize};
+
+use super::given::Given;
 
 /// The longest draft that is read, in bytes.
 pub const MOST: u64 = 1 << 20;
@@ -25,6 +29,8 @@ pub struct Draft {
     pub negative: String,
     /// The parameters.
     pub request: GenerateRequest,
+    /// Files for them, by their names.
+    pub files: BTreeMap<String, Given>,
 }
 
 impl Draft {
@@ -52,6 +58,7 @@ mod tests {
                 steps: Some(4),
                 ..GenerateRequest::default()
             },
+            files: [("init_image".to_owned(), Given::Path("~/a.png".to_owned()))].into(),
         };
         assert_eq!(Draft::from_json(&draft.to_json().unwrap()), draft);
         for text in ["", "{", "[]", "{\"request\": {\"steps\": 0}}"] {

@@ -1,21 +1,20 @@
 //! What the client does: requests to the daemon, pictures made ready, the draft written, the clipboard. Each effect is a task of its own,
 //! whose result is a message; none is waited for.
 
-use std::fs::OpenOptions;
-use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use darkroom_client::{Cache, Client, Wanted, cached, cached_thumbnail, fetch, fetch_thumbnail};
+use darkroom_protocol::history::Entry;
 use darkroom_protocol::message::client::{Load, Submit};
-use darkroom_protocol::message::history::Thumbnail;
-use darkroom_protocol::{Error as Wire, Preview, Request, id};
+use darkroom_protocol::message::history::{Look, Thumbnail};
+use darkroom_protocol::{Error as Wire, GenerateRequest, Preview, Request, id};
 use image::DynamicImage;
 use tokio::sync::{Semaphore, mpsc, watch};
 use uuid::Uuid;
 
+use super::disk::{self, Kept};
 use super::msg::{Deed, Effect, Msg};
 use super::pictures::{Key, Source};
 use crate::graphics::{self, Found, pane};
@@ -29,6 +28,10 @@ const TRIES: u32 = 5;
 const PAUSE: Duration = Duration::from_millis(300);
 /// Pictures that are decoded at one time.
 const AT_ONCE: usize = 2;
+/// Pages of pictures among which one is chosen to begin with.
+const PAGES: usize = 4;
+/// Where prompts are kept, beside the draft.
+pub const PROMPTS: &str = "prompts.json";
 
 /// Who does effects.
 #[derive(Clone, Debug)]
@@ -36,17 +39,15 @@ pub struct Doer {
     out: mpsc::Sender<Msg>,
     client: watch::Receiver<Option<Client>>,
     found: Found,
-    draft: PathBuf,
     /// What is kept here of another machine's pictures, which is shown while that is away.
     cache: Option<Cache>,
+    draft: Kept,
+    prompts: Kept,
     decoding: Arc<Semaphore>,
-    /// The right to write the draft, and the newest that is to be written.
-    keeping: Arc<Semaphore>,
-    to_keep: Arc<Mutex<Option<String>>>,
 }
 
 impl Doer {
-    /// Over whatever connection there is, for a terminal that was found so; the draft is kept in that file.
+    /// Over whatever connection there is, for a terminal that was found so; the draft is kept in that file, prompts beside it.
     pub fn new(
         out: mpsc::Sender<Msg>,
         client: watch::Receiver<Option<Client>>,
@@ -58,11 +59,10 @@ impl Doer {
             out,
             client,
             found,
-            draft,
             cache,
+            prompts: Kept::at(draft.with_file_name(PROMPTS)),
+            draft: Kept::at(draft),
             decoding: Arc::new(Semaphore::new(AT_ONCE)),
-            keeping: Arc::new(Semaphore::new(1)),
-            to_keep: Arc::default(),
         }
     }
 
@@ -72,7 +72,9 @@ impl Doer {
         tokio::spawn(async move {
             let msg = match effect {
                 Effect::Make(key) => Some(own.make(key, preview).await),
-                Effect::Keep(text) => own.keep(text).await,
+                Effect::Keep(text) => kept("draft", own.draft.keep(text).await),
+                Effect::KeepPrompts(text) => kept("prompts", own.prompts.keep(text).await),
+                Effect::List(folder) => Some(Msg::Listed(folder.clone(), disk::list(folder).await)),
                 effect => own.ask(effect).await,
             };
             if let Some(msg) = msg {
@@ -84,7 +86,7 @@ impl Doer {
     /// Asks the daemon. Where it is away, what only looks is left: it is asked for again when the daemon is there. What changes something
     /// waits for it.
     async fn ask(&self, effect: Effect) -> Option<Msg> {
-        let changes = matches!(effect, Effect::Submit(_) | Effect::Do(_));
+        let changes = is_submit(&effect) || matches!(effect, Effect::Do(_));
         // A job keeps its id over every try, so that it is one job.
         let request_id = id::fresh();
         let mut tries = 0;
@@ -100,9 +102,7 @@ impl Doer {
             match of_daemon(&client, effect.clone(), request_id).await {
                 Ok(msg) => return msg,
                 Err(error) if darkroom_client::is_lost(&error) && !changes => return None,
-                Err(error)
-                    if darkroom_client::is_lost(&error) && tries < TRIES && matches!(effect, Effect::Submit(_)) =>
-                {
+                Err(error) if darkroom_client::is_lost(&error) && tries < TRIES && is_submit(&effect) => {
                     tokio::time::sleep(PAUSE).await;
                 }
                 Err(error) => return Some(Msg::Failed(error.to_string())),
@@ -167,35 +167,6 @@ impl Doer {
             }
         }
     }
-
-    /// Written whole or not at all, so that a client that dies leaves the draft before; one at a time, and only the newest of those that
-    /// wait.
-    async fn keep(&self, text: String) -> Option<Msg> {
-        *self.to_keep.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
-        let _turn = self.keeping.acquire().await.ok()?;
-        let text = self.to_keep.lock().unwrap_or_else(PoisonError::into_inner).take()?;
-        let path = self.draft.clone();
-        let written = tokio::task::spawn_blocking(move || write(&path, &text));
-        match written.await {
-            Ok(Err(error)) => Some(Msg::Failed(format!("The draft cannot be kept: {error}."))),
-            _ => None,
-        }
-    }
-}
-
-fn write(path: &Path, text: &str) -> std::io::Result<()> {
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder)?;
-    }
-    let beside = path.with_extension("new");
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&beside)?;
-    file.write_all(text.as_bytes())?;
-    std::fs::rename(&beside, path)
 }
 
 enum Pixels {
@@ -216,18 +187,13 @@ async fn of_daemon(client: &Client, effect: Effect, request_id: Uuid) -> Result<
         }
         Effect::Models => Msg::Models(client.models().await?),
         Effect::Card(model) => Msg::Card(Box::new(client.model(&model).await?)),
-        Effect::Submit(request) => Msg::Submitted(
-            client
-                .submit(Submit {
-                    request_id,
-                    request,
-                    watch: false,
-                    max_fps: 0,
-                    max_px: 0,
-                    output: None,
-                })
-                .await?,
-        ),
+        Effect::Submit(request) => Msg::Submitted(client.submit(submission(request_id, request)).await?),
+        Effect::SubmitWith(request, given) => match disk::send(client, request, given).await {
+            Ok(request) => Msg::Submitted(client.submit(submission(request_id, request)).await?),
+            Err(darkroom_client::Error::Wire(error)) => return Err(error),
+            Err(error) => Msg::Failed(error.to_string()),
+        },
+        Effect::Find => Msg::Found(newest(client).await?),
         Effect::Page(number, look) => Msg::Page(number, client.history(look).await?),
         Effect::Detail(picture, for_what) => {
             Msg::Detail(Box::new(client.picture(&picture.to_string()).await?), for_what)
@@ -237,8 +203,63 @@ async fn of_daemon(client: &Client, effect: Effect, request_id: Uuid) -> Result<
             client.seen().await?;
             return Ok(None);
         }
-        Effect::Make(_) | Effect::Keep(_) | Effect::Copy(_) | Effect::Edit(_) | Effect::Wake => return Ok(None),
+        Effect::Log(reader, look) => Msg::Log(reader, told(client.log(look).await)?),
+        Effect::Make(_)
+        | Effect::Keep(_)
+        | Effect::KeepPrompts(_)
+        | Effect::List(_)
+        | Effect::Copy(_)
+        | Effect::Edit(_)
+        | Effect::Wake
+        | Effect::Pulse => return Ok(None),
     }))
+}
+
+fn is_submit(effect: &Effect) -> bool {
+    matches!(effect, Effect::Submit(_) | Effect::SubmitWith(..))
+}
+
+fn submission(request_id: Uuid, request: GenerateRequest) -> Submit {
+    Submit {
+        request_id,
+        request,
+        watch: false,
+        max_fps: 0,
+        max_px: 0,
+        output: None,
+    }
+}
+
+/// Says so where something could not be kept.
+fn kept(what: &str, written: std::io::Result<()>) -> Option<Msg> {
+    let error = written.err()?;
+    Some(Msg::Failed(format!("The {what} cannot be kept: {error}.")))
+}
+
+/// The newest pictures, some pages of them.
+async fn newest(client: &Client) -> Result<Vec<Entry>, Wire> {
+    let mut look = Look {
+        limit: Look::MOST,
+        ..Look::default()
+    };
+    let mut found = Vec::new();
+    for _ in 0..PAGES {
+        let page = client.history(look.clone()).await?;
+        found.extend(page.pictures);
+        look.before = page.next;
+        if look.before.is_none() {
+            break;
+        }
+    }
+    Ok(found)
+}
+
+/// Why there is no answer, in words where the daemon says it: whoever asks again and again shows it in its place.
+fn told<T>(answer: Result<T, Wire>) -> Result<Result<T, String>, Wire> {
+    match answer {
+        Err(error) if !darkroom_client::is_lost(&error) => Ok(Err(error.to_string())),
+        answer => answer.map(Ok),
+    }
 }
 
 /// Does it, and says so where that is not seen on the screen.
@@ -254,6 +275,17 @@ async fn done(client: &Client, deed: Deed) -> Result<String, Wire> {
         Deed::Move(job, place) => {
             let job = job.to_string();
             client.place(Request::Move { job, place }).await?;
+        }
+        Deed::Priority(job, priority) => {
+            let job = job.to_string();
+            client.place(Request::Priority { job, priority }).await?;
+        }
+        Deed::Clear => {
+            let (jobs, _) = client.clear(vec![], false).await?;
+            return Ok(match jobs {
+                1 => "1 job left the list.".to_owned(),
+                jobs => format!("{jobs} jobs left the list."),
+            });
         }
         Deed::Hold(job, held) => {
             let job = Some(job.to_string());
@@ -280,6 +312,15 @@ async fn done(client: &Client, deed: Deed) -> Result<String, Wire> {
             };
             client.load(load).await?;
             return Ok(format!("{model} comes into memory."));
+        }
+        Deed::KeepAlive(model, keep_alive) => {
+            let load = Load {
+                model: model.clone(),
+                keep_alive: Some(keep_alive),
+                ..Load::default()
+            };
+            client.load(load).await?;
+            return Ok(format!("{model} stays {keep_alive} when nobody uses it."));
         }
         Deed::Unload(model) => drop(client.unload(&model, "").await?),
         Deed::Pin(model, true) => drop(client.pin(&model).await?),

@@ -4,15 +4,21 @@
 //! (`commands.rs`), from which keys, palette and help come.
 
 mod commands;
+mod disk;
 mod draft;
 mod effects;
+mod given;
 mod input;
 mod keys;
 mod link;
+mod live;
+mod load;
 mod msg;
 mod over;
 mod pacing;
+mod phases;
 mod pictures;
+mod prompts;
 mod run;
 mod screens;
 mod state;
@@ -24,6 +30,10 @@ mod world;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_create;
+#[cfg(test)]
+mod tests_system;
 
 pub use run::run;
 

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use crossterm::event::Event as TerminalEvent;
-use darkroom_protocol::history::EntryDetail;
+use darkroom_protocol::history::{Entry, EntryDetail};
 use darkroom_protocol::message::client::{FoundModel, Place, Status, Submitted};
 use darkroom_protocol::message::history::{Album, Look};
-use darkroom_protocol::{Event, GenerateRequest, Job, JobId, ModelCard};
+use darkroom_protocol::message::log::{LogLook, LogPage};
+use darkroom_protocol::{Event, GenerateRequest, Job, JobId, KeepAlive, ModelCard};
 
+use super::given::Given;
 use super::pictures::Key;
 use crate::graphics::pane::Ready;
 
@@ -30,6 +32,14 @@ pub enum Msg {
     Page(u64, Album),
     /// All that is kept of a picture, and what it was asked for.
     Detail(Box<EntryDetail>, For),
+    /// A page of a log, or why there is none.
+    Log(Reader, Result<LogPage, String>),
+    /// A second has passed while something is shown that moves by itself.
+    Pulse,
+    /// What of a folder can be chosen.
+    Listed(String, Vec<String>),
+    /// The newest pictures.
+    Found(Vec<Entry>),
     /// Something was done, in words.
     Done(String),
     /// Something could not be done, in words.
@@ -53,6 +63,15 @@ pub enum Link {
     Away(String),
     /// Something happened.
     Event(Event),
+}
+
+/// Who reads a log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reader {
+    /// System, by the number of its question.
+    System(u64),
+    /// Queue, below that job.
+    Job(JobId),
 }
 
 /// What a picture's detail was asked for.
@@ -81,6 +100,14 @@ pub enum Effect {
     Card(String),
     /// Hand a job over.
     Submit(GenerateRequest),
+    /// Hand a job over with files that were given for its parameters.
+    SubmitWith(GenerateRequest, Vec<(String, Given)>),
+    /// Look what a folder holds.
+    List(String),
+    /// Ask for the newest pictures, to choose one to begin with.
+    Find,
+    /// Keep the prompts that were sent.
+    KeepPrompts(String),
     /// Change something at the daemon.
     Do(Deed),
     /// Ask for a page of history, under a number.
@@ -97,8 +124,12 @@ pub enum Effect {
     Copy(String),
     /// Let the person's editor have the text.
     Edit(String),
+    /// Ask for a page of a log.
+    Log(Reader, LogLook),
     /// Wake up when the oldest toast is over.
     Wake,
+    /// Wake up when a second has passed.
+    Pulse,
 }
 
 /// A change at the daemon.
@@ -110,12 +141,18 @@ pub enum Deed {
     Retry(JobId),
     /// Give a waiting job another place.
     Move(JobId, Place),
+    /// Give a waiting job another priority.
+    Priority(JobId, i32),
+    /// Take the jobs that have ended off the list.
+    Clear,
     /// Hold a job back, or let it go.
     Hold(JobId, bool),
     /// Start nothing, or go on.
     Pause(bool),
     /// Bring a model into memory.
     Load(String),
+    /// Bring a model into memory, to stay so long when nobody uses it.
+    KeepAlive(String, KeepAlive),
     /// Remove a model from memory.
     Unload(String),
     /// Keep a model in memory, or no longer.

@@ -3,7 +3,7 @@
 //! however it ends.
 
 use std::io::{Stdout, Write, stdout};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -27,13 +27,14 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use super::draft::{self, Draft};
-use super::effects::Doer;
+use super::effects::{Doer, PROMPTS};
 use super::input::{self, Input};
 use super::link;
 use super::msg::{Effect, Msg};
 use super::over::Over;
 use super::pacing::{Next, Pacing};
 use super::pictures::Source;
+use super::prompts::{self, Prompts};
 use super::state::State;
 use super::theme::Theme;
 use super::update::update;
@@ -43,8 +44,10 @@ use crate::{locale, restore};
 
 /// The least time between two frames that no key asked for.
 const FRAME: Duration = Duration::from_millis(16);
-/// A toast is shown for so long.
+/// What did not go wrong is said for so long.
 const TOAST: Duration = Duration::from_secs(5);
+/// What is shown and moves by itself is looked at so often.
+const SECOND: Duration = Duration::from_secs(1);
 /// Messages on their way; who sends more waits.
 const WAITING: usize = 256;
 
@@ -116,6 +119,9 @@ struct Client {
     pacing: Pacing,
     /// When the oldest toast is over.
     wake: Option<Instant>,
+    /// When a second is over, where something is shown that moves by itself.
+    pulse: Option<Instant>,
+    begun: Instant,
     drawn: Instant,
     is_dirty: bool,
 }
@@ -134,7 +140,12 @@ impl Client {
             .state
             .join(host.map_or_else(|| "draft.json".to_owned(), draft::file_of));
         let cache = host.map(|host| Cache::of(&paths.cache, &host.name));
-        state.create.restore(read_draft(&kept));
+        let draft = read(&kept, draft::MOST).map_or_else(Draft::default, |text| Draft::from_json(&text));
+        state.create.restore(draft);
+        let prompts = read(&kept.with_file_name(PROMPTS), prompts::MOST_BYTES);
+        state
+            .create
+            .remember(prompts.map_or_else(Prompts::default, |text| Prompts::from_json(&text)));
         if let Some(word) = &found.word {
             state.toast(word.clone(), false);
         }
@@ -147,6 +158,8 @@ impl Client {
             outbox,
             pacing: Pacing::default(),
             wake: None,
+            pulse: None,
+            begun: Instant::now(),
             drawn: Instant::now(),
             is_dirty: true,
         })
@@ -158,7 +171,7 @@ impl Client {
         self.draw()?;
         while !self.state.quit {
             let due = self.drawn + FRAME;
-            let (wake, overdue) = (self.wake, self.pacing.due());
+            let (wake, pulse, overdue) = (self.wake, self.pulse, self.pacing.due());
             let msg = tokio::select! {
                 biased;
                 input = events.next() => match input {
@@ -181,15 +194,20 @@ impl Client {
                     self.wake = None;
                     Msg::Tick
                 }
+                () = until(pulse), if pulse.is_some() => {
+                    self.pulse = None;
+                    Msg::Pulse
+                }
             };
             let is_key = matches!(
                 msg,
                 Msg::Terminal(TerminalEvent::Key(_) | TerminalEvent::Paste(_) | TerminalEvent::Resize(..))
             );
-            self.is_dirty |= !matches!(msg, Msg::Seen);
+            self.state.world.now = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
             for effect in update(&mut self.state, msg) {
                 self.begin(effect, &mut events)?;
             }
+            self.is_dirty |= !std::mem::take(&mut self.state.is_same);
             if std::mem::take(&mut self.state.suspend) {
                 suspend()?;
                 self.state.redraw = true;
@@ -209,6 +227,9 @@ impl Client {
         match effect {
             Effect::Wake => {
                 self.wake.get_or_insert_with(|| Instant::now() + TOAST);
+            }
+            Effect::Pulse => {
+                self.pulse.get_or_insert_with(|| Instant::now() + SECOND);
             }
             Effect::Copy(text) => execute!(stdout(), CopyToClipboard::to_clipboard_from(text))?,
             Effect::Edit(text) => {
@@ -266,10 +287,9 @@ async fn until(wake: Option<impl Into<Instant>>) {
     }
 }
 
-fn read_draft(path: &PathBuf) -> Draft {
-    let is_small = std::fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.len() <= draft::MOST);
-    let text = is_small.then(|| std::fs::read_to_string(path).ok()).flatten();
-    text.map_or_else(Draft::default, |text| Draft::from_json(&text))
+/// A file that was kept; `None` where there is none, or one that is not ours.
+fn read(path: &Path, most: u64) -> Option<String> {
+    darkroom_protocol::files::read_text(path, most).ok()
 }
 
 /// Stops the process as Ctrl-Z does, and goes on when it is continued.

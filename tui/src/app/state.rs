@@ -1,5 +1,6 @@
 //! All that the client knows and shows, as one value. `update.rs` alone changes it.
 
+use darkroom_protocol::params::find;
 use ratatui::layout::Rect;
 
 use super::commands::Act;
@@ -82,7 +83,7 @@ pub struct State {
     pub system: System,
     /// What lies over the screen.
     pub overlay: Option<Overlay>,
-    /// What is shown for a while, the newest last.
+    /// What is shown for a while, and what went wrong until it is dismissed; the newest last, at most three.
     pub toasts: Vec<Toast>,
     /// Pictures that are ready.
     pub pictures: Pictures,
@@ -96,6 +97,8 @@ pub struct State {
     pub suspend: bool,
     /// Whether all is to be drawn anew, what is on the terminal included.
     pub redraw: bool,
+    /// Whether what is shown is as it was before the last message.
+    pub is_same: bool,
 }
 
 /// What screens are drawn by, besides their own state.
@@ -133,6 +136,7 @@ impl State {
             quit: false,
             suspend: false,
             redraw: false,
+            is_same: false,
         }
     }
 
@@ -180,11 +184,19 @@ impl State {
         match self.screen {
             Screen::Create => self.create.is_typing(),
             Screen::Gallery => self.gallery.is_typing(),
-            Screen::Queue | Screen::Models | Screen::System => false,
+            Screen::System => self.system.is_typing(),
+            Screen::Queue | Screen::Models => false,
         }
     }
 
-    /// Says something for a while.
+    /// Takes what went wrong off the screen: whether there was any.
+    pub fn dismiss(&mut self) -> bool {
+        let many = self.toasts.len();
+        self.toasts.retain(|toast| !toast.is_error);
+        self.toasts.len() < many
+    }
+
+    /// Says something for a while, or, where it went wrong, until it is dismissed.
     pub fn toast(&mut self, text: impl Into<String>, is_error: bool) {
         let text = text.into();
         self.toasts.retain(|toast| toast.text != text);
@@ -197,6 +209,7 @@ impl State {
     pub fn can(&self, act: Act) -> bool {
         match act {
             Act::Reuse | Act::Generate => self.world.can("image"),
+            Act::FromPicture => find("init_image").is_some_and(|row| self.world.can(row.needs)),
             _ => true,
         }
     }

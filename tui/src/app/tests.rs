@@ -24,13 +24,13 @@ use super::update::{act, update};
 use super::view::view;
 use super::world::Daemon;
 
-fn state(width: u16, height: u16) -> State {
+pub fn state(width: u16, height: u16) -> State {
     let mut state = State::new(Theme::of(&|_| None, true), Rect::new(0, 0, width, height));
     state.world.daemon = Daemon::There;
     state
 }
 
-fn drawn(state: &State) -> String {
+pub fn drawn(state: &State) -> String {
     let mut terminal = Terminal::new(TestBackend::new(state.area.width, state.area.height)).unwrap();
     terminal.draw(|frame| view(state, frame)).unwrap();
     let buffer = terminal.backend().buffer();
@@ -54,23 +54,23 @@ fn drawn(state: &State) -> String {
     text
 }
 
-fn press(state: &mut State, code: KeyCode, held: KeyModifiers) -> Vec<Effect> {
+pub fn press(state: &mut State, code: KeyCode, held: KeyModifiers) -> Vec<Effect> {
     update(state, Msg::Terminal(TerminalEvent::Key(KeyEvent::new(code, held))))
 }
 
-fn ctrl(state: &mut State, key: char) -> Vec<Effect> {
+pub fn ctrl(state: &mut State, key: char) -> Vec<Effect> {
     press(state, KeyCode::Char(key), KeyModifiers::CONTROL)
 }
 
-fn key(state: &mut State, key: char) -> Vec<Effect> {
+pub fn key(state: &mut State, key: char) -> Vec<Effect> {
     press(state, KeyCode::Char(key), KeyModifiers::NONE)
 }
 
-fn typed(state: &mut State, text: &str) {
+pub fn typed(state: &mut State, text: &str) {
     text.chars().for_each(|c| drop(key(state, c)));
 }
 
-fn job(number: u128, prompt: &str, in_state: JobState) -> Job {
+pub fn job(number: u128, prompt: &str, in_state: JobState) -> Job {
     let mut task = ImageTask::of("emoji", prompt);
     task.size.batch = 2;
     Job {
@@ -97,7 +97,7 @@ fn job(number: u128, prompt: &str, in_state: JobState) -> Job {
     }
 }
 
-fn id(number: u128) -> JobId {
+pub fn id(number: u128) -> JobId {
     format!("{:032x}", 0x0199_0000_0000_7000_8000_0000_0000_0000u128 + number)
         .parse()
         .unwrap()
@@ -121,12 +121,12 @@ fn entries(many: u64) -> Vec<Entry> {
     (1..=many).rev().map(one).collect()
 }
 
-fn event(of: Subject, kind: EventKind) -> Msg {
+pub fn event(of: Subject, kind: EventKind) -> Msg {
     Msg::Link(Link::Event(Event { seq: 1, of, kind }))
 }
 
 /// What a client shows that has some of everything.
-fn full(width: u16, height: u16) -> State {
+pub fn full(width: u16, height: u16) -> State {
     let mut state = state(width, height);
     let jobs = vec![
         job(1, "a lighthouse in a storm", JobState::Running),
@@ -259,8 +259,22 @@ fn jobs_are_ordered_about_by_keys() {
             })
             .collect()
     };
-    assert_eq!(deeds(key(&mut state, 'x')), [Deed::Cancel(id(1))]);
+    assert_eq!(deeds(key(&mut state, 'x')), [], "one that runs is asked about");
+    assert!(drawn(&state).contains("End gggggggh: a lighthouse in a storm?"));
+    assert_eq!(
+        deeds(press(&mut state, KeyCode::Enter, KeyModifiers::NONE)),
+        [],
+        "the answer is no"
+    );
+    key(&mut state, 'x');
+    key(&mut state, 'y');
+    assert_eq!(
+        deeds(press(&mut state, KeyCode::Enter, KeyModifiers::NONE)),
+        [Deed::Cancel(id(1))]
+    );
     key(&mut state, 'j');
+    assert_eq!(deeds(key(&mut state, '+')), [Deed::Priority(id(2), 1)]);
+    assert_eq!(deeds(key(&mut state, '-')), [Deed::Priority(id(2), -1)]);
     let third = id(3).to_string();
     assert_eq!(deeds(key(&mut state, 'J')), [Deed::Move(id(2), Place::After(third))]);
     assert_eq!(deeds(key(&mut state, 'K')), [], "nothing that waits is above it");
@@ -272,6 +286,13 @@ fn jobs_are_ordered_about_by_keys() {
     press(&mut state, KeyCode::Enter, KeyModifiers::NONE);
     assert!(drawn(&state).contains("The disk is full."));
     assert_eq!(deeds(key(&mut state, 'P')), [Deed::Pause(true)]);
+    assert_eq!(deeds(key(&mut state, 'C')), []);
+    assert!(drawn(&state).contains("Take 2 ended jobs off the list?"));
+    press(&mut state, KeyCode::Down, KeyModifiers::NONE);
+    assert_eq!(
+        deeds(press(&mut state, KeyCode::Enter, KeyModifiers::NONE)),
+        [Deed::Clear]
+    );
 }
 
 #[test]
@@ -285,7 +306,10 @@ fn a_gallery_is_walked_through_and_changed() {
     key(&mut state, ' ');
     key(&mut state, ' ');
     assert!(drawn(&state).contains("2 selected"));
-    let trashed = key(&mut state, 'd');
+    assert!(key(&mut state, 'd').is_empty(), "more than one is asked about");
+    assert!(drawn(&state).contains("Put 2 pictures into the trash?"));
+    key(&mut state, 'y');
+    let trashed = press(&mut state, KeyCode::Enter, KeyModifiers::NONE);
     assert_eq!(trashed.first(), Some(&Effect::Do(Deed::Trash(vec![5, 4], true))));
     assert_eq!(
         key(&mut state, 'u').first(),

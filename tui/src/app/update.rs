@@ -5,19 +5,22 @@ use darkroom_protocol::{EventKind, JobState};
 use ratatui::layout::Rect;
 
 use super::commands::{Act, of_key};
-use super::keys;
-use super::msg::{Effect, Link, Msg};
+use super::msg::{Deed, Effect, Link, Msg};
 use super::pictures::{Key, Source};
 use super::state::{Overlay, Screen, State};
 use super::view;
-use super::widgets::{Asked, Palette};
+use super::widgets::{Ask, Asked, Palette};
 use super::world::Daemon;
+use super::{keys, live};
 
 /// Takes a message.
 pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
     let mut effects = take(state, msg);
     effects.extend(state.create.draft_to_keep().map(Effect::Keep));
     state.pictures.is_covered = state.overlay.is_some();
+    if let Some(Overlay::Ask(ask)) = &mut state.overlay {
+        effects.extend(ask.wants_list().map(Effect::List));
+    }
     let wanted: Vec<Key> = state.pictures_shown().into_iter().map(|(key, _)| key).collect();
     // Where nobody looks at previews, nothing says that they were seen.
     let looks = wanted.iter().any(|key| matches!(key.source, Source::Preview(_)));
@@ -25,8 +28,11 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
         effects.push(Effect::Seen);
     }
     effects.extend(state.pictures.want(wanted).into_iter().map(Effect::Make));
-    if !state.toasts.is_empty() {
+    if state.toasts.iter().any(|toast| !toast.is_error) {
         effects.push(Effect::Wake);
+    }
+    if state.screen == Screen::System {
+        effects.push(Effect::Pulse);
     }
     effects
 }
@@ -48,10 +54,9 @@ fn take(state: &mut State, msg: Msg) -> Vec<Effect> {
         Msg::Terminal(_) => vec![],
         Msg::Link(link) => on_link(state, link),
         Msg::Jobs(jobs) => {
-            state.world.jobs = jobs;
-            state.queue.keep(&state.world);
+            state.world.put_jobs(jobs);
             state.create.look(&state.world);
-            vec![]
+            state.queue.keep(&state.world)
         }
         Msg::Models(models) => {
             state.world.models = models;
@@ -70,6 +75,10 @@ fn take(state: &mut State, msg: Msg) -> Vec<Effect> {
         }
         Msg::Page(number, album) => state.gallery.page(number, album, state.body()),
         Msg::Detail(detail, for_what) => on_detail(state, *detail, for_what),
+        Msg::Log(reader, page) => live::on_log(state, reader, page),
+        Msg::Pulse => live::on_pulse(state),
+        Msg::Listed(folder, entries) => live::on_listed(state, &folder, entries),
+        Msg::Found(pictures) => live::on_found(state, &pictures),
         Msg::Done(text) => {
             if !text.is_empty() {
                 state.toast(text, false);
@@ -84,18 +93,21 @@ fn take(state: &mut State, msg: Msg) -> Vec<Effect> {
             state.pictures.made(key, ready);
             vec![]
         }
-        Msg::Seen => match state.pictures.seen() {
-            true => vec![Effect::Seen],
-            false => vec![],
-        },
+        Msg::Seen => {
+            state.is_same = true;
+            match state.pictures.seen() {
+                true => vec![Effect::Seen],
+                false => vec![],
+            }
+        }
         Msg::Edited(text) => {
             state.create.set_text(&text);
             state.redraw = true;
             vec![]
         }
         Msg::Tick => {
-            if !state.toasts.is_empty() {
-                state.toasts.remove(0);
+            if let Some(oldest) = state.toasts.iter().position(|toast| !toast.is_error) {
+                state.toasts.remove(oldest);
             }
             vec![]
         }
@@ -106,9 +118,16 @@ fn on_link(state: &mut State, link: Link) -> Vec<Effect> {
     match link {
         Link::There(status) => {
             let was_away = matches!(state.world.daemon, Daemon::Away(_));
+            if let Daemon::Away(why) = &state.world.daemon {
+                state.toasts.retain(|toast| toast.text != *why);
+            }
             let mut effects = state.world.begin(*status);
             state.pictures.retry();
             effects.extend(state.gallery.begin());
+            state.system.reset();
+            if state.screen == Screen::System {
+                effects.extend(state.system.enter());
+            }
             if was_away {
                 state.toast("The daemon is there again.", false);
             }
@@ -118,7 +137,8 @@ fn on_link(state: &mut State, link: Link) -> Vec<Effect> {
             if state.world.daemon == Daemon::There {
                 state.toast(why.clone(), true);
             }
-            state.world.daemon = Daemon::Away(why);
+            state.world.end(why);
+            state.system.reset();
             state.pictures.end_preview();
             vec![]
         }
@@ -179,7 +199,8 @@ fn on_paste(state: &mut State, text: &str) -> Vec<Effect> {
         None => match state.screen {
             Screen::Create => state.create.paste(text),
             Screen::Gallery => return state.gallery.paste(text),
-            Screen::Queue | Screen::Models | Screen::System => {}
+            Screen::System => return state.system.paste(text),
+            Screen::Queue | Screen::Models => {}
         },
     }
     vec![]
@@ -189,6 +210,9 @@ fn on_key(state: &mut State, key: &KeyEvent) -> Vec<Effect> {
     let Some(name) = keys::name(key) else { return vec![] };
     if state.overlay.is_some() {
         return over(state, key, &name);
+    }
+    if name == "esc" && state.dismiss() {
+        return vec![];
     }
     let typed = state.is_typing() && keys::is_text(key);
     let command = of_key(&name, state.screen).filter(|_| !typed);
@@ -201,7 +225,8 @@ fn on_key(state: &mut State, key: &KeyEvent) -> Vec<Effect> {
     match state.screen {
         Screen::Create => state.create.key(key, &state.world),
         Screen::Gallery => state.gallery.key(key),
-        Screen::Queue | Screen::Models | Screen::System => vec![],
+        Screen::System => state.system.key(key),
+        Screen::Queue | Screen::Models => vec![],
     }
 }
 
@@ -264,6 +289,27 @@ fn answered(state: &mut State, asked: Asked, text: &str) -> Vec<Effect> {
     match asked {
         Asked::Tags(pictures) => super::screens::tag(pictures, text),
         Asked::Choice(name) => state.create.choose(&name, text, &state.world),
+        Asked::File(name) => state.create.choose(&name, text, &state.world),
+        Asked::Picture => {
+            let number = text.rsplit_once('#').and_then(|(_, number)| number.parse().ok());
+            number
+                .map(|id| Effect::Detail(id, super::msg::For::Vary))
+                .into_iter()
+                .collect()
+        }
+        Asked::Sure(deed) if !Ask::is_yes(text) => {
+            drop(deed);
+            vec![]
+        }
+        Asked::Sure(Deed::Trash(pictures, true)) => state.gallery.put_away(pictures),
+        Asked::Sure(deed) => vec![Effect::Do(deed)],
+        Asked::KeepAlive(model) => match text.trim().parse() {
+            Ok(time) => vec![Effect::Do(Deed::KeepAlive(model, time))],
+            Err(()) => {
+                state.toast("That is no time: write for instance 10m, 2h, 0 or forever.", true);
+                vec![]
+            }
+        },
     }
 }
 
@@ -278,6 +324,17 @@ pub fn act(state: &mut State, act: Act) -> Vec<Effect> {
         Act::Suspend => state.suspend = true,
         Act::Help => state.overlay = Some(Overlay::Help(0)),
         Act::Palette => state.overlay = Some(Overlay::Palette(Palette::new(state.screen))),
+        Act::FromPicture => {
+            let Some(given) = state.gallery.given() else {
+                return vec![];
+            };
+            state.create.begin_with(given);
+            state.toast(
+                "It begins with that picture: denoise says how far it may change.",
+                false,
+            );
+            return go(state, Screen::Create);
+        }
         Act::Go(screen) => return go(state, screen),
         Act::NextScreen => return go(state, state.screen.next()),
         _ => return on_screen(state, act),
@@ -289,6 +346,7 @@ fn go(state: &mut State, screen: Screen) -> Vec<Effect> {
     state.screen = screen;
     match screen {
         Screen::Gallery => state.gallery.more(state.body()),
+        Screen::System => state.system.enter(),
         _ => vec![],
     }
 }
@@ -303,7 +361,10 @@ fn on_screen(state: &mut State, act: Act) -> Vec<Effect> {
                 vec![]
             }
         },
-        Screen::Queue => state.queue.act(act, &state.world, body),
+        Screen::Queue => {
+            let done = state.queue.act(act, &state.world, body);
+            ask_first(state, done)
+        }
         Screen::Gallery => match state.gallery.act(act, body) {
             Ok(effects) => effects,
             Err(ask) => {
@@ -312,7 +373,8 @@ fn on_screen(state: &mut State, act: Act) -> Vec<Effect> {
             }
         },
         Screen::Models => {
-            let effects = state.models.act(act, &state.world, body);
+            let done = state.models.act(act, &state.world, body);
+            let effects = ask_first(state, done);
             if let Some(model) = state.models.take_chosen() {
                 state.create.use_model(&model);
                 state.screen = Screen::Create;
@@ -321,10 +383,18 @@ fn on_screen(state: &mut State, act: Act) -> Vec<Effect> {
             effects
         }
         Screen::System => {
-            state.system.act(act);
-            vec![]
+            let around = live::around(&state.world, &state.queue, state.theme, body);
+            state.system.act(act, &around)
         }
     }
+}
+
+/// What follows, or nothing before what is to be asked first is answered.
+fn ask_first(state: &mut State, done: Result<Vec<Effect>, Box<Ask>>) -> Vec<Effect> {
+    done.unwrap_or_else(|ask| {
+        state.overlay = Some(Overlay::Ask(ask));
+        vec![]
+    })
 }
 
 fn on_mouse(state: &mut State, mouse: MouseEvent) -> Vec<Effect> {

@@ -201,8 +201,8 @@ fn hints(state: &State, frame: &mut Frame<'_>, area: Rect) {
 fn toasts(state: &State, frame: &mut Frame<'_>, area: Rect) {
     for (nth, toast) in state.toasts.iter().rev().enumerate() {
         let width = (area.width / 2).max(40).min(area.width);
-        let text = brief(&toast.text, usize::from(width) * 2 - 4);
-        let rows = if unicode_width::UnicodeWidthStr::width(text.as_str()) + 2 > usize::from(width) {
+        let text = brief(&toast.text, usize::from(width) * 2 - 10);
+        let rows = if unicode_width::UnicodeWidthStr::width(text.as_str()) + 8 > usize::from(width) {
             2
         } else {
             1
@@ -225,7 +225,10 @@ fn toasts(state: &State, frame: &mut Frame<'_>, area: Rect) {
             ""
         };
         frame.render_widget(Clear, place);
-        let text = Paragraph::new(format!("{sign}{text} ")).style(style).right_aligned();
+        let end = if toast.is_error { " [Esc]" } else { " " };
+        let text = Paragraph::new(format!("{sign}{text}{end}"))
+            .style(style)
+            .right_aligned();
         frame.render_widget(text.wrap(ratatui::widgets::Wrap { trim: true }), place);
     }
 }

@@ -5,9 +5,13 @@ use std::collections::HashMap;
 
 use darkroom_protocol::event::LineStatus;
 use darkroom_protocol::message::client::{FoundModel, Status};
-use darkroom_protocol::{Event, EventKind, Job, JobId, ModelCard, Phase, Progress, WorkerStatus};
+use darkroom_protocol::{
+    Event, EventKind, Job, JobId, JobState, ModelCard, Phase, Progress, WorkerState, WorkerStatus,
+};
 
+use super::load::Load;
 use super::msg::Effect;
+use super::phases::Phases;
 
 /// How it stands with the daemon.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -36,6 +40,12 @@ pub struct World {
     pub line: LineStatus,
     /// Workers by their places.
     pub workers: Vec<WorkerStatus>,
+    /// How each was over the last minutes.
+    pub loads: Vec<Load>,
+    /// How long each phase of a job took, of those that were seen.
+    pub phases: HashMap<JobId, Phases>,
+    /// Milliseconds since the client began.
+    pub now: u64,
     /// What some worker can do; empty before the first has told.
     pub capabilities: Vec<String>,
     /// Models that can be named.
@@ -49,6 +59,8 @@ impl World {
     pub fn begin(&mut self, status: Status) -> Vec<Effect> {
         self.daemon = Daemon::There;
         self.workers = status.workers;
+        self.loads.resize_with(self.workers.len(), Load::default);
+        (0..self.workers.len()).for_each(|place| self.note(place));
         self.capabilities = status.capabilities;
         self.line.queued = status.queued;
         self.line.paused = status.paused;
@@ -63,11 +75,18 @@ impl World {
         match (&event.kind, job) {
             (EventKind::Progress(progress), Some(job)) => {
                 self.progress.insert(job, progress.clone());
+                self.phases.entry(job).or_default().put(self.now, progress.phase);
                 vec![]
             }
             (EventKind::State(change), Some(job)) => {
                 if change.state.is_final() {
                     self.progress.remove(&job);
+                }
+                if change.state == JobState::Running {
+                    self.phases.insert(job, Phases::default());
+                }
+                if let Some(phases) = self.phases.get_mut(&job) {
+                    phases.end(self.now);
                 }
                 if let Some(known) = self.jobs.iter_mut().find(|known| known.id == job) {
                     known.state = change.state;
@@ -89,6 +108,21 @@ impl World {
         }
     }
 
+    /// It is gone, and with it its workers.
+    pub fn end(&mut self, why: String) {
+        self.daemon = Daemon::Away(why);
+        let now = self.now;
+        self.loads.iter_mut().for_each(|load| load.put(now, false, 0));
+    }
+
+    /// Remembers how a worker stands now.
+    fn note(&mut self, place: usize) {
+        if let (Some(worker), Some(load)) = (self.workers.get(place), self.loads.get_mut(place)) {
+            let is_busy = matches!(worker.state, WorkerState::Busy | WorkerState::Loading);
+            load.put(self.now, is_busy, worker.resident.used);
+        }
+    }
+
     fn put_worker(&mut self, event: &Event, worker: &WorkerStatus) {
         let darkroom_protocol::Subject::Worker(place) = event.of else {
             return;
@@ -97,6 +131,14 @@ impl World {
             Some(known) => *known = worker.clone(),
             None => self.workers.push(worker.clone()),
         }
+        self.loads.resize_with(self.workers.len(), Load::default);
+        self.note(place as usize);
+    }
+
+    /// The jobs as they are now.
+    pub fn put_jobs(&mut self, jobs: Vec<Job>) {
+        self.phases.retain(|id, _| jobs.iter().any(|job| job.id == *id));
+        self.jobs = jobs;
     }
 
     /// The job that is being made, if one is.

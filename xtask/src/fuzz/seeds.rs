@@ -18,6 +18,7 @@ const LINES: &[&str] = &[
     r#"{"jsonrpc":"2.0","id":6,"method":"download","params":{"sha256":"0199","offset":0}}"#,
     r#"{"jsonrpc":"2.0","id":7,"method":"history","params":{"query":"fox","limit":3,"before":"77"}}"#,
     r#"{"jsonrpc":"2.0","id":8,"method":"tag","params":{"pictures":["17"],"add":["sea"]}}"#,
+    r#"{"jsonrpc":"2.0","id":9,"method":"log","params":{"of":{"job":"@last"},"after":"1a-2b-3c","filter":"fox level:warn"}}"#,
 ];
 const PARAMETERS: &[&str] = &[
     r#"{"prompt":"a fox","negative_prompt":"","width":512,"height":64,"steps":20,"cfg_scale":7.5,"seed":-1,"batch":2}"#,

@@ -127,7 +127,7 @@ pub async fn obey(asker: &Asker, request: Request) -> Result<Answer, RemoteError
         Request::Retry { job } => self::retry(context, &job).await,
         Request::Clear { states, dry_run } => self::clear(&context.store, &states, dry_run).await,
         Request::CancelAll {} => self::cancel_all(context).await,
-        Request::Log { job, offset } => self::log(&context.store, &context.paths, &job, offset).await,
+        Request::Log(look) => self::log(&context.store, &context.paths, look).await,
         Request::Metrics {} => self::metrics(context).await,
         Request::LogFilter { filter } => self::log_filter(context, filter.as_deref()),
         Request::Models {} => self::models(context).await,

@@ -11,7 +11,7 @@ pub use create::Create;
 pub use gallery::Gallery;
 pub use models::Models;
 pub use queue::Queue;
-pub use system::System;
+pub use system::{Around, System};
 
 use darkroom_protocol::history::EntryDetail;
 use darkroom_protocol::params::{TABLE, Value};

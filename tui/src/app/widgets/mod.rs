@@ -1,6 +1,7 @@
 //! Pieces that several screens and overlays are made of. Each is a value with its keys, and a way to draw it.
 
 mod ask;
+mod fuzzy;
 mod input;
 mod list;
 mod palette;

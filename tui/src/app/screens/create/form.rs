@@ -1,10 +1,14 @@
 //! The parameters as a form: a row for each row of the daemon's table that a worker here can do, with what counts where nothing is said.
 //! Nothing here knows which parameters there are. Left and right change a value, typing replaces it, Backspace returns it to the model's.
 
+use std::collections::BTreeMap;
+
 use crossterm::event::{KeyCode, KeyEvent};
 use darkroom_protocol::GenerateRequest;
-use darkroom_protocol::params::{Category, Kind, Parameter, TABLE, Value};
+use darkroom_protocol::hash::is_sha256;
+use darkroom_protocol::params::{Category, Kind, Parameter, TABLE, Value, find};
 
+use crate::app::given::Given;
 use crate::app::keys;
 use crate::app::widgets::{Ask, Asked, Input};
 use crate::app::world::World;
@@ -13,6 +17,8 @@ use crate::app::world::World;
 #[derive(Debug, Default)]
 pub struct Form {
     request: GenerateRequest,
+    /// Files that were given, by the names of their rows; they count before what the request says.
+    files: BTreeMap<String, Given>,
     at: usize,
     /// What is being typed for the row.
     typing: Option<Input>,
@@ -34,13 +40,32 @@ impl Form {
             negative_prompt: None,
             ..request
         };
+        self.files.clear();
         self.typing = None;
         self.problem = None;
+    }
+
+    /// The files that were given.
+    pub fn files(&self) -> &BTreeMap<String, Given> {
+        &self.files
+    }
+
+    /// Gives a row a file.
+    pub fn give(&mut self, name: &str, file: Given) {
+        self.clear(name);
+        self.files.insert(name.to_owned(), file);
     }
 
     /// Sets a row; an empty text leaves it to the default.
     pub fn put(&mut self, name: &str, text: &str) {
         let kept = self.request.clone();
+        let is_file = find(name).is_some_and(|row| matches!(row.kind, Kind::File));
+        if is_file && !text.is_empty() && !is_sha256(text) {
+            // A terminal puts quotes around what is dragged into it.
+            let path = text.trim().trim_matches(['\'', '"']);
+            self.give(name, Given::Path(path.to_owned()));
+            return;
+        }
         self.clear(name);
         if !text.is_empty()
             && let Err(error) = self.request.set_text(name, text)
@@ -58,20 +83,22 @@ impl Form {
             }
         }
         self.request = other;
+        self.files.remove(name);
         self.problem = None;
     }
 
     /// The rows that are shown: the usual ones, or all that a worker here can do.
     pub fn rows(&self, world: &World) -> Vec<&'static Parameter> {
+        // What goes with a file is there with it.
+        let has_file = !self.files.is_empty() || self.request.init_image.is_some();
         let is_usual = |row: &Parameter| {
             matches!(
                 row.category,
                 Category::What | Category::Size | Category::Sampling | Category::Guidance
-            )
+            ) || (row.category == Category::Inputs && (has_file || matches!(row.kind, Kind::File)))
         };
         let is_here = |row: &&Parameter| {
             !matches!(row.name, "prompt" | "negative_prompt")
-                && !matches!(row.kind, Kind::File)
                 && world.can(row.needs)
                 && (self.more || is_usual(row) || self.request.get(row.name).is_some())
         };
@@ -93,6 +120,12 @@ impl Form {
     /// Whether a value is being typed.
     pub fn is_typing(&self) -> bool {
         self.typing.is_some()
+    }
+
+    /// Whether a path is being typed, which can be completed.
+    pub fn is_typing_path(&self, world: &World) -> bool {
+        let row = self.rows(world).get(self.at).copied();
+        self.is_typing() && row.is_some_and(|row| matches!(row.kind, Kind::File))
     }
 
     /// Text was pasted.
@@ -202,6 +235,14 @@ impl Form {
     pub fn choose(&mut self, world: &World) -> Option<Ask> {
         let rows = self.rows(world);
         let row = rows.get(self.at)?;
+        if matches!(row.kind, Kind::File) {
+            let path = match (self.typing.take(), self.files.get(row.name)) {
+                (Some(typed), _) => typed.text(),
+                (None, Some(Given::Path(path))) => path.clone(),
+                (None, _) => String::new(),
+            };
+            return Some(Ask::file(Asked::File(row.name.to_owned()), row.help, &path));
+        }
         let words: Vec<String> = match row.kind {
             Kind::Choice { names, .. } => names().into_iter().map(str::to_owned).collect(),
             Kind::Text { .. } if row.name == "model" => {
@@ -233,6 +274,9 @@ impl Form {
 
     /// What is shown for a row, and whether somebody has set it.
     pub fn shown(&self, row: &Parameter, world: &World) -> (String, bool) {
+        if let Some(file) = self.files.get(row.name) {
+            return (file.brief(), true);
+        }
         let is_set = self.request.get(row.name).is_some();
         match self.value(row, world) {
             Some(value) if !value.is_empty() => (value, is_set),

@@ -5,15 +5,17 @@ mod form;
 mod view;
 mod weight;
 
-use crossterm::event::KeyEvent;
+use crossterm::event::{KeyCode, KeyEvent};
 use darkroom_protocol::{GenerateRequest, JobId, Picture};
 use ratatui::layout::Rect;
 use ratatui_textarea::{Input as TextInput, TextArea};
 
 use crate::app::commands::Act;
 use crate::app::draft::Draft;
+use crate::app::given::Given;
 use crate::app::msg::Effect;
 use crate::app::pictures::{Key, Source};
+use crate::app::prompts::Prompts;
 use crate::app::state::Scene;
 use crate::app::widgets::Ask;
 use crate::app::world::World;
@@ -35,6 +37,8 @@ pub struct Create {
     negative: TextArea<'static>,
     form: Form,
     focus: Focus,
+    /// Prompts that were sent before.
+    prompts: Prompts,
     /// The job that was begun here last.
     job: Option<JobId>,
     /// The last picture that came.
@@ -51,7 +55,15 @@ impl Create {
         self.prompt = text_of(&draft.prompt);
         self.negative = text_of(&draft.negative);
         self.form.set(draft.request.clone());
+        for (name, file) in &draft.files {
+            self.form.give(name, file.clone());
+        }
         self.kept = draft;
+    }
+
+    /// Begins with the prompts that were sent before.
+    pub fn remember(&mut self, prompts: Prompts) {
+        self.prompts = prompts;
     }
 
     /// What is being written, where that has changed.
@@ -63,6 +75,7 @@ impl Create {
             prompt: self.prompt.lines().join("\n"),
             negative: self.negative.lines().join("\n"),
             request: self.form.request().clone(),
+            files: self.form.files().clone(),
         };
         if draft == self.kept {
             return None;
@@ -145,7 +158,17 @@ impl Create {
     /// Does a command; `Err` with a question that is to be asked first.
     pub fn act(&mut self, act: Act, world: &World) -> Result<Vec<Effect>, Box<Ask>> {
         match act {
-            Act::Generate => return Ok(vec![Effect::Submit(self.request())]),
+            Act::Generate => return Ok(self.generate()),
+            Act::NextField if self.form.is_typing_path(world) => {
+                if let Some(ask) = self.form.choose(world) {
+                    return Err(Box::new(ask));
+                }
+            }
+            Act::OlderPrompt => self.older(),
+            Act::NewerPrompt => self.newer(),
+            Act::UndoEdit => self.is_new |= self.text_mut().undo(),
+            Act::RedoEdit => self.is_new |= self.text_mut().redo(),
+            Act::Find => return Ok(vec![Effect::Find]),
             Act::NextField => self.step(true, world),
             Act::LastField => self.step(false, world),
             Act::RandomSeed => {
@@ -166,6 +189,42 @@ impl Create {
             _ => {}
         }
         Ok(vec![])
+    }
+
+    /// Hands the job over, with its files, and remembers its prompt.
+    fn generate(&mut self) -> Vec<Effect> {
+        let request = self.request();
+        let is_new = self.prompts.sent(request.prompt.as_deref().unwrap_or_default());
+        let files = self.form.files();
+        let submit = match files.is_empty() {
+            true => Effect::Submit(request),
+            false => Effect::SubmitWith(request, files.clone().into_iter().collect()),
+        };
+        let kept = self.prompts.to_json().filter(|_| is_new).map(Effect::KeepPrompts);
+        std::iter::once(submit).chain(kept).collect()
+    }
+
+    /// Puts the prompt that was sent before this one into the field.
+    fn older(&mut self) {
+        let now = self.prompt.lines().join("\n");
+        if let Some(prompt) = self.prompts.older(&now) {
+            replace(&mut self.prompt, prompt);
+            self.is_new = true;
+        }
+    }
+
+    fn newer(&mut self) {
+        if let Some(prompt) = self.prompts.newer() {
+            replace(&mut self.prompt, prompt);
+            self.is_new = true;
+        }
+    }
+
+    /// Begins with a picture instead of noise.
+    pub fn begin_with(&mut self, file: Given) {
+        self.form.give("init_image", file);
+        self.focus = Focus::Prompt;
+        self.is_new = true;
     }
 
     fn step(&mut self, forward: bool, world: &World) {
@@ -213,7 +272,16 @@ impl Create {
                 false => vec![],
             },
             Focus::Prompt | Focus::Negative => {
-                self.text_mut().input(TextInput::from(*key));
+                let text = self.text_mut();
+                let before = text.cursor();
+                let is_new = text.input(TextInput::from(*key));
+                let is_still = text.cursor() == before && !is_new;
+                match (self.focus, key.code) {
+                    (Focus::Prompt, KeyCode::Up) if is_still || before.0 == 0 => self.older(),
+                    (Focus::Prompt, KeyCode::Down) if is_still => self.newer(),
+                    (Focus::Prompt, _) if is_new => self.prompts.leave(),
+                    _ => {}
+                }
                 vec![]
             }
         }
@@ -251,6 +319,13 @@ impl Create {
         let room = (place.width, place.height);
         vec![(Key { source, room }, place)]
     }
+}
+
+/// Puts another text into a field, so that it can be taken back.
+fn replace(area: &mut TextArea<'static>, text: &str) {
+    area.select_all();
+    area.cut();
+    area.insert_str(text);
 }
 
 fn text_of(text: &str) -> TextArea<'static> {

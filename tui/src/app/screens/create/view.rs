@@ -22,7 +22,7 @@ const WIDE: u16 = 100;
 /// Columns of the words then.
 const WORDS: u16 = 56;
 /// Columns of a parameter's name.
-const NAME: usize = 17;
+const NAME: usize = 19;
 
 /// Where everything is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

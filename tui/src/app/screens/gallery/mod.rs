@@ -11,6 +11,7 @@ mod view;
 use view::grid;
 
 use crate::app::commands::Act;
+use crate::app::given::Given;
 use crate::app::keys;
 use crate::app::msg::{Deed, Effect, For};
 use crate::app::widgets::{Ask, Asked, Input};
@@ -249,11 +250,17 @@ impl Gallery {
                 let starred = !here.starred;
                 vec![Effect::Do(Deed::Star(self.meant(), starred))]
             }
-            Act::Trash => {
-                self.trashed = self.meant();
-                self.selected.clear();
-                vec![Effect::Do(Deed::Trash(self.trashed.clone(), true))]
-            }
+            Act::Trash => match self.meant() {
+                many if many.len() > 1 => {
+                    let title = format!("Put {} pictures into the trash?", many.len());
+                    return Err(Box::new(Ask::sure(
+                        Deed::Trash(many, true),
+                        &title,
+                        "u takes them back",
+                    )));
+                }
+                one => self.put_away(one),
+            },
             Act::Undo => self.undo(),
             Act::TagIt => {
                 return Err(Box::new(Ask::line(
@@ -272,6 +279,23 @@ impl Gallery {
             Act::CopyPath => vec![Effect::Copy(here.path.clone())],
             _ => vec![],
         })
+    }
+
+    /// The picture that is selected, as a file for a parameter.
+    pub fn given(&self) -> Option<Given> {
+        let here = self.here()?;
+        Some(Given::Picture {
+            sha256: here.sha256.clone(),
+            path: here.path.clone(),
+            bytes: here.bytes,
+        })
+    }
+
+    /// Puts pictures into the trash, and remembers which, so that they can be taken back.
+    pub fn put_away(&mut self, pictures: Vec<u64>) -> Vec<Effect> {
+        self.trashed = pictures;
+        self.selected.clear();
+        vec![Effect::Do(Deed::Trash(self.trashed.clone(), true))]
     }
 
     fn begin_search(&mut self) -> Vec<Effect> {

@@ -1,4 +1,4 @@
-//! Where the last lines of a file begin, read backwards in pieces. `follow.rs` asks it for the newest part of a log, and for
+//! Where the last lines of a file begin, read backwards in pieces. `darkroom logs` asks it for the newest part of a log, and for
 //! earlier parts while lines are missing. It prints nothing, and knows nothing of rotation.
 
 use std::fs::File;
