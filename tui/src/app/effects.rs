@@ -216,7 +216,13 @@ async fn of_daemon(client: &Client, effect: Effect, request_id: Uuid) -> Result<
             Msg::Detail(Box::new(client.picture(&picture.to_string()).await?), for_what)
         }
         Effect::Do(deed) => Msg::Done(done(client, deed).await?),
-        Effect::Make(_) | Effect::Keep(_) | Effect::Copy(_) | Effect::Edit(_) | Effect::Wake => return Ok(None),
+        Effect::Make(_)
+        | Effect::Keep(_)
+        | Effect::Copy(_)
+        | Effect::Edit(_)
+        | Effect::Mouse(_)
+        | Effect::Notify(..)
+        | Effect::Wake => return Ok(None),
     }))
 }
 
@@ -271,7 +277,7 @@ async fn done(client: &Client, deed: Deed) -> Result<String, Wire> {
         Deed::Trash(pictures, trashed) => {
             client.trash(names(&pictures), trashed).await?;
             let words = if trashed {
-                "In the trash: u takes it back."
+                "In the trash: the command undo takes it back."
             } else {
                 "Out of the trash."
             };

@@ -4,15 +4,21 @@
 //! (`commands.rs`), from which keys, palette and help come.
 
 mod commands;
+mod contrast;
 mod draft;
 mod effects;
+mod keymap;
 mod keys;
 mod link;
 mod msg;
+mod notify;
 mod over;
+mod own;
 mod pictures;
+pub mod reference;
 mod run;
 mod screens;
+pub mod settings;
 mod state;
 mod theme;
 mod update;

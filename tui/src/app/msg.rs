@@ -8,7 +8,9 @@ use darkroom_protocol::message::client::{FoundModel, Place, Status, Submitted};
 use darkroom_protocol::message::history::{Album, Look};
 use darkroom_protocol::{Event, GenerateRequest, Job, JobId, ModelCard};
 
+use super::notify::Way;
 use super::pictures::Key;
+use super::settings::Settings;
 use crate::graphics::pane::Ready;
 
 /// Something that happened.
@@ -38,6 +40,8 @@ pub enum Msg {
     Made(Key, Option<Arc<Ready>>),
     /// The prompt as the person's editor left it.
     Edited(String),
+    /// The settings' file has changed: what it says, or what is wrong with it.
+    Settings(Box<Result<Settings, String>>),
     /// The oldest toast has been there long enough.
     Tick,
 }
@@ -93,6 +97,10 @@ pub enum Effect {
     Copy(String),
     /// Let the person's editor have the text.
     Edit(String),
+    /// Take the mouse, or leave it to the terminal.
+    Mouse(bool),
+    /// Tell somebody who looks elsewhere.
+    Notify(Way, String),
     /// Wake up when the oldest toast is over.
     Wake,
 }

@@ -29,9 +29,12 @@ use super::draft::{self, Draft};
 use super::effects::Doer;
 use super::link;
 use super::msg::{Effect, Msg};
+use super::notify::Route;
 use super::over::Over;
+use super::own::{self, Own};
+use super::settings;
 use super::state::State;
-use super::theme::Theme;
+use super::theme::Surroundings;
 use super::update::update;
 use super::{Error, view};
 use crate::graphics::{self, Found};
@@ -52,10 +55,16 @@ pub async fn run(paths: &Paths) -> Result<u64, Error> {
     if !std::io::IsTerminal::is_terminal(&stdout()) {
         return Err(Error::NoTerminal);
     }
+    // Taken before the file is read, so that no change is missed.
+    let stamp = settings::stamp(&settings::file(paths));
+    let read = settings::load(&settings::file(paths));
+    let images = read.as_ref().map_or("auto", |settings| settings.images);
     // The terminal is asked before anything else reads from it.
-    let found = graphics::detect();
+    let found = graphics::detect_for(graphics::Stream::Out, images);
     let screen = Screen::enter()?;
-    let result = Client::new(paths, found)?.live().await;
+    let mut client = Client::new(paths, found, stamp)?;
+    client.begin_with(read)?;
+    let result = client.live().await;
     drop(screen);
     graphics::settle();
     result
@@ -116,13 +125,20 @@ struct Client {
 }
 
 impl Client {
-    fn new(paths: &Paths, found: Found) -> Result<Self, Error> {
+    fn new(paths: &Paths, found: Found, stamp: settings::Stamp) -> Result<Self, Error> {
         let (outbox, inbox) = mpsc::channel(WAITING);
         let (now, client) = watch::channel(None);
         tokio::spawn(link::follow(paths.clone(), outbox.clone(), now));
+        tokio::spawn(settings::follow(settings::file(paths), stamp, outbox.clone()));
         let env = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         let (width, height) = size()?;
-        let mut state = State::new(Theme::of(&env, locale::is_utf8()), Rect::new(0, 0, width, height));
+        let own = Own {
+            around: Surroundings::of(&env, locale::is_utf8(), found.ground),
+            route: Route::of(&found),
+            ..Own::default()
+        };
+        let mut state = State::new(own.theme(), Rect::new(0, 0, width, height));
+        state.own = own;
         let kept = paths.state.join("draft.json");
         state.create.restore(read_draft(&kept));
         if let Some(word) = &found.word {
@@ -139,6 +155,16 @@ impl Client {
             drawn: Instant::now(),
             is_dirty: true,
         })
+    }
+
+    /// The settings as they are at the start; what is wrong with them is shown.
+    fn begin_with(&mut self, read: Result<settings::Settings, String>) -> Result<(), Error> {
+        for effect in own::read(&mut self.state, read) {
+            if let Effect::Mouse(is_wanted) = effect {
+                mouse(is_wanted)?;
+            }
+        }
+        Ok(())
     }
 
     async fn live(mut self) -> Result<u64, Error> {
@@ -175,6 +201,7 @@ impl Client {
             }
             if std::mem::take(&mut self.state.suspend) {
                 suspend()?;
+                mouse(self.state.own.settings.mouse)?;
                 self.state.redraw = true;
             }
             if is_key {
@@ -194,8 +221,15 @@ impl Client {
                 self.wake.get_or_insert_with(|| Instant::now() + TOAST);
             }
             Effect::Copy(text) => execute!(stdout(), CopyToClipboard::to_clipboard_from(text))?,
+            Effect::Mouse(is_wanted) => mouse(is_wanted)?,
+            Effect::Notify(way, text) => {
+                let mut out = stdout();
+                out.write_all(&self.state.own.route.bytes(way, &text))?;
+                out.flush()?;
+            }
             Effect::Edit(text) => {
                 let edited = edit(&text)?;
+                mouse(self.state.own.settings.mouse)?;
                 *events = EventStream::new();
                 let msg = match edited {
                     Ok(text) => Msg::Edited(text),
@@ -228,6 +262,14 @@ impl Client {
         self.drawn = Instant::now();
         self.is_dirty = false;
         Ok(())
+    }
+}
+
+/// Takes the mouse, or leaves it to the terminal.
+fn mouse(is_wanted: bool) -> std::io::Result<()> {
+    match is_wanted {
+        true => execute!(stdout(), EnableMouseCapture),
+        false => execute!(stdout(), DisableMouseCapture),
     }
 }
 

@@ -3,6 +3,8 @@
 use ratatui::layout::Rect;
 
 use super::commands::Act;
+use super::keymap::Keymap;
+use super::own::Own;
 use super::pictures::{Key, Pictures};
 use super::screens::{Create, Gallery, Models, Queue, System};
 use super::theme::Theme;
@@ -88,6 +90,8 @@ pub struct State {
     pub pictures: Pictures,
     /// How things look.
     pub theme: Theme,
+    /// What the person has chosen.
+    pub own: Own,
     /// The terminal, in cells.
     pub area: Rect,
     /// Whether the client ends.
@@ -107,6 +111,8 @@ pub struct Scene<'a> {
     pub pictures: &'a Pictures,
     /// How things look.
     pub theme: Theme,
+    /// The keys of commands.
+    pub keys: &'a Keymap,
     /// Whether the screen has the keys, not something over it.
     pub has_focus: bool,
 }
@@ -129,6 +135,7 @@ impl State {
             toasts: Vec::new(),
             pictures: Pictures::default(),
             theme,
+            own: Own::default(),
             area,
             quit: false,
             suspend: false,
@@ -142,6 +149,7 @@ impl State {
             world: &self.world,
             pictures: &self.pictures,
             theme: self.theme,
+            keys: self.own.keys(),
             has_focus: self.overlay.is_none(),
         }
     }

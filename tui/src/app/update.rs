@@ -4,9 +4,10 @@ use crossterm::event::{Event as TerminalEvent, KeyEvent, KeyEventKind, MouseEven
 use darkroom_protocol::{EventKind, JobState};
 use ratatui::layout::Rect;
 
-use super::commands::{Act, of_key};
+use super::commands::Act;
 use super::keys;
 use super::msg::{Effect, Link, Msg};
+use super::own;
 use super::state::{Overlay, Screen, State};
 use super::view;
 use super::widgets::{Asked, Palette};
@@ -35,7 +36,12 @@ fn take(state: &mut State, msg: Msg) -> Vec<Effect> {
             state.redraw = true;
             state.gallery.more(state.body())
         }
+        Msg::Terminal(TerminalEvent::FocusLost) => {
+            state.own.is_seen = false;
+            vec![]
+        }
         Msg::Terminal(TerminalEvent::FocusGained) => {
+            state.own.is_seen = true;
             state.redraw = true;
             vec![]
         }
@@ -45,7 +51,7 @@ fn take(state: &mut State, msg: Msg) -> Vec<Effect> {
             state.world.jobs = jobs;
             state.queue.keep(&state.world);
             state.create.look(&state.world);
-            vec![]
+            own::tell(state)
         }
         Msg::Models(models) => {
             state.world.models = models;
@@ -83,6 +89,7 @@ fn take(state: &mut State, msg: Msg) -> Vec<Effect> {
             state.redraw = true;
             vec![]
         }
+        Msg::Settings(read) => own::read(state, *read),
         Msg::Tick => {
             if !state.toasts.is_empty() {
                 state.toasts.remove(0);
@@ -114,6 +121,7 @@ fn on_link(state: &mut State, link: Link) -> Vec<Effect> {
         }
         Link::Event(event) => {
             let mut effects = state.world.take(&event);
+            own::hear(state, &event);
             match event.kind {
                 EventKind::Preview(preview) => state.pictures.put_preview(preview),
                 EventKind::Picture(picture) => state.create.picture(&picture),
@@ -181,7 +189,7 @@ fn on_key(state: &mut State, key: &KeyEvent) -> Vec<Effect> {
         return over(state, key, &name);
     }
     let typed = state.is_typing() && keys::is_text(key);
-    let command = of_key(&name, state.screen).filter(|_| !typed);
+    let command = state.own.keys().meant(&name, state.screen).filter(|_| !typed);
     if let Some(command) = command {
         let used = !state.is_typing() || !is_for_text(command.act);
         if used {
@@ -217,7 +225,16 @@ fn is_for_text(act: Act) -> bool {
 
 /// A key for what lies over the screen.
 fn over(state: &mut State, key: &KeyEvent, name: &str) -> Vec<Effect> {
-    if matches!(name, "esc" | "ctrl-c") {
+    let goes_back = state
+        .own
+        .keys()
+        .meant(name, state.screen)
+        .is_some_and(|command| match command.act {
+            Act::Back => true,
+            Act::Palette => matches!(state.overlay, Some(Overlay::Palette(_))),
+            _ => false,
+        });
+    if matches!(name, "esc" | "ctrl-c") || goes_back && !keys::is_text(key) {
         state.overlay = None;
         return vec![];
     }

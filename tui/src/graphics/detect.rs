@@ -1,9 +1,11 @@
 //! Which protocol the terminal speaks: what the person asked for, then what is known by name, then what it answers. Within tmux
 //! pictures pass only where its user allows it; where they do not, a word says so.
 
+use std::cell::{OnceCell, RefCell};
+
 use super::Protocol;
 use super::mux::{Mux, Tmux, ask_tmux};
-use super::probe::{Answers, Question, probe};
+use super::probe::{Answers, Question, Record, ask, probe};
 use super::terminal::Stream;
 use crate::locale;
 
@@ -20,6 +22,26 @@ pub struct Found {
     pub passthrough: Option<Passthrough>,
     /// What the person should know: why pictures are worse than the terminal could show them.
     pub word: Option<String>,
+    /// The terminal's name, as it or the environment gives it.
+    pub name: Option<String>,
+    /// The multiplexer between the program and the terminal, if there is one.
+    pub mux: Option<Multiplexer>,
+    /// The background's red, green and blue, where the terminal was asked and told.
+    pub ground: Option<[u8; 3]>,
+}
+
+/// What stands between the program and the terminal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Multiplexer {
+    /// tmux.
+    Tmux {
+        /// Whether it may let sequences pass: it says so, or cannot be asked.
+        passes: bool,
+    },
+    /// GNU screen, or something that calls itself so.
+    Screen,
+    /// Zellij.
+    Zellij,
 }
 
 /// tmux is told to pass pictures on to the terminal around it.
@@ -38,6 +60,9 @@ impl Found {
             cell: None,
             passthrough: None,
             word: None,
+            name: None,
+            mux: None,
+            ground: None,
         }
     }
 
@@ -59,12 +84,36 @@ pub fn detect() -> Found {
 /// with `auto` the terminal may be asked, which takes at most two seconds and only where it never answers.
 /// Who calls this calls [`super::settle`] before the program ends.
 pub fn detect_on(stream: Stream) -> Found {
-    let env = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    detect_for(stream, "auto")
+}
+
+/// As [`detect_on`], with what the person's settings say where `DARKROOM_IMAGES` says nothing.
+pub fn detect_for(stream: Stream, settings: &'static str) -> Found {
     let ask = Ask {
         terminal: &|question| probe(stream, question),
         tmux: &ask_tmux,
     };
-    choose(&env, stream.missing(), &ask)
+    choose(&variable, settings, stream.missing(), &ask)
+}
+
+/// As [`detect_for`], but the terminal is asked whatever is remembered of it; and what it was asked and said, if it was asked.
+pub(super) fn detect_anew(stream: Stream, settings: &'static str) -> (Found, Option<Record>) {
+    let record = RefCell::new(None);
+    let terminal = |question| {
+        let (answers, asked) = ask(stream, question)?;
+        *record.borrow_mut() = Some(asked);
+        answers
+    };
+    let ask = Ask {
+        terminal: &terminal,
+        tmux: &ask_tmux,
+    };
+    let found = choose(&variable, settings, stream.missing(), &ask);
+    (found, record.into_inner())
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 /// Who can be asked.
@@ -77,18 +126,33 @@ struct Ask<'a> {
 
 type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
 
-/// `missing` says why there is no terminal at all.
-fn choose(env: Env<'_>, missing: Option<&str>, ask: &Ask<'_>) -> Found {
-    let wish = env("DARKROOM_IMAGES").filter(|w| !w.eq_ignore_ascii_case("auto"));
+/// `missing` says why there is no terminal at all; `settings` what counts where the environment says nothing.
+fn choose(env: Env<'_>, settings: &'static str, missing: Option<&str>, ask: &Ask<'_>) -> Found {
+    let (wish, by) = match env("DARKROOM_IMAGES") {
+        Some(wish) => (wish, "DARKROOM_IMAGES says"),
+        None => (settings.to_owned(), "tui.toml says"),
+    };
+    let wish = Some(wish).filter(|wish| !wish.eq_ignore_ascii_case("auto"));
     let named = wish.as_deref().and_then(Protocol::from_name);
     if named == Some(Protocol::Off) {
-        return Found::new(Protocol::Off, "DARKROOM_IMAGES says off");
+        return Found::new(Protocol::Off, format!("{by} off"));
     }
     if let Some(why) = missing {
         return Found::new(Protocol::Off, why);
     }
+    // What is told on the way counts for more than pictures; tmux is asked once.
+    let (heard, told) = (RefCell::new(None), OnceCell::new());
+    let terminal = |question| {
+        let answers = (ask.terminal)(question);
+        heard.borrow_mut().clone_from(&answers);
+        answers
+    };
+    let ask = &Ask {
+        terminal: &terminal,
+        tmux: &|format| told.get_or_init(|| (ask.tmux)(format)).clone(),
+    };
     let mut found = match named {
-        Some(protocol) => wished(protocol, env, ask),
+        Some(protocol) => wished(protocol, format!("{by} {}", protocol.name()), env, ask),
         None => by_name(env).unwrap_or_else(|| by_answer(env, ask)),
     };
     if wish.is_some() && named.is_none() {
@@ -98,9 +162,43 @@ fn choose(env: Env<'_>, missing: Option<&str>, ask: &Ask<'_>) -> Found {
     }
     if found.protocol == Protocol::Blocks && !locale::of(env) {
         let why = "the locale's text is not UTF-8, which half blocks need: LC_ALL=C.UTF-8 has it";
-        return Found::new(Protocol::Off, why);
+        found = Found::new(Protocol::Off, why);
     }
-    found
+    let heard: Answers = heard.borrow_mut().take().unwrap_or_default();
+    let mux = multiplexer(env, ask);
+    Found {
+        name: name(env, &heard, mux),
+        ground: heard.ground,
+        mux,
+        ..found
+    }
+}
+
+fn multiplexer(env: Env<'_>, ask: &Ask<'_>) -> Option<Multiplexer> {
+    match Mux::of(env, ask.tmux) {
+        Some(Mux::Tmux(tmux)) => Some(Multiplexer::Tmux {
+            passes: tmux.passes != Some(false),
+        }),
+        Some(Mux::Screen) => Some(Multiplexer::Screen),
+        None => env("ZELLIJ").map(|_| Multiplexer::Zellij),
+    }
+}
+
+/// The name that the terminal gave, else the one that the environment has. A multiplexer's environment may be another terminal's.
+fn name(env: Env<'_>, heard: &Answers, mux: Option<Multiplexer>) -> Option<String> {
+    let outer = heard.outer.as_ref().map(|outer| outer.name.clone());
+    let own = Some(heard.name.clone()).filter(|_| mux.is_none());
+    let said = outer.or(own).filter(|name| !name.is_empty());
+    let of_environment = || {
+        let term = env("TERM").unwrap_or_default();
+        let by_term = ["kitty", "ghostty", "foot", "rxvt"]
+            .into_iter()
+            .find(|name| term.contains(name));
+        env("LC_TERMINAL")
+            .or_else(|| env("TERM_PROGRAM"))
+            .or_else(|| by_term.map(str::to_owned))
+    };
+    said.or_else(|| of_environment().filter(|_| mux.is_none()))
 }
 
 /// What tmux's user can do.
@@ -108,8 +206,7 @@ const ALLOW: &str = "tmux does not pass them on (`tmux set -p allow-passthrough 
 const SCREEN: &str = "screen does not pass them on";
 
 /// The protocol that the person asked for, by a way on which it arrives.
-fn wished(protocol: Protocol, env: Env<'_>, ask: &Ask<'_>) -> Found {
-    let reason = format!("DARKROOM_IMAGES says {}", protocol.name());
+fn wished(protocol: Protocol, reason: String, env: Env<'_>, ask: &Ask<'_>) -> Found {
     let plain = Found::new(protocol, reason.clone());
     if protocol == Protocol::Blocks {
         return plain;
@@ -252,14 +349,20 @@ mod tests {
     use super::*;
     use rstest::rstest;
 
-    const NOTHING: Answers = Answers {
-        kitty: false,
-        sixel: false,
-        cell: None,
-        outer: None,
-    };
-    const KITTY: Answers = Answers { kitty: true, ..NOTHING };
-    const SIXEL: Answers = Answers { sixel: true, ..NOTHING };
+    const NOTHING: Answers = answers(false, false);
+    const KITTY: Answers = answers(true, false);
+    const SIXEL: Answers = answers(false, true);
+
+    const fn answers(kitty: bool, sixel: bool) -> Answers {
+        Answers {
+            kitty,
+            sixel,
+            cell: None,
+            name: String::new(),
+            ground: None,
+            outer: None,
+        }
+    }
 
     fn found(env: &[(&str, &str)], is_terminal: bool, answers: Option<Answers>) -> Found {
         in_mux(env, is_terminal, answers, None)
@@ -274,7 +377,7 @@ mod tests {
             terminal: &|_| answers.clone(),
             tmux: &|_| tmux.map(str::to_owned),
         };
-        choose(&lookup, (!is_terminal).then_some("it is a pipe"), &ask)
+        choose(&lookup, "auto", (!is_terminal).then_some("it is a pipe"), &ask)
     }
 
     #[rstest]
@@ -307,7 +410,7 @@ mod tests {
                 terminal: &|_| panic!("asked a pipe"),
                 tmux: &|_| panic!("asked tmux for a pipe"),
             };
-            let found = choose(&env, Some("it is a pipe"), &ask);
+            let found = choose(&env, "auto", Some("it is a pipe"), &ask);
             assert_eq!(found.protocol, Protocol::Off, "{wish}");
         }
     }
@@ -441,6 +544,57 @@ mod tests {
             "{found:?}"
         );
         assert_eq!(in_mux(&env, true, Some(SIXEL), None).protocol, Protocol::Sixel);
+    }
+
+    #[test]
+    fn settings_count_where_the_environment_says_nothing() {
+        let ask = Ask {
+            terminal: &|_| Some(KITTY),
+            tmux: &|_| None,
+        };
+        let chosen = |images: Option<&str>| {
+            let env = |name: &str| match name {
+                "TERM" => Some("xterm".to_owned()),
+                "DARKROOM_IMAGES" => images.map(str::to_owned),
+                _ => None,
+            };
+            let found = choose(&env, "sixel", None, &ask);
+            (found.protocol, found.reason)
+        };
+        assert_eq!(chosen(None), (Protocol::Sixel, "tui.toml says sixel".to_owned()));
+        assert_eq!(chosen(Some("off")).0, Protocol::Off);
+        assert_eq!(chosen(Some("auto")).0, Protocol::Kitty);
+    }
+
+    #[test]
+    fn names_and_backgrounds_are_told_besides() {
+        let said = Answers {
+            name: "foot(1.21.0)".to_owned(),
+            ground: Some([1, 2, 3]),
+            ..SIXEL
+        };
+        let plain = found(&[("TERM", "foot")], true, Some(said.clone()));
+        assert_eq!(
+            (plain.name.as_deref(), plain.ground),
+            (Some("foot(1.21.0)"), Some([1, 2, 3]))
+        );
+        let silent = found(&[("TERM", "xterm-kitty")], true, None);
+        assert_eq!((silent.name.as_deref(), silent.mux), (Some("kitty"), None));
+        let iterm = found(&[("TERM", "xterm"), ("TERM_PROGRAM", "iTerm.app")], true, None);
+        assert_eq!(iterm.name.as_deref(), Some("iTerm.app"));
+        let tmux = [
+            ("TERM", "tmux-256color"),
+            ("TMUX", "/tmp/t,1,0"),
+            ("TERM_PROGRAM", "tmux"),
+        ];
+        let inside = in_mux(&tmux, true, around(true, false, "kitty(0.41.1)"), Some("3.3a,1,,10,19"));
+        assert_eq!(inside.name.as_deref(), Some("kitty(0.41.1)"));
+        assert_eq!(inside.mux, Some(Multiplexer::Tmux { passes: true }));
+        let closed = in_mux(&tmux, true, Some(said), Some("3.3a,0,,10,19"));
+        assert_eq!(
+            (closed.name, closed.mux),
+            (None, Some(Multiplexer::Tmux { passes: false }))
+        );
     }
 
     #[test]

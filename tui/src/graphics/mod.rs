@@ -11,6 +11,7 @@ mod blocks;
 mod decode;
 mod detect;
 mod error;
+mod examine;
 mod fit;
 mod iterm;
 mod keys;
@@ -29,12 +30,14 @@ mod terminal;
 mod tty;
 
 pub use decode::{MAX_BYTES, MAX_SIDE, decode, open};
-pub use detect::{Found, Passthrough, detect, detect_on};
+pub use detect::{Found, Multiplexer, Passthrough, detect, detect_for, detect_on};
 pub use error::Error;
+pub use examine::{Examination, examine};
 pub use live::Live;
 pub use memory::remember_in;
+pub(crate) use mux::wrap;
 pub use print::{Options, Printed, print_inline};
-pub use probe::settle;
+pub use probe::{Record, settle};
 pub use protocol::Protocol;
 pub use terminal::Stream;
 

@@ -10,7 +10,7 @@ use ratatui::widgets::Paragraph;
 
 use crate::app::commands::Act;
 use crate::app::msg::{Deed, Effect};
-use crate::app::state::Scene;
+use crate::app::state::{Scene, Screen};
 use crate::app::theme::Theme;
 use crate::app::widgets::{Cursor, brief};
 use crate::app::world::World;
@@ -89,7 +89,13 @@ impl Queue {
         if world.jobs.is_empty() {
             let lines = vec![
                 Line::styled("Nothing waits and nothing runs.", theme.plain()),
-                Line::styled("F1 goes to Create.", theme.dim()),
+                Line::styled(
+                    format!(
+                        "{} goes to Create.",
+                        scene.keys.named(Act::Go(Screen::Create), theme.is_unicode)
+                    ),
+                    theme.dim(),
+                ),
             ];
             let place = Rect {
                 y: area.y + area.height / 3,

@@ -14,6 +14,7 @@ use crate::app::commands::Act;
 use crate::app::draft::Draft;
 use crate::app::msg::Effect;
 use crate::app::pictures::{Key, Source};
+use crate::app::settings::Layout;
 use crate::app::state::Scene;
 use crate::app::widgets::Ask;
 use crate::app::world::World;
@@ -31,6 +32,8 @@ enum Focus {
 /// The screen.
 #[derive(Debug, Default)]
 pub struct Create {
+    /// Where things stand.
+    pub layout: Layout,
     prompt: TextArea<'static>,
     negative: TextArea<'static>,
     form: Form,
@@ -221,7 +224,7 @@ impl Create {
 
     /// A click.
     pub fn click(&mut self, at: (u16, u16), area: Rect, world: &World) {
-        let places = view::places(area);
+        let places = view::places(area, self.layout);
         let is_in = |rect: Rect| rect.contains(at.into());
         if is_in(places.prompt) {
             self.focus = Focus::Prompt;
@@ -235,7 +238,7 @@ impl Create {
 
     /// The picture that is shown, and where it may be.
     pub fn pictures(&self, scene: &Scene<'_>, area: Rect) -> Vec<(Key, Rect)> {
-        let place = view::places(area).picture;
+        let place = view::places(area, self.layout).picture;
         if place.width < 4 || place.height < 2 {
             return vec![];
         }
