@@ -61,15 +61,19 @@ impl Doer {
     pub fn begin(&self, effect: Effect, preview: Option<Arc<Preview>>) {
         let own = self.clone();
         tokio::spawn(async move {
-            let msg = match effect {
-                Effect::Make(key) => Some(own.make(key, preview).await),
-                Effect::Keep(text) => own.keep(text).await,
-                effect => own.ask(effect).await,
-            };
-            if let Some(msg) = msg {
+            if let Some(msg) = own.answer(effect, preview).await {
                 let _ = own.out.send(msg).await;
             }
         });
+    }
+
+    /// Does an effect, and says what came of it.
+    pub async fn answer(&self, effect: Effect, preview: Option<Arc<Preview>>) -> Option<Msg> {
+        match effect {
+            Effect::Make(key) => Some(self.make(key, preview).await),
+            Effect::Keep(text) => self.keep(text).await,
+            effect => self.ask(effect).await,
+        }
     }
 
     /// Asks the daemon. Where it is away, what only looks is left: it is asked for again when the daemon is there. What changes something

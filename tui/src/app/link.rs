@@ -14,14 +14,20 @@ use super::msg::{Link, Msg};
 const PAUSE: Duration = Duration::from_millis(500);
 /// But no more seldom than this.
 const LONGEST: Duration = Duration::from_secs(10);
-/// Previews a second, and their longer side in pixels.
-const PREVIEWS: (u32, u32) = (5, 256);
+/// Previews that are asked for.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Previews {
+    /// At most so many a second; 0 for none.
+    pub fps: u32,
+    /// Their longer side in pixels.
+    pub px: u32,
+}
 
 /// Follows the daemon. Never returns.
-pub async fn follow(paths: Paths, out: mpsc::Sender<Msg>, now: watch::Sender<Option<Client>>) {
+pub async fn follow(paths: Paths, out: mpsc::Sender<Msg>, now: watch::Sender<Option<Client>>, previews: Previews) {
     let mut pause = PAUSE;
     loop {
-        let why = match once(&paths, &out, &now).await {
+        let why = match once(&paths, &out, &now, previews).await {
             Ok(()) => return,
             Err(why) => why,
         };
@@ -38,12 +44,17 @@ pub async fn follow(paths: Paths, out: mpsc::Sender<Msg>, now: watch::Sender<Opt
 }
 
 /// Follows it until it is lost: why. `Ok` when nobody listens any more.
-async fn once(paths: &Paths, out: &mpsc::Sender<Msg>, now: &watch::Sender<Option<Client>>) -> Result<(), String> {
+async fn once(
+    paths: &Paths,
+    out: &mpsc::Sender<Msg>,
+    now: &watch::Sender<Option<Client>>,
+    previews: Previews,
+) -> Result<(), String> {
     let words = |error: darkroom_client::Error| error.to_string();
     let client = start::ensure(paths).await.map_err(words)?;
     let subscribe = Subscribe {
-        max_fps: PREVIEWS.0,
-        max_px: PREVIEWS.1,
+        max_fps: previews.fps,
+        max_px: previews.px,
         ..Subscribe::default()
     };
     let mut following = Following::begin(paths, client, subscribe, WhenGone::Start)

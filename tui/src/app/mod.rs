@@ -6,11 +6,12 @@
 mod commands;
 mod contrast;
 mod draft;
-mod effects;
+pub(crate) mod effects;
 mod keymap;
 mod keys;
-mod link;
-mod msg;
+pub(crate) mod link;
+mod look;
+pub(crate) mod msg;
 mod notify;
 mod over;
 mod own;
@@ -24,11 +25,12 @@ mod theme;
 mod update;
 mod view;
 mod widgets;
-mod world;
+pub(crate) mod world;
 
 #[cfg(test)]
 mod tests;
 
+pub use look::{Look, look};
 pub use run::run;
 
 /// Why the client ended badly.

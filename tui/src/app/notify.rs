@@ -91,6 +91,18 @@ impl Route {
         Some(if self.only_bell { Way::Bell } else { way })
     }
 
+    /// How it is told, in words.
+    pub fn in_words(self, wish: Wish) -> &'static str {
+        match self.way(wish) {
+            None => "off",
+            Some(Way::Bell) if self.only_bell => "bell, for the multiplexer passes nothing else on",
+            Some(Way::Bell) => "bell",
+            Some(Way::Osc9) => "osc9",
+            Some(Way::Osc777) => "osc777",
+            Some(Way::Osc99) => "osc99",
+        }
+    }
+
     /// What to write for a notice. The text may hold anything.
     pub fn bytes(self, way: Way, text: &str) -> Vec<u8> {
         let text = harmless(text);

@@ -27,7 +27,7 @@ use tokio::time::Instant;
 
 use super::draft::{self, Draft};
 use super::effects::Doer;
-use super::link;
+use super::link::{self, Previews};
 use super::msg::{Effect, Msg};
 use super::notify::Route;
 use super::over::Over;
@@ -44,6 +44,8 @@ use crate::{locale, restore};
 const FRAME: Duration = Duration::from_millis(16);
 /// A toast is shown for so long.
 const TOAST: Duration = Duration::from_secs(5);
+/// Previews on Create.
+const PREVIEWS: Previews = Previews { fps: 5, px: 256 };
 /// Messages on their way; who sends more waits.
 const WAITING: usize = 256;
 
@@ -128,7 +130,7 @@ impl Client {
     fn new(paths: &Paths, found: Found, stamp: settings::Stamp) -> Result<Self, Error> {
         let (outbox, inbox) = mpsc::channel(WAITING);
         let (now, client) = watch::channel(None);
-        tokio::spawn(link::follow(paths.clone(), outbox.clone(), now));
+        tokio::spawn(link::follow(paths.clone(), outbox.clone(), now, PREVIEWS));
         tokio::spawn(settings::follow(settings::file(paths), stamp, outbox.clone()));
         let env = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         let (width, height) = size()?;
