@@ -39,4 +39,6 @@ mod support;
 mod terminal;
 #[cfg(target_os = "linux")]
 mod tui;
+#[cfg(target_os = "linux")]
+mod tui_own;
 mod wire;

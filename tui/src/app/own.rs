@@ -82,3 +82,7 @@ pub fn read(state: &mut State, read: Result<Settings, String>) -> Vec<Effect> {
     state.create.layout = state.own.settings.layout;
     mouse.into_iter().collect()
 }
+
+#[cfg(test)]
+#[path = "own_tests.rs"]
+mod tests;

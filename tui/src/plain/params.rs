@@ -23,8 +23,12 @@ pub fn line(row: &Parameter, request: &GenerateRequest, world: &World) -> String
     if let Some(value) = request.get(row.name) {
         return format!("{} is {value}.", row.flag);
     }
-    let of_card = world.card.as_ref().and_then(|card| row.default_value(card));
-    let value = of_card.map(|value| value.to_string()).filter(|value| !value.is_empty());
+    // The model that counts where none is named is the one whose card this is.
+    let of_card = world.card.as_ref().and_then(|card| match row.name {
+        "model" => Some(card.name.clone()),
+        _ => row.default_value(card).map(|value| value.to_string()),
+    });
+    let value = of_card.filter(|value| !value.is_empty());
     let value = value.unwrap_or_else(|| row.default_words().to_owned());
     format!("{} is {value}, by default.", row.flag)
 }

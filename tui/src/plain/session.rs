@@ -382,10 +382,8 @@ impl Session {
 
     fn state(&mut self, job: JobId, state: JobState, why: Option<String>, now: Duration) -> Vec<String> {
         let number = self.numbers.of(job);
-        let shown = self
-            .world
-            .job(job)
-            .map_or_else(String::new, |job| format!(": {}", prompt(job)));
+        let known = self.world.job(job);
+        let shown = known.map_or_else(|| ".".to_owned(), |job| format!(": {}", prompt(job)));
         if state.is_final() {
             self.moments.end(job);
             self.running.remove(&job);
