@@ -7,7 +7,7 @@ use darkroom_protocol::paths::Paths;
 use darkroom_protocol::text::escape_line;
 use darkroom_tui::app::settings::{self, Settings};
 use darkroom_tui::app::{Look, look};
-use darkroom_tui::graphics::{self, Examination, Multiplexer};
+use darkroom_tui::graphics::{self, Examination, Multiplexer, Size};
 use serde_json::{Value, json};
 
 use crate::{Result, say};
@@ -52,7 +52,8 @@ fn table(report: &Report) -> String {
         Some(why) => row("terminal", &format!("none: {why}")),
         None => row("terminal", found.name.as_deref().unwrap_or("of unknown name")),
     }
-    if let Some(((columns, rows), pixels)) = terminal.size {
+    if let Some(size) = terminal.size {
+        let Size { columns, rows, pixels } = size;
         let pixels = pixels.map_or("unknown".to_owned(), |(x, y)| format!("{x} × {y}"));
         row("size", &format!("{columns} × {rows} cells; pixels: {pixels}"));
         let (width, height) = terminal.cell;
@@ -128,7 +129,7 @@ fn json(report: &Report) -> Value {
     let terminal = &report.terminal;
     let found = &terminal.found;
     let size = terminal.size.map(
-        |((columns, rows), pixels)| json!({ "columns": columns, "rows": rows, "pixels": pixels.map(|(x, y)| [x, y]) }),
+        |Size { columns, rows, pixels }| json!({ "columns": columns, "rows": rows, "pixels": pixels.map(|(x, y)| [x, y]) }),
     );
     let record = terminal.record.as_ref().map(|record| {
         json!({
@@ -184,7 +185,11 @@ mod tests {
                 found,
                 record,
                 missing,
-                size: missing.is_none().then_some(((120, 40), Some((1200, 800)))),
+                size: missing.is_none().then_some(Size {
+                    columns: 120,
+                    rows: 40,
+                    pixels: Some((1200, 800)),
+                }),
                 cell: (10, 20),
                 cell_from: "the terminal, or tmux for it, told it",
                 variables: vec![("TERM", "foot".to_owned())],

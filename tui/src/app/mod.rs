@@ -3,6 +3,7 @@
 //! decodes a picture: that is the effects' (`effects.rs`), whose results come back as messages. What can be done is one table
 //! (`commands.rs`), from which keys, palette and help come.
 
+mod clusters;
 mod commands;
 mod contrast;
 mod draft;

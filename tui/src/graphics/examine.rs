@@ -16,8 +16,8 @@ pub struct Examination {
     pub record: Option<Record>,
     /// Why there is no terminal, where there is none.
     pub missing: Option<&'static str>,
-    /// Columns and rows, and pixels across and down where the system knows them.
-    pub size: Option<((u32, u32), Option<(u32, u32)>)>,
+    /// Its size, where there is one.
+    pub size: Option<Size>,
     /// Width and height of a cell in pixels.
     pub cell: (u32, u32),
     /// Where that is from.
@@ -26,6 +26,17 @@ pub struct Examination {
     pub variables: Vec<(&'static str, String)>,
     /// Whether the locale's text is UTF-8.
     pub is_utf8: bool,
+}
+
+/// The size of a terminal, as the system has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size {
+    /// Cells in a row.
+    pub columns: u32,
+    /// Rows.
+    pub rows: u32,
+    /// Pixels across and down, where they are known.
+    pub pixels: Option<(u32, u32)>,
 }
 
 /// Variables by which terminals are known and which say what they can.
@@ -56,11 +67,14 @@ pub fn examine(images: &'static str) -> Examination {
     let size = stream.with_fd(|fd| rustix::termios::tcgetwinsize(fd)).ok();
     let size = size.filter(|_| missing.is_none()).map(|size| {
         let pixels = (u32::from(size.ws_xpixel), u32::from(size.ws_ypixel));
-        let cells = (u32::from(size.ws_col), u32::from(size.ws_row));
-        (cells, Some(pixels).filter(|(x, y)| *x > 0 && *y > 0))
+        Size {
+            columns: size.ws_col.into(),
+            rows: size.ws_row.into(),
+            pixels: Some(pixels).filter(|(x, y)| *x > 0 && *y > 0),
+        }
     });
     let screen = Screen::of(stream);
-    let (cell, cell_from) = cell(&found, screen, size.and_then(|(_, pixels)| pixels));
+    let (cell, cell_from) = cell(&found, screen, size.and_then(|size| size.pixels));
     let set = |name: &'static str| std::env::var(name).ok().map(|value| (name, value));
     Examination {
         found,

@@ -32,7 +32,7 @@ mod tty;
 pub use decode::{MAX_BYTES, MAX_SIDE, decode, open};
 pub use detect::{Found, Multiplexer, Passthrough, detect, detect_for, detect_on};
 pub use error::Error;
-pub use examine::{Examination, examine};
+pub use examine::{Examination, Size, examine};
 pub use live::Live;
 pub use memory::remember_in;
 pub(crate) use mux::wrap;

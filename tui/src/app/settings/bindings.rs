@@ -90,7 +90,8 @@ fn is_reachable(own: &Own) -> Result<(), Wrong> {
     let has_key = own.keys.iter().any(|(key, _)| !is_text(key));
     let only_text = !own.keys.is_empty() && !has_key;
     let is_on_create = !own.command.on.is_empty() && own.command.is_on(Screen::Create);
-    if has_key || !must && !(is_on_create && only_text) {
+    let needs_one = must || is_on_create && only_text;
+    if has_key || !needs_one {
         return Ok(());
     }
     let what = if own.keys.is_empty() {

@@ -10,6 +10,7 @@ use darkroom_protocol::{GenerateRequest, JobId, Picture};
 use ratatui::layout::Rect;
 use ratatui_textarea::{Input as TextInput, TextArea};
 
+use crate::app::clusters;
 use crate::app::commands::Act;
 use crate::app::draft::Draft;
 use crate::app::msg::Effect;
@@ -216,7 +217,7 @@ impl Create {
                 false => vec![],
             },
             Focus::Prompt | Focus::Negative => {
-                self.text_mut().input(TextInput::from(*key));
+                clusters::input(self.text_mut(), TextInput::from(*key));
                 vec![]
             }
         }
