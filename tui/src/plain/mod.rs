@@ -1,11 +1,13 @@
 //! The client in plain lines, for screen readers, pipes and terminals that can do nothing: what is typed is read line by line, and what
 //! happens is written as whole lines, never again and in no colour. `session.rs` has what is known and says what a line or a message
-//! means; `command.rs` reads lines, `params.rs` has the parameters, `tell.rs` the moments worth a line. Here is the loop alone.
+//! means; `command.rs` reads lines, `told.rs` what the daemon tells, `params.rs` has the parameters, `tell.rs` the moments worth
+//! a line. Here is the loop alone.
 
 mod command;
 mod params;
 mod session;
 mod tell;
+mod told;
 
 use std::io::{BufRead as _, ErrorKind, Read as _, Write as _};
 use std::time::Duration;

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use darkroom_protocol::message::client::Submitted;
 use darkroom_protocol::text::{closest, fold};
-use darkroom_protocol::{Event, EventKind, GenerateRequest, Job, JobId, JobState, Picture};
+use darkroom_protocol::{GenerateRequest, Job, JobId, JobState};
 
 use super::command::{COMMANDS, Command, OnJob, read};
 use super::params;
-use super::tell::{Moments, Numbers, how_far, line, prompt};
-use crate::app::msg::{Deed, Effect, Link, Msg};
+use super::tell::{Moments, Numbers, line};
+use crate::app::msg::{Deed, Effect, Msg};
 use crate::app::world::{Daemon, World};
 
 /// Jobs that have ended and are listed.
@@ -56,17 +56,17 @@ impl Said {
 /// The client.
 #[derive(Debug, Default)]
 pub struct Session {
-    world: World,
+    pub(super) world: World,
     /// What is asked for besides the prompt.
     request: GenerateRequest,
-    numbers: Numbers,
-    moments: Moments,
+    pub(super) numbers: Numbers,
+    pub(super) moments: Moments,
     /// Jobs that are told by now to run.
-    running: HashSet<JobId>,
+    pub(super) running: HashSet<JobId>,
     /// Jobs from here whose end has not come.
-    open: HashSet<JobId>,
+    pub(super) open: HashSet<JobId>,
     /// Where the last picture is.
-    last: Option<String>,
+    pub(super) last: Option<String>,
     /// Whether the jobs were told once.
     is_known: bool,
 }
@@ -302,113 +302,6 @@ impl Session {
             effects: vec![Effect::Jobs],
             leaves: false,
         }
-    }
-
-    fn link(&mut self, link: Link, now: Duration) -> Said {
-        match link {
-            Link::There(status) => {
-                let was_away = matches!(self.world.daemon, Daemon::Away(_));
-                for job in &status.running {
-                    if self.running.insert(*job) {
-                        self.moments.begin(*job, now);
-                    }
-                }
-                let effects = self.world.begin(*status);
-                Said {
-                    lines: was_away
-                        .then(|| "The daemon is there again.".to_owned())
-                        .into_iter()
-                        .collect(),
-                    effects,
-                    leaves: false,
-                }
-            }
-            Link::Away(why) => {
-                let away = Daemon::Away(why.clone());
-                let is_news = self.world.daemon != away;
-                self.world.daemon = away;
-                match is_news {
-                    true => Said::of(format!("The daemon is away: {why}")),
-                    false => Said::default(),
-                }
-            }
-            Link::Event(event) => {
-                let was_short = self.world.line.short.clone();
-                let effects = self.world.take(&event);
-                let mut lines = self.event(event, now);
-                if let Some(short) = self
-                    .world
-                    .line
-                    .short
-                    .clone()
-                    .filter(|short| Some(short) != was_short.as_ref())
-                {
-                    lines.push(short);
-                }
-                Said {
-                    lines,
-                    effects,
-                    leaves: false,
-                }
-            }
-        }
-    }
-
-    fn event(&mut self, event: Event, now: Duration) -> Vec<String> {
-        let Some(job) = event.job() else {
-            return match event.kind {
-                EventKind::Warning(text) | EventKind::Notice(text) => vec![text],
-                _ => vec![],
-            };
-        };
-        let number = self.numbers.of(job);
-        match event.kind {
-            EventKind::State(change) => {
-                let why = change.failure.map(|failure| failure.message);
-                self.state(job, change.state, why, now)
-            }
-            EventKind::Progress(_) => {
-                let part = self.world.part(job).unwrap_or(0.0);
-                match self.moments.is_worth(job, part, now) {
-                    true => vec![format!("Job {number}: {}.", how_far(job, &self.world))],
-                    false => vec![],
-                }
-            }
-            EventKind::Picture(picture) => vec![self.picture(number, &picture)],
-            EventKind::Warning(text) | EventKind::Notice(text) => vec![format!("Job {number}: {text}")],
-            _ => vec![],
-        }
-    }
-
-    fn state(&mut self, job: JobId, state: JobState, why: Option<String>, now: Duration) -> Vec<String> {
-        let number = self.numbers.of(job);
-        let known = self.world.job(job);
-        let shown = known.map_or_else(|| ".".to_owned(), |job| format!(": {}", prompt(job)));
-        if state.is_final() {
-            self.moments.end(job);
-            self.running.remove(&job);
-            self.open.remove(&job);
-        }
-        match state {
-            JobState::Running if self.running.insert(job) => {
-                self.moments.begin(job, now);
-                vec![format!("Job {number} begins{shown}")]
-            }
-            JobState::Done => vec![format!("Job {number} is done{shown}")],
-            JobState::Failed => vec![format!("Job {number} failed: {}", why.unwrap_or_default())],
-            JobState::Cancelled => vec![format!("Job {number} was cancelled{shown}")],
-            // Back in the line, as after a worker that died: it begins once more.
-            JobState::Queued => {
-                self.running.remove(&job);
-                vec![]
-            }
-            JobState::Running | JobState::Cancelling => vec![],
-        }
-    }
-
-    fn picture(&mut self, number: usize, picture: &Picture) -> String {
-        self.last = Some(picture.path.clone());
-        format!("Job {number}: picture {} is saved: {}", picture.index + 1, picture.path)
     }
 }
 

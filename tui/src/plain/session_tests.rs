@@ -1,9 +1,12 @@
 //! A session as a value: lines and messages in, lines and effects out.
 
 use super::*;
+use crate::app::msg::Link;
 use darkroom_protocol::event::StateChange;
 use darkroom_protocol::message::client::{FoundModel, Status};
-use darkroom_protocol::{Failure, FailureKind, ImageTask, ModelSource, Phase, Progress, Subject, Task};
+use darkroom_protocol::{
+    Event, EventKind, Failure, FailureKind, ImageTask, ModelSource, Phase, Picture, Progress, Subject, Task,
+};
 
 fn id(number: u128) -> JobId {
     format!("{:032x}", 0x0199_0000_0000_7000_8000_0000_0000_0000u128 + number)
