@@ -181,3 +181,28 @@ fn the_documented_keys_are_those_of_the_file() {
         parse(&text).unwrap_or_else(|why| panic!("{}: {why}", key.name));
     }
 }
+
+#[test]
+fn no_text_is_too_strange() {
+    let whole = "theme='dark'\naccent='#ff5f3c'\nnotify_after='20s'\n[layout]\nprompt_width=58\n[keys]\n'trash'=['d','ctrl-é']\n";
+    let chars: Vec<char> = whole.chars().collect();
+    let mut seed = 7u64;
+    let mut chance = |below: usize| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (seed >> 33) as usize % below
+    };
+    for _ in 0..3000 {
+        let mut text = chars.clone();
+        for _ in 0..=chance(4) {
+            let at = chance(text.len().max(1));
+            match chance(3) {
+                0 if text.len() > 1 => drop(text.remove(at)),
+                1 => text.insert(at, ['\'', '=', '[', '-', '\u{1b}', '夜', '{', '9'][chance(8)]),
+                _ => text.truncate(at.max(1)),
+            }
+        }
+        if let Err(why) = parse(&text.iter().collect::<String>()) {
+            assert!(!why.is_empty() && !why.contains('\u{1b}'), "{why:?}");
+        }
+    }
+}
