@@ -120,6 +120,15 @@ pub fn decode(bytes: &[u8]) -> Result<String, &'static str> {
     }
 }
 
+/// Where byte `at` of `text` is, for errors about a file: `line 3, column 7`, both counted from 1, columns in characters.
+pub fn place(text: &str, at: usize) -> String {
+    let before = text.get(..at).unwrap_or(text);
+    let line = 1 + before.bytes().filter(|b| *b == b'\n').count();
+    let start = before.rfind('\n').map_or(0, |end| end + 1);
+    let column = 1 + before[start..].chars().count();
+    format!("line {line}, column {column}")
+}
+
 /// `name` for comparison: lower case, without spaces, `_` and `-`.
 pub fn fold(name: &str) -> String {
     name.chars()
@@ -216,6 +225,14 @@ mod tests {
             (Ok(text), expected) => assert_eq!(Ok(text.as_str()), expected),
             (Err(why), expected) => assert!(expected.is_err_and(|part| why.contains(part)), "{why}"),
         }
+    }
+
+    #[test]
+    fn places_count_characters() {
+        let text = "a = 1\ndé = 2";
+        assert_eq!(place(text, 0), "line 1, column 1");
+        assert_eq!(place(text, 9), "line 2, column 3");
+        assert_eq!(place(text, 10_000), "line 2, column 7");
     }
 
     #[test]

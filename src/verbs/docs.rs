@@ -1,4 +1,4 @@
-//! `darkroom docs`: docs/parameters.md, docs/config.md and docs/history.md, printed from the tables that the code itself uses. `cargo xtask docs`
+//! `darkroom docs`: docs/parameters.md, docs/config.md, docs/history.md and docs/keys.md, printed from the tables that the code itself uses. `cargo xtask docs`
 //! writes them to the tree (`xtask/src/docs.rs`), and a test here fails when they are stale. The other pages of docs/ are written
 //! by hand.
 
@@ -8,6 +8,7 @@ use clap::{Arg, ArgMatches, Command};
 use darkroom_daemon::settings::KEYS;
 use darkroom_protocol::history::{FORMS, KEYS as KEYS_OF_SEARCH, TIMES};
 use darkroom_protocol::params::{Category, Parameter};
+use darkroom_tui::app::reference;
 
 use crate::{Result, say};
 
@@ -16,7 +17,7 @@ pub fn command() -> Command {
     Command::new("docs").about("Print a generated page.").hide(true).arg(
         Arg::new("page")
             .required(true)
-            .value_parser(["parameters", "config", "history"]),
+            .value_parser(["parameters", "config", "history", "keys"]),
     )
 }
 
@@ -25,12 +26,13 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
     let page = match matches.get_one::<String>("page").map(String::as_str) {
         Some("config") => config(),
         Some("history") => history(),
+        Some("keys") => reference::keys(),
         _ => parameters(),
     };
     say::bytes(page.as_bytes())
 }
 
-/// Every key of config.toml, from the table beside what reads it.
+/// Every key of config.toml and of tui.toml, from the tables beside what reads them.
 fn config() -> String {
     let mut page = String::from(
         "# Settings\n\nMade from the daemon's own list by `cargo xtask docs`. Settings are in `~/.config/darkroom/config.toml`, or in \
@@ -50,6 +52,7 @@ fn config() -> String {
         let _ = writeln!(page, "{}", key.example);
     }
     page.push_str("```\n");
+    page.push_str(&reference::settings());
     page
 }
 
@@ -136,6 +139,7 @@ mod tests {
             ("parameters", parameters()),
             ("config", config()),
             ("history", history()),
+            ("keys", reference::keys()),
         ] {
             let path = format!("{}/docs/{name}.md", env!("CARGO_MANIFEST_DIR"));
             let found = std::fs::read_to_string(path).unwrap_or_default();

@@ -2,7 +2,7 @@
 
 use std::io::IsTerminal as _;
 
-use clap::{ArgMatches, Command};
+use clap::{Arg, ArgAction, ArgMatches, Command};
 use darkroom_client::Client;
 use darkroom_protocol::Error as Wire;
 use darkroom_protocol::paths::Paths;
@@ -10,7 +10,14 @@ use darkroom_protocol::paths::Paths;
 use crate::{Error, Result, block_on, say};
 
 pub fn command() -> Command {
-    Command::new("tui").about("Open the terminal client; `darkroom` alone does that too")
+    Command::new("tui")
+        .about("Open the terminal client; `darkroom` alone does that too")
+        .arg(
+            Arg::new("plain")
+                .long("plain")
+                .action(ArgAction::SetTrue)
+                .help("Read and write plain lines, for screen readers and pipes; /help says what can be typed"),
+        )
 }
 
 /// Whether somebody sits there to use it.
@@ -19,8 +26,17 @@ pub fn is_wanted() -> bool {
     std::io::stdin().is_terminal() && std::io::stdout().is_terminal() && !dumb
 }
 
-pub fn run(_: &ArgMatches) -> Result<()> {
+pub fn run(matches: &ArgMatches) -> Result<()> {
     let mut paths = crate::host::paths()?;
+    // `darkroom` alone has no such flag.
+    let is_asked = matches.try_get_one("plain").ok().flatten().copied().unwrap_or(false);
+    if is_asked || darkroom_tui::plain::is_wanted(&paths) {
+        return block_on(async {
+            darkroom_tui::plain::run(&paths)
+                .await
+                .map_err(|e| Error::Failed(e.to_string()))
+        });
+    }
     let queued = block_on(async {
         let first = match &paths.host {
             None => None,

@@ -41,4 +41,6 @@ mod support;
 mod terminal;
 #[cfg(target_os = "linux")]
 mod tui;
+#[cfg(target_os = "linux")]
+mod tui_own;
 mod wire;

@@ -4,4 +4,5 @@
 pub mod app;
 pub mod graphics;
 pub mod locale;
+pub mod plain;
 pub mod restore;

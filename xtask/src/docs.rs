@@ -28,6 +28,10 @@ const PAGES: &[Page] = &[
         path: "docs/history.md",
         words: &["docs", "history"],
     },
+    Page {
+        path: "docs/keys.md",
+        words: &["docs", "keys"],
+    },
 ];
 
 /// `cargo xtask docs [--check]`: writes the generated pages, or says which are stale.

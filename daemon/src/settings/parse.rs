@@ -7,7 +7,7 @@ use darkroom_protocol::Dtype;
 use darkroom_protocol::device::canonical_device;
 use darkroom_protocol::params::{Value, find};
 use darkroom_protocol::sampler::Named;
-use darkroom_protocol::text::escape_line;
+use darkroom_protocol::text::{escape_line, place};
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -158,13 +158,4 @@ fn absolute(folder: &str, home: Option<&Path>) -> Result<PathBuf, String> {
     } else {
         Err(format!("{shown} is a relative path: begin it with / or ~/."))
     }
-}
-
-/// The line and the column, counted from 1, of byte `at`.
-fn place(text: &str, at: usize) -> String {
-    let before = text.get(..at).unwrap_or(text);
-    let line = 1 + before.bytes().filter(|b| *b == b'\n').count();
-    let start = before.rfind('\n').map_or(0, |end| end + 1);
-    let column = 1 + before[start..].chars().count();
-    format!("line {line}, column {column}")
 }

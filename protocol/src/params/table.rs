@@ -51,6 +51,14 @@ macro_rules! parameters {
                 }
             }
 
+            /// Leaves the row called `name` to its default.
+            pub fn unset(&mut self, name: &str) {
+                match name {
+                    $(stringify!($field) => self.$field = None,)*
+                    _ => {}
+                }
+            }
+
             /// This request, and what `other` says where it says nothing.
             pub fn or(self, other: Self) -> Self {
                 Self { $($field: self.$field.or(other.$field),)* }

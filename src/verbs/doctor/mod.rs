@@ -4,11 +4,12 @@ mod checks;
 mod place;
 mod report;
 mod running;
+mod terminal;
 mod worker;
 
 use std::path::PathBuf;
 
-use clap::{ArgMatches, Command};
+use clap::{Arg, ArgAction, ArgMatches, Command};
 use darkroom_client::Client;
 use darkroom_protocol::message::worker::Ready;
 use darkroom_protocol::paths::Paths;
@@ -20,6 +21,12 @@ use crate::{Error, Result, block_on, say, start};
 pub fn command() -> Command {
     Command::new("doctor")
         .about("Check the installation: libtorch, devices, folders, terminal; exit 1 when something is missing")
+        .arg(
+            Arg::new("terminal")
+                .long("terminal")
+                .action(ArgAction::SetTrue)
+                .help("Check the terminal alone: what it was asked and answered, and what follows from that"),
+        )
         .arg(json_flag("Print it as a JSON object"))
 }
 
@@ -42,6 +49,9 @@ struct Findings {
 
 pub fn run(matches: &ArgMatches) -> Result<()> {
     let paths = Paths::from_env()?;
+    if matches.get_flag("terminal") {
+        return terminal::run(&paths, matches.get_flag("json"));
+    }
     let terminal = graphics::detect();
     let findings = block_on(examine(paths, terminal))?;
     if matches.get_flag("json") {

@@ -1,5 +1,6 @@
-//! Everything that can be done, one row each: what it is called, what it does, by which keys, and on which screen. Keys are looked up
-//! here, the palette and the help are lists of these rows, and the line at the bottom shows the first of them.
+//! Everything that can be done, one row each: what it is called, what it does, by which keys, and on which screen. The palette
+//! and the help are lists of these rows, and the line at the bottom shows the first of them. Keys are looked up in `keymap.rs`, which
+//! knows those that the person gave instead.
 
 use super::state::Screen;
 
@@ -195,20 +196,6 @@ impl Command {
     }
 }
 
-/// The command that the key called `key` means on that screen: its own commands come before those of several screens.
-pub fn of_key(key: &str, screen: Screen) -> Option<&'static Command> {
-    let meant = |command: &&Command| command.is_on(screen) && command.keys.contains(&key);
-    let mut all: Vec<&Command> = COMMANDS.iter().filter(meant).collect();
-    all.sort_by_key(|command| {
-        if command.on.is_empty() {
-            usize::MAX
-        } else {
-            command.on.len()
-        }
-    });
-    all.first().copied()
-}
-
 /// The commands of a screen, its own first.
 pub fn of_screen(screen: Screen) -> impl Iterator<Item = &'static Command> {
     COMMANDS.iter().filter(move |command| command.is_on(screen))
@@ -218,23 +205,6 @@ pub fn of_screen(screen: Screen) -> impl Iterator<Item = &'static Command> {
 mod tests {
     use super::*;
     use std::collections::HashSet;
-
-    #[test]
-    fn every_command_has_a_key_that_reaches_it() {
-        for command in COMMANDS {
-            let screens: Vec<Screen> = Screen::ALL
-                .into_iter()
-                .filter(|screen| command.is_on(*screen))
-                .collect();
-            for screen in screens {
-                let reached = command
-                    .keys
-                    .iter()
-                    .any(|key| of_key(key, screen).is_some_and(|found| found.act == command.act));
-                assert!(reached, "{} on {screen:?}", command.name);
-            }
-        }
-    }
 
     #[test]
     fn names_are_unique_and_sentences_end() {

@@ -70,17 +70,21 @@ impl Doer {
     pub fn begin(&self, effect: Effect, preview: Option<Arc<Preview>>) {
         let own = self.clone();
         tokio::spawn(async move {
-            let msg = match effect {
-                Effect::Make(key) => Some(own.make(key, preview).await),
-                Effect::Keep(text) => kept("draft", own.draft.keep(text).await),
-                Effect::KeepPrompts(text) => kept("prompts", own.prompts.keep(text).await),
-                Effect::List(folder) => Some(Msg::Listed(folder.clone(), disk::list(folder).await)),
-                effect => own.ask(effect).await,
-            };
-            if let Some(msg) = msg {
+            if let Some(msg) = own.answer(effect, preview).await {
                 let _ = own.out.send(msg).await;
             }
         });
+    }
+
+    /// Does an effect, and says what came of it.
+    pub async fn answer(&self, effect: Effect, preview: Option<Arc<Preview>>) -> Option<Msg> {
+        match effect {
+            Effect::Make(key) => Some(self.make(key, preview).await),
+            Effect::Keep(text) => kept("draft", self.draft.keep(text).await),
+            Effect::KeepPrompts(text) => kept("prompts", self.prompts.keep(text).await),
+            Effect::List(folder) => Some(Msg::Listed(folder.clone(), disk::list(folder).await)),
+            effect => self.ask(effect).await,
+        }
     }
 
     /// Asks the daemon. Where it is away, what only looks is left: it is asked for again when the daemon is there. What changes something
@@ -210,6 +214,8 @@ async fn of_daemon(client: &Client, effect: Effect, request_id: Uuid) -> Result<
         | Effect::List(_)
         | Effect::Copy(_)
         | Effect::Edit(_)
+        | Effect::Mouse(_)
+        | Effect::Notify(..)
         | Effect::Wake
         | Effect::Pulse => return Ok(None),
     }))
@@ -333,7 +339,7 @@ async fn done(client: &Client, deed: Deed) -> Result<String, Wire> {
         Deed::Trash(pictures, trashed) => {
             client.trash(names(&pictures), trashed).await?;
             let words = if trashed {
-                "In the trash: u takes it back."
+                "In the trash: the command undo takes it back."
             } else {
                 "Out of the trash."
             };

@@ -14,8 +14,14 @@ use super::msg::{Link, Msg};
 const PAUSE: Duration = Duration::from_millis(500);
 /// But no more seldom than this.
 const LONGEST: Duration = Duration::from_secs(10);
-/// Previews a second, and their longer side in pixels.
-const PREVIEWS: (u32, u32) = (5, 256);
+/// Previews that are asked for.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Previews {
+    /// At most so many a second; 0 for none.
+    pub fps: u32,
+    /// Their longer side in pixels.
+    pub px: u32,
+}
 
 /// Follows the daemon, at first on the connection that is there where one is. Never returns.
 pub async fn follow(
@@ -23,10 +29,11 @@ pub async fn follow(
     mut first: Option<Client>,
     out: mpsc::Sender<Msg>,
     now: watch::Sender<Option<Client>>,
+    previews: Previews,
 ) {
     let mut pause = PAUSE;
     loop {
-        let why = match once(&paths, first.take(), &out, &now).await {
+        let why = match once(&paths, first.take(), &out, &now, previews).await {
             Ok(()) => return,
             Err(why) => why,
         };
@@ -48,6 +55,7 @@ async fn once(
     first: Option<Client>,
     out: &mpsc::Sender<Msg>,
     now: &watch::Sender<Option<Client>>,
+    previews: Previews,
 ) -> Result<(), String> {
     let words = |error: darkroom_client::Error| error.to_string();
     let client = match first {
@@ -55,12 +63,11 @@ async fn once(
         None => start::ensure(paths).await.map_err(words)?,
     };
     let subscribe = Subscribe {
-        max_fps: PREVIEWS.0,
+        max_fps: previews.fps,
         // A link has less room than a socket.
-        max_px: if paths.host.is_some() {
-            PREVIEWS.1 / 2
-        } else {
-            PREVIEWS.1
+        max_px: match paths.host {
+            Some(_) => previews.px / 2,
+            None => previews.px,
         },
         paced: true,
         ..Subscribe::default()

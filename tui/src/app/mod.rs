@@ -3,30 +3,38 @@
 //! decodes a picture: that is the effects' (`effects.rs`), whose results come back as messages. What can be done is one table
 //! (`commands.rs`), from which keys, palette and help come.
 
+mod clusters;
 mod commands;
+mod contrast;
 mod disk;
 mod draft;
-mod effects;
+pub(crate) mod effects;
 mod given;
 mod input;
+mod keymap;
 mod keys;
-mod link;
+pub(crate) mod link;
 mod live;
 mod load;
-mod msg;
+mod look;
+pub(crate) mod msg;
+mod notify;
 mod over;
+mod own;
 mod pacing;
 mod phases;
 mod pictures;
 mod prompts;
+pub mod reference;
 mod run;
 mod screens;
+pub mod settings;
 mod state;
 mod theme;
 mod update;
 mod view;
 mod widgets;
-mod world;
+pub(crate) mod world;
 
 #[cfg(test)]
 mod tests;
@@ -35,6 +43,7 @@ mod tests_create;
 #[cfg(test)]
 mod tests_system;
 
+pub use look::{Look, look};
 pub use run::run;
 
 /// Why the client ended badly.

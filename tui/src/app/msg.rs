@@ -10,7 +10,9 @@ use darkroom_protocol::message::log::{LogLook, LogPage};
 use darkroom_protocol::{Event, GenerateRequest, Job, JobId, KeepAlive, ModelCard};
 
 use super::given::Given;
+use super::notify::Way;
 use super::pictures::Key;
+use super::settings::Settings;
 use crate::graphics::pane::Ready;
 
 /// Something that happened.
@@ -50,6 +52,8 @@ pub enum Msg {
     Seen,
     /// The prompt as the person's editor left it.
     Edited(String),
+    /// The settings' file has changed: what it says, or what is wrong with it.
+    Settings(Box<Result<Settings, String>>),
     /// The oldest toast has been there long enough.
     Tick,
 }
@@ -126,6 +130,10 @@ pub enum Effect {
     Edit(String),
     /// Ask for a page of a log.
     Log(Reader, LogLook),
+    /// Take the mouse, or leave it to the terminal.
+    Mouse(bool),
+    /// Tell somebody who looks elsewhere.
+    Notify(Way, String),
     /// Wake up when the oldest toast is over.
     Wake,
     /// Wake up when a second has passed.

@@ -29,14 +29,17 @@ use tokio::time::Instant;
 use super::draft::{self, Draft};
 use super::effects::{Doer, PROMPTS};
 use super::input::{self, Input};
-use super::link;
+use super::link::{self, Previews};
 use super::msg::{Effect, Msg};
+use super::notify::Route;
 use super::over::Over;
+use super::own::{self, Own};
 use super::pacing::{Next, Pacing};
 use super::pictures::Source;
 use super::prompts::{self, Prompts};
+use super::settings;
 use super::state::State;
-use super::theme::Theme;
+use super::theme::Surroundings;
 use super::update::update;
 use super::{Error, view};
 use crate::graphics::{self, Found};
@@ -48,6 +51,8 @@ const FRAME: Duration = Duration::from_millis(16);
 const TOAST: Duration = Duration::from_secs(5);
 /// What is shown and moves by itself is looked at so often.
 const SECOND: Duration = Duration::from_secs(1);
+/// Previews on Create.
+const PREVIEWS: Previews = Previews { fps: 5, px: 256 };
 /// Messages on their way; who sends more waits.
 const WAITING: usize = 256;
 
@@ -59,10 +64,16 @@ pub async fn run(paths: &Paths, first: Option<darkroom_client::Client>) -> Resul
     if !std::io::IsTerminal::is_terminal(&stdout()) {
         return Err(Error::NoTerminal);
     }
+    // Taken before the file is read, so that no change is missed.
+    let stamp = settings::stamp(&settings::file(paths));
+    let read = settings::load(&settings::file(paths));
+    let images = read.as_ref().map_or("auto", |settings| settings.images);
     // The terminal is asked before anything else reads from it.
-    let found = graphics::detect();
+    let found = graphics::detect_for(graphics::Stream::Out, images);
     let screen = Screen::enter()?;
-    let result = Client::new(paths, first, found)?.live().await;
+    let mut client = Client::new(paths, first, found, stamp)?;
+    client.begin_with(read)?;
+    let result = client.live().await;
     drop(screen);
     graphics::settle();
     result
@@ -127,13 +138,25 @@ struct Client {
 }
 
 impl Client {
-    fn new(paths: &Paths, first: Option<darkroom_client::Client>, found: Found) -> Result<Self, Error> {
+    fn new(
+        paths: &Paths,
+        first: Option<darkroom_client::Client>,
+        found: Found,
+        stamp: settings::Stamp,
+    ) -> Result<Self, Error> {
         let (outbox, inbox) = mpsc::channel(WAITING);
         let (now, client) = watch::channel(None);
-        tokio::spawn(link::follow(paths.clone(), first, outbox.clone(), now));
+        tokio::spawn(link::follow(paths.clone(), first, outbox.clone(), now, PREVIEWS));
+        tokio::spawn(settings::follow(settings::file(paths), stamp, outbox.clone()));
         let env = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         let (width, height) = size()?;
-        let mut state = State::new(Theme::of(&env, locale::is_utf8()), Rect::new(0, 0, width, height));
+        let own = Own {
+            around: Surroundings::of(&env, locale::is_utf8(), found.ground),
+            route: Route::of(&found),
+            ..Own::default()
+        };
+        let mut state = State::new(own.theme(), Rect::new(0, 0, width, height));
+        state.own = own;
         let host = paths.host.as_ref();
         state.world.host = host.map(|host| escape_line(&host.name).into_owned());
         let kept = paths
@@ -163,6 +186,16 @@ impl Client {
             drawn: Instant::now(),
             is_dirty: true,
         })
+    }
+
+    /// The settings as they are at the start; what is wrong with them is shown.
+    fn begin_with(&mut self, read: Result<settings::Settings, String>) -> Result<(), Error> {
+        for effect in own::read(&mut self.state, read) {
+            if let Effect::Mouse(is_wanted) = effect {
+                mouse(is_wanted)?;
+            }
+        }
+        Ok(())
     }
 
     async fn live(mut self) -> Result<u64, Error> {
@@ -210,6 +243,7 @@ impl Client {
             self.is_dirty |= !std::mem::take(&mut self.state.is_same);
             if std::mem::take(&mut self.state.suspend) {
                 suspend()?;
+                mouse(self.state.own.settings.mouse)?;
                 self.state.redraw = true;
             }
             if is_key {
@@ -232,12 +266,19 @@ impl Client {
                 self.pulse.get_or_insert_with(|| Instant::now() + SECOND);
             }
             Effect::Copy(text) => execute!(stdout(), CopyToClipboard::to_clipboard_from(text))?,
+            Effect::Mouse(is_wanted) => mouse(is_wanted)?,
+            Effect::Notify(way, text) => {
+                let mut out = stdout();
+                out.write_all(&self.state.own.route.bytes(way, &text))?;
+                out.flush()?;
+            }
             Effect::Edit(text) => {
                 // Every key is the editor's.
                 events.pause();
                 let edited = edit(&text);
                 events.go_on()?;
                 let edited = edited?;
+                mouse(self.state.own.settings.mouse)?;
                 let msg = match edited {
                     Ok(text) => Msg::Edited(text),
                     Err(why) => Msg::Failed(why),
@@ -277,6 +318,14 @@ impl Client {
         out.flush()?;
         self.is_dirty = false;
         Ok(())
+    }
+}
+
+/// Takes the mouse, or leaves it to the terminal.
+fn mouse(is_wanted: bool) -> std::io::Result<()> {
+    match is_wanted {
+        true => execute!(stdout(), EnableMouseCapture),
+        false => execute!(stdout(), DisableMouseCapture),
     }
 }
 

@@ -4,6 +4,8 @@ use darkroom_protocol::params::find;
 use ratatui::layout::Rect;
 
 use super::commands::Act;
+use super::keymap::Keymap;
+use super::own::Own;
 use super::pictures::{Key, Pictures};
 use super::screens::{Create, Gallery, Models, Queue, System};
 use super::theme::Theme;
@@ -89,6 +91,8 @@ pub struct State {
     pub pictures: Pictures,
     /// How things look.
     pub theme: Theme,
+    /// What the person has chosen.
+    pub own: Own,
     /// The terminal, in cells.
     pub area: Rect,
     /// Whether the client ends.
@@ -110,6 +114,8 @@ pub struct Scene<'a> {
     pub pictures: &'a Pictures,
     /// How things look.
     pub theme: Theme,
+    /// The keys of commands.
+    pub keys: &'a Keymap,
     /// Whether the screen has the keys, not something over it.
     pub has_focus: bool,
 }
@@ -132,6 +138,7 @@ impl State {
             toasts: Vec::new(),
             pictures: Pictures::default(),
             theme,
+            own: Own::default(),
             area,
             quit: false,
             suspend: false,
@@ -146,6 +153,7 @@ impl State {
             world: &self.world,
             pictures: &self.pictures,
             theme: self.theme,
+            keys: self.own.keys(),
             has_focus: self.overlay.is_none(),
         }
     }

@@ -4,8 +4,9 @@ use crossterm::event::{Event as TerminalEvent, KeyEvent, KeyEventKind, MouseEven
 use darkroom_protocol::{EventKind, JobState};
 use ratatui::layout::Rect;
 
-use super::commands::{Act, of_key};
+use super::commands::Act;
 use super::msg::{Deed, Effect, Link, Msg};
+use super::own;
 use super::pictures::{Key, Source};
 use super::state::{Overlay, Screen, State};
 use super::view;
@@ -47,7 +48,12 @@ fn take(state: &mut State, msg: Msg) -> Vec<Effect> {
             state.redraw = true;
             state.gallery.more(state.body())
         }
+        Msg::Terminal(TerminalEvent::FocusLost) => {
+            state.own.is_seen = false;
+            vec![]
+        }
         Msg::Terminal(TerminalEvent::FocusGained) => {
+            state.own.is_seen = true;
             state.redraw = true;
             vec![]
         }
@@ -56,7 +62,9 @@ fn take(state: &mut State, msg: Msg) -> Vec<Effect> {
         Msg::Jobs(jobs) => {
             state.world.put_jobs(jobs);
             state.create.look(&state.world);
-            state.queue.keep(&state.world)
+            let mut effects = state.queue.keep(&state.world);
+            effects.extend(own::tell(state));
+            effects
         }
         Msg::Models(models) => {
             state.world.models = models;
@@ -105,6 +113,7 @@ fn take(state: &mut State, msg: Msg) -> Vec<Effect> {
             state.redraw = true;
             vec![]
         }
+        Msg::Settings(read) => own::read(state, *read),
         Msg::Tick => {
             if let Some(oldest) = state.toasts.iter().position(|toast| !toast.is_error) {
                 state.toasts.remove(oldest);
@@ -144,6 +153,7 @@ fn on_link(state: &mut State, link: Link) -> Vec<Effect> {
         }
         Link::Event(event) => {
             let mut effects = state.world.take(&event);
+            own::hear(state, &event);
             match event.kind {
                 EventKind::Preview(preview) => state.pictures.put_preview(preview),
                 EventKind::Picture(picture) => state.create.picture(&picture),
@@ -215,7 +225,7 @@ fn on_key(state: &mut State, key: &KeyEvent) -> Vec<Effect> {
         return vec![];
     }
     let typed = state.is_typing() && keys::is_text(key);
-    let command = of_key(&name, state.screen).filter(|_| !typed);
+    let command = state.own.keys().meant(&name, state.screen).filter(|_| !typed);
     if let Some(command) = command {
         let used = !state.is_typing() || !is_for_text(command.act);
         if used {
@@ -252,7 +262,16 @@ fn is_for_text(act: Act) -> bool {
 
 /// A key for what lies over the screen.
 fn over(state: &mut State, key: &KeyEvent, name: &str) -> Vec<Effect> {
-    if matches!(name, "esc" | "ctrl-c") {
+    let goes_back = state
+        .own
+        .keys()
+        .meant(name, state.screen)
+        .is_some_and(|command| match command.act {
+            Act::Back => true,
+            Act::Palette => matches!(state.overlay, Some(Overlay::Palette(_))),
+            _ => false,
+        });
+    if matches!(name, "esc" | "ctrl-c") || goes_back && !keys::is_text(key) {
         state.overlay = None;
         return vec![];
     }

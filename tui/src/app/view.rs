@@ -61,8 +61,9 @@ pub fn view(state: &State, frame: &mut Frame<'_>) {
         },
     );
     toasts(state, frame, area);
+    complaint(state, frame, area);
     match &state.overlay {
-        Some(Overlay::Palette(palette)) => palette.view(frame, area, state.theme),
+        Some(Overlay::Palette(palette)) => palette.view(frame, area, &state.scene()),
         Some(Overlay::Ask(ask)) => ask.view(frame, area, state.theme),
         Some(Overlay::Help(from)) => help(state, frame, area, *from),
         None => {}
@@ -161,11 +162,10 @@ fn shown_hints(state: &State) -> Vec<(Act, String, &'static str, u16)> {
     let mut at = 1;
     let mut shown = Vec::new();
     for command in of_screen(state.screen).filter(|command| command.hint && state.can(command.act)) {
-        let key = command
-            .keys
-            .first()
-            .map(|key| keys::shown(key, state.theme.is_unicode))
-            .unwrap_or_default();
+        let key = state.own.keys().shown(command, state.theme.is_unicode);
+        if key.is_empty() {
+            continue;
+        }
         let width = (key.chars().count() + command.name.chars().count() + 3) as u16;
         if at + width > state.area.width {
             break;
@@ -233,13 +233,39 @@ fn toasts(state: &State, frame: &mut Frame<'_>, area: Rect) {
     }
 }
 
+/// What is wrong with the settings' file, in up to three rows above the hints, until it is mended.
+fn complaint(state: &State, frame: &mut Frame<'_>, area: Rect) {
+    let Some(text) = &state.own.complaint else { return };
+    let width = usize::from(area.width).saturating_sub(2);
+    let text = format!(
+        "{} {}",
+        state.theme.sign("✗", "!"),
+        brief(text, (3 * width).saturating_sub(10))
+    );
+    let is_short = unicode_width::UnicodeWidthStr::width(text.as_str()) <= width;
+    let rows = if is_short { 1 } else { 3 };
+    let text = Paragraph::new(text)
+        .style(state.theme.accent())
+        .wrap(ratatui::widgets::Wrap { trim: true });
+    let place = Rect {
+        x: area.x + 1,
+        y: area.y + area.height.saturating_sub(2 + rows),
+        width: width as u16,
+        height: rows,
+    };
+    frame.render_widget(Clear, place);
+    frame.render_widget(text, place);
+}
+
 fn help(state: &State, frame: &mut Frame<'_>, area: Rect, from: u16) {
     let theme = state.theme;
     let lines: Vec<Line<'_>> = of_screen(state.screen)
         .map(|command| {
-            let keys: Vec<String> = command
-                .keys
-                .iter()
+            let keys: Vec<String> = state
+                .own
+                .keys()
+                .of(command)
+                .into_iter()
                 .map(|key| keys::shown(key, theme.is_unicode))
                 .collect();
             Line::from(vec![

@@ -70,9 +70,14 @@ fn now() -> u64 {
 fn line(key: u64, now: u64, answers: Option<&Answers>) -> String {
     let said = match answers {
         None => "silent".to_owned(),
-        Some(Answers { kitty, sixel, cell, .. }) => {
+        Some(answers) => {
+            let Answers { kitty, sixel, cell, .. } = answers;
             let (width, height) = cell.unwrap_or_default();
-            format!("kitty={kitty} sixel={sixel} cell={width}x{height}")
+            let ground = answers
+                .ground
+                .map_or_else(String::new, |[r, g, b]| format!("{r:02x}{g:02x}{b:02x}"));
+            let name = answers.name.replace(|c: char| !c.is_ascii_graphic(), "_");
+            format!("kitty={kitty} sixel={sixel} cell={width}x{height} ground={ground} name={name}")
         }
     };
     format!("{key:016x} {now} {said}")
@@ -85,7 +90,7 @@ fn read(line: &str, key: u64, now: u64) -> Option<Option<Answers>> {
     }
     let age = Duration::from_secs(now.saturating_sub(words.next()?.parse().ok()?));
     let said: Vec<&str> = words.collect();
-    let [kitty, sixel, cell] = said[..] else {
+    let [kitty, sixel, cell, ground, name] = said[..] else {
         return (said == ["silent"] && age < SILENCE).then_some(None);
     };
     let (width, height) = cell.strip_prefix("cell=")?.split_once('x')?;
@@ -94,9 +99,17 @@ fn read(line: &str, key: u64, now: u64) -> Option<Option<Answers>> {
         kitty: kitty.strip_prefix("kitty=")?.parse().ok()?,
         sixel: sixel.strip_prefix("sixel=")?.parse().ok()?,
         cell: ((1..=256).contains(&cell.0) && (1..=256).contains(&cell.1)).then_some(cell),
+        name: name.strip_prefix("name=")?.to_owned(),
+        ground: colour(ground.strip_prefix("ground=")?),
         outer: None,
     };
     (age < LIFE).then_some(Some(answers))
+}
+
+/// `rrggbb`; nothing where no background was told.
+fn colour(digits: &str) -> Option<[u8; 3]> {
+    let number = u32::from_str_radix(digits, 16).ok().filter(|_| digits.len() == 6)?;
+    Some([(number >> 16) as u8, (number >> 8) as u8, number as u8])
 }
 
 /// Whole or not at all. Of two programs that write at a time one may be forgotten.
@@ -126,6 +139,8 @@ mod tests {
         let kitty = Answers {
             kitty: true,
             cell: Some((9, 18)),
+            name: "WezTerm_2024".to_owned(),
+            ground: Some([0xfd, 0x06, 0xe3]),
             ..Answers::default()
         };
         for answers in [Some(kitty), Some(Answers::default()), None] {
@@ -134,6 +149,12 @@ mod tests {
             assert_eq!(read(&line, 8, 1010), None, "another terminal");
             assert_eq!(read(&line, 7, 1000 + 100 * 3600), None, "long ago");
         }
+        let spaced = Answers {
+            name: "WezTerm 2024\n".to_owned(),
+            ..Answers::default()
+        };
+        let kept = read(&line(7, 1000, Some(&spaced)), 7, 1010).unwrap().unwrap();
+        assert_eq!(kept.name, "WezTerm_2024_");
         for nonsense in ["", "x", "0000000000000007", "0000000000000007 1000 kitty=1 a b c"] {
             assert_eq!(read(nonsense, 7, 1010), None);
         }

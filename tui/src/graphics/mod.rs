@@ -11,7 +11,9 @@ mod blocks;
 mod decode;
 mod detect;
 mod error;
+mod examine;
 mod fit;
+mod found;
 mod iterm;
 mod keys;
 mod kitty;
@@ -29,12 +31,15 @@ mod terminal;
 mod tty;
 
 pub use decode::{MAX_BYTES, MAX_SIDE, decode, open};
-pub use detect::{Found, Passthrough, detect, detect_on};
+pub use detect::{detect, detect_for, detect_on};
 pub use error::Error;
+pub use examine::{Examination, Size, examine};
+pub use found::{Found, Multiplexer, Passthrough};
 pub use live::Live;
 pub use memory::remember_in;
+pub(crate) use mux::wrap;
 pub use print::{Options, Printed, print_inline};
-pub use probe::settle;
+pub use probe::{Record, settle};
 pub use protocol::Protocol;
 pub use terminal::Stream;
 

@@ -112,7 +112,7 @@ pub(super) fn ask_tmux(format: &str) -> Option<String> {
 }
 
 /// A sequence that tmux passes on as it is.
-pub(super) fn wrap(sequence: &[u8]) -> Vec<u8> {
+pub(crate) fn wrap(sequence: &[u8]) -> Vec<u8> {
     let mut out = b"\x1bPtmux;".to_vec();
     for byte in sequence {
         if *byte == 0x1b {

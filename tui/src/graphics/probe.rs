@@ -19,8 +19,25 @@ pub(super) struct Answers {
     pub sixel: bool,
     /// Width and height of a character cell in pixels.
     pub cell: Option<(u32, u32)>,
+    /// Its name and version, as it gives them; empty where it does not.
+    pub name: String,
+    /// The background's red, green and blue.
+    pub ground: Option<[u8; 3]>,
     /// What the terminal around tmux said, where it was asked and answered.
     pub outer: Option<Outer>,
+}
+
+/// What was asked of a terminal and what came back, for a person who wants to know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// The bytes that were written.
+    pub asked: Vec<u8>,
+    /// The answers, one behind the other, without what was typed meanwhile.
+    pub answered: Vec<u8>,
+    /// How long they were waited for.
+    pub took: Duration,
+    /// Whether the last question was answered.
+    pub is_whole: bool,
 }
 
 /// What the terminal around tmux said.
@@ -66,19 +83,31 @@ static OPEN: Mutex<Option<Open>> = Mutex::new(None);
 
 /// Asks the terminal there; `None` when it does not answer or must not be asked. What it said before is remembered.
 pub(super) fn probe(stream: Stream, question: Question) -> Option<Answers> {
-    if let Some(known) = memory::recall(stream, question) {
-        return known;
+    match memory::recall(stream, question) {
+        Some(known) => known,
+        None => ask(stream, question)?.0,
     }
+}
+
+/// Asks it whatever is remembered; `None` when it must not be asked.
+pub(super) fn ask(stream: Stream, question: Question) -> Option<(Option<Answers>, Record)> {
     let quiet = Quiet::enter(stream)?;
     // Keys that could not be given back are not taken.
     if quiet.has_keys() && !can_give_back() {
         return None;
     }
-    let asked = stream.with(|out| out.write_all(&burst(question)).and_then(|()| out.flush()));
-    asked.ok()?;
+    let sent = stream.with(|out| out.write_all(&burst(question)).and_then(|()| out.flush()));
+    sent.ok()?;
     let (asked, mut bytes) = (Instant::now(), Vec::new());
     listen(&quiet, question, &mut bytes, asked + PATIENCE);
-    let answers = parse(&split(&bytes).answers, question);
+    let answered = split(&bytes).answers;
+    let answers = parse(&answered, question);
+    let record = Record {
+        asked: burst(question),
+        answered,
+        took: asked.elapsed(),
+        is_whole: answers.is_some(),
+    };
     let open = Open {
         stream,
         quiet,
@@ -91,7 +120,7 @@ pub(super) fn probe(stream: Stream, question: Question) -> Option<Answers> {
     } else {
         *OPEN.lock().unwrap_or_else(PoisonError::into_inner) = Some(open);
     }
-    answers
+    Some((answers, record))
 }
 
 /// To be called before the program ends: answers that are still due are waited for, for a while, and taken off the terminal's input.
@@ -148,13 +177,15 @@ fn burst(question: Question) -> Vec<u8> {
     const KITTY: &str = "\x1b_Gi=31,s=1,v=1,a=q,t=d,f=24;AAAA\x1b\\";
     const SIZE: &str = "\x1b[16t";
     const NAME: &str = "\x1b[>q";
+    const GROUND: &str = "\x1b]11;?\x1b\\";
     const ATTRIBUTES: &str = "\x1b[c";
     match question {
-        Question::All => format!("{KITTY}{SIZE}{ATTRIBUTES}").into_bytes(),
-        Question::Plain => format!("{SIZE}{ATTRIBUTES}").into_bytes(),
+        Question::All => format!("{KITTY}{SIZE}{NAME}{GROUND}{ATTRIBUTES}").into_bytes(),
+        Question::Plain => format!("{SIZE}{GROUND}{ATTRIBUTES}").into_bytes(),
         Question::Through { .. } => {
             let outer = [KITTY, NAME, SIZE, ATTRIBUTES].map(|part| mux::wrap(part.as_bytes()));
-            [outer.concat(), ATTRIBUTES.as_bytes().to_vec()].concat()
+            // tmux keeps the background that the terminal around it told, and takes another answer for its own.
+            [outer.concat(), [GROUND, ATTRIBUTES].concat().into_bytes()].concat()
         }
     }
 }
@@ -176,20 +207,43 @@ fn parse(answers: &[u8], question: Question) -> Option<Answers> {
         kitty: text.contains("\x1b_Gi=31;OK"),
         sixel: has_sixel(all.first()?),
         cell,
+        name: name(&text).unwrap_or_default().to_owned(),
+        ground: ground(&text),
         outer: None,
     };
     if let Question::Through { .. } = question {
         // tmux's own are 1;2 or, with sixel, 1;2;4. Which come first, nobody knows.
         let own = all.iter().position(|a| a.starts_with("1;2")).unwrap_or(0);
         said.sixel = has_sixel(all[own]);
-        let name = text.split("\x1bP>|").nth(1).and_then(|rest| rest.split('\x1b').next());
         let others = all.iter().enumerate().filter(|(at, _)| *at != own);
         said.outer = (all.len() > 1).then(|| Outer {
             sixel: others.into_iter().any(|(_, attributes)| has_sixel(attributes)),
-            name: name.unwrap_or_default().to_owned(),
+            name: std::mem::take(&mut said.name),
         });
     }
     Some(said)
+}
+
+/// What stands in `ESC P > | … ESC \`.
+fn name(text: &str) -> Option<&str> {
+    let (_, rest) = text.split_once("\x1bP>|")?;
+    rest.split(['\x1b', '\x07']).next()
+}
+
+/// The colour in `ESC ] 11 ; rgb:RRRR/GGGG/BBBB`, of one to four digits a part.
+fn ground(text: &str) -> Option<[u8; 3]> {
+    let (_, rest) = text.split_once("\x1b]11;rgb")?;
+    let (_, rest) = rest.split(['\x1b', '\x07']).next()?.split_once(':')?;
+    let mut parts = rest.split('/');
+    let mut part = || {
+        let digits = parts
+            .next()
+            .filter(|digits| (1..=4).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_hexdigit()))?;
+        let most = (1u32 << (4 * digits.len())) - 1;
+        let value = u32::from_str_radix(digits, 16).ok()?;
+        u8::try_from(value * 255 / most).ok()
+    };
+    Some([part()?, part()?, part()?])
 }
 
 /// What stands in each `ESC [ ? … c`.
@@ -221,7 +275,7 @@ mod tests {
             kitty,
             sixel,
             cell,
-            outer: None,
+            ..Answers::default()
         })
     }
 
@@ -255,6 +309,31 @@ mod tests {
         let found = parse(text.as_bytes(), Question::Through { sure: true }).unwrap();
         assert_eq!((found.kitty, found.sixel), (kitty, sixel));
         assert_eq!(found.outer.as_ref().map(|o| (o.sixel, o.name.as_str())), outer);
+    }
+
+    #[rstest]
+    #[case("\x1b]11;rgb:ffff/ffff/dfdf\x1b\\", Some([255, 255, 223]))]
+    #[case("\x1b]11;rgb:00/2b/36\x07", Some([0, 43, 54]))]
+    #[case("\x1b]11;rgba:f/0/0/f\x07", Some([255, 0, 0]))]
+    #[case("\x1b]11;rgb:fffff/0/0\x07", None)]
+    #[case("\x1b]11;rgb:é/0/0\x07", None)]
+    #[case("\x1b]11;rgb:+f/0/0\x07", None)]
+    #[case("\x1b]11;rgb:ff/ff\x07", None)]
+    #[case("\x1b]11;white\x07", None)]
+    fn backgrounds_and_names(#[case] said: &str, #[case] expected: Option<[u8; 3]>) {
+        let stream = format!("{said}\x1bP>|foot(1.21.0)\x1b\\l\x1b[?62;4cs");
+        let found = parse(&split(stream.as_bytes()).answers, Question::All).unwrap();
+        assert_eq!((found.ground, found.name.as_str()), (expected, "foot(1.21.0)"));
+        assert!(found.sixel);
+    }
+
+    #[test]
+    fn every_burst_ends_with_the_fence() {
+        for question in [Question::All, Question::Plain, Question::Through { sure: true }] {
+            let burst = String::from_utf8(burst(question)).unwrap();
+            assert!(burst.ends_with("\x1b]11;?\x1b\\\x1b[c"), "{burst:?}");
+            assert_eq!(burst.contains("\x1b[>q"), question != Question::Plain);
+        }
     }
 
     #[test]

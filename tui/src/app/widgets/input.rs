@@ -3,6 +3,7 @@
 use crossterm::event::{KeyCode, KeyEvent};
 use unicode_width::UnicodeWidthChar as _;
 
+use crate::app::clusters;
 use crate::app::keys::is_text;
 
 /// The longest line that is typed, in characters.
@@ -53,12 +54,16 @@ impl Input {
         match (key.code, name) {
             (KeyCode::Char(c), _) if is_text(key) => self.insert(&c.to_string()),
             (_, "backspace" | "ctrl-h") if self.at > 0 => {
-                self.at -= 1;
-                self.text.remove(self.at);
+                let begin = self.at - clusters::before(&self.text(), self.at);
+                self.text.drain(begin..self.at);
+                self.at = begin;
             }
-            (_, "delete" | "ctrl-d") if self.at < self.text.len() => drop(self.text.remove(self.at)),
-            (_, "left" | "ctrl-b") => self.at = self.at.saturating_sub(1),
-            (_, "right" | "ctrl-f") => self.at = (self.at + 1).min(self.text.len()),
+            (_, "delete" | "ctrl-d") if self.at < self.text.len() => {
+                let end = self.at + clusters::after(&self.text(), self.at);
+                self.text.drain(self.at..end);
+            }
+            (_, "left" | "ctrl-b") => self.at -= clusters::before(&self.text(), self.at),
+            (_, "right" | "ctrl-f") => self.at += clusters::after(&self.text(), self.at),
             (_, "home" | "ctrl-a") => self.at = 0,
             (_, "end" | "ctrl-e") => self.at = self.text.len(),
             (_, "ctrl-u") => {
@@ -120,6 +125,14 @@ mod tests {
                 (KeyCode::Backspace, KeyModifiers::NONE),
             ],
         );
+        assert!(input.is_empty());
+        let mut input = Input::of("קֶ👩‍🚀");
+        let plain = |code| [(code, KeyModifiers::NONE)];
+        typed(&mut input, &plain(KeyCode::Left));
+        typed(&mut input, &plain(KeyCode::Backspace));
+        assert_eq!(input.text(), "👩‍🚀");
+        typed(&mut input, &plain(KeyCode::Right));
+        typed(&mut input, &plain(KeyCode::Backspace));
         assert!(input.is_empty());
         assert!(!input.key(&KeyEvent::new(KeyCode::Enter, KeyModifiers::NONE), "enter"));
     }

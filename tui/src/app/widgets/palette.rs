@@ -10,9 +10,7 @@ use ratatui::widgets::{Block, Clear, Paragraph};
 
 use super::{Cursor, Input, brief, middle};
 use crate::app::commands::{Act, Command, of_screen};
-use crate::app::keys;
-use crate::app::state::Screen;
-use crate::app::theme::Theme;
+use crate::app::state::{Scene, Screen};
 
 /// Rows that are seen.
 const SEEN: usize = 12;
@@ -75,7 +73,8 @@ impl Palette {
     }
 
     /// Draws it.
-    pub fn view(&self, frame: &mut Frame<'_>, area: Rect, theme: Theme) {
+    pub fn view(&self, frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
+        let theme = scene.theme;
         let found = self.found();
         let area = middle(area, 76, 3 + found.len().clamp(1, SEEN) as u16);
         frame.render_widget(Clear, area);
@@ -89,11 +88,7 @@ impl Palette {
         for (row, command) in found.iter().enumerate().skip(self.cursor.top).take(SEEN) {
             let is_at = row == self.cursor.at;
             let style = if is_at { theme.selected() } else { theme.bright() };
-            let key = command
-                .keys
-                .first()
-                .map(|key| keys::shown(key, theme.is_unicode))
-                .unwrap_or_default();
+            let key = scene.keys.shown(command, theme.is_unicode);
             let width = usize::from(inner.width).saturating_sub(18 + 10);
             let line = Line::from(vec![
                 Span::styled(format!("{:<17} ", command.name), style),

@@ -76,13 +76,7 @@ impl Form {
     }
 
     fn clear(&mut self, name: &str) {
-        let mut other = GenerateRequest::default();
-        for row in TABLE.iter().filter(|row| row.name != name) {
-            if let Some(value) = self.request.get(row.name) {
-                let _ = other.set(row, value);
-            }
-        }
-        self.request = other;
+        self.request.unset(name);
         self.files.remove(name);
         self.problem = None;
     }

@@ -10,12 +10,14 @@ use darkroom_protocol::{GenerateRequest, JobId, Picture};
 use ratatui::layout::Rect;
 use ratatui_textarea::{Input as TextInput, TextArea};
 
+use crate::app::clusters;
 use crate::app::commands::Act;
 use crate::app::draft::Draft;
 use crate::app::given::Given;
 use crate::app::msg::Effect;
 use crate::app::pictures::{Key, Source};
 use crate::app::prompts::Prompts;
+use crate::app::settings::Layout;
 use crate::app::state::Scene;
 use crate::app::widgets::Ask;
 use crate::app::world::World;
@@ -33,6 +35,8 @@ enum Focus {
 /// The screen.
 #[derive(Debug, Default)]
 pub struct Create {
+    /// Where things stand.
+    pub layout: Layout,
     prompt: TextArea<'static>,
     negative: TextArea<'static>,
     form: Form,
@@ -274,7 +278,7 @@ impl Create {
             Focus::Prompt | Focus::Negative => {
                 let text = self.text_mut();
                 let before = text.cursor();
-                let is_new = text.input(TextInput::from(*key));
+                let is_new = clusters::input(text, TextInput::from(*key));
                 let is_still = text.cursor() == before && !is_new;
                 match (self.focus, key.code) {
                     (Focus::Prompt, KeyCode::Up) if is_still || before.0 == 0 => self.older(),
@@ -289,7 +293,7 @@ impl Create {
 
     /// A click.
     pub fn click(&mut self, at: (u16, u16), area: Rect, world: &World) {
-        let places = view::places(area);
+        let places = view::places(area, self.layout);
         let is_in = |rect: Rect| rect.contains(at.into());
         if is_in(places.prompt) {
             self.focus = Focus::Prompt;
@@ -303,7 +307,7 @@ impl Create {
 
     /// The picture that is shown, and where it may be.
     pub fn pictures(&self, scene: &Scene<'_>, area: Rect) -> Vec<(Key, Rect)> {
-        let place = view::places(area).picture;
+        let place = view::places(area, self.layout).picture;
         if place.width < 4 || place.height < 2 {
             return vec![];
         }

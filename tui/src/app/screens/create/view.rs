@@ -13,14 +13,16 @@ use ratatui::widgets::{Paragraph, Widget as _};
 use ratatui_textarea::TextArea;
 
 use super::{Create, Focus};
+use crate::app::commands::Act;
 use crate::app::screens::queue::sign;
+use crate::app::settings::{Layout, Side};
 use crate::app::state::Scene;
 use crate::app::widgets::{brief, draw_picture};
 
 /// From this width on the picture stands beside the words.
 const WIDE: u16 = 100;
-/// Columns of the words then.
-const WORDS: u16 = 56;
+/// Columns that the picture keeps beside the words.
+const PICTURE: u16 = 40;
 /// Columns of a parameter's name.
 const NAME: usize = 19;
 
@@ -42,7 +44,7 @@ pub struct Places {
 }
 
 /// Where everything is in `area`.
-pub fn places(area: Rect) -> Places {
+pub fn places(area: Rect, layout: Layout) -> Places {
     let strip = Rect {
         y: area.y + area.height.saturating_sub(1),
         height: 1.min(area.height),
@@ -52,10 +54,17 @@ pub fn places(area: Rect) -> Places {
         height: area.height.saturating_sub(1),
         ..area
     };
-    let is_wide = area.width >= WIDE;
+    let is_wide = area.width >= WIDE && layout.picture != Side::Below;
+    let words = layout.prompt_width.min(area.width.saturating_sub(PICTURE));
+    let beside = area.width.saturating_sub(words + 2);
+    let (words_x, picture_x) = match layout.picture {
+        Side::Left => (area.x + beside + 2, area.x),
+        Side::Right | Side::Below => (area.x, area.x + words + 2),
+    };
     let left = match is_wide {
         true => Rect {
-            width: WORDS.min(area.width),
+            x: words_x,
+            width: words,
             ..area
         },
         false => area,
@@ -71,8 +80,8 @@ pub fn places(area: Rect) -> Places {
             ..left
         };
         let right = Rect {
-            x: area.x + WORDS + 2,
-            width: area.width.saturating_sub(WORDS + 2),
+            x: picture_x,
+            width: beside,
             ..area
         };
         let progress = Rect {
@@ -135,7 +144,7 @@ fn row(area: Rect, from: u16, rows: u16) -> Rect {
 impl Create {
     /// Draws the screen.
     pub fn view(&self, frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
-        let places = places(area);
+        let places = places(area, self.layout);
         let theme = scene.theme;
         let titles = [
             ("Prompt", places.prompt, &self.prompt, Focus::Prompt),
@@ -326,9 +335,10 @@ fn strip(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
 }
 
 fn empty(buffer: &mut Buffer, area: Rect, scene: &Scene<'_>) {
+    let generate = scene.keys.named(Act::Generate, scene.theme.is_unicode);
     let lines = vec![
         Line::styled("No picture yet.", scene.theme.plain()),
-        Line::styled("Write what it is to show, then ^S.", scene.theme.dim()),
+        Line::styled(format!("Write what it is to show, then {generate}."), scene.theme.dim()),
     ];
     let place = Rect {
         y: area.y + area.height / 2,

@@ -11,8 +11,9 @@ use ratatui::widgets::{Clear, Paragraph};
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 use super::Gallery;
+use crate::app::commands::Act;
 use crate::app::pictures::{Key, Source};
-use crate::app::state::Scene;
+use crate::app::state::{Scene, Screen};
 use crate::app::widgets::{brief, draw_picture};
 
 /// A tile of the grid, in cells; with a line of words below each picture.
@@ -153,10 +154,18 @@ impl Gallery {
 
     fn empty(&self, frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
         let theme = scene.theme;
+        let key = |act| scene.keys.named(act, theme.is_unicode);
         let (first, then) = match (self.is_asked, self.search.is_empty() && !self.only_starred) {
-            (true, _) => ("…", ""),
-            (false, true) => ("No picture yet.", "F1 goes to Create, where ^S makes one."),
-            (false, false) => ("No picture is like that.", "Esc shows all."),
+            (true, _) => ("…", String::new()),
+            (false, true) => (
+                "No picture yet.",
+                format!(
+                    "{} goes to Create, where {} makes one.",
+                    key(Act::Go(Screen::Create)),
+                    key(Act::Generate)
+                ),
+            ),
+            (false, false) => ("No picture is like that.", format!("{} shows all.", key(Act::Back))),
         };
         let lines = vec![Line::styled(first, theme.plain()), Line::styled(then, theme.dim())];
         let place = Rect {

@@ -16,7 +16,7 @@ use unicode_width::UnicodeWidthStr as _;
 
 use crate::app::commands::Act;
 use crate::app::msg::{Deed, Effect, Reader};
-use crate::app::state::Scene;
+use crate::app::state::{Scene, Screen};
 use crate::app::theme::Theme;
 use crate::app::widgets::{Ask, Cursor, brief};
 use crate::app::world::World;
@@ -145,7 +145,7 @@ impl Queue {
     pub fn view(&self, frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
         let (theme, world) = (scene.theme, scene.world);
         if world.jobs.is_empty() {
-            nothing(frame, area, theme);
+            nothing(frame, area, scene);
             return;
         }
         let end = area.y + area.height;
@@ -173,7 +173,7 @@ impl Queue {
     fn open_rows(&self, world: &World, area: Rect) -> u16 {
         let open = self.open.and_then(|open| world.job(open));
         let rows = open.map_or(0, |job| {
-            unfolded(job, world, &self.said, Theme::of(&|_| None, true), area.width.into()).len()
+            unfolded(job, world, &self.said, Theme::bare(), area.width.into()).len()
         });
         u16::try_from(rows).unwrap_or(u16::MAX)
     }
@@ -191,10 +191,17 @@ impl Queue {
     }
 }
 
-fn nothing(frame: &mut Frame<'_>, area: Rect, theme: Theme) {
+fn nothing(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
+    let theme = scene.theme;
     let lines = vec![
         Line::styled("Nothing waits and nothing runs.", theme.plain()),
-        Line::styled("F1 goes to Create.", theme.dim()),
+        Line::styled(
+            format!(
+                "{} goes to Create.",
+                scene.keys.named(Act::Go(Screen::Create), theme.is_unicode)
+            ),
+            theme.dim(),
+        ),
     ];
     let place = Rect {
         y: area.y + area.height / 3,
