@@ -26,6 +26,21 @@ pub const MIN_PRIORITY: i32 = -100;
 /// The highest priority of a job.
 pub const MAX_PRIORITY: i32 = 100;
 
+/// The rows that most people set, by name, in the order in which a form shows them. The others are there for who asks.
+pub const USUAL: [&str; 11] = [
+    "model",
+    "width",
+    "height",
+    "steps",
+    "sampler",
+    "schedule",
+    "cfg_scale",
+    "seed",
+    "batch",
+    "init_image",
+    "denoise",
+];
+
 /// The row that `name` or one of its aliases names; case, `_` and `-` do not matter.
 pub fn find(name: &str) -> Option<&'static Parameter> {
     let name = crate::text::fold(name);
@@ -33,4 +48,16 @@ pub fn find(name: &str) -> Option<&'static Parameter> {
         let names = [p.name, p.flag].into_iter().chain(p.aliases.iter().copied());
         names.into_iter().any(|n| crate::text::fold(n) == name)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_usual_is_in_the_table() {
+        for name in USUAL {
+            assert!(TABLE.iter().any(|row| row.name == name), "{name}");
+        }
+    }
 }

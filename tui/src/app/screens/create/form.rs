@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use crossterm::event::{KeyCode, KeyEvent};
 use darkroom_protocol::GenerateRequest;
 use darkroom_protocol::hash::is_sha256;
-use darkroom_protocol::params::{Category, Kind, Parameter, TABLE, Value, find};
+use darkroom_protocol::params::{Category, Kind, Parameter, TABLE, USUAL, Value, find};
 
 use crate::app::given::Given;
 use crate::app::keys;
@@ -81,24 +81,32 @@ impl Form {
         self.problem = None;
     }
 
-    /// The rows that are shown: the usual ones, or all that a worker here can do.
+    /// The rows that are shown: the usual ones and those that are set, or all that a worker here can do.
     pub fn rows(&self, world: &World) -> Vec<&'static Parameter> {
         // What goes with a file is there with it.
         let has_file = !self.files.is_empty() || self.request.init_image.is_some();
-        let is_usual = |row: &Parameter| {
-            matches!(
-                row.category,
-                Category::What | Category::Size | Category::Sampling | Category::Guidance
-            ) || (row.category == Category::Inputs && (has_file || matches!(row.kind, Kind::File)))
-        };
-        let is_here = |row: &&Parameter| {
-            !matches!(row.name, "prompt" | "negative_prompt")
-                && world.can(row.needs)
-                && (self.more || is_usual(row) || self.request.get(row.name).is_some())
-        };
-        let mut rows: Vec<&Parameter> = TABLE.iter().filter(is_here).collect();
-        rows.sort_by_key(|row| Category::ALL.iter().position(|category| *category == row.category));
+        let is_idle =
+            |row: &Parameter| row.category == Category::Inputs && !matches!(row.kind, Kind::File) && !has_file;
+        let mut rows = here(world);
+        let usual = |row: &Parameter| USUAL.iter().position(|name| *name == row.name);
+        rows.retain(|row| self.more || self.request.get(row.name).is_some() || (usual(row).is_some() && !is_idle(row)));
+        let category = |row: &Parameter| Category::ALL.iter().position(|category| *category == row.category);
+        rows.sort_by_key(|row| (usual(row).unwrap_or(USUAL.len()), category(row)));
         rows
+    }
+
+    /// How many rows more there are than those that are shown.
+    pub fn hidden(&self, world: &World) -> usize {
+        here(world).len() - self.rows(world).len()
+    }
+
+    /// Whether left and right change the row's value.
+    pub fn is_movable(row: &Parameter) -> bool {
+        match row.kind {
+            Kind::Choice { .. } | Kind::Switch | Kind::Integer { .. } | Kind::Number { .. } => true,
+            Kind::Text { .. } => row.name == "model",
+            Kind::File | Kind::List { .. } | Kind::KeepAlive => false,
+        }
     }
 
     /// The row that has the keys.
@@ -318,6 +326,13 @@ impl Form {
             Kind::Text { .. } | Kind::File | Kind::List { .. } | Kind::KeepAlive => None,
         }
     }
+}
+
+/// Every row that a worker here can do; prompts are written elsewhere.
+fn here(world: &World) -> Vec<&'static Parameter> {
+    let is_prompt = |row: &Parameter| matches!(row.name, "prompt" | "negative_prompt");
+    let rows = TABLE.iter().filter(|row| !is_prompt(row) && world.can(row.needs));
+    rows.collect()
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Widget as _};
 use ratatui_textarea::TextArea;
 
+use super::form::Form;
 use super::{Create, Focus};
 use crate::app::commands::Act;
 use crate::app::screens::queue::sign;
@@ -205,11 +206,22 @@ impl Create {
             };
             let name_style = if is_at { theme.accent() } else { theme.plain() };
             let width = usize::from(area.width).saturating_sub(NAME + 2);
-            let line = Line::from(vec![
+            let mut spans = vec![
                 Span::styled(format!(" {:<NAME$}", label(row)), name_style),
-                Span::styled(brief(&value, width), style),
-            ]);
+                Span::styled(brief(&value, width.saturating_sub(4)), style),
+            ];
+            if is_at && typing.is_none() && Form::is_movable(row) {
+                spans.push(Span::styled(theme.sign("  ◂ ▸", "  < >"), theme.dim()));
+            }
+            let line = Line::from(spans);
             let y = area.y + (nth - top) as u16;
+            frame.render_widget(line, Rect { y, height: 1, ..area });
+        }
+        let hidden = self.form.hidden(scene.world);
+        if hidden > 0 && rows.len() + 1 < seen {
+            let key = scene.keys.named(Act::MoreParameters, theme.is_unicode);
+            let line = Line::styled(format!(" {:<NAME$}{key}", format!("{hidden} more")), theme.dim());
+            let y = area.y + rows.len() as u16;
             frame.render_widget(line, Rect { y, height: 1, ..area });
         }
         let below = Rect {
