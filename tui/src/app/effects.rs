@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use darkroom_client::{Cache, Client, Wanted, cached, cached_thumbnail, fetch, fetch_thumbnail};
@@ -16,6 +17,7 @@ use uuid::Uuid;
 
 use super::disk::{self, Kept};
 use super::msg::{Deed, Effect, Msg};
+use super::pacing;
 use super::pictures::{Key, Source};
 use crate::graphics::{self, Found, pane};
 
@@ -44,6 +46,8 @@ pub struct Doer {
     draft: Kept,
     prompts: Kept,
     decoding: Arc<Semaphore>,
+    /// Pixels a side that a preview may have, as the way to the terminal has room.
+    preview_px: Arc<AtomicU32>,
 }
 
 impl Doer {
@@ -63,7 +67,13 @@ impl Doer {
             prompts: Kept::at(draft.with_file_name(PROMPTS)),
             draft: Kept::at(draft),
             decoding: Arc::new(Semaphore::new(AT_ONCE)),
+            preview_px: Arc::new(AtomicU32::new(pacing::FIRST_PX)),
         }
+    }
+
+    /// From now on previews have at most so many pixels a side.
+    pub fn limit_previews(&self, px: u32) {
+        self.preview_px.store(px, Ordering::Relaxed);
     }
 
     /// Begins an effect. A preview comes with what it shows.
@@ -128,12 +138,13 @@ impl Doer {
         };
         let (found, room, number) = (self.found.clone(), key.room, key.number());
         let is_draft = matches!(key.source, Source::Preview(_));
+        let draft = is_draft.then(|| self.preview_px.load(Ordering::Relaxed));
         let made = tokio::task::spawn_blocking(move || {
             let picture = match picture? {
                 Pixels::Bytes(bytes) => graphics::decode("picture".as_ref(), &bytes).ok()?,
                 Pixels::Ready(picture) => picture,
             };
-            pane::ready(&picture, &found, room, number, is_draft).ok().map(Arc::new)
+            pane::ready(&picture, &found, room, number, draft).ok().map(Arc::new)
         });
         Msg::Made(key, made.await.ok().flatten())
     }

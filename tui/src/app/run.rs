@@ -202,6 +202,8 @@ impl Client {
         let mut events = input::Terminal::open()?;
         // The first frame is there before the daemon is.
         self.draw()?;
+        self.pacing.begin(self.drawn.into_std());
+        ask_for_state()?;
         while !self.state.quit {
             let due = self.drawn + FRAME;
             let (wake, pulse, overdue) = (self.wake, self.pulse, self.pacing.due());
@@ -209,8 +211,17 @@ impl Client {
                 biased;
                 input = events.next() => match input {
                     Some(Input::Event(event)) => Msg::Terminal(event),
-                    Some(Input::Answered) if self.pacing.answered() => Msg::Seen,
-                    Some(Input::Answered) => continue,
+                    Some(Input::Answered) => match self.pacing.answered(Instant::now().into_std()) {
+                        Next::Nothing => continue,
+                        Next::Ask => {
+                            ask_for_state()?;
+                            continue;
+                        }
+                        Next::Seen => {
+                            self.doer.limit_previews(self.pacing.px());
+                            Msg::Seen
+                        }
+                    },
                     // The terminal has gone.
                     None => break,
                 },
@@ -327,6 +338,13 @@ fn mouse(is_wanted: bool) -> std::io::Result<()> {
         true => execute!(stdout(), EnableMouseCapture),
         false => execute!(stdout(), DisableMouseCapture),
     }
+}
+
+/// Asks the terminal for its state: it answers when it has come to this.
+fn ask_for_state() -> std::io::Result<()> {
+    let mut out = stdout();
+    out.write_all(b"\x1b[5n")?;
+    out.flush()
 }
 
 async fn until(wake: Option<impl Into<Instant>>) {

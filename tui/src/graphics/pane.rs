@@ -67,13 +67,27 @@ pub fn placeholder(id: u32, true_colour: bool, column: u16, row: u16) -> (String
 }
 
 /// Makes `picture` ready for at most `room` (columns, rows), as large as it fits, its shape kept. `number` tells it from others that
-/// are shown beside it; a later one of the same number takes its place. `is_draft`: it is shown for a moment only, and is small.
+/// are shown beside it; a later one of the same number takes its place. `draft`: it is shown for a moment only, and has at most so many
+/// pixels a side.
 ///
 /// # Errors
 /// [`Error::NoTerminal`] where pictures are off; when it cannot be encoded.
-pub fn ready(picture: &DynamicImage, found: &Found, room: (u16, u16), number: u32, is_draft: bool) -> Result<Ready> {
+pub fn ready(
+    picture: &DynamicImage,
+    found: &Found,
+    room: (u16, u16),
+    number: u32,
+    draft: Option<u32>,
+) -> Result<Ready> {
     let screen = Screen::of(Stream::Out).with_cell(found.cell);
-    ready_on(picture, found, screen, room, number, is_draft)
+    let is_large = |most: &u32| picture.width().max(picture.height()) > *most;
+    match draft.filter(is_large) {
+        Some(most) => {
+            let small = picture.resize(most, most, FilterType::Triangle);
+            ready_on(&small, found, screen, room, number, true)
+        }
+        None => ready_on(picture, found, screen, room, number, draft.is_some()),
+    }
 }
 
 fn ready_on(
@@ -104,7 +118,7 @@ fn ready_on(
             let id = Id::new(number, true_colour);
             let mut give = Vec::new();
             let put = Put::Virtual { cells, id: id.number() };
-            kitty::write(&mut give, &print::file(picture, cells, screen)?, put)?;
+            kitty::write(&mut give, &print::file(picture, cells, screen, is_draft)?, put)?;
             Ok(Ready::Placeholders {
                 columns,
                 rows,

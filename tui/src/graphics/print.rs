@@ -4,12 +4,13 @@ use std::io::{self, Cursor, Write};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use image::imageops::FilterType;
-use image::{DynamicImage, ImageFormat};
+use image::{DynamicImage, ImageFormat, RgbImage};
 
 use super::blocks::{self, Palette};
 use super::fit::{self, Cells, Side};
 use super::kitty::Put;
 use super::mux::wrap;
+use super::palette::reduce;
 use super::placeholders::Id;
 use super::terminal::{Screen, Stream};
 use super::{Error, Found, Passthrough, Protocol, Result, detect, iterm, kitty, placeholders, sixel};
@@ -129,19 +130,23 @@ pub(super) fn write(out: &mut impl Write, picture: &DynamicImage, protocol: Prot
             let (side, id) = (place.side, place.id);
             Ok(kitty::write(
                 out,
-                &file(picture, cells, screen)?,
+                &file(picture, cells, screen, place.is_draft)?,
                 Put::Here { side, id },
             )?)
         }
         (Protocol::Kitty, Some(passthrough)) => {
             let id = placeholder_id(place.id, passthrough);
             let number = id.number();
-            kitty::write(out, &file(picture, cells, screen)?, Put::Virtual { cells, id: number })?;
+            kitty::write(
+                out,
+                &file(picture, cells, screen, place.is_draft)?,
+                Put::Virtual { cells, id: number },
+            )?;
             Ok(out.write_all(placeholders::text(id, cells).as_bytes())?)
         }
         (Protocol::Iterm, passthrough) => {
             let mut sequence = Vec::new();
-            iterm::write(&mut sequence, &file(picture, cells, screen)?, cells)?;
+            iterm::write(&mut sequence, &file(picture, cells, screen, place.is_draft)?, cells)?;
             Ok(send(out, sequence, passthrough)?)
         }
         (Protocol::Sixel, passthrough) => {
@@ -169,24 +174,49 @@ pub(super) fn placeholder_id(id: Option<u32>, passthrough: Passthrough) -> Id {
     Id::new(seed, passthrough.true_colour)
 }
 
-/// The picture as a PNG file of no more pixels than are shown.
-pub(super) fn file(picture: &DynamicImage, cells: Cells, screen: Screen) -> Result<Vec<u8>> {
+/// The picture as a PNG file of no more pixels than are shown. A draft has few colours: noise, of which pictures in the making are full,
+/// takes a quarter of the bytes so.
+pub(super) fn file(picture: &DynamicImage, cells: Cells, screen: Screen, is_draft: bool) -> Result<Vec<u8>> {
     let (width, height) = (cells.columns * screen.cell.0, cells.rows * screen.cell.1);
-    let mut bytes = Cursor::new(Vec::new());
     let shown = if picture.width() > width || picture.height() > height {
         &picture.resize(width, height, FilterType::Triangle)
     } else {
         picture
     };
+    if is_draft {
+        return draft(&shown.to_rgb8());
+    }
     let shown = if shown.color().has_alpha() {
         DynamicImage::ImageRgba8(shown.to_rgba8())
     } else {
         DynamicImage::ImageRgb8(shown.to_rgb8())
     };
+    let mut bytes = Cursor::new(Vec::new());
     shown
         .write_to(&mut bytes, ImageFormat::Png)
         .map_err(|e| Error::Encode(e.to_string()))?;
     Ok(bytes.into_inner())
+}
+
+/// Colours of a draft.
+const DRAFT_COLOURS: usize = 64;
+/// And the share of an error that neighbours get.
+const DRAFT_DIFFUSION: f32 = 0.5;
+
+fn draft(picture: &RgbImage) -> Result<Vec<u8>> {
+    let failed = |e: png::EncodingError| Error::Encode(e.to_string());
+    let reduced = reduce(picture, DRAFT_COLOURS, DRAFT_DIFFUSION);
+    let mut bytes = Vec::new();
+    let mut encoder = png::Encoder::new(&mut bytes, picture.width(), picture.height());
+    encoder.set_color(png::ColorType::Indexed);
+    encoder.set_depth(png::BitDepth::Eight);
+    encoder.set_palette(reduced.palette.concat());
+    // A neighbour's number says nothing of a pixel's.
+    encoder.set_filter(png::Filter::NoFilter);
+    let mut writer = encoder.write_header().map_err(failed)?;
+    writer.write_image_data(&reduced.indices).map_err(failed)?;
+    writer.finish().map_err(failed)?;
+    Ok(bytes)
 }
 
 #[cfg(test)]
@@ -202,11 +232,38 @@ mod tests {
     #[test]
     fn no_more_pixels_are_sent_than_shown() {
         let cells = Cells { columns: 10, rows: 5 };
-        let bytes = file(&DynamicImage::new_rgb8(512, 512), cells, SCREEN).unwrap();
+        let bytes = file(&DynamicImage::new_rgb8(512, 512), cells, SCREEN, false).unwrap();
         let sent = image::load_from_memory(&bytes).unwrap();
         assert_eq!((sent.width(), sent.height()), (100, 100));
-        let bytes = file(&DynamicImage::new_rgb8(64, 64), cells, SCREEN).unwrap();
+        let bytes = file(&DynamicImage::new_rgb8(64, 64), cells, SCREEN, false).unwrap();
         assert_eq!(image::load_from_memory(&bytes).unwrap().width(), 64);
+    }
+
+    #[test]
+    fn a_draft_of_noise_is_small_and_looks_the_same() {
+        let mut state = 7_u32;
+        let mut noise = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 24) as u8
+        };
+        let picture = RgbImage::from_fn(128, 128, |_, _| image::Rgb([noise(), noise(), noise()]));
+        let picture = DynamicImage::from(picture);
+        let cells = Cells { columns: 40, rows: 20 };
+        let (fine, small) = (
+            file(&picture, cells, SCREEN, false).unwrap(),
+            file(&picture, cells, SCREEN, true).unwrap(),
+        );
+        assert!(3 * small.len() < fine.len(), "{} of {}", small.len(), fine.len());
+        // Five a second over 150 kB/s, in kitty's base64.
+        assert!(small.len() * 4 / 3 * 5 < 150_000, "{}", small.len());
+        let (seen, meant) = (image::load_from_memory(&small).unwrap().to_rgb8(), picture.to_rgb8());
+        let squares = seen
+            .as_raw()
+            .iter()
+            .zip(meant.as_raw())
+            .map(|(a, b)| f64::from(a.abs_diff(*b)).powi(2));
+        let error = (squares.sum::<f64>() / meant.as_raw().len() as f64).sqrt();
+        assert!(error < 40.0, "{error}");
     }
 
     #[test]
