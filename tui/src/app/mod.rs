@@ -28,6 +28,7 @@ mod prompts;
 pub mod reference;
 mod run;
 mod screens;
+mod sending;
 pub mod settings;
 mod state;
 mod theme;

@@ -10,10 +10,11 @@ use crossterm::queue;
 use ratatui::layout::Rect;
 
 use super::pictures::{Key, Slot, Source};
+use super::sending::{Part, Sending};
 use super::state::State;
 use super::widgets::centred;
-use crate::graphics::Found;
 use crate::graphics::pane::{self, Ready};
+use crate::graphics::{Found, Protocol};
 
 /// What the terminal has.
 #[derive(Debug)]
@@ -25,6 +26,7 @@ pub struct Over {
     drawn: Vec<(Arc<Ready>, Rect)>,
     /// What was said over the last frame: where that goes, pictures have holes.
     said: usize,
+    sending: Sending,
 }
 
 impl Over {
@@ -35,18 +37,30 @@ impl Over {
             given: HashSet::new(),
             drawn: Vec::new(),
             said: 0,
+            sending: Sending::default(),
         }
     }
 
-    /// The terminal may have lost everything.
-    pub fn forget_all(&mut self) {
+    /// The terminal may have lost everything. What must be written first.
+    pub fn forget_all(&mut self) -> Vec<u8> {
         self.given.clear();
         self.drawn.clear();
+        self.sending.clear()
+    }
+
+    /// Whether pictures are drawn with their frame: what is none of kitty's cannot be sent in parts.
+    pub fn draws_with_frames(&self) -> bool {
+        self.found.protocol != Protocol::Kitty
+    }
+
+    /// The next part of what is on its way, of at most about so many bytes.
+    pub fn next(&mut self, most: usize) -> Part {
+        self.sending.next(most)
     }
 
     /// What takes all of it off the terminal again, at the end.
     pub fn clean(&mut self) -> Vec<u8> {
-        let mut bytes = Vec::new();
+        let mut bytes = self.sending.clear();
         for (ready, _) in self.drawn.drain(..) {
             bytes.extend(pane::forget(&ready, &self.found));
         }
@@ -56,67 +70,83 @@ impl Over {
         bytes
     }
 
-    /// Gives the terminal pictures that cells of the next frame stand for.
-    ///
-    /// # Errors
-    /// When it cannot be written.
-    pub fn give(&mut self, out: &mut impl Write, state: &State) -> std::io::Result<()> {
-        for (ready, _) in shown(state) {
-            if let Ready::Placeholders { id, give, .. } = &*ready
-                && self.given.insert((*id, Arc::as_ptr(&ready) as usize))
-            {
-                out.write_all(give)?;
+    /// Begins to give the terminal pictures that cells of the frame stand for.
+    pub fn give(&mut self, state: &State) {
+        for shown in shown(state) {
+            let Ready::Placeholders { id, .. } = &*shown.ready else {
+                continue;
+            };
+            if self.given.insert((*id, Arc::as_ptr(&shown.ready) as usize)) {
+                self.sending.put(shown.ready, None, shown.is_preview);
             }
         }
-        Ok(())
     }
 
-    /// Draws pictures over the frame that was drawn just now, and takes away those that are not shown any more.
+    /// Draws pictures over the frame that was drawn just now, or begins to, and takes away those that are not shown any more.
     ///
     /// # Errors
     /// When it cannot be written.
     pub fn draw(&mut self, out: &mut impl Write, state: &State) -> std::io::Result<()> {
         let covered = state.pictures.is_covered;
-        let wanted: Vec<(Arc<Ready>, Rect)> = shown(state)
+        let wanted: Vec<Shown> = shown(state)
             .into_iter()
-            .filter(|(ready, _)| matches!(**ready, Ready::Over { .. }) && !covered)
+            .filter(|shown| matches!(*shown.ready, Ready::Over { .. }) && !covered)
             .collect();
-        let is_same = |a: &(Arc<Ready>, Rect), b: &(Arc<Ready>, Rect)| Arc::ptr_eq(&a.0, &b.0) && a.1 == b.1;
         let has_holes = self.said > 0 && self.said != state.toasts.len();
         self.said = state.toasts.len();
-        for gone in self
+        let is_shown = |old: &(Arc<Ready>, Rect)| wanted.iter().any(|new| new.is(old));
+        let gone: Vec<Arc<Ready>> = self
             .drawn
             .iter()
-            .filter(|old| !wanted.iter().any(|new| is_same(old, new)))
-        {
+            .filter(|old| !is_shown(old))
+            .map(|old| old.0.clone())
+            .collect();
+        for gone in gone {
             // One of the same number takes its place by itself.
-            let is_replaced = wanted.iter().any(|(new, _)| number(new) == number(&gone.0));
-            if !is_replaced {
-                out.write_all(&pane::forget(&gone.0, &self.found))?;
+            if wanted.iter().any(|new| new.ready.number() == gone.number()) {
+                continue;
+            }
+            out.write_all(&self.sending.forget(gone.number()))?;
+            let away = pane::forget(&gone, &self.found);
+            if !away.is_empty() {
+                out.write_all(&self.sending.interrupt())?;
+                out.write_all(&away)?;
             }
         }
         for new in &wanted {
-            if has_holes || !self.drawn.iter().any(|old| is_same(old, new)) {
-                let Ready::Over { bytes, .. } = &*new.0 else { continue };
-                queue!(out, crossterm::cursor::SavePosition, MoveTo(new.1.x, new.1.y))?;
-                out.write_all(bytes)?;
-                queue!(out, crossterm::cursor::RestorePosition)?;
+            if !has_holes && self.drawn.iter().any(|old| new.is(old)) {
+                continue;
             }
+            let (at, bytes) = ((new.place.x, new.place.y), new.ready.bytes());
+            if new.ready.number() > 0 {
+                self.sending.put(new.ready.clone(), Some(at), new.is_preview);
+                continue;
+            }
+            queue!(out, crossterm::cursor::SavePosition, MoveTo(at.0, at.1))?;
+            out.write_all(bytes)?;
+            queue!(out, crossterm::cursor::RestorePosition)?;
         }
-        self.drawn = wanted;
+        self.drawn = wanted.into_iter().map(|shown| (shown.ready, shown.place)).collect();
         Ok(())
     }
 }
 
-fn number(ready: &Ready) -> u32 {
-    match ready {
-        Ready::Over { id, .. } | Ready::Placeholders { id, .. } => *id,
-        Ready::Blocks { .. } => 0,
+/// A picture of the screen that is ready.
+struct Shown {
+    ready: Arc<Ready>,
+    place: Rect,
+    is_preview: bool,
+}
+
+impl Shown {
+    /// Whether it is the one that was drawn.
+    fn is(&self, (ready, place): &(Arc<Ready>, Rect)) -> bool {
+        Arc::ptr_eq(&self.ready, ready) && self.place == *place
     }
 }
 
 /// The pictures of the screen that are ready, and where they are drawn.
-fn shown(state: &State) -> Vec<(Arc<Ready>, Rect)> {
+fn shown(state: &State) -> Vec<Shown> {
     let ready = |key: &Key| match state.pictures.get(key) {
         Some(Slot::Ready(ready)) => Some(ready.clone()),
         _ if matches!(key.source, Source::Preview(_)) => state.pictures.last_preview(key.room),
@@ -127,7 +157,12 @@ fn shown(state: &State) -> Vec<(Arc<Ready>, Rect)> {
         .filter_map(|(key, place)| {
             let ready = ready(key)?;
             let place = centred(*place, ready.size());
-            Some((ready, place))
+            let is_preview = matches!(key.source, Source::Preview(_));
+            Some(Shown {
+                ready,
+                place,
+                is_preview,
+            })
         })
         .collect()
 }

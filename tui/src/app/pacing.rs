@@ -1,7 +1,9 @@
-//! When the next preview may come: once the terminal has come to the end of the last one. A write over ssh blocks only after a MiB, so
-//! that how long it takes says nothing; the terminal is asked for its state behind the frame (`CSI 5 n`) and answers when it gets there.
-//! Pure; `run.rs` asks, and tells the daemon, which sends no preview before. A terminal that does not answer is asked no more.
+//! How much may be on the way to the terminal, and when the next preview may come: once the terminal has come to the end of the last one.
+//! A write over ssh blocks only after a MiB, so that how long it takes says nothing; behind a picture the terminal is asked for its state
+//! (`CSI 5 n`), and answers when it gets there. What an answer takes beside the way itself is what a key would wait, so that the bytes on the
+//! way are kept to what takes a moment. Pure; `run.rs` asks, and tells the daemon, which sends no preview before.
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 /// A terminal that has never answered is waited for so long.
@@ -16,6 +18,12 @@ const FAST: Duration = Duration::from_millis(30);
 pub const FIRST_PX: u32 = 128;
 const LEAST_PX: u32 = 32;
 const MOST_PX: u32 = 256;
+/// Bytes of pictures that may be on the way at one time: at first, at least, at most.
+const FIRST_BYTES: usize = 16 << 10;
+const LEAST_BYTES: usize = 4 << 10;
+const MOST_BYTES: usize = 8 << 20;
+/// They go in so many parts, each with a question behind it.
+const PARTS: usize = 4;
 
 /// What is to be done after a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,39 +36,47 @@ pub enum Next {
     Seen,
 }
 
-/// What the question is about that the terminal has yet to answer.
+/// A question that the terminal has yet to answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum About {
-    /// The first frame: what comes after it has the way for itself.
-    Begin,
-    /// Nothing: how long an answer takes.
-    Way,
-    /// A preview.
-    Preview,
+struct Asked {
+    when: Instant,
+    /// Bytes of pictures before it.
+    bytes: usize,
+    /// Bytes that were on the way then, these included.
+    under_way: usize,
+    /// Whether a preview ended with them.
+    preview: bool,
+    /// Whether the next question follows on its answer: what was written first is away then.
+    is_first: bool,
 }
 
 /// How it stands.
 #[derive(Debug)]
 pub struct Pacing {
     drawn: u64,
-    asked: Option<(Instant, About)>,
+    asked: VecDeque<Asked>,
     answers: Option<bool>,
-    /// How long an answer takes where nothing is on the way.
+    /// The shortest time that an answer took: that of the way itself.
     way: Option<Duration>,
     px: u32,
-    /// Whether a preview was drawn while the terminal was asked something else.
-    is_behind: bool,
+    /// Bytes that may be on the way at one time, and since when they are so many.
+    window: usize,
+    since: Option<Instant>,
+    /// Whether nothing took long yet: the window is still looked for.
+    is_new: bool,
 }
 
 impl Default for Pacing {
     fn default() -> Self {
         Self {
             drawn: 0,
-            asked: None,
+            asked: VecDeque::new(),
             answers: None,
             way: None,
             px: FIRST_PX,
-            is_behind: false,
+            window: FIRST_BYTES,
+            since: None,
+            is_new: true,
         }
     }
 }
@@ -68,7 +84,10 @@ impl Default for Pacing {
 impl Pacing {
     /// The first frame was written: the terminal is to be asked.
     pub fn begin(&mut self, now: Instant) {
-        self.asked = Some((now, About::Begin));
+        self.ask(0, false, now);
+        if let Some(asked) = self.asked.back_mut() {
+            asked.is_first = true;
+        }
     }
 
     /// A frame was written whose newest preview is the one of that number; 0 where it has none.
@@ -77,48 +96,86 @@ impl Pacing {
             return Next::Nothing;
         }
         self.drawn = preview;
-        match (self.asked, self.answers) {
-            (Some(_), _) => {
-                self.is_behind = true;
-                Next::Nothing
-            }
-            (None, Some(false)) => Next::Seen,
-            (None, _) => {
-                self.asked = Some((now, About::Preview));
-                Next::Ask
-            }
+        self.sent(0, true, now)
+    }
+
+    /// So many bytes of pictures were written, with the end of a preview or without; what is to be done.
+    pub fn sent(&mut self, bytes: usize, preview: bool, now: Instant) -> Next {
+        if self.answers == Some(false) {
+            return if preview { Next::Seen } else { Next::Nothing };
         }
+        self.ask(bytes, preview, now);
+        Next::Ask
+    }
+
+    fn ask(&mut self, bytes: usize, preview: bool, when: Instant) {
+        let under_way = bytes + self.under_way();
+        self.asked.push_back(Asked {
+            when,
+            bytes,
+            under_way,
+            preview,
+            is_first: false,
+        });
     }
 
     /// The terminal has answered: what is to be done.
     pub fn answered(&mut self, now: Instant) -> Next {
         self.answers = Some(true);
-        let Some((asked, about)) = self.asked.take() else {
+        let Some(asked) = self.asked.pop_front() else {
             return Next::Nothing;
         };
-        let took = now.saturating_duration_since(asked);
-        let is_behind = std::mem::take(&mut self.is_behind);
-        match about {
-            About::Begin => {
-                self.asked = Some((now, About::Way));
-                self.is_behind = is_behind;
-                return Next::Ask;
-            }
-            About::Way => self.way = Some(took),
-            About::Preview => {
-                let alone = took.saturating_sub(self.way.unwrap_or(took));
-                if alone > SLOW {
-                    self.px = (self.px / 2).max(LEAST_PX);
-                } else if self.way.is_some() && alone < FAST {
-                    self.px = (self.px * 2).min(MOST_PX);
-                }
-                return Next::Seen;
+        let took = now.saturating_duration_since(asked.when);
+        if asked.is_first {
+            self.ask(0, false, now);
+            return Next::Ask;
+        }
+        let way = self.way.map_or(took, |way| way.min(took));
+        // Before there is a time to compare with, none is long.
+        let alone = self.way.map(|_| took - way);
+        self.way = Some(way);
+        if let Some(alone) = alone {
+            self.learn(&asked, alone, now);
+        }
+        if asked.preview { Next::Seen } else { Next::Nothing }
+    }
+
+    /// What was sent took so long beside the way itself. What was sent before the window changed says nothing of it as it is now.
+    fn learn(&mut self, asked: &Asked, alone: Duration, now: Instant) {
+        if self.since.is_none_or(|since| asked.when >= since) {
+            let is_used = 2 * asked.under_way >= self.window;
+            let window = match alone {
+                alone if alone > SLOW => self.window * 3 / 4,
+                alone if alone < FAST && is_used && self.is_new => self.window * 2,
+                alone if alone < FAST && is_used => self.window * 5 / 4,
+                _ => self.window,
+            };
+            self.is_new &= alone <= SLOW;
+            let window = window.clamp(LEAST_BYTES, MOST_BYTES);
+            if window != self.window {
+                (self.window, self.since) = (window, Some(now));
             }
         }
-        match is_behind {
-            true => Next::Seen,
-            false => Next::Nothing,
+        if asked.preview && (alone > SLOW || asked.bytes > self.window) {
+            self.px = (self.px / 2).max(LEAST_PX);
+        } else if asked.preview && alone < FAST && 4 * asked.bytes <= self.window {
+            self.px = (self.px * 2).min(MOST_PX);
         }
+    }
+
+    fn under_way(&self) -> usize {
+        self.asked.iter().map(|asked| asked.bytes).sum()
+    }
+
+    /// Bytes of pictures that may be written now; none where enough are on the way.
+    pub fn room(&self) -> Option<usize> {
+        if self.answers == Some(false) {
+            return Some(usize::MAX);
+        }
+        // Before the terminal has said anything, nothing is known of the way.
+        let is_known = self.answers.is_some();
+        let part = (self.window / PARTS).max(LEAST_BYTES);
+        (is_known && self.under_way() + part <= self.window.max(part)).then_some(part)
     }
 
     /// Pixels a side that the next preview may have.
@@ -129,13 +186,12 @@ impl Pacing {
     /// When waiting is over.
     pub fn due(&self) -> Option<Instant> {
         let patience = if self.answers == Some(true) { LONGEST } else { PATIENCE };
-        self.asked.map(|(asked, _)| asked + patience)
+        self.asked.front().map(|asked| asked.when + patience)
     }
 
     /// It is: the terminal does not answer, or not any more.
     pub fn give_up(&mut self) {
-        self.asked = None;
-        self.is_behind = false;
+        self.asked.clear();
         self.answers = Some(false);
     }
 }
@@ -144,33 +200,36 @@ impl Pacing {
 mod tests {
     use super::*;
 
+    fn ms(n: u64) -> Duration {
+        Duration::from_millis(n)
+    }
+
     /// A terminal that answers such a while after it was asked, with nothing on the way.
-    fn begun(now: Instant, way: Duration) -> (Pacing, Instant) {
-        let mut pacing = Pacing::default();
+    fn begun(way: Duration) -> (Pacing, Instant) {
+        let (mut pacing, now) = (Pacing::default(), Instant::now());
         pacing.begin(now);
+        assert_eq!(pacing.room(), None, "nothing is known yet");
         assert_eq!(pacing.answered(now + 2 * way), Next::Ask);
         assert_eq!(pacing.answered(now + 3 * way), Next::Nothing);
         (pacing, now + 3 * way)
     }
 
     #[test]
-    fn one_question_a_preview_and_none_before_its_answer() {
-        let way = Duration::from_millis(200);
-        let (mut pacing, now) = begun(Instant::now(), way);
+    fn one_question_a_preview() {
+        let (mut pacing, now) = begun(ms(200));
         assert_eq!(pacing.drew(0, now), Next::Nothing);
         assert_eq!(pacing.drew(1, now), Next::Ask);
         assert_eq!(pacing.drew(1, now), Next::Nothing, "another frame with the same");
         assert_eq!(pacing.due(), Some(now + LONGEST));
-        assert_eq!(pacing.answered(now + way), Next::Seen);
-        assert_eq!(pacing.answered(now + way), Next::Nothing, "nobody asked");
+        assert_eq!(pacing.answered(now + ms(200)), Next::Seen);
+        assert_eq!(pacing.answered(now + ms(200)), Next::Nothing, "nobody asked");
         assert_eq!(pacing.due(), None);
         assert_eq!(pacing.drew(2, now), Next::Ask);
     }
 
     #[test]
     fn previews_are_as_large_as_the_way_is_fast() {
-        let ms = Duration::from_millis;
-        let (mut pacing, now) = begun(Instant::now(), ms(200));
+        let (mut pacing, now) = begun(ms(200));
         let mut after = |preview, took| {
             assert_eq!(pacing.drew(preview, now), Next::Ask);
             assert_eq!(pacing.answered(now + ms(took)), Next::Seen);
@@ -182,24 +241,48 @@ mod tests {
         assert_eq!(after(8, 201), 64);
     }
 
+    /// Writes whatever there is room for over a way of so many bytes a second, for `seconds`: bytes a second, and the longest time
+    /// that something waited beside the way itself, once that is known.
+    fn flood(way: Duration, rate: f64, seconds: u64) -> (f64, Duration) {
+        let (mut pacing, begin) = begun(way);
+        let (mut now, mut free, mut all, mut longest) = (begin, begin, 0, Duration::ZERO);
+        let mut answers: VecDeque<Instant> = VecDeque::new();
+        while now < begin + Duration::from_secs(seconds) {
+            while let Some(room) = pacing.room() {
+                assert_eq!(pacing.sent(room, false, now), Next::Ask);
+                free = free.max(now) + Duration::from_secs_f64(room as f64 / rate);
+                if now > begin + Duration::from_secs(seconds / 2) {
+                    longest = longest.max(free - now);
+                }
+                all += room;
+                answers.push_back(free + way);
+            }
+            now = answers.pop_front().unwrap();
+            pacing.answered(now);
+        }
+        (all as f64 / seconds as f64, longest)
+    }
+
+    #[test]
+    fn a_slow_way_is_used_well_and_nothing_waits_long() {
+        for (way, rate) in [(ms(200), 150e3), (ms(40), 150e3), (ms(100), 1e6), (ms(200), 40e3)] {
+            let (used, longest) = flood(way, rate, 40);
+            assert!(used > 0.6 * rate, "{used} of {rate} over {way:?}");
+            assert!(longest < ms(400), "{longest:?} at {rate} over {way:?}");
+        }
+        let (used, _) = flood(Duration::from_micros(300), 500e6, 2);
+        assert!(used > 100e6, "{used}");
+    }
+
     #[test]
     fn a_silent_terminal_is_asked_once_and_one_that_answers_late_again() {
         let (mut pacing, now) = (Pacing::default(), Instant::now());
         pacing.begin(now);
         assert_eq!(pacing.due(), Some(now + PATIENCE));
-        assert_eq!(pacing.drew(1, now), Next::Nothing, "it is asked already");
         pacing.give_up();
+        assert_eq!(pacing.room(), Some(usize::MAX));
         assert_eq!(pacing.drew(2, now), Next::Seen);
         assert_eq!(pacing.answered(now), Next::Nothing);
         assert_eq!(pacing.drew(3, now), Next::Ask);
-    }
-
-    #[test]
-    fn a_preview_that_came_while_the_way_was_measured_is_seen_with_the_answer() {
-        let (mut pacing, now) = (Pacing::default(), Instant::now());
-        pacing.begin(now);
-        assert_eq!(pacing.drew(1, now), Next::Nothing);
-        assert_eq!(pacing.answered(now), Next::Ask);
-        assert_eq!(pacing.answered(now), Next::Seen);
     }
 }

@@ -211,17 +211,13 @@ impl Client {
                 biased;
                 input = events.next() => match input {
                     Some(Input::Event(event)) => Msg::Terminal(event),
-                    Some(Input::Answered) => match self.pacing.answered(Instant::now().into_std()) {
-                        Next::Nothing => continue,
-                        Next::Ask => {
-                            ask_for_state()?;
-                            continue;
-                        }
-                        Next::Seen => {
-                            self.doer.limit_previews(self.pacing.px());
-                            Msg::Seen
-                        }
-                    },
+                    Some(Input::Answered) => {
+                        let next = self.pacing.answered(Instant::now().into_std());
+                        self.doer.limit_previews(self.pacing.px());
+                        self.go_on(next)?;
+                        self.send()?;
+                        continue;
+                    }
                     // The terminal has gone.
                     None => break,
                 },
@@ -232,6 +228,7 @@ impl Client {
                 }
                 () = until(overdue), if overdue.is_some() => {
                     self.pacing.give_up();
+                    self.send()?;
                     Msg::Seen
                 }
                 () = until(wake), if wake.is_some() => {
@@ -305,27 +302,55 @@ impl Client {
         Ok(())
     }
 
+    /// What the pacing says is done.
+    fn go_on(&mut self, next: Next) -> Result<(), Error> {
+        match next {
+            Next::Nothing => {}
+            Next::Ask => ask_for_state()?,
+            Next::Seen => drop(self.outbox.try_send(Msg::Seen)),
+        }
+        Ok(())
+    }
+
+    /// Sends the next part of the pictures that are on their way, where there is room.
+    fn send(&mut self) -> Result<(), Error> {
+        while let Some(room) = self.pacing.room() {
+            let part = self.over.next(room);
+            if part.bytes.is_empty() {
+                return Ok(());
+            }
+            stdout().write_all(&part.bytes)?;
+            let next = self
+                .pacing
+                .sent(part.bytes.len(), part.ends_preview, Instant::now().into_std());
+            self.go_on(next)?;
+        }
+        Ok(())
+    }
+
     fn draw(&mut self) -> Result<(), Error> {
         let mut out = stdout();
         queue!(out, BeginSynchronizedUpdate)?;
         if std::mem::take(&mut self.state.redraw) {
             self.terminal.clear()?;
-            self.over.forget_all();
+            out.write_all(&self.over.forget_all())?;
         }
-        self.over.give(&mut out, &self.state)?;
+        self.over.give(&self.state);
         let state = &self.state;
         self.terminal.draw(|frame| view::view(state, frame))?;
         self.over.draw(&mut out, state)?;
         queue!(out, EndSynchronizedUpdate)?;
         self.drawn = Instant::now();
+        self.send()?;
+        // A picture of kitty's is on its way by itself; any other was drawn with the frame.
         let shows = self.state.pictures_shown();
         let preview = shows.iter().any(|(key, _)| matches!(key.source, Source::Preview(_)));
-        let newest = if preview { self.state.pictures.ready() } else { 0 };
-        match self.pacing.drew(newest, self.drawn.into_std()) {
-            Next::Nothing => {}
-            Next::Ask => out.write_all(b"\x1b[5n")?,
-            Next::Seen => drop(self.outbox.try_send(Msg::Seen)),
-        }
+        let newest = match preview && self.over.draws_with_frames() {
+            true => self.state.pictures.ready(),
+            false => 0,
+        };
+        let next = self.pacing.drew(newest, self.drawn.into_std());
+        self.go_on(next)?;
         out.flush()?;
         self.is_dirty = false;
         Ok(())

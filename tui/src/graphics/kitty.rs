@@ -64,6 +64,12 @@ pub(super) fn write(out: &mut impl Write, png: &[u8], put: Put) -> io::Result<()
     out.flush()
 }
 
+/// Ends a picture of which the last chunk has not been sent: it is none, and the terminal forgets what it has of it.
+pub(super) fn break_off(through_tmux: bool) -> Vec<u8> {
+    let command = b"\x1b_Gq=2,m=0;\x1b\\";
+    if through_tmux { wrap(command) } else { command.to_vec() }
+}
+
 /// Takes a picture away and forgets it.
 pub(super) fn delete(id: u32, through_tmux: bool) -> Vec<u8> {
     let command = format!("\x1b_Ga=d,d=I,i={id},q=2\x1b\\").into_bytes();

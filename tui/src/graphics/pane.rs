@@ -61,6 +61,54 @@ impl Ready {
     }
 }
 
+impl Ready {
+    /// Its number; 0 where it has none.
+    pub fn number(&self) -> u32 {
+        match self {
+            Self::Over { id, .. } | Self::Placeholders { id, .. } => *id,
+            Self::Blocks { .. } => 0,
+        }
+    }
+
+    /// The bytes that give it to the terminal; none where it is text.
+    pub fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Over { bytes, .. } | Self::Placeholders { give: bytes, .. } => bytes,
+            Self::Blocks { .. } => &[],
+        }
+    }
+}
+
+/// How each piece of a picture begins that kitty is given: as it is, or through tmux.
+const BEGINNINGS: [&[u8]; 2] = [b"\x1b_G", b"\x1bPtmux;"];
+
+/// How many bytes of `rest`, which begins with a piece, whole pieces of at most `room` bytes have; one piece in any case where `is_first`.
+pub fn cut(rest: &[u8], room: usize, is_first: bool) -> usize {
+    let Some(beginning) = BEGINNINGS.iter().find(|beginning| rest.starts_with(beginning)) else {
+        return if is_first || rest.len() <= room { rest.len() } else { 0 };
+    };
+    let mut end = 0;
+    loop {
+        // The next piece begins after at least one byte of this one.
+        let after = rest[end + 1..]
+            .windows(beginning.len())
+            .position(|window| window == *beginning);
+        let next = after.map_or(rest.len(), |after| end + 1 + after);
+        if next > room && !(is_first && end == 0) {
+            return end;
+        }
+        end = next;
+        if end == rest.len() {
+            return end;
+        }
+    }
+}
+
+/// What ends a picture whose pieces were sent in part: the terminal throws them away.
+pub fn break_off(ready: &Ready) -> Vec<u8> {
+    kitty::break_off(ready.bytes().starts_with(BEGINNINGS[1]))
+}
+
 /// What a cell of [`Ready::Placeholders`] holds: its text, and the colour of the text, as 24 bits or as one of 256.
 pub fn placeholder(id: u32, true_colour: bool, column: u16, row: u16) -> (String, Result<[u8; 3], u8>) {
     placeholders::cell(Id::numbered(id, true_colour), column.into(), row.into())
