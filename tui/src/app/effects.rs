@@ -16,6 +16,10 @@ use image::DynamicImage;
 use tokio::sync::{Semaphore, mpsc, watch};
 use uuid::Uuid;
 
+use super::compose::composed;
+use super::cut::{Cut, File, Of};
+use super::decoded::Decoded;
+use super::mask::{Sheet, task};
 use super::msg::{Deed, Effect, Msg};
 use super::pictures::{Key, Source};
 use crate::graphics::{self, Found, pane};
@@ -30,39 +34,60 @@ const PAUSE: Duration = Duration::from_millis(300);
 /// Pictures that are decoded at one time.
 const AT_ONCE: usize = 2;
 
+/// What pictures are made of that the state has and an effect does not: taken from it when the effect begins.
+#[derive(Clone, Debug, Default)]
+pub struct With {
+    /// The picture in the making.
+    pub preview: Option<Arc<Preview>>,
+    /// The mask that is painted.
+    pub sheet: Option<Sheet>,
+}
+
+/// Where the client keeps its files.
+#[derive(Clone, Debug)]
+pub struct Files {
+    /// What is being written in Create.
+    pub draft: PathBuf,
+    /// The folder of the masks.
+    pub masks: PathBuf,
+}
+
 /// Who does effects.
 #[derive(Clone, Debug)]
 pub struct Doer {
     out: mpsc::Sender<Msg>,
     client: watch::Receiver<Option<Client>>,
     found: Found,
-    draft: PathBuf,
+    files: Files,
     decoding: Arc<Semaphore>,
+    decoded: Arc<Mutex<Decoded>>,
     /// The right to write the draft, and the newest that is to be written.
     keeping: Arc<Semaphore>,
     to_keep: Arc<Mutex<Option<String>>>,
 }
 
 impl Doer {
-    /// Over whatever connection there is, for a terminal that was found so; the draft is kept in that file.
-    pub fn new(out: mpsc::Sender<Msg>, client: watch::Receiver<Option<Client>>, found: Found, draft: PathBuf) -> Self {
+    /// Over whatever connection there is, for a terminal that was found so.
+    pub fn new(out: mpsc::Sender<Msg>, client: watch::Receiver<Option<Client>>, found: Found, files: Files) -> Self {
         Self {
             out,
             client,
             found,
-            draft,
+            files,
             decoding: Arc::new(Semaphore::new(AT_ONCE)),
+            decoded: Arc::default(),
             keeping: Arc::new(Semaphore::new(1)),
             to_keep: Arc::default(),
         }
     }
 
-    /// Begins an effect. A preview comes with what it shows.
-    pub fn begin(&self, effect: Effect, preview: Option<Arc<Preview>>) {
+    /// Begins an effect.
+    pub fn begin(&self, effect: Effect, with: With) {
         let own = self.clone();
         tokio::spawn(async move {
             let msg = match effect {
-                Effect::Make(key) => Some(own.make(key, preview).await),
+                Effect::Make(key) => Some(own.make(key, with).await),
+                Effect::Mask(task) => own.mask(*task).await,
                 Effect::Keep(text) => own.keep(text).await,
                 effect => own.ask(effect).await,
             };
@@ -108,38 +133,56 @@ impl Doer {
         found.ok()?.ok()?.clone()
     }
 
-    async fn make(&self, key: Key, preview: Option<Arc<Preview>>) -> Msg {
-        let picture = self.picture(&key, preview).await;
+    async fn make(&self, key: Key, with: With) -> Msg {
+        let Some(picture) = self.picture(&key, with).await else {
+            return Msg::Made(key, None);
+        };
         let Ok(_turn) = self.decoding.acquire().await else {
             return Msg::Made(key, None);
         };
         let (found, room, number) = (self.found.clone(), key.room, key.number());
         let is_draft = matches!(key.source, Source::Preview(_));
         let made = tokio::task::spawn_blocking(move || {
-            let picture = match picture? {
+            let picture = match picture {
                 Pixels::Bytes(bytes) => graphics::decode("picture".as_ref(), &bytes).ok()?,
                 Pixels::Ready(picture) => picture,
+                Pixels::Kept(picture) => {
+                    return pane::ready(&picture, &found, room, number, is_draft).ok().map(Arc::new);
+                }
+                Pixels::Cut(cut, pictures, sheet) => {
+                    let pictures: Vec<&DynamicImage> = pictures.iter().map(|picture| &**picture).collect();
+                    let dots = pane::dots(&found);
+                    let dots = (dots.0 * u32::from(room.0), dots.1 * u32::from(room.1));
+                    composed(&cut, &pictures, sheet.as_ref(), dots)?
+                }
             };
             pane::ready(&picture, &found, room, number, is_draft).ok().map(Arc::new)
         });
         Msg::Made(key, made.await.ok().flatten())
     }
 
-    async fn picture(&self, key: &Key, preview: Option<Arc<Preview>>) -> Option<Pixels> {
+    async fn picture(&self, key: &Key, with: With) -> Option<Pixels> {
         let client = || self.client.borrow().clone();
         match &key.source {
             Source::Preview(_) => {
-                let preview = preview?;
+                let preview = with.preview?;
                 let pixels = image::RgbImage::from_raw(preview.width, preview.height, preview.rgb.clone())?;
                 Some(Pixels::Ready(pixels.into()))
             }
             Source::File { sha256, path, bytes } => {
-                let wanted = Wanted {
-                    path,
-                    sha256,
+                let file = File {
+                    sha256: sha256.clone(),
+                    path: path.clone(),
                     bytes: *bytes,
                 };
-                fetch(&client()?, wanted).await.ok().map(Pixels::Bytes)
+                self.decoded(&file).await.map(Pixels::Kept)
+            }
+            Source::Cut(cut) => {
+                let mut pictures = vec![self.decoded(cut.of.file()).await?];
+                if let Of::Pair { second, .. } = &cut.of {
+                    pictures.push(self.decoded(second).await?);
+                }
+                Some(Pixels::Cut(cut.clone(), pictures, with.sheet))
             }
             Source::Thumbnail { sha256, side } => {
                 let wanted = Thumbnail {
@@ -151,13 +194,42 @@ impl Doer {
         }
     }
 
+    /// A file's picture: the one that is kept, or fetched and kept from now on.
+    async fn decoded(&self, file: &File) -> Option<Arc<DynamicImage>> {
+        let kept = || self.decoded.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(picture) = kept().get(&file.sha256) {
+            return Some(picture);
+        }
+        let client = self.client.borrow().clone()?;
+        let wanted = Wanted {
+            path: &file.path,
+            sha256: &file.sha256,
+            bytes: file.bytes,
+        };
+        let bytes = fetch(&client, wanted).await.ok()?;
+        let _turn = self.decoding.acquire().await.ok()?;
+        let decoding = tokio::task::spawn_blocking(move || graphics::decode("picture".as_ref(), &bytes).ok());
+        let picture = Arc::new(decoding.await.ok()??);
+        kept().put(file.sha256.clone(), picture.clone());
+        Some(picture)
+    }
+
+    async fn mask(&self, task: task::Task) -> Option<Msg> {
+        let folder = self.files.masks.clone();
+        let told = tokio::task::spawn_blocking(move || task::done(task, &folder)).await;
+        Some(match told {
+            Ok(told) => Msg::Mask(Box::new(told)),
+            Err(error) => Msg::Failed(format!("The mask cannot be worked on: {error}.")),
+        })
+    }
+
     /// Written whole or not at all, so that a client that dies leaves the draft before; one at a time, and only the newest of those that
     /// wait.
     async fn keep(&self, text: String) -> Option<Msg> {
         *self.to_keep.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
         let _turn = self.keeping.acquire().await.ok()?;
         let text = self.to_keep.lock().unwrap_or_else(PoisonError::into_inner).take()?;
-        let path = self.draft.clone();
+        let path = self.files.draft.clone();
         let written = tokio::task::spawn_blocking(move || write(&path, &text));
         match written.await {
             Ok(Err(error)) => Some(Msg::Failed(format!("The draft cannot be kept: {error}."))),
@@ -186,6 +258,10 @@ enum Pixels {
     Bytes(Vec<u8>),
     /// They are there.
     Ready(DynamicImage),
+    /// They were decoded before.
+    Kept(Arc<DynamicImage>),
+    /// They are put together of these.
+    Cut(Box<Cut>, Vec<Arc<DynamicImage>>, Option<Sheet>),
 }
 
 async fn of_daemon(client: &Client, effect: Effect, request_id: Uuid) -> Result<Option<Msg>, Wire> {
@@ -216,7 +292,9 @@ async fn of_daemon(client: &Client, effect: Effect, request_id: Uuid) -> Result<
             Msg::Detail(Box::new(client.picture(&picture.to_string()).await?), for_what)
         }
         Effect::Do(deed) => Msg::Done(done(client, deed).await?),
-        Effect::Make(_) | Effect::Keep(_) | Effect::Copy(_) | Effect::Edit(_) | Effect::Wake => return Ok(None),
+        Effect::Make(_) | Effect::Mask(_) | Effect::Keep(_) | Effect::Copy(_) | Effect::Edit(_) | Effect::Wake => {
+            return Ok(None);
+        }
     }))
 }
 

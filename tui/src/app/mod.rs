@@ -4,10 +4,14 @@
 //! (`commands.rs`), from which keys, palette and help come.
 
 mod commands;
+mod compose;
+mod cut;
+mod decoded;
 mod draft;
 mod effects;
 mod keys;
 mod link;
+mod mask;
 mod msg;
 mod over;
 mod pictures;
@@ -19,11 +23,12 @@ mod update;
 mod view;
 mod widgets;
 mod world;
+mod zoom;
 
 #[cfg(test)]
 mod tests;
 
-pub use run::run;
+pub use run::{edit_mask, run};
 
 /// Why the client ended badly.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +36,14 @@ pub enum Error {
     /// Standard output is no terminal.
     #[error("darkroom tui draws on a terminal, and standard output is none: `darkroom generate` works without.")]
     NoTerminal,
+    /// A file in the place of a mask is none of the picture.
+    #[error("{path} is no mask of this picture: {why}. Say another file after -o, or move it away.")]
+    NotThatMask {
+        /// The file.
+        path: String,
+        /// A part of a sentence.
+        why: String,
+    },
     /// The terminal cannot be read or written.
     #[error("The terminal cannot be used: {0}.")]
     Terminal(#[from] std::io::Error),

@@ -8,7 +8,9 @@ use darkroom_protocol::message::client::{FoundModel, Place, Status, Submitted};
 use darkroom_protocol::message::history::{Album, Look};
 use darkroom_protocol::{Event, GenerateRequest, Job, JobId, ModelCard};
 
+use super::mask::task::{Task, Told};
 use super::pictures::Key;
+use super::screens::Opening;
 use crate::graphics::pane::Ready;
 
 /// Something that happened.
@@ -36,6 +38,10 @@ pub enum Msg {
     Failed(String),
     /// A picture is ready to be drawn, or cannot be.
     Made(Key, Option<Arc<Ready>>),
+    /// The mask editor is to be opened.
+    OpenMask(Box<Opening>),
+    /// What came of something that was done for the mask editor.
+    Mask(Box<Told>),
     /// The prompt as the person's editor left it.
     Edited(String),
     /// The oldest toast has been there long enough.
@@ -87,6 +93,8 @@ pub enum Effect {
     Detail(u64, For),
     /// Make a picture ready to be drawn.
     Make(Key),
+    /// Do something for the mask editor.
+    Mask(Box<Task>),
     /// Keep what is being written.
     Keep(String),
     /// Put text into the terminal's clipboard.

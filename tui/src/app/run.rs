@@ -17,7 +17,9 @@ use crossterm::terminal::{
     enable_raw_mode, size,
 };
 use crossterm::{cursor, execute, queue};
+use darkroom_protocol::history::Entry;
 use darkroom_protocol::paths::Paths;
+use darkroom_protocol::text::escape_line;
 use futures_util::StreamExt as _;
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
@@ -26,15 +28,18 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use super::draft::{self, Draft};
-use super::effects::Doer;
+use super::effects::{Doer, Files, With};
 use super::link;
+use super::mask::file;
 use super::msg::{Effect, Msg};
 use super::over::Over;
+use super::screens::Opening;
 use super::state::State;
 use super::theme::Theme;
 use super::update::update;
+use super::zoom::Dots;
 use super::{Error, view};
-use crate::graphics::{self, Found};
+use crate::graphics::{self, Found, pane};
 use crate::{locale, restore};
 
 /// The least time between two frames that no key asked for.
@@ -49,13 +54,44 @@ const WAITING: usize = 256;
 /// # Errors
 /// [`Error::NoTerminal`]; when the terminal cannot be used.
 pub async fn run(paths: &Paths) -> Result<u64, Error> {
+    let state = opened(paths, None).await?;
+    let going_on = state.world.jobs.iter().filter(|job| !job.state.is_final());
+    Ok(going_on.count() as u64)
+}
+
+/// Lets a person paint the mask of a picture: the file that it was saved to, or `None` where the editor was left. `output` is that file;
+/// where it is there, it must be a mask of the picture, on which one goes on.
+///
+/// # Errors
+/// [`Error::NotThatMask`]; those of [`run`].
+pub async fn edit_mask(paths: &Paths, picture: Entry, output: Option<PathBuf>) -> Result<Option<PathBuf>, Error> {
+    if let Some(path) = &output {
+        let shown = || escape_line(&path.to_string_lossy()).into_owned();
+        let loaded = file::load(path, (picture.width, picture.height));
+        loaded.map_err(|why| Error::NotThatMask { path: shown(), why })?;
+    }
+    let opening = Opening {
+        picture,
+        output,
+        is_alone: true,
+    };
+    let state = opened(paths, Some(opening)).await?;
+    Ok(state.saved_mask)
+}
+
+/// Runs the client until it is left, beginning with a mask where one is to be painted: what it knows then.
+async fn opened(paths: &Paths, opening: Option<Opening>) -> Result<State, Error> {
     if !std::io::IsTerminal::is_terminal(&stdout()) {
         return Err(Error::NoTerminal);
     }
     // The terminal is asked before anything else reads from it.
     let found = graphics::detect();
     let screen = Screen::enter()?;
-    let result = Client::new(paths, found)?.live().await;
+    let client = Client::new(paths, found)?;
+    if let Some(opening) = opening {
+        let _ = client.outbox.try_send(Msg::OpenMask(Box::new(opening)));
+    }
+    let result = client.live().await;
     drop(screen);
     graphics::settle();
     result
@@ -107,6 +143,7 @@ struct Client {
     terminal: Terminal<CrosstermBackend<Stdout>>,
     doer: Doer,
     over: Over,
+    found: Found,
     inbox: mpsc::Receiver<Msg>,
     outbox: mpsc::Sender<Msg>,
     /// When the oldest toast is over.
@@ -123,16 +160,21 @@ impl Client {
         let env = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         let (width, height) = size()?;
         let mut state = State::new(Theme::of(&env, locale::is_utf8()), Rect::new(0, 0, width, height));
-        let kept = paths.state.join("draft.json");
-        state.create.restore(read_draft(&kept));
+        state.dots = dots(&found);
+        let files = Files {
+            draft: paths.state.join("draft.json"),
+            masks: paths.data.join("masks"),
+        };
+        state.create.restore(read_draft(&files.draft));
         if let Some(word) = &found.word {
             state.toast(word.clone(), false);
         }
         Ok(Self {
             state,
             terminal: Terminal::new(CrosstermBackend::new(stdout()))?,
-            doer: Doer::new(outbox.clone(), client, found.clone(), kept),
-            over: Over::new(found),
+            doer: Doer::new(outbox.clone(), client, found.clone(), files),
+            over: Over::new(found.clone()),
+            found,
             inbox,
             outbox,
             wake: None,
@@ -141,7 +183,7 @@ impl Client {
         })
     }
 
-    async fn live(mut self) -> Result<u64, Error> {
+    async fn live(mut self) -> Result<State, Error> {
         let mut events = EventStream::new();
         // The first frame is there before the daemon is.
         self.draw()?;
@@ -170,6 +212,9 @@ impl Client {
                 Msg::Terminal(TerminalEvent::Key(_) | TerminalEvent::Paste(_) | TerminalEvent::Resize(..))
             );
             self.is_dirty = true;
+            if matches!(msg, Msg::Terminal(TerminalEvent::Resize(..))) {
+                self.state.dots = dots(&self.found);
+            }
             for effect in update(&mut self.state, msg) {
                 self.begin(effect, &mut events)?;
             }
@@ -184,8 +229,7 @@ impl Client {
         let mut out = stdout();
         out.write_all(&self.over.clean())?;
         out.flush()?;
-        let going_on = self.state.world.jobs.iter().filter(|job| !job.state.is_final());
-        Ok(going_on.count() as u64)
+        Ok(self.state)
     }
 
     fn begin(&mut self, effect: Effect, events: &mut EventStream) -> Result<(), Error> {
@@ -205,8 +249,14 @@ impl Client {
                 self.state.redraw = true;
             }
             effect => {
-                let preview = self.state.pictures.preview().map(|(_, preview)| preview);
-                self.doer.begin(effect, preview);
+                let with = match effect {
+                    Effect::Make(_) => With {
+                        preview: self.state.pictures.preview().map(|(_, preview)| preview),
+                        sheet: self.state.mask.as_ref().map(|editor| editor.sheet().clone()),
+                    },
+                    _ => With::default(),
+                };
+                self.doer.begin(effect, with);
             }
         }
         Ok(())
@@ -229,6 +279,11 @@ impl Client {
         self.is_dirty = false;
         Ok(())
     }
+}
+
+fn dots(found: &Found) -> Dots {
+    let (across, down) = pane::dots(found);
+    Dots(across, down)
 }
 
 async fn until(wake: Option<Instant>) {

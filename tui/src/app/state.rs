@@ -1,13 +1,17 @@
 //! All that the client knows and shows, as one value. `update.rs` alone changes it.
 
+use std::path::PathBuf;
+
 use ratatui::layout::Rect;
 
 use super::commands::Act;
 use super::pictures::{Key, Pictures};
+use super::screens::mask::Editor;
 use super::screens::{Create, Gallery, Models, Queue, System};
 use super::theme::Theme;
 use super::widgets::{Ask, Palette};
 use super::world::World;
+use super::zoom::Dots;
 
 /// The screens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -19,6 +23,8 @@ pub enum Screen {
     Gallery,
     Models,
     System,
+    /// No tab: it is there while a mask is painted.
+    Mask,
 }
 
 impl Screen {
@@ -33,6 +39,7 @@ impl Screen {
             Self::Gallery => "Gallery",
             Self::Models => "Models",
             Self::System => "System",
+            Self::Mask => "Mask",
         }
     }
 
@@ -80,6 +87,10 @@ pub struct State {
     pub models: Models,
     /// See there.
     pub system: System,
+    /// The mask that is painted.
+    pub mask: Option<Box<Editor>>,
+    /// The file of the mask that was saved last.
+    pub saved_mask: Option<PathBuf>,
     /// What lies over the screen.
     pub overlay: Option<Overlay>,
     /// What is shown for a while, the newest last.
@@ -90,6 +101,8 @@ pub struct State {
     pub theme: Theme,
     /// The terminal, in cells.
     pub area: Rect,
+    /// What its cells have.
+    pub dots: Dots,
     /// Whether the client ends.
     pub quit: bool,
     /// Whether the client is to be stopped, as by Ctrl-Z.
@@ -107,6 +120,8 @@ pub struct Scene<'a> {
     pub pictures: &'a Pictures,
     /// How things look.
     pub theme: Theme,
+    /// What cells have.
+    pub dots: Dots,
     /// Whether the screen has the keys, not something over it.
     pub has_focus: bool,
 }
@@ -125,11 +140,14 @@ impl State {
             gallery: Gallery::default(),
             models: Models::default(),
             system: System::default(),
+            mask: None,
+            saved_mask: None,
             overlay: None,
             toasts: Vec::new(),
             pictures: Pictures::default(),
             theme,
             area,
+            dots: Dots::HALVES,
             quit: false,
             suspend: false,
             redraw: false,
@@ -142,6 +160,7 @@ impl State {
             world: &self.world,
             pictures: &self.pictures,
             theme: self.theme,
+            dots: self.dots,
             has_focus: self.overlay.is_none(),
         }
     }
@@ -170,7 +189,11 @@ impl State {
         let (scene, area) = (self.scene(), self.body());
         match self.screen {
             Screen::Create => self.create.pictures(&scene, area),
-            Screen::Gallery => self.gallery.pictures(area),
+            Screen::Gallery => self.gallery.pictures(area, self.dots),
+            Screen::Mask => {
+                let editor = self.mask.iter();
+                editor.flat_map(|editor| editor.pictures(area, self.dots)).collect()
+            }
             Screen::Queue | Screen::Models | Screen::System => Vec::new(),
         }
     }
@@ -180,7 +203,7 @@ impl State {
         match self.screen {
             Screen::Create => self.create.is_typing(),
             Screen::Gallery => self.gallery.is_typing(),
-            Screen::Queue | Screen::Models | Screen::System => false,
+            Screen::Queue | Screen::Models | Screen::System | Screen::Mask => false,
         }
     }
 

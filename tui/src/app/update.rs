@@ -7,6 +7,7 @@ use ratatui::layout::Rect;
 use super::commands::{Act, of_key};
 use super::keys;
 use super::msg::{Effect, Link, Msg};
+use super::screens::{Opening, mask};
 use super::state::{Overlay, Screen, State};
 use super::view;
 use super::widgets::{Asked, Palette};
@@ -78,6 +79,8 @@ fn take(state: &mut State, msg: Msg) -> Vec<Effect> {
             state.pictures.made(key, ready);
             vec![]
         }
+        Msg::OpenMask(opening) => mask::open(state, *opening),
+        Msg::Mask(told) => mask::told(state, *told),
         Msg::Edited(text) => {
             state.create.set_text(&text);
             state.redraw = true;
@@ -169,7 +172,7 @@ fn on_paste(state: &mut State, text: &str) -> Vec<Effect> {
         None => match state.screen {
             Screen::Create => state.create.paste(text),
             Screen::Gallery => return state.gallery.paste(text),
-            Screen::Queue | Screen::Models | Screen::System => {}
+            Screen::Queue | Screen::Models | Screen::System | Screen::Mask => {}
         },
     }
     vec![]
@@ -191,6 +194,10 @@ fn on_key(state: &mut State, key: &KeyEvent) -> Vec<Effect> {
     match state.screen {
         Screen::Create => state.create.key(key, &state.world),
         Screen::Gallery => state.gallery.key(key),
+        Screen::Mask => {
+            state.mask.iter_mut().for_each(|editor| editor.key(key));
+            vec![]
+        }
         Screen::Queue | Screen::Models | Screen::System => vec![],
     }
 }
@@ -253,6 +260,7 @@ fn over(state: &mut State, key: &KeyEvent, name: &str) -> Vec<Effect> {
 fn answered(state: &mut State, asked: Asked, text: &str) -> Vec<Effect> {
     match asked {
         Asked::Tags(pictures) => super::screens::tag(pictures, text),
+        Asked::LeaveMask(to) => mask::answered(state, to, text),
         Asked::Choice(name) => state.create.choose(&name, text, &state.world),
     }
 }
@@ -261,6 +269,12 @@ fn answered(state: &mut State, asked: Asked, text: &str) -> Vec<Effect> {
 pub fn act(state: &mut State, act: Act) -> Vec<Effect> {
     if !state.can(act) {
         return vec![];
+    }
+    if state.screen == Screen::Mask && matches!(act, Act::Quit | Act::Go(_) | Act::NextScreen) {
+        if !mask::may_leave(state, Some(act)) {
+            return vec![];
+        }
+        mask::leave(state);
     }
     match act {
         Act::Quit => state.quit = true,
@@ -294,7 +308,19 @@ fn on_screen(state: &mut State, act: Act) -> Vec<Effect> {
             }
         },
         Screen::Queue => state.queue.act(act, &state.world, body),
-        Screen::Gallery => match state.gallery.act(act, body) {
+        Screen::Gallery if act == Act::EditMask => {
+            let picture = state.gallery.here().filter(|entry| !entry.missing).cloned();
+            picture.map_or_else(Vec::new, |picture| {
+                let opening = Opening {
+                    picture,
+                    output: None,
+                    is_alone: false,
+                };
+                mask::open(state, opening)
+            })
+        }
+        Screen::Mask => mask::on_screen(state, act, body),
+        Screen::Gallery => match state.gallery.act(act, body, state.dots) {
             Ok(effects) => effects,
             Err(ask) => {
                 state.overlay = Some(Overlay::Ask(ask));
@@ -325,23 +351,29 @@ fn on_mouse(state: &mut State, mouse: MouseEvent) -> Vec<Effect> {
         }
         return vec![];
     }
+    if matches!(mouse.kind, MouseEventKind::Down(_)) {
+        if let Some(screen) = view::tab_at(state, at) {
+            return act(state, Act::Go(screen));
+        }
+        if let Some(command) = view::hint_at(state, at) {
+            return act(state, command);
+        }
+    }
+    let (body, dots) = (state.body(), state.dots);
+    match (state.screen, &mut state.mask) {
+        (Screen::Gallery, _) => return state.gallery.mouse(mouse.kind, at, body, dots),
+        (Screen::Mask, Some(editor)) => return editor.mouse(mouse.kind, at, body, dots),
+        _ => {}
+    }
     match mouse.kind {
         MouseEventKind::ScrollUp => act(state, Act::Up),
         MouseEventKind::ScrollDown => act(state, Act::Down),
         MouseEventKind::Down(_) => {
-            if let Some(screen) = view::tab_at(state, at) {
-                return go(state, screen);
-            }
-            if let Some(command) = view::hint_at(state, at) {
-                return act(state, command);
-            }
-            let body = state.body();
             match state.screen {
                 Screen::Create => state.create.click(at, body, &state.world),
                 Screen::Queue => state.queue.click(at, body, &state.world),
-                Screen::Gallery => state.gallery.click(at, body),
                 Screen::Models => state.models.click(at, body, &state.world),
-                Screen::System => {}
+                Screen::Gallery | Screen::Mask | Screen::System => {}
             }
             vec![]
         }

@@ -7,6 +7,7 @@ use ratatui::text::Line;
 use ratatui::widgets::{Block, Clear, Paragraph};
 
 use super::{Cursor, Input, brief, middle};
+use crate::app::commands::Act;
 use crate::app::theme::Theme;
 
 /// What was asked.
@@ -16,6 +17,8 @@ pub enum Asked {
     Tags(Vec<u64>),
     /// The value of that parameter.
     Choice(String),
+    /// Whether changes of a mask go, and what is done then.
+    LeaveMask(Option<Act>),
 }
 
 /// A question.
