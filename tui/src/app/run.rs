@@ -87,8 +87,10 @@ async fn opened(paths: &Paths, opening: Option<Opening>) -> Result<State, Error>
     // The terminal is asked before anything else reads from it.
     let found = graphics::detect();
     let screen = Screen::enter()?;
-    let client = Client::new(paths, found)?;
+    let mut client = Client::new(paths, found)?;
     if let Some(opening) = opening {
+        // Nothing else is seen before it.
+        client.state.screen = super::state::Screen::Mask;
         let _ = client.outbox.try_send(Msg::OpenMask(Box::new(opening)));
     }
     let result = client.live().await;

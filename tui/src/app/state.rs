@@ -89,6 +89,8 @@ pub struct State {
     pub system: System,
     /// The mask that is painted.
     pub mask: Option<Box<Editor>>,
+    /// How many masks were begun: moments of one are told from those of another by it.
+    pub masks_begun: u64,
     /// The file of the mask that was saved last.
     pub saved_mask: Option<PathBuf>,
     /// What lies over the screen.
@@ -141,6 +143,7 @@ impl State {
             models: Models::default(),
             system: System::default(),
             mask: None,
+            masks_begun: 0,
             saved_mask: None,
             overlay: None,
             toasts: Vec::new(),

@@ -56,6 +56,8 @@ impl Sheet {
 /// A change of the pixels that may take long, and is therefore made beside the keys.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Work {
+    /// One of those that are made at once, where it is so large that it is not.
+    Touch(Touch),
     /// Paint inside of an outline, or erase there.
     Lasso(Points, bool),
     /// Paint what is not painted, from a pixel up to painted lines.
@@ -72,6 +74,7 @@ impl Work {
     /// Makes it.
     pub fn on(&self, bitmap: &mut Bitmap) {
         match self {
+            Self::Touch(touch) => touch.on(bitmap),
             Self::Lasso(points, value) => paint::lasso(bitmap, points, *value),
             Self::Fill(at) => morph::fill(bitmap, *at),
             Self::Invert => bitmap.invert(),
@@ -80,6 +83,9 @@ impl Work {
         }
     }
 }
+
+/// Rows and tiles of a stroke that are painted while a key waits: some milliseconds.
+const MOST_AT_ONCE: u64 = 50_000;
 
 /// A change of the pixels that is made at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,6 +99,18 @@ pub enum Touch {
 }
 
 impl Touch {
+    /// Whether a key would wait for it: a long way of a wide brush over a large picture.
+    pub fn is_large(self) -> bool {
+        let Self::Stroke(from, to, radius, _) = self else {
+            return false;
+        };
+        let off = |from: i32, to: i32| u64::from(from.abs_diff(to));
+        let (across, down) = (off(from.0, to.0), off(from.1, to.1));
+        let wide = 2 * u64::from(radius) + 1;
+        let rows = down + wide;
+        rows + (across.max(down) * wide + wide * wide) / 128 > MOST_AT_ONCE
+    }
+
     /// Makes it.
     pub fn on(self, bitmap: &mut Bitmap) {
         match self {

@@ -129,12 +129,13 @@ impl Editor {
     }
 
     fn work(&mut self, act: Do, many: u32) -> Vec<Effect> {
-        self.change(Change::Work(match act {
+        let work = match act {
             Do::Fill => Work::Fill(self.at),
             Do::Grow => Work::Grow(many.min(MAX_GROWTH)),
             Do::Shrink => Work::Shrink(many.min(MAX_GROWTH)),
             _ => Work::Invert,
-        }))
+        };
+        self.change(Change::Work(work, true))
     }
 
     /// Drops what is begun, one thing at a time; `false` where nothing is.
@@ -234,7 +235,7 @@ impl Editor {
             return vec![];
         }
         let points: Points = std::mem::take(&mut self.points);
-        self.change(Change::Work(Work::Lasso(points, !self.is_eraser)))
+        self.change(Change::Work(Work::Lasso(points, !self.is_eraser), true))
     }
 
     /// Ends what is begun, or else the editor: the mask is saved.

@@ -35,7 +35,8 @@ pub fn open(state: &mut State, opening: Opening) -> Vec<Effect> {
         state.toast(why, true);
         return vec![];
     }
-    let editor = Editor::new(opening);
+    state.masks_begun += 1;
+    let editor = Editor::new(opening, state.masks_begun << 32);
     let load = effect(Task::Load(editor.target()));
     state.mask = Some(Box::new(editor));
     state.screen = Screen::Mask;

@@ -57,8 +57,8 @@ enum Tool {
 enum Change {
     /// At once; whether a step of its own is undone with it.
     Touch(Touch, bool),
-    /// Beside the keys.
-    Work(Work),
+    /// Beside the keys; whether a step of its own is undone with it.
+    Work(Work, bool),
     Feather(u32),
     Frame(Frame),
     Undo,
@@ -113,14 +113,14 @@ pub struct Editor {
 }
 
 impl Editor {
-    /// An empty mask for a picture, whose file is asked for.
-    fn new(opening: Opening) -> Self {
+    /// An empty mask for a picture, whose file is asked for; its moments are counted from `version` on.
+    fn new(opening: Opening, version: u64) -> Self {
         let size = (opening.picture.width, opening.picture.height);
         Self {
             sheet: Sheet::new(size),
             past: Past::default(),
-            version: 0,
-            kept: 0,
+            version,
+            kept: version,
             tool: Tool::default(),
             is_eraser: false,
             radius: (size.0.max(size.1) / 40).clamp(1, 64),
@@ -244,9 +244,13 @@ impl Editor {
     }
 
     fn make(&mut self, change: Change) -> Vec<Effect> {
+        let change = match change {
+            Change::Touch(touch, is_step) if touch.is_large() => Change::Work(Work::Touch(touch), is_step),
+            change => change,
+        };
         let is_step = !matches!(
             change,
-            Change::Touch(_, false) | Change::Undo | Change::Redo | Change::Save
+            Change::Touch(_, false) | Change::Work(_, false) | Change::Undo | Change::Redo | Change::Save
         );
         if is_step {
             self.past.keep(&self.sheet);
@@ -267,7 +271,7 @@ impl Editor {
             Change::Undo if !self.past.undo(&mut self.sheet) => return vec![],
             Change::Redo if !self.past.redo(&mut self.sheet) => return vec![],
             Change::Undo | Change::Redo => None,
-            Change::Work(work) => {
+            Change::Work(work, _) => {
                 self.busy = Some(Busy::Working);
                 return vec![effect(Task::Work(work, self.sheet.bitmap.clone()))];
             }
