@@ -5,7 +5,7 @@ use crossterm::event::{
     Event as TerminalEvent, KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
 };
 use darkroom_protocol::event::{LineStatus, StateChange};
-use darkroom_protocol::history::{Entry, HistoryChange, What};
+use darkroom_protocol::history::{Entry, EntryDetail, HistoryChange, What};
 use darkroom_protocol::message::client::{FoundModel, Place};
 use darkroom_protocol::message::history::Album;
 use darkroom_protocol::{
@@ -375,6 +375,16 @@ fn a_picture_is_looked_at_closely() {
     assert!(drawn(&state).contains("#4 512"));
     let (asked, _) = state.pictures_shown().remove(0);
     assert_ne!(asked, whole);
+    // What is kept of it stands beside the part, and stays while that is moved.
+    let detail = EntryDetail {
+        entry: entries(4).remove(0),
+        ..EntryDetail::default()
+    };
+    update(&mut state, Msg::Detail(Box::new(detail), For::Show));
+    press(&mut state, KeyCode::Down, KeyModifiers::NONE);
+    let (_, place) = state.pictures_shown().remove(0);
+    assert!(drawn(&state).contains("/p/4.png") && place.x >= 56 && part(&state).is_some());
+    key(&mut state, 'p');
     // The wheel keeps what is under the pointer; a drag moves; a click on a part does not close it.
     mouse(&mut state, MouseEventKind::ScrollUp, 60, 20);
     let left = MouseButton::Left;
