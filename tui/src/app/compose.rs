@@ -31,14 +31,19 @@ pub fn composed(
     dots: (u32, u32),
 ) -> Option<DynamicImage> {
     let part = cut.part;
-    let size = (part.width.min(dots.0.max(1)), part.height.min(dots.1.max(1)));
+    let size = |most: f64| fitting(part, most, dots);
     match (&cut.of, pictures) {
         (Of::Picture(_), [picture]) => {
             let seen = picture.crop_imm(part.x, part.y, part.width, part.height);
             (seen.width() > 0 && seen.height() > 0).then_some(seen)
         }
-        (Of::Pair { border, .. }, [first, second]) => Some(beside(first, second, *border, part, size).into()),
+        (Of::Pair { border, .. }, [first, second]) => {
+            // As fine as the finer of the two.
+            let size = size((1.0 / fitted(first, second).scale).max(1.0));
+            Some(beside(first, second, *border, part, size).into())
+        }
         (Of::Canvas(Canvas { frame, tint, .. }), [picture]) => {
+            let size = size(1.0);
             let mut made = empty(size);
             lay(&mut made, picture, framed(*frame), part);
             if let (Some(tint), Some(sheet)) = (tint, sheet) {
@@ -52,6 +57,14 @@ pub fn composed(
         }
         _ => None,
     }
+}
+
+/// The size in which a part is made: at most `most` dots a pixel, no more dots than there are, its shape kept.
+fn fitting(part: Part, most: f64, dots: (u32, u32)) -> (u32, u32) {
+    let along = |dots: u32, length: u32| f64::from(dots.max(1)) / f64::from(length.max(1));
+    let scale = most.min(along(dots.0, part.width)).min(along(dots.1, part.height));
+    let size = |length: u32| ((f64::from(length) * scale).round() as u32).max(1);
+    (size(part.width), size(part.height))
 }
 
 fn empty((width, height): (u32, u32)) -> RgbImage {
@@ -177,6 +190,14 @@ mod tests {
     }
 
     #[test]
+    fn a_part_keeps_its_shape_and_has_no_more_dots_than_there_are() {
+        assert_eq!(fitting(part(0, 0, 4000, 6000), 1.0, (1200, 720)), (480, 720));
+        assert_eq!(fitting(part(0, 0, 100, 50), 1.0, (1200, 720)), (100, 50));
+        assert_eq!(fitting(part(0, 0, 100, 50), 4.0, (1200, 720)), (400, 200));
+        assert_eq!(fitting(part(0, 0, 9000, 1), 1.0, (0, 0)), (1, 1));
+    }
+
+    #[test]
     fn two_are_seen_at_one_place_whatever_their_sizes() {
         let mut first = RgbImage::from_pixel(64, 64, Rgb([0, 0, 200]));
         first.put_pixel(40, 9, Rgb([255, 255, 255]));
@@ -190,12 +211,25 @@ mod tests {
                     .into_rgb8()
             };
             let (of_first, of_second) = (seen(64), seen(0));
-            assert_eq!(of_first.get_pixel(40 - cut.x, 9 - cut.y).0, [255, 255, 255]);
-            let off = of_first
-                .pixels()
-                .zip(of_second.pixels())
-                .filter(|(a, b)| a.0[0].abs_diff(b.0[0]) > 130);
-            assert_eq!(off.count(), 0);
+            let size = (4 * cut.width, 4 * cut.height);
+            assert_eq!(of_first.dimensions(), size, "as fine as the second");
+            // The middle of what is bright.
+            let middle = |picture: &RgbImage| {
+                let mut sum = (0.0, 0.0, 0.0);
+                for (x, y, pixel) in picture.enumerate_pixels() {
+                    let weight = f64::from(pixel.0[0]);
+                    sum = (
+                        sum.0 + weight * f64::from(x),
+                        sum.1 + weight * f64::from(y),
+                        sum.2 + weight,
+                    );
+                }
+                (sum.0 / sum.2, sum.1 / sum.2)
+            };
+            let expected = (f64::from(4 * (40 - cut.x)) + 1.5, f64::from(4 * (9 - cut.y)) + 1.5);
+            for (x, y) in [middle(&of_first), middle(&of_second)] {
+                assert!((x - expected.0).abs() < 0.5 && (y - expected.1).abs() < 0.5, "{x} {y}");
+            }
         }
     }
 

@@ -172,10 +172,28 @@ pub fn coverage(sheet: &Sheet, part: Part, (across, down): (u32, u32)) -> Vec<u8
     let mut all = Vec::with_capacity(across as usize * down as usize);
     for nth in 0..i64::from(down) {
         window.push_back(row(nth + high));
-        all.extend(self::across(&window, &kernels[1]));
+        let mut dots = self::across(&window, &kernels[1]);
+        let dot = |column: usize| columns.get(column + wide as usize).copied().unwrap_or_default();
+        let rows = edges(nth, part.y, part.height, down, size.1);
+        for (column, dot_covered) in dots.iter_mut().enumerate() {
+            if is_frame(sheet, dot(column), rows) {
+                *dot_covered = 255;
+            }
+        }
+        all.extend(dots);
         window.pop_front();
     }
     all
+}
+
+/// Whether the middle of a dot lies in the frame.
+fn is_frame(sheet: &Sheet, (left, right): (i64, i64), (top, bottom): (i64, i64)) -> bool {
+    let is_beside = |from: i64, to: i64, side: u32, length: u32| {
+        let middle = (from + to - 1) / 2 - i64::from(side);
+        middle < 0 || middle >= i64::from(length)
+    };
+    let (width, height) = sheet.bitmap.size();
+    is_beside(left, right, sheet.frame.left, width) || is_beside(top, bottom, sheet.frame.top, height)
 }
 
 /// How many pixels of a rectangle of the picture with its frame are masked.
@@ -277,11 +295,17 @@ mod tests {
 
     #[test]
     fn the_eye_sees_what_the_file_says() {
-        let sheet = sheet(2);
-        let part = Part::all(sheet.size());
-        let dots = coverage(&sheet, part, sheet.size());
-        for (seen, said) in dots.iter().zip(all(&sheet).concat()) {
-            assert!(seen.abs_diff(said) <= 1);
+        let frame = Frame {
+            top: 8,
+            right: 16,
+            ..Frame::default()
+        };
+        for sheet in [sheet(2), Sheet { frame, ..sheet(2) }] {
+            let part = Part::all(sheet.size());
+            let dots = coverage(&sheet, part, sheet.size());
+            for (seen, said) in dots.iter().zip(all(&sheet).concat()) {
+                assert!(seen.abs_diff(said) <= 1);
+            }
         }
         let framed = Sheet {
             frame: Frame {
