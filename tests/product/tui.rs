@@ -118,6 +118,41 @@ fn a_daemon_that_is_killed_is_started_again_and_nothing_that_was_written_is_lost
     assert_eq!(ended(&terminal), 0);
 }
 
+#[test]
+fn a_mask_is_painted_and_its_path_printed() {
+    let home = Home::new();
+    home.generate("rocket").ok();
+    home.run("history mask @last").refused(2, &["painted on a terminal"]);
+    let paint = |line: &str, keys: &[&str]| {
+        let variables = [("LC_ALL", "C.UTF-8"), ("DARKROOM_IMAGES", "blocks")];
+        let mut terminal = Terminal::run(&home, line, 120, &variables, "");
+        terminal.wait_for("brush");
+        keys.iter().for_each(|key| terminal.send(key));
+        let code = ended(&terminal);
+        let written = terminal.written();
+        let last = &written[written.rfind(LEFT).unwrap()..];
+        let path = last
+            .find('/')
+            .map_or("", |at| last[at..].lines().next().unwrap_or_default().trim());
+        (code, path.to_owned())
+    };
+    // A stamp, all of the rest, and done.
+    let (code, path) = paint("history mask @last", &[" ", "v", "\r"]);
+    assert_eq!(code, 0);
+    assert!(path.contains("/masks/") && path.ends_with(".png"), "{path}");
+    let white = || {
+        let mask = image::open(&path).unwrap().into_luma8();
+        let white = mask.pixels().filter(|pixel| pixel.0 == [255]).count();
+        (white, mask.pixels().count() - white)
+    };
+    let (painted, rest) = white();
+    assert!(painted > rest && rest > 0);
+    // It is gone on with, and left without a file.
+    assert_eq!(paint("history mask @last", &["v", "\r"]), (0, path.clone()));
+    assert_eq!(white(), (rest, painted));
+    assert_eq!(paint("history mask @last -o none.png", &["\x1b"]), (0, String::new()));
+}
+
 /// How long it takes from the start to a frame, and from a key to what it changes; what it writes where nothing happens. A measurement,
 /// made by hand with release builds: docs/performance.md.
 #[test]

@@ -6,6 +6,7 @@ mod change;
 mod export;
 mod folders;
 mod list;
+mod mask;
 mod show;
 
 use clap::builder::NonEmptyStringValueParser;
@@ -43,6 +44,11 @@ const VERBS: &[Verb] = &[
         name: "vary",
         command: again::vary_command,
         run: again::vary,
+    },
+    Verb {
+        name: "mask",
+        command: mask::command,
+        run: mask::run,
     },
     Verb {
         name: "star",

@@ -2,6 +2,7 @@
 //! and the help are lists of these rows, and the line at the bottom shows the first of them. Keys are looked up in `keymap.rs`, which
 //! knows those that the person gave instead.
 
+use super::screens::mask::Do;
 use super::state::Screen;
 
 /// What can be done.
@@ -51,6 +52,15 @@ pub enum Act {
     CopyPath,
     OnlyStarred,
     Parameters,
+    Before,
+    Next,
+    ZoomIn,
+    ZoomOut,
+    Fit,
+    Pan(i8, i8),
+    Compare,
+    EditMask,
+    Pen(Do),
     Load,
     Unload,
     Pin,
@@ -88,6 +98,7 @@ pub struct Command {
 const CREATE: &[Screen] = &[Screen::Create];
 const QUEUE: &[Screen] = &[Screen::Queue];
 const GALLERY: &[Screen] = &[Screen::Gallery];
+const MASK: &[Screen] = &[Screen::Mask];
 const MODELS: &[Screen] = &[Screen::Models];
 const SYSTEM: &[Screen] = &[Screen::System];
 /// Lists of things that open.
@@ -141,6 +152,53 @@ commands! {
     Act::CopyCommand, "copy as command", &["y"], GALLERY, true, "Copy the command that makes the picture.";
     Act::CopyPath, "copy path", &["Y"], GALLERY, false, "Copy the path of the picture's file.";
     Act::OnlyStarred, "only starred", &["*"], GALLERY, false, "Show marked pictures only, or all.";
+    Act::Compare, "compare", &["c"], GALLERY, true, "Mark the picture to be compared, or compare it with the marked one.";
+    Act::EditMask, "mask", &["m"], GALLERY, true, "Paint what of the picture is to be changed.";
+    Act::ZoomIn, "zoom in", &["+"], GALLERY, false, "See the picture larger.";
+    Act::ZoomOut, "zoom out", &["-"], GALLERY, false, "See the picture smaller.";
+    Act::Fit, "fit", &["0"], GALLERY, false, "See all of the picture.";
+    Act::Before, "picture before", &["h"], GALLERY, false, "Go to the picture before.";
+    Act::Next, "next picture", &["l"], GALLERY, false, "Go to the next picture.";
+    Act::Pan(-1, 0), "pan left", &["shift-left"], GALLERY, false, "See what lies left; arrows do that where the picture is zoomed.";
+    Act::Pan(1, 0), "pan right", &["shift-right"], GALLERY, false, "See what lies right.";
+    Act::Pan(0, -1), "pan up", &["shift-up"], GALLERY, false, "See what lies above.";
+    Act::Pan(0, 1), "pan down", &["shift-down"], GALLERY, false, "See what lies below.";
+    Act::Pen(Do::Done), "done", &["enter"], MASK, true, "Close the outline that is begun; else save the mask, and go back.";
+    Act::Pen(Do::Brush), "brush", &["b"], MASK, true, "Paint with a round brush.";
+    Act::Pen(Do::Erase), "erase", &["e"], MASK, true, "Take off what is painted, with a round brush.";
+    Act::Pen(Do::Put), "stamp", &["space"], MASK, true, "Paint a stamp at the cursor; of a rectangle a corner, of a lasso a point.";
+    Act::Pen(Do::Pen), "pen", &["p"], MASK, false, "Press the brush down, so that it paints where the cursor goes, or lift it.";
+    Act::Pen(Do::Narrower), "thinner", &["["], MASK, true, "Make the brush thinner; with a number before it, that radius in pixels.";
+    Act::Pen(Do::Wider), "thicker", &["]"], MASK, true, "Make the brush thicker; with a number before it, that radius in pixels.";
+    Act::Pen(Do::Rectangle), "rectangle", &["r"], MASK, true, "Paint all between two corners; after e, take it off.";
+    Act::Pen(Do::Lasso), "lasso", &["l"], MASK, true, "Paint all inside of an outline of points; after e, take it off.";
+    Act::Pen(Do::Close), "close lasso", &["c"], MASK, false, "Join the last point of the lasso with the first.";
+    Act::Pen(Do::Fill), "fill", &["f"], MASK, true, "Paint from the cursor up to what is painted.";
+    Act::Pen(Do::Invert), "invert", &["v"], MASK, true, "Paint what is not painted, and take off what is.";
+    Act::Pen(Do::Undo), "undo change", &["u"], MASK, true, "Take the last change back.";
+    Act::Pen(Do::Redo), "redo", &["U"], MASK, false, "Make the change again that was taken back last.";
+    Act::Pen(Do::Grow), "grow", &["+"], MASK, false, "Paint a pixel more on every side; a number before it says how many.";
+    Act::Pen(Do::Shrink), "shrink", &["-"], MASK, false, "Take off a pixel on every side; a number before it says how many.";
+    Act::Pen(Do::Feather), "feather", &["F"], MASK, false, "Make the edges softer: 2, 4, 8, 16 pixels, or the number before it.";
+    Act::Pen(Do::Clear), "clear mask", &["X"], MASK, false, "Take off all that is painted.";
+    Act::Pen(Do::Frame), "outpaint", &["o"], MASK, true, "Widen the picture by empty space: arrows widen a side, with shift narrow it.";
+    Act::Pen(Do::ZoomIn), "closer", &["z"], MASK, false, "See the picture larger around the cursor.";
+    Act::Pen(Do::ZoomOut), "farther", &["Z"], MASK, false, "See the picture smaller.";
+    Act::Pen(Do::Fit), "whole picture", &["="], MASK, false, "See all of the picture.";
+    Act::Pen(Do::Move(-1, 0)), "cursor left", &["left"], MASK, false, "Move the cursor by a cell.";
+    Act::Pen(Do::Move(1, 0)), "cursor right", &["right"], MASK, false, "Move the cursor by a cell.";
+    Act::Pen(Do::Move(0, -1)), "cursor up", &["up"], MASK, false, "Move the cursor by a cell.";
+    Act::Pen(Do::Move(0, 1)), "cursor down", &["down"], MASK, false, "Move the cursor by a cell.";
+    Act::Pen(Do::Far(-1, 0)), "far left", &["H", "shift-left"], MASK, false, "Move the cursor by ten cells.";
+    Act::Pen(Do::Far(1, 0)), "far right", &["L", "shift-right"], MASK, false, "Move the cursor by ten cells.";
+    Act::Pen(Do::Far(0, -1)), "far up", &["K", "shift-up"], MASK, false, "Move the cursor by ten cells.";
+    Act::Pen(Do::Far(0, 1)), "far down", &["J", "shift-down"], MASK, false, "Move the cursor by ten cells.";
+    Act::Pen(Do::Half(-1)), "half up", &[","], MASK, false, "Move the cursor by half a cell.";
+    Act::Pen(Do::Half(1)), "half down", &["."], MASK, false, "Move the cursor by half a cell.";
+    Act::Pen(Do::Pan(-1, 0)), "see left", &["ctrl-left"], MASK, false, "See what lies left of it.";
+    Act::Pen(Do::Pan(1, 0)), "see right", &["ctrl-right"], MASK, false, "See what lies right of it.";
+    Act::Pen(Do::Pan(0, -1)), "see above", &["ctrl-up"], MASK, false, "See what lies above it.";
+    Act::Pen(Do::Pan(0, 1)), "see below", &["ctrl-down"], MASK, false, "See what lies below it.";
     Act::Load, "load", &["l"], MODELS, true, "Bring the model into memory.";
     Act::Unload, "unload", &["U"], MODELS, true, "Remove the model from memory.";
     Act::Pin, "pin", &["p"], MODELS, true, "Keep the model in memory, or let it go when its time is over.";
@@ -173,6 +231,9 @@ commands! {
 impl Act {
     /// Whether it only goes somewhere in a list, which nobody looks for by its name.
     pub fn is_a_way(self) -> bool {
+        if let Self::Pen(to_do) = self {
+            return to_do.is_a_way();
+        }
         matches!(
             self,
             Self::Up
@@ -183,6 +244,9 @@ impl Act {
                 | Self::PageDown
                 | Self::First
                 | Self::Last
+                | Self::Before
+                | Self::Next
+                | Self::Pan(..)
                 | Self::NextField
                 | Self::LastField
         )

@@ -2,8 +2,8 @@
 //! whose result is a message; none is waited for.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use darkroom_client::{Cache, Client, Wanted, cached, cached_thumbnail, fetch, fetch_thumbnail};
@@ -15,7 +15,11 @@ use image::DynamicImage;
 use tokio::sync::{Semaphore, mpsc, watch};
 use uuid::Uuid;
 
+use super::compose::composed;
+use super::cut::{Cut, File, Of};
+use super::decoded::Decoded;
 use super::disk::{self, Kept};
+use super::mask::{Sheet, task};
 use super::msg::{Deed, Effect, Msg};
 use super::pacing;
 use super::pictures::{Key, Source};
@@ -35,6 +39,26 @@ const PAGES: usize = 4;
 /// Where prompts are kept, beside the draft.
 pub const PROMPTS: &str = "prompts.json";
 
+/// What pictures are made of that the state has and an effect does not: taken from it when the effect begins.
+#[derive(Clone, Debug, Default)]
+pub struct With {
+    /// The picture in the making.
+    pub preview: Option<Arc<Preview>>,
+    /// The mask that is painted.
+    pub sheet: Option<Sheet>,
+}
+
+/// Where the client keeps its files.
+#[derive(Clone, Debug)]
+pub struct Files {
+    /// What is being written in Create.
+    pub draft: PathBuf,
+    /// The folder of the masks.
+    pub masks: PathBuf,
+    /// What is kept here of another machine's pictures.
+    pub cache: Option<Cache>,
+}
+
 /// Who does effects.
 #[derive(Clone, Debug)]
 pub struct Doer {
@@ -43,30 +67,28 @@ pub struct Doer {
     found: Found,
     /// What is kept here of another machine's pictures, which is shown while that is away.
     cache: Option<Cache>,
+    masks: PathBuf,
     draft: Kept,
     prompts: Kept,
     decoding: Arc<Semaphore>,
+    decoded: Arc<Mutex<Decoded>>,
     /// Pixels a side that a preview may have, as the way to the terminal has room.
     preview_px: Arc<AtomicU32>,
 }
 
 impl Doer {
-    /// Over whatever connection there is, for a terminal that was found so; the draft is kept in that file, prompts beside it.
-    pub fn new(
-        out: mpsc::Sender<Msg>,
-        client: watch::Receiver<Option<Client>>,
-        found: Found,
-        draft: PathBuf,
-        cache: Option<Cache>,
-    ) -> Self {
+    /// Over whatever connection there is, for a terminal that was found so.
+    pub fn new(out: mpsc::Sender<Msg>, client: watch::Receiver<Option<Client>>, found: Found, files: Files) -> Self {
         Self {
             out,
             client,
             found,
-            cache,
-            prompts: Kept::at(draft.with_file_name(PROMPTS)),
-            draft: Kept::at(draft),
+            cache: files.cache,
+            masks: files.masks,
+            prompts: Kept::at(files.draft.with_file_name(PROMPTS)),
+            draft: Kept::at(files.draft),
             decoding: Arc::new(Semaphore::new(AT_ONCE)),
+            decoded: Arc::default(),
             preview_px: Arc::new(AtomicU32::new(pacing::FIRST_PX)),
         }
     }
@@ -76,20 +98,21 @@ impl Doer {
         self.preview_px.store(px, Ordering::Relaxed);
     }
 
-    /// Begins an effect. A preview comes with what it shows.
-    pub fn begin(&self, effect: Effect, preview: Option<Arc<Preview>>) {
+    /// Begins an effect.
+    pub fn begin(&self, effect: Effect, with: With) {
         let own = self.clone();
         tokio::spawn(async move {
-            if let Some(msg) = own.answer(effect, preview).await {
+            if let Some(msg) = own.answer(effect, with).await {
                 let _ = own.out.send(msg).await;
             }
         });
     }
 
     /// Does an effect, and says what came of it.
-    pub async fn answer(&self, effect: Effect, preview: Option<Arc<Preview>>) -> Option<Msg> {
+    pub async fn answer(&self, effect: Effect, with: With) -> Option<Msg> {
         match effect {
-            Effect::Make(key) => Some(self.make(key, preview).await),
+            Effect::Make(key) => Some(self.make(key, with).await),
+            Effect::Mask(task) => self.mask(*task).await,
             Effect::Keep(text) => kept("draft", self.draft.keep(text).await),
             Effect::KeepPrompts(text) => kept("prompts", self.prompts.keep(text).await),
             Effect::List(folder) => Some(Msg::Listed(folder.clone(), disk::list(folder).await)),
@@ -131,8 +154,10 @@ impl Doer {
         found.ok()?.ok()?.clone()
     }
 
-    async fn make(&self, key: Key, preview: Option<Arc<Preview>>) -> Msg {
-        let picture = self.picture(&key, preview).await;
+    async fn make(&self, key: Key, with: With) -> Msg {
+        let Some(picture) = self.picture(&key, with).await else {
+            return Msg::Made(key, None);
+        };
         let Ok(_turn) = self.decoding.acquire().await else {
             return Msg::Made(key, None);
         };
@@ -140,34 +165,46 @@ impl Doer {
         let is_draft = matches!(key.source, Source::Preview(_));
         let draft = is_draft.then(|| self.preview_px.load(Ordering::Relaxed));
         let made = tokio::task::spawn_blocking(move || {
-            let picture = match picture? {
+            let picture = match picture {
                 Pixels::Bytes(bytes) => graphics::decode("picture".as_ref(), &bytes).ok()?,
                 Pixels::Ready(picture) => picture,
+                Pixels::Kept(picture) => {
+                    return pane::ready(&picture, &found, room, number, draft).ok().map(Arc::new);
+                }
+                Pixels::Cut(cut, pictures, sheet) => {
+                    let pictures: Vec<&DynamicImage> = pictures.iter().map(|picture| &**picture).collect();
+                    let dots = pane::dots(&found);
+                    let dots = (dots.0 * u32::from(room.0), dots.1 * u32::from(room.1));
+                    composed(&cut, &pictures, sheet.as_ref(), dots)?
+                }
             };
             pane::ready(&picture, &found, room, number, draft).ok().map(Arc::new)
         });
         Msg::Made(key, made.await.ok().flatten())
     }
 
-    async fn picture(&self, key: &Key, preview: Option<Arc<Preview>>) -> Option<Pixels> {
+    async fn picture(&self, key: &Key, with: With) -> Option<Pixels> {
         let client = || self.client.borrow().clone();
         match &key.source {
             Source::Preview(_) => {
-                let preview = preview?;
+                let preview = with.preview?;
                 let pixels = image::RgbImage::from_raw(preview.width, preview.height, preview.rgb.clone())?;
                 Some(Pixels::Ready(pixels.into()))
             }
             Source::File { sha256, path, bytes } => {
-                let wanted = Wanted {
-                    path,
-                    sha256,
+                let file = File {
+                    sha256: sha256.clone(),
+                    path: path.clone(),
                     bytes: *bytes,
                 };
-                match client() {
-                    Some(client) => fetch(&client, wanted).await.ok(),
-                    None => cached(self.cache.as_ref()?, wanted),
+                self.decoded(&file).await.map(Pixels::Kept)
+            }
+            Source::Cut(cut) => {
+                let mut pictures = vec![self.decoded(cut.of.file()).await?];
+                if let Of::Pair { second, .. } = &cut.of {
+                    pictures.push(self.decoded(second).await?);
                 }
-                .map(Pixels::Bytes)
+                Some(Pixels::Cut(cut.clone(), pictures, with.sheet))
             }
             Source::Thumbnail { sha256, side } => {
                 let wanted = Thumbnail {
@@ -182,6 +219,38 @@ impl Doer {
             }
         }
     }
+
+    /// A file's picture: the one that is kept, or fetched and kept from now on.
+    async fn decoded(&self, file: &File) -> Option<Arc<DynamicImage>> {
+        let kept = || self.decoded.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(picture) = kept().get(&file.sha256) {
+            return Some(picture);
+        }
+        let client = self.client.borrow().clone();
+        let wanted = Wanted {
+            path: &file.path,
+            sha256: &file.sha256,
+            bytes: file.bytes,
+        };
+        let bytes = match client {
+            Some(client) => fetch(&client, wanted).await.ok()?,
+            None => cached(self.cache.as_ref()?, wanted)?,
+        };
+        let _turn = self.decoding.acquire().await.ok()?;
+        let decoding = tokio::task::spawn_blocking(move || graphics::decode("picture".as_ref(), &bytes).ok());
+        let picture = Arc::new(decoding.await.ok()??);
+        kept().put(file.sha256.clone(), picture.clone());
+        Some(picture)
+    }
+
+    async fn mask(&self, task: task::Task) -> Option<Msg> {
+        let folder = self.masks.clone();
+        let told = tokio::task::spawn_blocking(move || task::done(task, &folder)).await;
+        Some(match told {
+            Ok(told) => Msg::Mask(Box::new(told)),
+            Err(error) => Msg::Failed(format!("The mask cannot be worked on: {error}.")),
+        })
+    }
 }
 
 enum Pixels {
@@ -189,6 +258,10 @@ enum Pixels {
     Bytes(Vec<u8>),
     /// They are there.
     Ready(DynamicImage),
+    /// They were decoded before.
+    Kept(Arc<DynamicImage>),
+    /// They are put together of these.
+    Cut(Box<Cut>, Vec<Arc<DynamicImage>>, Option<Sheet>),
 }
 
 async fn of_daemon(client: &Client, effect: Effect, request_id: Uuid) -> Result<Option<Msg>, Wire> {
@@ -220,6 +293,7 @@ async fn of_daemon(client: &Client, effect: Effect, request_id: Uuid) -> Result<
         }
         Effect::Log(reader, look) => Msg::Log(reader, told(client.log(look).await)?),
         Effect::Make(_)
+        | Effect::Mask(_)
         | Effect::Keep(_)
         | Effect::KeepPrompts(_)
         | Effect::List(_)

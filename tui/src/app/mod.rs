@@ -5,7 +5,10 @@
 
 mod clusters;
 mod commands;
+mod compose;
 mod contrast;
+mod cut;
+mod decoded;
 mod disk;
 mod draft;
 pub(crate) mod effects;
@@ -17,6 +20,7 @@ pub(crate) mod link;
 mod live;
 mod load;
 mod look;
+mod mask;
 pub(crate) mod msg;
 mod notify;
 mod over;
@@ -36,6 +40,7 @@ mod update;
 mod view;
 mod widgets;
 pub(crate) mod world;
+mod zoom;
 
 #[cfg(test)]
 mod tests;
@@ -45,7 +50,7 @@ mod tests_create;
 mod tests_system;
 
 pub use look::{Look, look};
-pub use run::run;
+pub use run::{edit_mask, run};
 
 /// Why the client ended badly.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +58,14 @@ pub enum Error {
     /// Standard output is no terminal.
     #[error("darkroom tui draws on a terminal, and standard output is none: `darkroom generate` works without.")]
     NoTerminal,
+    /// A file in the place of a mask is none of the picture.
+    #[error("{path} is no mask of this picture: {why}. Say another file after -o, or move it away.")]
+    NotThatMask {
+        /// The file.
+        path: String,
+        /// A part of a sentence.
+        why: String,
+    },
     /// The terminal cannot be read or written.
     #[error("The terminal cannot be used: {0}.")]
     Terminal(#[from] std::io::Error),

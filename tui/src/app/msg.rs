@@ -10,8 +10,10 @@ use darkroom_protocol::message::log::{LogLook, LogPage};
 use darkroom_protocol::{Event, GenerateRequest, Job, JobId, KeepAlive, ModelCard};
 
 use super::given::Given;
+use super::mask::task::{Task, Told};
 use super::notify::Way;
 use super::pictures::Key;
+use super::screens::Opening;
 use super::settings::Settings;
 use crate::graphics::pane::Ready;
 
@@ -50,6 +52,10 @@ pub enum Msg {
     Made(Key, Option<Arc<Ready>>),
     /// The terminal has come to the end of the last preview.
     Seen,
+    /// The mask editor is to be opened.
+    OpenMask(Box<Opening>),
+    /// What came of something that was done for the mask editor.
+    Mask(Box<Told>),
     /// The prompt as the person's editor left it.
     Edited(String),
     /// The settings' file has changed: what it says, or what is wrong with it.
@@ -122,6 +128,8 @@ pub enum Effect {
     Make(Key),
     /// Say that the last preview was seen.
     Seen,
+    /// Do something for the mask editor.
+    Mask(Box<Task>),
     /// Keep what is being written.
     Keep(String),
     /// Put text into the terminal's clipboard.

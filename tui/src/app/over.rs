@@ -1,15 +1,15 @@
 //! Pictures that the terminal draws itself: those that it was given to stand behind cells of text, and those that bytes draw over empty
 //! cells after each frame. What is on the terminal is known here, so that nothing is sent twice and nothing is left behind.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::io::Write;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use crossterm::cursor::MoveTo;
 use crossterm::queue;
 use ratatui::layout::Rect;
 
-use super::pictures::{Key, Slot, Source};
+use super::pictures::Source;
 use super::sending::{Part, Sending};
 use super::state::State;
 use super::widgets::centred;
@@ -20,8 +20,8 @@ use crate::graphics::{Found, Protocol};
 #[derive(Debug)]
 pub struct Over {
     found: Found,
-    /// Numbers of pictures that it was given, and which bytes.
-    given: HashSet<(u32, usize)>,
+    /// Numbers of pictures that it was given, and what it was given last under each.
+    given: HashMap<u32, Weak<Ready>>,
     /// What was drawn over the last frame, and where.
     drawn: Vec<(Arc<Ready>, Rect)>,
     /// What was said over the last frame: where that goes, pictures have holes.
@@ -34,7 +34,7 @@ impl Over {
     pub fn new(found: Found) -> Self {
         Self {
             found,
-            given: HashSet::new(),
+            given: HashMap::new(),
             drawn: Vec::new(),
             said: 0,
             sending: Sending::default(),
@@ -76,7 +76,9 @@ impl Over {
             let Ready::Placeholders { id, .. } = &*shown.ready else {
                 continue;
             };
-            if self.given.insert((*id, Arc::as_ptr(&shown.ready) as usize)) {
+            let given = Arc::downgrade(&shown.ready);
+            let before = self.given.insert(*id, given.clone());
+            if !before.is_some_and(|before| before.ptr_eq(&given)) {
                 self.sending.put(shown.ready, None, shown.is_preview);
             }
         }
@@ -147,15 +149,10 @@ impl Shown {
 
 /// The pictures of the screen that are ready, and where they are drawn.
 fn shown(state: &State) -> Vec<Shown> {
-    let ready = |key: &Key| match state.pictures.get(key) {
-        Some(Slot::Ready(ready)) => Some(ready.clone()),
-        _ if matches!(key.source, Source::Preview(_)) => state.pictures.last_preview(key.room),
-        _ => None,
-    };
     let all = state.pictures_shown();
     all.iter()
         .filter_map(|(key, place)| {
-            let ready = ready(key)?;
+            let ready = state.pictures.shown(key)?;
             let place = centred(*place, ready.size());
             let is_preview = matches!(key.source, Source::Preview(_));
             Some(Shown {

@@ -16,7 +16,7 @@ pub fn keys() -> String {
     );
     let everywhere = COMMANDS.iter().filter(|command| command.on.is_empty());
     section(&mut page, "Everywhere", everywhere);
-    for screen in Screen::ALL {
+    for screen in Screen::WITH_KEYS {
         let own = COMMANDS.iter().filter(|command| command.on == [screen]);
         section(&mut page, screen.title(), own);
     }

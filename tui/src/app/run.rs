@@ -18,6 +18,7 @@ use crossterm::terminal::{
 };
 use crossterm::{cursor, execute, queue};
 use darkroom_client::Cache;
+use darkroom_protocol::history::Entry;
 use darkroom_protocol::paths::Paths;
 use darkroom_protocol::text::escape_line;
 use ratatui::Terminal;
@@ -27,9 +28,10 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use super::draft::{self, Draft};
-use super::effects::{Doer, PROMPTS};
+use super::effects::{Doer, Files, PROMPTS, With};
 use super::input::{self, Input};
 use super::link::{self, Previews};
+use super::mask::file;
 use super::msg::{Effect, Msg};
 use super::notify::Route;
 use super::over::Over;
@@ -37,12 +39,14 @@ use super::own::{self, Own};
 use super::pacing::{Next, Pacing};
 use super::pictures::Source;
 use super::prompts::{self, Prompts};
+use super::screens::Opening;
 use super::settings;
 use super::state::State;
 use super::theme::Surroundings;
 use super::update::update;
+use super::zoom::Dots;
 use super::{Error, view};
-use crate::graphics::{self, Found};
+use crate::graphics::{self, Found, pane};
 use crate::{locale, restore};
 
 /// The least time between two frames that no key asked for.
@@ -61,6 +65,42 @@ const WAITING: usize = 256;
 /// # Errors
 /// [`Error::NoTerminal`]; when the terminal cannot be used.
 pub async fn run(paths: &Paths, first: Option<darkroom_client::Client>) -> Result<u64, Error> {
+    let state = opened(paths, first, None).await?;
+    let going_on = state.world.jobs.iter().filter(|job| !job.state.is_final());
+    Ok(going_on.count() as u64)
+}
+
+/// Lets a person paint the mask of a picture: the file that it was saved to, or `None` where the editor was left. `output` is that file;
+/// where it is there, it must be a mask of the picture, on which one goes on.
+///
+/// # Errors
+/// [`Error::NotThatMask`]; those of [`run`].
+pub async fn edit_mask(
+    paths: &Paths,
+    first: Option<darkroom_client::Client>,
+    picture: Entry,
+    output: Option<PathBuf>,
+) -> Result<Option<PathBuf>, Error> {
+    if let Some(path) = &output {
+        let shown = || escape_line(&path.to_string_lossy()).into_owned();
+        let loaded = file::load(path, (picture.width, picture.height));
+        loaded.map_err(|why| Error::NotThatMask { path: shown(), why })?;
+    }
+    let opening = Opening {
+        picture,
+        output,
+        is_alone: true,
+    };
+    let state = opened(paths, first, Some(opening)).await?;
+    Ok(state.saved_mask)
+}
+
+/// Runs the client until it is left, beginning with a mask where one is to be painted: what it knows then.
+async fn opened(
+    paths: &Paths,
+    first: Option<darkroom_client::Client>,
+    opening: Option<Opening>,
+) -> Result<State, Error> {
     if !std::io::IsTerminal::is_terminal(&stdout()) {
         return Err(Error::NoTerminal);
     }
@@ -73,6 +113,11 @@ pub async fn run(paths: &Paths, first: Option<darkroom_client::Client>) -> Resul
     let screen = Screen::enter()?;
     let mut client = Client::new(paths, first, found, stamp)?;
     client.begin_with(read)?;
+    if let Some(opening) = opening {
+        // Nothing else is seen before it.
+        client.state.screen = super::state::Screen::Mask;
+        let _ = client.outbox.try_send(Msg::OpenMask(Box::new(opening)));
+    }
     let result = client.live().await;
     drop(screen);
     graphics::settle();
@@ -125,6 +170,7 @@ struct Client {
     terminal: Terminal<CrosstermBackend<Stdout>>,
     doer: Doer,
     over: Over,
+    found: Found,
     inbox: mpsc::Receiver<Msg>,
     outbox: mpsc::Sender<Msg>,
     pacing: Pacing,
@@ -157,15 +203,18 @@ impl Client {
         };
         let mut state = State::new(own.theme(), Rect::new(0, 0, width, height));
         state.own = own;
+        state.dots = dots(&found);
         let host = paths.host.as_ref();
         state.world.host = host.map(|host| escape_line(&host.name).into_owned());
-        let kept = paths
-            .state
-            .join(host.map_or_else(|| "draft.json".to_owned(), draft::file_of));
-        let cache = host.map(|host| Cache::of(&paths.cache, &host.name));
-        let draft = read(&kept, draft::MOST).map_or_else(Draft::default, |text| Draft::from_json(&text));
+        let draft = host.map_or_else(|| "draft.json".to_owned(), draft::file_of);
+        let files = Files {
+            draft: paths.state.join(draft),
+            masks: paths.data.join("masks"),
+            cache: host.map(|host| Cache::of(&paths.cache, &host.name)),
+        };
+        let draft = read(&files.draft, draft::MOST).map_or_else(Draft::default, |text| Draft::from_json(&text));
         state.create.restore(draft);
-        let prompts = read(&kept.with_file_name(PROMPTS), prompts::MOST_BYTES);
+        let prompts = read(&files.draft.with_file_name(PROMPTS), prompts::MOST_BYTES);
         state
             .create
             .remember(prompts.map_or_else(Prompts::default, |text| Prompts::from_json(&text)));
@@ -175,8 +224,9 @@ impl Client {
         Ok(Self {
             state,
             terminal: Terminal::new(CrosstermBackend::new(stdout()))?,
-            doer: Doer::new(outbox.clone(), client, found.clone(), kept, cache),
-            over: Over::new(found),
+            doer: Doer::new(outbox.clone(), client, found.clone(), files),
+            over: Over::new(found.clone()),
+            found,
             inbox,
             outbox,
             pacing: Pacing::default(),
@@ -198,7 +248,7 @@ impl Client {
         Ok(())
     }
 
-    async fn live(mut self) -> Result<u64, Error> {
+    async fn live(mut self) -> Result<State, Error> {
         let mut events = input::Terminal::open()?;
         // The first frame is there before the daemon is.
         self.draw()?;
@@ -245,6 +295,9 @@ impl Client {
                 Msg::Terminal(TerminalEvent::Key(_) | TerminalEvent::Paste(_) | TerminalEvent::Resize(..))
             );
             self.state.world.now = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+            if matches!(msg, Msg::Terminal(TerminalEvent::Resize(..))) {
+                self.state.dots = dots(&self.found);
+            }
             for effect in update(&mut self.state, msg) {
                 self.begin(effect, &mut events)?;
             }
@@ -261,8 +314,7 @@ impl Client {
         let mut out = stdout();
         out.write_all(&self.over.clean())?;
         out.flush()?;
-        let going_on = self.state.world.jobs.iter().filter(|job| !job.state.is_final());
-        Ok(going_on.count() as u64)
+        Ok(self.state)
     }
 
     fn begin(&mut self, effect: Effect, events: &mut input::Terminal) -> Result<(), Error> {
@@ -295,8 +347,14 @@ impl Client {
                 self.state.redraw = true;
             }
             effect => {
-                let preview = self.state.pictures.preview().map(|(_, preview)| preview);
-                self.doer.begin(effect, preview);
+                let with = match effect {
+                    Effect::Make(_) => With {
+                        preview: self.state.pictures.preview().map(|(_, preview)| preview),
+                        sheet: self.state.mask.as_ref().map(|editor| editor.sheet().clone()),
+                    },
+                    _ => With::default(),
+                };
+                self.doer.begin(effect, with);
             }
         }
         Ok(())
@@ -370,6 +428,11 @@ fn ask_for_state() -> std::io::Result<()> {
     let mut out = stdout();
     out.write_all(b"\x1b[5n")?;
     out.flush()
+}
+
+fn dots(found: &Found) -> Dots {
+    let (across, down) = pane::dots(found);
+    Dots(across, down)
 }
 
 async fn until(wake: Option<impl Into<Instant>>) {

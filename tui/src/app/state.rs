@@ -1,5 +1,7 @@
 //! All that the client knows and shows, as one value. `update.rs` alone changes it.
 
+use std::path::PathBuf;
+
 use darkroom_protocol::params::find;
 use ratatui::layout::Rect;
 
@@ -7,10 +9,12 @@ use super::commands::Act;
 use super::keymap::Keymap;
 use super::own::Own;
 use super::pictures::{Key, Pictures};
+use super::screens::mask::Editor;
 use super::screens::{Create, Gallery, Models, Queue, System};
 use super::theme::Theme;
 use super::widgets::{Ask, Palette};
 use super::world::World;
+use super::zoom::Dots;
 
 /// The screens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -22,11 +26,23 @@ pub enum Screen {
     Gallery,
     Models,
     System,
+    /// No tab: it is there while a mask is painted.
+    Mask,
 }
 
 impl Screen {
     /// Every one, in the order of the tabs.
     pub const ALL: [Self; 5] = [Self::Create, Self::Queue, Self::Gallery, Self::Models, Self::System];
+
+    /// Every one that has keys of its own: the mask editor is no tab.
+    pub const WITH_KEYS: [Self; 6] = [
+        Self::Create,
+        Self::Queue,
+        Self::Gallery,
+        Self::Mask,
+        Self::Models,
+        Self::System,
+    ];
 
     /// Its title.
     pub fn title(self) -> &'static str {
@@ -36,6 +52,7 @@ impl Screen {
             Self::Gallery => "Gallery",
             Self::Models => "Models",
             Self::System => "System",
+            Self::Mask => "Mask",
         }
     }
 
@@ -83,6 +100,12 @@ pub struct State {
     pub models: Models,
     /// See there.
     pub system: System,
+    /// The mask that is painted.
+    pub mask: Option<Box<Editor>>,
+    /// How many masks were begun: moments of one are told from those of another by it.
+    pub masks_begun: u64,
+    /// The file of the mask that was saved last.
+    pub saved_mask: Option<PathBuf>,
     /// What lies over the screen.
     pub overlay: Option<Overlay>,
     /// What is shown for a while, and what went wrong until it is dismissed; the newest last, at most three.
@@ -95,6 +118,8 @@ pub struct State {
     pub own: Own,
     /// The terminal, in cells.
     pub area: Rect,
+    /// What its cells have.
+    pub dots: Dots,
     /// Whether the client ends.
     pub quit: bool,
     /// Whether the client is to be stopped, as by Ctrl-Z.
@@ -116,6 +141,8 @@ pub struct Scene<'a> {
     pub theme: Theme,
     /// The keys of commands.
     pub keys: &'a Keymap,
+    /// What cells have.
+    pub dots: Dots,
     /// Whether the screen has the keys, not something over it.
     pub has_focus: bool,
 }
@@ -134,12 +161,16 @@ impl State {
             gallery: Gallery::default(),
             models: Models::default(),
             system: System::default(),
+            mask: None,
+            masks_begun: 0,
+            saved_mask: None,
             overlay: None,
             toasts: Vec::new(),
             pictures: Pictures::default(),
             theme,
             own: Own::default(),
             area,
+            dots: Dots::HALVES,
             quit: false,
             suspend: false,
             redraw: false,
@@ -154,6 +185,7 @@ impl State {
             pictures: &self.pictures,
             theme: self.theme,
             keys: self.own.keys(),
+            dots: self.dots,
             has_focus: self.overlay.is_none(),
         }
     }
@@ -182,7 +214,11 @@ impl State {
         let (scene, area) = (self.scene(), self.body());
         match self.screen {
             Screen::Create => self.create.pictures(&scene, area),
-            Screen::Gallery => self.gallery.pictures(area),
+            Screen::Gallery => self.gallery.pictures(area, self.dots),
+            Screen::Mask => {
+                let editor = self.mask.iter();
+                editor.flat_map(|editor| editor.pictures(area, self.dots)).collect()
+            }
             Screen::Queue | Screen::Models | Screen::System => Vec::new(),
         }
     }
@@ -193,7 +229,7 @@ impl State {
             Screen::Create => self.create.is_typing(),
             Screen::Gallery => self.gallery.is_typing(),
             Screen::System => self.system.is_typing(),
-            Screen::Queue | Screen::Models => false,
+            Screen::Queue | Screen::Models | Screen::Mask => false,
         }
     }
 

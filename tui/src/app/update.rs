@@ -8,6 +8,7 @@ use super::commands::Act;
 use super::msg::{Deed, Effect, Link, Msg};
 use super::own;
 use super::pictures::{Key, Source};
+use super::screens::{Opening, mask};
 use super::state::{Overlay, Screen, State};
 use super::view;
 use super::widgets::{Ask, Asked, Palette};
@@ -108,6 +109,8 @@ fn take(state: &mut State, msg: Msg) -> Vec<Effect> {
                 false => vec![],
             }
         }
+        Msg::OpenMask(opening) => mask::open(state, *opening),
+        Msg::Mask(told) => mask::told(state, *told),
         Msg::Edited(text) => {
             state.create.set_text(&text);
             state.redraw = true;
@@ -210,7 +213,7 @@ fn on_paste(state: &mut State, text: &str) -> Vec<Effect> {
             Screen::Create => state.create.paste(text),
             Screen::Gallery => return state.gallery.paste(text),
             Screen::System => return state.system.paste(text),
-            Screen::Queue | Screen::Models => {}
+            Screen::Queue | Screen::Models | Screen::Mask => {}
         },
     }
     vec![]
@@ -236,6 +239,10 @@ fn on_key(state: &mut State, key: &KeyEvent) -> Vec<Effect> {
         Screen::Create => state.create.key(key, &state.world),
         Screen::Gallery => state.gallery.key(key),
         Screen::System => state.system.key(key),
+        Screen::Mask => {
+            state.mask.iter_mut().for_each(|editor| editor.key(key));
+            vec![]
+        }
         Screen::Queue | Screen::Models => vec![],
     }
 }
@@ -307,6 +314,7 @@ fn over(state: &mut State, key: &KeyEvent, name: &str) -> Vec<Effect> {
 fn answered(state: &mut State, asked: Asked, text: &str) -> Vec<Effect> {
     match asked {
         Asked::Tags(pictures) => super::screens::tag(pictures, text),
+        Asked::LeaveMask(to) => mask::answered(state, to, text),
         Asked::Choice(name) => state.create.choose(&name, text, &state.world),
         Asked::File(name) => state.create.choose(&name, text, &state.world),
         Asked::Picture => {
@@ -336,6 +344,12 @@ fn answered(state: &mut State, asked: Asked, text: &str) -> Vec<Effect> {
 pub fn act(state: &mut State, act: Act) -> Vec<Effect> {
     if !state.can(act) {
         return vec![];
+    }
+    if state.screen == Screen::Mask && matches!(act, Act::Quit | Act::Go(_) | Act::NextScreen) {
+        if !mask::may_leave(state, Some(act)) {
+            return vec![];
+        }
+        mask::leave(state);
     }
     match act {
         Act::Quit => state.quit = true,
@@ -384,7 +398,19 @@ fn on_screen(state: &mut State, act: Act) -> Vec<Effect> {
             let done = state.queue.act(act, &state.world, body);
             ask_first(state, done)
         }
-        Screen::Gallery => match state.gallery.act(act, body) {
+        Screen::Gallery if act == Act::EditMask => {
+            let picture = state.gallery.here().filter(|entry| !entry.missing).cloned();
+            picture.map_or_else(Vec::new, |picture| {
+                let opening = Opening {
+                    picture,
+                    output: None,
+                    is_alone: false,
+                };
+                mask::open(state, opening)
+            })
+        }
+        Screen::Mask => mask::on_screen(state, act, body),
+        Screen::Gallery => match state.gallery.act(act, body, state.dots) {
             Ok(effects) => effects,
             Err(ask) => {
                 state.overlay = Some(Overlay::Ask(ask));
@@ -424,23 +450,29 @@ fn on_mouse(state: &mut State, mouse: MouseEvent) -> Vec<Effect> {
         }
         return vec![];
     }
+    if matches!(mouse.kind, MouseEventKind::Down(_)) {
+        if let Some(screen) = view::tab_at(state, at) {
+            return act(state, Act::Go(screen));
+        }
+        if let Some(command) = view::hint_at(state, at) {
+            return act(state, command);
+        }
+    }
+    let (body, dots) = (state.body(), state.dots);
+    match (state.screen, &mut state.mask) {
+        (Screen::Gallery, _) => return state.gallery.mouse(mouse.kind, at, body, dots),
+        (Screen::Mask, Some(editor)) => return editor.mouse(mouse.kind, at, body, dots),
+        _ => {}
+    }
     match mouse.kind {
         MouseEventKind::ScrollUp => act(state, Act::Up),
         MouseEventKind::ScrollDown => act(state, Act::Down),
         MouseEventKind::Down(_) => {
-            if let Some(screen) = view::tab_at(state, at) {
-                return go(state, screen);
-            }
-            if let Some(command) = view::hint_at(state, at) {
-                return act(state, command);
-            }
-            let body = state.body();
             match state.screen {
                 Screen::Create => state.create.click(at, body, &state.world),
                 Screen::Queue => state.queue.click(at, body, &state.world),
-                Screen::Gallery => state.gallery.click(at, body),
                 Screen::Models => state.models.click(at, body, &state.world),
-                Screen::System => {}
+                Screen::Gallery | Screen::Mask | Screen::System => {}
             }
             vec![]
         }

@@ -41,6 +41,7 @@ pub fn view(state: &State, frame: &mut Frame<'_>) {
         Screen::Gallery => state.gallery.view(frame, body, &scene),
         Screen::Models => state.models.view(frame, body, &scene),
         Screen::System => state.system.view(frame, body, &scene),
+        Screen::Mask => state.mask.iter().for_each(|editor| editor.view(frame, body, &scene)),
     }
     rule(
         state,

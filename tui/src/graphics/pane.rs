@@ -150,11 +150,7 @@ fn ready_on(
         columns: u32::from(room.0.max(1)),
         rows: u32::from(room.1.max(1)),
     };
-    let cell = match found.protocol {
-        Protocol::Blocks => (5, 10),
-        _ => screen.cell,
-    };
-    let cells = fit::largest(picture.width(), picture.height(), cell, room);
+    let cells = fit::largest(picture.width(), picture.height(), dots_on(found, screen), room);
     let (columns, rows) = (cells.columns as u16, cells.rows as u16);
     match (found.protocol, found.passthrough) {
         (Protocol::Off, _) => Err(Error::NoTerminal(found.reason.clone())),
@@ -196,6 +192,28 @@ fn ready_on(
             })
         }
     }
+}
+
+/// The dots of a cell, across and down, in which pictures are drawn: pixels of the screen, or the two halves of a block.
+pub fn dots(found: &Found) -> (u32, u32) {
+    dots_on(found, Screen::of(Stream::Out).with_cell(found.cell))
+}
+
+fn dots_on(found: &Found, screen: Screen) -> (u32, u32) {
+    match found.protocol {
+        Protocol::Blocks | Protocol::Off => (1, 2),
+        _ => screen.cell,
+    }
+}
+
+/// The columns and rows that a picture of that many pixels will cover where cells have so many dots, as [`ready`] makes it.
+pub fn covered(size: (u32, u32), dots: (u32, u32), room: (u16, u16)) -> (u16, u16) {
+    let room = Cells {
+        columns: u32::from(room.0.max(1)),
+        rows: u32::from(room.1.max(1)),
+    };
+    let cells = fit::largest(size.0, size.1, dots, room);
+    (cells.columns as u16, cells.rows as u16)
 }
 
 /// What takes a picture off the terminal and lets it forget the picture.
@@ -254,6 +272,8 @@ mod tests {
     fn it_is_as_large_as_it_fits(#[case] size: (u32, u32), #[case] room: (u16, u16), #[case] cells: (u16, u16)) {
         for protocol in [Protocol::Blocks, Protocol::Sixel, Protocol::Kitty, Protocol::Iterm] {
             assert_eq!(made(&found(protocol), size, room).size(), cells, "{protocol:?}");
+            let dots = dots_on(&found(protocol), SCREEN);
+            assert_eq!(covered(size, dots, room), cells, "{protocol:?}");
         }
     }
 

@@ -18,7 +18,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use crate::app::effects::Doer;
+use crate::app::effects::{Doer, Files, With};
 use crate::app::link::{self, Previews};
 use crate::app::msg::{Effect, Msg};
 use crate::app::{Error, settings};
@@ -66,7 +66,12 @@ async fn live(paths: &Paths) -> Result<(), Error> {
         Previews::default(),
     ));
     let found = Found::new(Protocol::Off, "lines are plain");
-    let doer = Doer::new(outbox, client, found, paths.state.join("draft.json"), None);
+    let files = Files {
+        draft: paths.state.join("draft.json"),
+        masks: paths.data.join("masks"),
+        cache: None,
+    };
+    let doer = Doer::new(outbox, client, found, files);
     let mut lines = read_lines();
     let mut session = Session::default();
     // Changes are waited for before the client is left; what only looks is not.
@@ -99,9 +104,9 @@ async fn live(paths: &Paths) -> Result<(), Error> {
         for effect in said.effects {
             if matches!(effect, Effect::Submit(_) | Effect::Do(_)) {
                 let doer = doer.clone();
-                changes.spawn(async move { doer.answer(effect, None).await });
+                changes.spawn(async move { doer.answer(effect, With::default()).await });
             } else {
-                doer.begin(effect, None);
+                doer.begin(effect, With::default());
             }
         }
         if said.leaves {

@@ -3,12 +3,14 @@
 
 mod create;
 mod gallery;
+pub mod mask;
 mod models;
 mod queue;
 mod system;
 
 pub use create::Create;
 pub use gallery::Gallery;
+pub use mask::Opening;
 pub use models::Models;
 pub use queue::Queue;
 pub use system::{Around, System};

@@ -109,7 +109,10 @@ fn is_reachable(own: &Own) -> Result<(), Wrong> {
 /// gives to two commands it does on purpose.
 fn taken(command: &Command, key: &str, before: &[Own], all: &[Own]) -> Option<&'static Command> {
     let is_other = |other: &Command| {
-        other.name != command.name && Screen::ALL.iter().any(|on| other.is_on(*on) && command.is_on(*on))
+        other.name != command.name
+            && Screen::WITH_KEYS
+                .iter()
+                .any(|on| other.is_on(*on) && command.is_on(*on))
     };
     let by_table = |of: &Command| of.keys.contains(&key);
     let in_file = before

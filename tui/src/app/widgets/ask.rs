@@ -8,6 +8,7 @@ use ratatui::widgets::{Block, Clear, Paragraph};
 use unicode_width::UnicodeWidthStr as _;
 
 use super::{Cursor, Input, brief, fuzzy, middle};
+use crate::app::commands::Act;
 use crate::app::given;
 use crate::app::msg::Deed;
 use crate::app::theme::Theme;
@@ -27,6 +28,8 @@ pub enum Asked {
     File(String),
     /// A picture with which to begin in Create: its number behind the last `#`.
     Picture,
+    /// Whether changes of a mask go, and what is done then.
+    LeaveMask(Option<Act>),
 }
 
 /// A question.

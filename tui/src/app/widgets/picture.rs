@@ -5,17 +5,12 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier, Style};
 
-use crate::app::pictures::{Key, Pictures, Slot, Source};
+use crate::app::pictures::{Key, Pictures};
 use crate::graphics::pane::{Ready, placeholder};
 
 /// Draws what there is of a picture into the middle of `area`, and says where it is; nothing where there is nothing yet.
 pub fn draw_picture(buffer: &mut Buffer, area: Rect, key: &Key, pictures: &Pictures) -> Option<Rect> {
-    let last = match (pictures.get(key), &key.source) {
-        (Some(Slot::Ready(ready)), _) => Some(ready.clone()),
-        // The last one stays until the next is ready.
-        (_, Source::Preview(_)) => pictures.last_preview(key.room),
-        _ => None,
-    };
+    let last = pictures.shown(key);
     let ready = last.filter(|ready| !(pictures.is_covered && matches!(**ready, Ready::Over { .. })))?;
     let place = centred(area, ready.size());
     draw(buffer, place, &ready);
@@ -66,6 +61,7 @@ fn draw(buffer: &mut Buffer, place: Rect, ready: &Ready) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::app::pictures::Source;
     use std::sync::Arc;
 
     #[test]

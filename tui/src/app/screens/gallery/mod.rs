@@ -1,13 +1,17 @@
 //! Gallery: every picture, the newest first, as a grid of small pictures that is asked for a page at a time; one alone in full; what is
 //! kept of it over that. A search line narrows the grid with the grammar that the command has.
 
-use crossterm::event::KeyEvent;
+use crossterm::event::{KeyEvent, MouseEventKind};
 use darkroom_protocol::history::{Entry, EntryDetail, HistoryChange, What};
 use darkroom_protocol::message::history::{Album, Look};
 use ratatui::layout::{Position, Rect};
 
+mod compare;
+mod full;
 mod view;
 
+use compare::Compare;
+use full::Grab;
 use view::grid;
 
 use crate::app::commands::Act;
@@ -15,6 +19,7 @@ use crate::app::given::Given;
 use crate::app::keys;
 use crate::app::msg::{Deed, Effect, For};
 use crate::app::widgets::{Ask, Asked, Input};
+use crate::app::zoom::{Dots, Zoom};
 
 /// Pictures of a page.
 const PAGE: u32 = 60;
@@ -42,6 +47,12 @@ pub struct Gallery {
     only_starred: bool,
     /// Whether the picture is shown alone.
     is_full: bool,
+    /// How large it is seen then, and whether the mouse holds it.
+    zoom: Zoom,
+    grab: Option<Grab>,
+    /// The picture that the next one is to be compared with, and two that are compared.
+    to_compare: Option<Entry>,
+    compare: Option<Compare>,
     /// What is kept of it, where that is shown.
     detail: Option<Box<EntryDetail>>,
     /// What was put into the trash last.
@@ -204,7 +215,7 @@ impl Gallery {
     }
 
     /// The picture that is selected.
-    fn here(&self) -> Option<&Entry> {
+    pub fn here(&self) -> Option<&Entry> {
         self.pictures.get(self.at)
     }
 
@@ -217,7 +228,10 @@ impl Gallery {
     }
 
     /// Does a command; `Err` with a question that is to be asked first.
-    pub fn act(&mut self, act: Act, body: Rect) -> Result<Vec<Effect>, Box<Ask>> {
+    pub fn act(&mut self, act: Act, body: Rect, dots: Dots) -> Result<Vec<Effect>, Box<Ask>> {
+        if let Some(looked) = self.looked(act, body, dots) {
+            return Ok(looked);
+        }
         if let Some(moved) = self.moved(act, body) {
             return Ok(moved);
         }
@@ -234,6 +248,7 @@ impl Gallery {
         Ok(match act {
             Act::Open => {
                 self.is_full = !self.is_full;
+                self.zoom = Zoom::default();
                 vec![]
             }
             Act::Back => self.back(),
@@ -301,6 +316,7 @@ impl Gallery {
     fn begin_search(&mut self) -> Vec<Effect> {
         self.is_typing = true;
         self.is_full = false;
+        self.compare = None;
         vec![]
     }
 
@@ -324,9 +340,11 @@ impl Gallery {
 
     /// Closes what is open, one thing at a time.
     fn back(&mut self) -> Vec<Effect> {
-        if self.detail.take().is_some() {
+        if self.detail.take().is_some() || self.compare.take().is_some() {
         } else if self.is_full {
             self.is_full = false;
+            self.zoom = Zoom::default();
+        } else if self.to_compare.take().is_some() {
         } else if !self.selected.is_empty() {
             self.selected.clear();
         } else if !self.search.is_empty() {
@@ -340,9 +358,11 @@ impl Gallery {
         let (columns, rows) = grid(body);
         let line = if self.is_full { 1 } else { columns };
         let page = columns * rows.max(1);
+        let size = |gallery: &Self| gallery.here().map(|entry| (entry.width, entry.height));
+        let before = size(self);
         self.at = match act {
-            Act::Left => self.at.saturating_sub(1),
-            Act::Right => self.at + 1,
+            Act::Left | Act::Before => self.at.saturating_sub(1),
+            Act::Right | Act::Next => self.at + 1,
             Act::Up => self.at.saturating_sub(line),
             Act::Down => self.at + line,
             Act::PageUp => self.at.saturating_sub(page),
@@ -353,6 +373,10 @@ impl Gallery {
         };
         self.detail = None;
         self.keep(body);
+        // Pictures of one size are looked at in the same place, one after the other.
+        if before != size(self) {
+            self.zoom = Zoom::default();
+        }
         Some(self.more(body))
     }
 
@@ -363,12 +387,24 @@ impl Gallery {
         self.top = self.top.min(row).max((row + 1).saturating_sub(rows.max(1)));
     }
 
-    /// A click selects; on what is selected it opens.
-    pub fn click(&mut self, at: (u16, u16), body: Rect) {
+    /// Takes what the mouse does. A click selects; on what is selected it opens.
+    pub fn mouse(&mut self, kind: MouseEventKind, at: (u16, u16), body: Rect, dots: Dots) -> Vec<Effect> {
         if self.is_full {
-            self.is_full = false;
-            return;
+            self.mouse_on_full(kind, at, body, dots);
+            return vec![];
         }
+        match kind {
+            MouseEventKind::ScrollUp => self.moved(Act::Up, body).unwrap_or_default(),
+            MouseEventKind::ScrollDown => self.moved(Act::Down, body).unwrap_or_default(),
+            MouseEventKind::Down(_) => {
+                self.click(at, body);
+                vec![]
+            }
+            _ => vec![],
+        }
+    }
+
+    fn click(&mut self, at: (u16, u16), body: Rect) {
         let hit = self
             .tiles(body)
             .into_iter()

@@ -1,7 +1,7 @@
 //! Gallery on the terminal: where its tiles lie, which pictures are in them, and the words around them. `mod` decides what is seen;
 //! nothing here changes anything, and the bytes of pictures are `app::pictures`'.
 
-use darkroom_protocol::history::{Entry, EntryDetail};
+use darkroom_protocol::history::EntryDetail;
 use darkroom_protocol::text::escape_line;
 use darkroom_protocol::time;
 use ratatui::Frame;
@@ -15,6 +15,7 @@ use crate::app::commands::Act;
 use crate::app::pictures::{Key, Source};
 use crate::app::state::{Scene, Screen};
 use crate::app::widgets::{brief, draw_picture};
+use crate::app::zoom::Dots;
 
 /// A tile of the grid, in cells; with a line of words below each picture.
 const TILE: (u16, u16) = (18, 9);
@@ -43,23 +44,9 @@ impl Gallery {
     }
 
     /// The pictures that are seen, and where.
-    pub fn pictures(&self, body: Rect) -> Vec<(Key, Rect)> {
+    pub fn pictures(&self, body: Rect, dots: Dots) -> Vec<(Key, Rect)> {
         if self.is_full {
-            let place = self.full(body);
-            let key = |entry: &Entry| Key {
-                source: Source::File {
-                    sha256: entry.sha256.clone(),
-                    path: entry.path.clone(),
-                    bytes: entry.bytes,
-                },
-                room: (place.width, place.height),
-            };
-            return self
-                .here()
-                .filter(|entry| !entry.missing)
-                .map(|entry| (key(entry), place))
-                .into_iter()
-                .collect();
+            return self.full_picture(body, dots).into_iter().collect();
         }
         let tiles = self.tiles(body).into_iter();
         tiles
@@ -83,7 +70,7 @@ impl Gallery {
     }
 
     /// The place of a picture alone; beside it stands what is kept of it, where that is shown.
-    fn full(&self, body: Rect) -> Rect {
+    pub(super) fn full(&self, body: Rect) -> Rect {
         let beside = if self.detail.is_some() {
             WORDS.min(body.width / 2)
         } else {
@@ -99,12 +86,12 @@ impl Gallery {
 
     /// Draws the screen.
     pub fn view(&self, frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
-        self.head(frame, Rect { height: 1, ..area }, scene);
+        self.head(frame, area, scene);
         if self.pictures.is_empty() {
             self.empty(frame, area, scene);
             return;
         }
-        let shown = self.pictures(area);
+        let shown = self.pictures(area, scene.dots);
         for (key, place) in &shown {
             draw_picture(frame.buffer_mut(), *place, key, scene.pictures);
         }
@@ -149,7 +136,19 @@ impl Gallery {
                 theme.accent(),
             ));
         }
-        frame.render_widget(Line::from(spans), area);
+        let to_compare = self
+            .to_compare
+            .as_ref()
+            .map(|entry| format!("#{} to compare", entry.id));
+        let compared = self.compare.as_ref().map(|compare| compare.words(theme));
+        for words in [compared, to_compare].into_iter().flatten() {
+            spans.push(Span::styled(format!("   {words}"), theme.accent()));
+        }
+        let line = Rect { height: 1, ..area };
+        frame.render_widget(Line::from(spans), line);
+        if let Some(words) = self.where_seen(area, scene.dots) {
+            frame.render_widget(Line::styled(format!("{words} "), theme.plain()).right_aligned(), line);
+        }
     }
 
     fn empty(&self, frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
@@ -217,7 +216,10 @@ impl Gallery {
     }
 
     fn below_full(&self, frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
-        let Some(entry) = self.here() else { return };
+        let compared = self.compare.as_ref().map(|compare| compare.seen());
+        let Some(entry) = compared.or_else(|| self.here()) else {
+            return;
+        };
         let when = time::shown(time::of_millis(entry.created_ms));
         let star = if entry.starred {
             scene.theme.sign("★ ", "* ")
