@@ -33,7 +33,7 @@ impl Two {
         };
         // The shell there has another home, and a folder for programs that the login's has not.
         let script = format!(
-            "#!/bin/sh\nshift\nunset DARKROOM_HOST\nexport DARKROOM_HOME={there}\nexport PATH={bin}:$PATH\n\
+            "#!/bin/sh\nshift\nunset DARKROOM_HOST\nexport DARKROOM_HOME={there} HOME={there}\nexport PATH={bin}:$PATH\n\
              {run}\n",
             there = two.there.path().display(),
             bin = two.there.path().display(),

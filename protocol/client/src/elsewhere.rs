@@ -150,12 +150,12 @@ fn held<T>(value: &Mutex<T>) -> MutexGuard<'_, T> {
     value.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Whether it is the same done twice as once. A job is: it is submitted under an id of its own. Of a piece of a picture `fetch.rs` asks
-/// for less the next time.
+/// Whether it is the same done twice as once. A job is: it is submitted under an id of its own. Pieces of
+/// files are smaller the next time (`pieces.rs`).
 fn may_repeat(request: &Request) -> bool {
     !matches!(
         request,
-        Request::Retry { .. } | Request::Shutdown {} | Request::Download(_)
+        Request::Retry { .. } | Request::Shutdown {} | Request::Download(_) | Request::Upload(_)
     )
 }
 

@@ -2,7 +2,7 @@
 //! Those of another machine are kept here (`cache.rs`). Whoever asks has them whole or not at all; where they go is the caller's.
 
 use std::io::Read;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use darkroom_protocol::Picture;
 use darkroom_protocol::files;
@@ -13,17 +13,11 @@ use darkroom_protocol::message::history::Thumbnail;
 use darkroom_protocol::text::escape_line;
 use sha2::{Digest, Sha256};
 
+use crate::pieces::Pieces;
 use crate::{Cache, Client, Error, Result, is_lost};
 
 /// The most bytes of a picture that are taken.
 const MAX: u64 = 1 << 30;
-/// The first piece over a link of unknown speed, in bytes.
-const FIRST: u32 = 64 << 10;
-/// The least, and the most, so that a link that is cut has little to carry again.
-const LEAST: u32 = 16 << 10;
-const LARGEST: u32 = 256 << 10;
-/// A link may be cut so often over one piece.
-const TRIES: u32 = 8;
 
 /// A file that is wanted, as the daemon tells of it.
 #[derive(Clone, Copy, Debug)]
@@ -163,45 +157,31 @@ async fn download(
     if bytes.len() as u64 > wanted.bytes {
         bytes.clear();
     }
-    let mut limit = if kept.is_some() { FIRST } else { 0 };
-    let mut lost = 0;
+    let mut pieces = kept.map(|_| Pieces::default());
     while (bytes.len() as u64) < wanted.bytes {
         let began = Instant::now();
         let offset = bytes.len() as u64;
         let asked = client.download(Download {
             sha256: wanted.sha256.to_owned(),
             offset,
-            limit,
+            limit: pieces.as_ref().map_or(0, Pieces::most),
         });
         let piece = match asked.await {
-            Err(why) if kept.is_some() && is_lost(&why) && lost < TRIES => {
-                lost += 1;
-                limit = (limit / 2).max(LEAST);
-                continue;
-            }
+            Err(why) if is_lost(&why) && pieces.as_mut().is_some_and(Pieces::lost) => continue,
             other => other?,
         };
-        lost = 0;
         if piece.bytes.is_empty() || (bytes.len() + piece.bytes.len()) as u64 > wanted.bytes {
             return Err(damaged(wanted));
         }
+        if let Some(pieces) = &mut pieces {
+            pieces.took(began.elapsed());
+        }
         if let Some((cache, name)) = kept {
             cache.begin(name, offset, &piece.bytes);
-            limit = fitting(limit, began.elapsed());
         }
         bytes.extend_from_slice(&piece.bytes);
     }
     Ok(bytes)
-}
-
-/// The next piece, where one of `limit` bytes took so long: other things wait on the link no longer than about a piece takes.
-fn fitting(limit: u32, took: Duration) -> u32 {
-    let next = match took {
-        took if took < Duration::from_millis(250) => limit * 2,
-        took if took > Duration::from_millis(800) => limit / 2,
-        _ => limit,
-    };
-    next.clamp(LEAST, LARGEST)
 }
 
 fn whole(bytes: Vec<u8>, wanted: Wanted<'_>) -> Result<Vec<u8>> {
@@ -226,16 +206,6 @@ fn is_whole(bytes: &[u8], wanted: Wanted<'_>) -> bool {
 mod tests {
     use super::*;
     use darkroom_protocol::JobId;
-
-    #[test]
-    fn pieces_are_as_large_as_the_link_is_fast() {
-        let ms = Duration::from_millis;
-        assert_eq!(fitting(FIRST, ms(20)), 2 * FIRST);
-        assert_eq!(fitting(FIRST, ms(500)), FIRST);
-        assert_eq!(fitting(FIRST, ms(4000)), FIRST / 2);
-        assert_eq!(fitting(LEAST, ms(4000)), LEAST);
-        assert_eq!(fitting(LARGEST, ms(1)), LARGEST);
-    }
 
     #[test]
     fn only_the_very_file_is_taken() {

@@ -22,6 +22,7 @@ mod fetch;
 mod follow;
 mod kept_events;
 mod line;
+mod pieces;
 mod upload;
 
 pub use cache::Cache;

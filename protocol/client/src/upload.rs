@@ -1,11 +1,14 @@
 //! A file that a request names, sent to the daemon in pieces. It is named by its hash there, so that what it has already is not sent
 //! again, and a job's inputs outlive the command that gave them.
 
+use std::time::Instant;
+
 use darkroom_protocol::hash::hex;
 use darkroom_protocol::message::client::{MAX_PIECE, Upload};
 use sha2::{Digest as _, Sha256};
 
-use crate::{Client, Error, Result};
+use crate::pieces::Pieces;
+use crate::{Client, Error, Result, is_lost};
 
 /// The daemon may say so often that it wants another piece than it was sent, as where two clients send one file.
 const TRIES: u32 = 100;
@@ -22,16 +25,25 @@ pub fn name_of(bytes: &[u8]) -> String {
 pub async fn upload(client: &Client, bytes: &[u8]) -> Result<()> {
     let (sha256, size) = (name_of(bytes), bytes.len() as u64);
     let (mut held, mut tries) = (0, 0);
+    let mut pieces = client.cache().map(|_| Pieces::default());
     loop {
         let begin = usize::try_from(held).unwrap_or(usize::MAX).min(bytes.len());
-        let end = (begin + MAX_PIECE).min(bytes.len());
+        let most = pieces.as_ref().map_or(MAX_PIECE, |pieces| pieces.most() as usize);
+        let end = (begin + most).min(bytes.len());
         let piece = Upload {
             sha256: sha256.clone(),
             size,
             offset: begin as u64,
             bytes: bytes[begin..end].to_vec(),
         };
-        let now = client.upload(piece).await?;
+        let began = Instant::now();
+        let now = match client.upload(piece).await {
+            Err(why) if is_lost(&why) && pieces.as_mut().is_some_and(Pieces::lost) => continue,
+            other => other?,
+        };
+        if let Some(pieces) = &mut pieces {
+            pieces.took(began.elapsed());
+        }
         if now >= size {
             return Ok(());
         }
