@@ -14,7 +14,8 @@ use image::DynamicImage;
 use tokio::sync::{Semaphore, mpsc, watch};
 use uuid::Uuid;
 
-use super::disk::{self, Kept};
+use super::disk::{self, Kept, Outcome};
+use super::draft::Draft;
 use super::msg::{Deed, Effect, Msg};
 use super::pictures::{Key, Source};
 use crate::graphics::{self, Found, pane};
@@ -66,6 +67,13 @@ impl Doer {
         }
     }
 
+    /// Waits until what is being written is kept, at the end. What cannot be kept was told.
+    pub async fn settle(&self, draft: Draft) {
+        if let Some(text) = draft.to_json() {
+            self.draft.keep(text).await;
+        }
+    }
+
     /// Begins an effect. A preview comes with what it shows.
     pub fn begin(&self, effect: Effect, preview: Option<Arc<Preview>>) {
         let own = self.clone();
@@ -81,7 +89,7 @@ impl Doer {
         match effect {
             Effect::Make(key) => Some(self.make(key, preview).await),
             Effect::Keep(text) => kept("draft", self.draft.keep(text).await),
-            Effect::KeepPrompts(text) => kept("prompts", self.prompts.keep(text).await),
+            Effect::KeepPrompts(text) => kept("list of prompts", self.prompts.keep(text).await),
             Effect::List(folder) => Some(Msg::Listed(folder.clone(), disk::list(folder).await)),
             effect => self.ask(effect).await,
         }
@@ -237,9 +245,13 @@ fn submission(request_id: Uuid, request: GenerateRequest) -> Submit {
 }
 
 /// Says so where something could not be kept.
-fn kept(what: &str, written: std::io::Result<()>) -> Option<Msg> {
-    let error = written.err()?;
-    Some(Msg::Failed(format!("The {what} cannot be kept: {error}.")))
+fn kept(what: &str, outcome: Outcome) -> Option<Msg> {
+    match outcome {
+        Outcome::Failed(error) => Some(Msg::Failed(format!(
+            "The {what} cannot be kept: {error}. It is tried again with every change."
+        ))),
+        Outcome::Kept | Outcome::FailedAgain => None,
+    }
 }
 
 /// The newest pictures, some pages of them.

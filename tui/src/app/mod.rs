@@ -10,6 +10,7 @@ mod disk;
 mod draft;
 pub(crate) mod effects;
 mod given;
+mod harmless;
 mod input;
 mod keymap;
 mod keys;
@@ -27,6 +28,7 @@ mod pictures;
 mod prompts;
 pub mod reference;
 mod run;
+mod screen;
 mod screens;
 pub mod settings;
 mod state;
@@ -39,7 +41,11 @@ pub(crate) mod world;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
+mod tests_commands;
+#[cfg(test)]
 mod tests_create;
+#[cfg(test)]
+mod tests_hostile;
 #[cfg(test)]
 mod tests_system;
 

@@ -38,22 +38,20 @@ impl Over {
         }
     }
 
-    /// The terminal may have lost everything.
-    pub fn forget_all(&mut self) {
+    /// The terminal may have lost everything, and what it has is no longer known: what takes the pictures off that it had.
+    pub fn forget_all(&mut self) -> Vec<u8> {
+        let bytes = self.taken_off();
         self.given.clear();
         self.drawn.clear();
+        bytes
     }
 
-    /// What takes all of it off the terminal again, at the end.
-    pub fn clean(&mut self) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        for (ready, _) in self.drawn.drain(..) {
-            bytes.extend(pane::forget(&ready, &self.found));
-        }
-        for (id, _) in self.given.drain() {
-            bytes.extend(pane::forget_number(id, &self.found));
-        }
-        bytes
+    /// What takes every picture off the terminal again.
+    pub fn taken_off(&self) -> Vec<u8> {
+        let drawn = self.drawn.iter().map(|(ready, _)| pane::forget(ready, &self.found));
+        let numbers: HashSet<u32> = self.given.iter().map(|(id, _)| *id).collect();
+        let given = numbers.into_iter().map(|id| pane::forget_number(id, &self.found));
+        drawn.chain(given).flatten().collect()
     }
 
     /// Gives the terminal pictures that cells of the next frame stand for.

@@ -8,21 +8,17 @@ use std::process::Command;
 use std::time::Duration;
 
 use crossterm::clipboard::CopyToClipboard;
-use crossterm::event::{
-    DisableBracketedPaste, DisableFocusChange, DisableMouseCapture, EnableBracketedPaste, EnableFocusChange,
-    EnableMouseCapture, Event as TerminalEvent,
-};
-use crossterm::terminal::{
-    BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode,
-    enable_raw_mode, size,
-};
-use crossterm::{cursor, execute, queue};
+use crossterm::event::Event as TerminalEvent;
+use crossterm::terminal::{BeginSynchronizedUpdate, EndSynchronizedUpdate, size};
+use crossterm::{execute, queue};
 use darkroom_client::Cache;
 use darkroom_protocol::paths::Paths;
 use darkroom_protocol::text::escape_line;
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 use ratatui::layout::Rect;
+use signal_hook::consts::SIGCONT;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
@@ -37,13 +33,14 @@ use super::own::{self, Own};
 use super::pacing::{Next, Pacing};
 use super::pictures::Source;
 use super::prompts::{self, Prompts};
+use super::screen::Screen;
 use super::settings;
 use super::state::State;
 use super::theme::Surroundings;
 use super::update::update;
 use super::{Error, view};
 use crate::graphics::{self, Found};
-use crate::{locale, restore};
+use crate::locale;
 
 /// The least time between two frames that no key asked for.
 const FRAME: Duration = Duration::from_millis(16);
@@ -70,57 +67,17 @@ pub async fn run(paths: &Paths, first: Option<darkroom_client::Client>) -> Resul
     let images = read.as_ref().map_or("auto", |settings| settings.images);
     // The terminal is asked before anything else reads from it.
     let found = graphics::detect_for(graphics::Stream::Out, images);
-    let screen = Screen::enter()?;
-    let mut client = Client::new(paths, first, found, stamp)?;
-    client.begin_with(read)?;
-    let result = client.live().await;
-    drop(screen);
+    let typed = graphics::hand_over();
+    let result = match Client::new(paths, first, found, stamp) {
+        Ok(client) => client.live(read, typed).await,
+        Err(error) => Err(error),
+    };
     graphics::settle();
     result
 }
 
-/// The terminal, taken over. It is given back when this goes, and when a signal ends or stops the process.
-struct Screen {
-    _undo: restore::Undo,
-}
-
-impl Screen {
-    fn enter() -> Result<Self, Error> {
-        let undo = restore::on_signal(|| drop(leave()));
-        enable_raw_mode()?;
-        let entered = execute!(
-            stdout(),
-            EnterAlternateScreen,
-            EnableBracketedPaste,
-            EnableMouseCapture,
-            EnableFocusChange,
-            cursor::Hide
-        );
-        entered.inspect_err(|_| drop(leave()))?;
-        Ok(Self { _undo: undo })
-    }
-}
-
-impl Drop for Screen {
-    fn drop(&mut self) {
-        let _ = leave();
-    }
-}
-
-fn leave() -> std::io::Result<()> {
-    execute!(
-        stdout(),
-        EndSynchronizedUpdate,
-        DisableFocusChange,
-        DisableMouseCapture,
-        DisableBracketedPaste,
-        LeaveAlternateScreen,
-        cursor::Show
-    )?;
-    disable_raw_mode()
-}
-
 struct Client {
+    screen: Screen,
     state: State,
     terminal: Terminal<CrosstermBackend<Stdout>>,
     doer: Doer,
@@ -144,6 +101,7 @@ impl Client {
         found: Found,
         stamp: settings::Stamp,
     ) -> Result<Self, Error> {
+        let screen = Screen::enter()?;
         let (outbox, inbox) = mpsc::channel(WAITING);
         let (now, client) = watch::channel(None);
         tokio::spawn(link::follow(paths.clone(), first, outbox.clone(), now, PREVIEWS));
@@ -173,6 +131,7 @@ impl Client {
             state.toast(word.clone(), false);
         }
         Ok(Self {
+            screen,
             state,
             terminal: Terminal::new(CrosstermBackend::new(stdout()))?,
             doer: Doer::new(outbox.clone(), client, found.clone(), kept, cache),
@@ -192,14 +151,17 @@ impl Client {
     fn begin_with(&mut self, read: Result<settings::Settings, String>) -> Result<(), Error> {
         for effect in own::read(&mut self.state, read) {
             if let Effect::Mouse(is_wanted) = effect {
-                mouse(is_wanted)?;
+                self.screen.mouse(is_wanted)?;
             }
         }
         Ok(())
     }
 
-    async fn live(mut self) -> Result<u64, Error> {
-        let mut events = input::Terminal::open()?;
+    /// `typed` while the terminal was asked.
+    async fn live(mut self, read: Result<settings::Settings, String>, typed: Vec<u8>) -> Result<u64, Error> {
+        self.begin_with(read)?;
+        let mut events = input::Terminal::open(typed)?;
+        let mut continued = signal(SignalKind::from_raw(SIGCONT))?;
         // The first frame is there before the daemon is.
         self.draw()?;
         while !self.state.quit {
@@ -214,6 +176,13 @@ impl Client {
                     // The terminal has gone.
                     None => break,
                 },
+                _ = continued.recv() => {
+                    // Whoever had the terminal meanwhile left it as it is now.
+                    self.screen.again()?;
+                    self.state.redraw = true;
+                    self.draw()?;
+                    continue;
+                }
                 Some(msg) = self.inbox.recv() => msg,
                 () = tokio::time::sleep_until(due), if self.is_dirty => {
                     self.draw()?;
@@ -242,17 +211,12 @@ impl Client {
             }
             self.is_dirty |= !std::mem::take(&mut self.state.is_same);
             if std::mem::take(&mut self.state.suspend) {
-                suspend()?;
-                mouse(self.state.own.settings.mouse)?;
-                self.state.redraw = true;
-            }
-            if is_key {
+                self.suspend()?;
+            } else if is_key {
                 self.draw()?;
             }
         }
-        let mut out = stdout();
-        out.write_all(&self.over.clean())?;
-        out.flush()?;
+        self.doer.settle(self.state.create.draft()).await;
         let going_on = self.state.world.jobs.iter().filter(|job| !job.state.is_final());
         Ok(going_on.count() as u64)
     }
@@ -266,7 +230,7 @@ impl Client {
                 self.pulse.get_or_insert_with(|| Instant::now() + SECOND);
             }
             Effect::Copy(text) => execute!(stdout(), CopyToClipboard::to_clipboard_from(text))?,
-            Effect::Mouse(is_wanted) => mouse(is_wanted)?,
+            Effect::Mouse(is_wanted) => self.screen.mouse(is_wanted)?,
             Effect::Notify(way, text) => {
                 let mut out = stdout();
                 out.write_all(&self.state.own.route.bytes(way, &text))?;
@@ -275,10 +239,10 @@ impl Client {
             Effect::Edit(text) => {
                 // Every key is the editor's.
                 events.pause();
+                self.screen.leave()?;
                 let edited = edit(&text);
+                self.screen.again()?;
                 events.go_on()?;
-                let edited = edited?;
-                mouse(self.state.own.settings.mouse)?;
                 let msg = match edited {
                     Ok(text) => Msg::Edited(text),
                     Err(why) => Msg::Failed(why),
@@ -294,17 +258,31 @@ impl Client {
         Ok(())
     }
 
+    /// Stops the process as Ctrl-Z does; when it goes on, the system says so.
+    fn suspend(&mut self) -> Result<(), Error> {
+        self.screen.leave()?;
+        let stopped = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP);
+        Ok(stopped.map_err(std::io::Error::from)?)
+    }
+
     fn draw(&mut self) -> Result<(), Error> {
+        self.is_dirty = false;
+        // Whoever takes the terminal over again draws all anew.
+        let Some(mut turn) = self.screen.turn() else {
+            return Ok(());
+        };
         let mut out = stdout();
         queue!(out, BeginSynchronizedUpdate)?;
         if std::mem::take(&mut self.state.redraw) {
+            out.write_all(&self.over.forget_all())?;
             self.terminal.clear()?;
-            self.over.forget_all();
         }
         self.over.give(&mut out, &self.state)?;
+        turn.pictures = self.over.taken_off();
         let state = &self.state;
         self.terminal.draw(|frame| view::view(state, frame))?;
         self.over.draw(&mut out, state)?;
+        turn.pictures = self.over.taken_off();
         queue!(out, EndSynchronizedUpdate)?;
         self.drawn = Instant::now();
         let shows = self.state.pictures_shown();
@@ -316,16 +294,7 @@ impl Client {
             Next::Seen => drop(self.outbox.try_send(Msg::Seen)),
         }
         out.flush()?;
-        self.is_dirty = false;
         Ok(())
-    }
-}
-
-/// Takes the mouse, or leaves it to the terminal.
-fn mouse(is_wanted: bool) -> std::io::Result<()> {
-    match is_wanted {
-        true => execute!(stdout(), EnableMouseCapture),
-        false => execute!(stdout(), DisableMouseCapture),
     }
 }
 
@@ -341,40 +310,16 @@ fn read(path: &Path, most: u64) -> Option<String> {
     darkroom_protocol::files::read_text(path, most).ok()
 }
 
-/// Stops the process as Ctrl-Z does, and goes on when it is continued.
-fn suspend() -> Result<(), Error> {
-    leave()?;
-    rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP)
-        .map_err(std::io::Error::from)?;
-    again()
-}
-
-/// Takes the terminal over once more.
-fn again() -> Result<(), Error> {
-    enable_raw_mode()?;
-    execute!(
-        stdout(),
-        EnterAlternateScreen,
-        EnableBracketedPaste,
-        EnableMouseCapture,
-        EnableFocusChange,
-        cursor::Hide
-    )?;
-    Ok(())
-}
-
 /// Lets the person's editor have the text: what it left, or why there is none.
-fn edit(text: &str) -> Result<Result<String, String>, Error> {
+fn edit(text: &str) -> Result<String, String> {
     let editor = ["VISUAL", "EDITOR"]
         .iter()
         .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()));
     let editor = editor.unwrap_or_else(|| "vi".to_owned());
     let path = std::env::temp_dir().join(format!("darkroom-{}.txt", darkroom_protocol::id::fresh().simple()));
-    leave()?;
     let edited = with_editor(&editor, &path, text);
     let _ = std::fs::remove_file(&path);
-    again()?;
-    Ok(edited)
+    edited
 }
 
 fn with_editor(editor: &str, path: &PathBuf, text: &str) -> Result<String, String> {

@@ -103,7 +103,7 @@ pub fn id(number: u128) -> JobId {
         .unwrap()
 }
 
-fn entries(many: u64) -> Vec<Entry> {
+pub fn entries(many: u64) -> Vec<Entry> {
     let one = |id: u64| Entry {
         id,
         sha256: format!("{id:064x}"),
