@@ -43,4 +43,6 @@ mod terminal;
 mod tui;
 #[cfg(target_os = "linux")]
 mod tui_own;
+#[cfg(target_os = "linux")]
+mod tui_terminals;
 mod wire;

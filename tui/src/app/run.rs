@@ -9,14 +9,14 @@ use std::time::Duration;
 
 use crossterm::clipboard::CopyToClipboard;
 use crossterm::event::Event as TerminalEvent;
-use crossterm::terminal::{BeginSynchronizedUpdate, EndSynchronizedUpdate, size};
+use crossterm::terminal::{BeginSynchronizedUpdate, Clear, ClearType, EndSynchronizedUpdate, size};
 use crossterm::{execute, queue};
 use darkroom_client::Cache;
 use darkroom_protocol::paths::Paths;
 use darkroom_protocol::text::escape_line;
-use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 use ratatui::layout::Rect;
+use ratatui::{Terminal, TerminalOptions, Viewport};
 use signal_hook::consts::SIGCONT;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
@@ -108,6 +108,11 @@ impl Client {
         tokio::spawn(settings::follow(settings::file(paths), stamp, outbox.clone()));
         let env = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         let (width, height) = size()?;
+        // Fixed, so that a frame has the size that the state has, whatever the terminal became meanwhile.
+        let whole = TerminalOptions {
+            viewport: Viewport::Fixed(Rect::new(0, 0, width, height)),
+        };
+        let terminal = Terminal::with_options(CrosstermBackend::new(stdout()), whole)?;
         let own = Own {
             around: Surroundings::of(&env, locale::is_utf8(), found.ground),
             route: Route::of(&found),
@@ -133,7 +138,7 @@ impl Client {
         Ok(Self {
             screen,
             state,
-            terminal: Terminal::new(CrosstermBackend::new(stdout()))?,
+            terminal,
             doer: Doer::new(outbox.clone(), client, found.clone(), kept, cache),
             over: Over::new(found),
             inbox,
@@ -275,7 +280,9 @@ impl Client {
         queue!(out, BeginSynchronizedUpdate)?;
         if std::mem::take(&mut self.state.redraw) {
             out.write_all(&self.over.forget_all())?;
-            self.terminal.clear()?;
+            queue!(out, Clear(ClearType::All))?;
+            // Its own `clear` asks the terminal where the cursor is, and takes keys for the answer.
+            self.terminal.resize(self.state.area)?;
         }
         self.over.give(&mut out, &self.state)?;
         turn.pictures = self.over.taken_off();
