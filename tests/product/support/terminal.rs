@@ -33,7 +33,7 @@ pub struct Terminal<'a> {
 impl<'a> Terminal<'a> {
     /// Runs `darkroom` with the words of `line` in a terminal of so many columns; `typed` before it begins.
     pub fn run(home: &'a Home, line: &str, columns: u16, variables: &[(&str, &str)], typed: &str) -> Self {
-        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
         grantpt(&master).unwrap();
         unlockpt(&master).unwrap();
         let name = ptsname(&master, Vec::new()).unwrap().into_string().unwrap();
