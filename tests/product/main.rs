@@ -44,6 +44,8 @@ mod tui;
 #[cfg(target_os = "linux")]
 mod tui_faults;
 #[cfg(target_os = "linux")]
+mod tui_hostile;
+#[cfg(target_os = "linux")]
 mod tui_own;
 #[cfg(target_os = "linux")]
 mod tui_terminals;

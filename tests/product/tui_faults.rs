@@ -14,7 +14,8 @@ const CTRL_P: &str = "\x10";
 const CTRL_Q: &str = "\x11";
 const CTRL_S: &str = "\x13";
 const CTRL_U: &str = "\x15";
-const ESC: &str = "\x1b";
+/// Escape, as kitty says it: with a key right behind it, one byte would be Alt.
+const ESC: &str = "\x1b[27u";
 const ENTER: &str = "\r";
 const TAB: &str = "\t";
 const F2: &str = "\x1bOQ";
@@ -51,14 +52,6 @@ fn quit(mut terminal: Terminal<'_>) {
 #[track_caller]
 fn says(terminal: &Terminal<'_>, from: usize, words: &str) {
     words.split(' ').for_each(|word| terminal.wait_after(from, word));
-}
-
-/// Presses Escape, and waits until that is seen: with a key right behind it, it would be Alt.
-#[track_caller]
-fn escape(terminal: &mut Terminal<'_>) {
-    let from = terminal.written().len();
-    terminal.send(ESC);
-    terminal.wait_after(from, FRAME);
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -119,7 +112,7 @@ fn a_daemon_that_is_killed_is_told_of_and_followed_by_another(
     wait_until("another daemon", || home.daemon_pid().is_some_and(|pid| pid != daemon));
     match point {
         Point::JobRuns => home.all_end(),
-        Point::PaletteIsOpen => escape(&mut terminal),
+        Point::PaletteIsOpen => terminal.send(ESC),
         _ => {}
     }
     let many = home.jobs().len();
@@ -212,12 +205,16 @@ fn a_megabyte_is_pasted() {
     says(&terminal, from, "65536 bytes");
     assert_eq!(home.jobs().len(), 1);
     // The line that is searched by, which takes a part of it.
+    let from = terminal.written().len();
     terminal.send(F3);
+    terminal.wait_after(from, "\x1bP");
     terminal.send(&format!("/{paste}"));
+    let from = terminal.written().len();
     terminal.send(&format!("{CTRL_U}rocket{ENTER}"));
+    terminal.wait_after(from, "\x1bP");
     let from = terminal.written().len();
     terminal.send("t");
-    says(&terminal, from, "Tag");
+    says(&terminal, from, "separated");
     // A question.
     terminal.send(&paste);
     terminal.send(&format!("{CTRL_U}night{ENTER}"));
@@ -245,14 +242,14 @@ fn a_draft_that_cannot_be_kept_is_told_of_once() {
     let from = terminal.written().len();
     terminal.send("a");
     says(&terminal, from, "The draft cannot be kept");
-    escape(&mut terminal);
+    terminal.send(ESC);
     let from = terminal.written().len();
     terminal.send("b");
     terminal.send("c");
     // Behind them, so that what they have done is seen.
     terminal.send(CTRL_P);
     terminal.wait_after(from, CORNER);
-    escape(&mut terminal);
+    terminal.send(ESC);
     assert!(!terminal.written()[from..].contains("cannot"), "it is said once");
     std::fs::remove_dir(home.at("state/draft.new")).unwrap();
     terminal.send("d");

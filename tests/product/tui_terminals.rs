@@ -21,7 +21,8 @@ const ENTERED: &str = "\x1b[?1049h";
 const LEFT: &str = "\x1b[?1049l";
 const CTRL_P: &str = "\x10";
 const CTRL_Q: &str = "\x11";
-const ESC: &str = "\x1b";
+/// Escape, as kitty says it: with a key right behind it, one byte would be Alt.
+const ESC: &str = "\x1b[27u";
 const FOCUS_GAINED: &str = "\x1b[I";
 
 /// Where a text is like that; a `*` of the pattern stands for digits.
