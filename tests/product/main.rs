@@ -42,5 +42,11 @@ mod terminal;
 #[cfg(target_os = "linux")]
 mod tui;
 #[cfg(target_os = "linux")]
+mod tui_faults;
+#[cfg(target_os = "linux")]
+mod tui_hostile;
+#[cfg(target_os = "linux")]
 mod tui_own;
+#[cfg(target_os = "linux")]
+mod tui_terminals;
 mod wire;

@@ -3,7 +3,8 @@
 //! unwind, and guards are dropped.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, Once, PoisonError};
+use std::sync::{Mutex, MutexGuard, Once, PoisonError, mpsc};
+use std::time::Duration;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
 use signal_hook::iterator::Signals;
@@ -17,6 +18,9 @@ static WATCHING: Once = Once::new();
 /// Whether Ctrl-C is the program's own affair.
 static TAKEN: AtomicBool = AtomicBool::new(false);
 
+/// A terminal that takes nothing any more, stopped by Ctrl-S for instance, keeps the process from its end for no longer than this.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 /// While it lives, its change to the terminal is undone when a signal comes.
 #[derive(Debug)]
 pub struct Undo(u64);
@@ -27,7 +31,8 @@ impl Drop for Undo {
     }
 }
 
-/// `work` is done before a signal ends or stops the process. It runs on another thread, and must neither wait nor panic.
+/// `work` is done before a signal ends or stops the process. It runs on another thread, and must
+/// not panic; where it does not end soon it is not waited for.
 pub fn on_signal(work: impl Fn() + Send + 'static) -> Undo {
     WATCHING.call_once(watch);
     let mut changes = changes();
@@ -56,9 +61,24 @@ fn watch() {
             if signal == SIGINT && TAKEN.load(Ordering::SeqCst) {
                 continue;
             }
-            changes().iter().rev().for_each(|(_, work)| work());
+            undo();
             // Ends the process, or stops it until it is continued.
             let _ = emulate_default_handler(signal);
         }
     });
+}
+
+/// Undoes every change that stands, or gives up when that does not end.
+fn undo() {
+    let (done, is_done) = mpsc::channel();
+    let all = || changes().iter().rev().for_each(|(_, work)| work());
+    let undoing = std::thread::Builder::new().name("undo".to_owned()).spawn(move || {
+        all();
+        // Nobody may wait any more.
+        let _ = done.send(());
+    });
+    match undoing {
+        Ok(_) => drop(is_done.recv_timeout(PATIENCE)),
+        Err(_) => all(),
+    }
 }

@@ -130,24 +130,35 @@ impl Following {
     /// [`Error::Unreachable`] when no daemon follows one that went, or each is lost at once; any other error of the connection.
     pub async fn next(&mut self) -> Result<Told> {
         loop {
-            if let Some((why, since)) = &self.gone {
-                match self.resume(why, *since).await {
-                    Ok((client, seq, missed)) => return Ok(self.resumed(client, seq, missed)),
-                    Err(Error::Wire(why)) if is_lost(&why) => self.on_lost(why)?,
-                    Err(e) => return Err(e),
-                }
-                continue;
-            }
-            match self.client.next_event().await {
-                Ok(event) => {
-                    self.last = self.last.max(event.seq);
-                    self.lost = 0;
-                    return Ok(Told::Event(event));
-                }
-                Err(why) if is_lost(&why) => self.on_lost(why)?,
-                Err(e) => return Err(e.into()),
+            if let Some(told) = self.next_or_loss().await? {
+                return Ok(told);
             }
         }
+    }
+
+    /// As [`Self::next`], but `None` at once when the connection was lost, for who says so: whoever calls this again looks for another.
+    ///
+    /// # Errors
+    /// As [`Self::next`] has them.
+    pub async fn next_or_loss(&mut self) -> Result<Option<Told>> {
+        if let Some((why, since)) = &self.gone {
+            match self.resume(why, *since).await {
+                Ok((client, seq, missed)) => return Ok(Some(self.resumed(client, seq, missed))),
+                Err(Error::Wire(why)) if is_lost(&why) => self.on_lost(why)?,
+                Err(e) => return Err(e),
+            }
+            return Ok(None);
+        }
+        match self.client.next_event().await {
+            Ok(event) => {
+                self.last = self.last.max(event.seq);
+                self.lost = 0;
+                return Ok(Some(Told::Event(event)));
+            }
+            Err(why) if is_lost(&why) => self.on_lost(why)?,
+            Err(e) => return Err(e.into()),
+        }
+        Ok(None)
     }
 
     fn on_lost(&mut self, why: Wire) -> Result<()> {

@@ -4,10 +4,13 @@
 use std::fs::File;
 use std::io::{Read, Write};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use rustix::termios::{Winsize, tcsetwinsize};
+use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 
 use super::{Home, kill, wait_until};
 
@@ -19,7 +22,10 @@ const END: &str = "the end";
 /// A terminal with a command in it.
 pub struct Terminal<'a> {
     home: &'a Home,
-    master: File,
+    /// `None` once it is closed.
+    master: Option<File>,
+    reader: Option<JoinHandle<()>>,
+    is_closed: Arc<AtomicBool>,
     shell: Child,
     written: Arc<Mutex<Vec<u8>>>,
 }
@@ -27,18 +33,12 @@ pub struct Terminal<'a> {
 impl<'a> Terminal<'a> {
     /// Runs `darkroom` with the words of `line` in a terminal of so many columns; `typed` before it begins.
     pub fn run(home: &'a Home, line: &str, columns: u16, variables: &[(&str, &str)], typed: &str) -> Self {
-        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
         grantpt(&master).unwrap();
         unlockpt(&master).unwrap();
         let name = ptsname(&master, Vec::new()).unwrap().into_string().unwrap();
         let slave = File::options().read(true).write(true).open(name).unwrap();
-        let size = Winsize {
-            ws_col: columns,
-            ws_row: 24,
-            ws_xpixel: columns * 10,
-            ws_ypixel: 24 * 20,
-        };
-        tcsetwinsize(&slave, size).unwrap();
+        tcsetwinsize(&slave, size(columns, 24)).unwrap();
         let mut master = File::from(master);
         master.write_all(typed.as_bytes()).unwrap();
         let wanted = home.command(line.split(' '));
@@ -75,17 +75,17 @@ impl<'a> Terminal<'a> {
             .stderr(Stdio::from(slave))
             .spawn()
             .unwrap();
-        let written = Arc::new(Mutex::new(Vec::new()));
-        let (seen, mut reader) = (written.clone(), master.try_clone().unwrap());
-        std::thread::spawn(move || {
-            let mut piece = [0; 4096];
-            while let Ok(n @ 1..) = reader.read(&mut piece) {
-                seen.lock().unwrap().extend_from_slice(&piece[..n]);
-            }
-        });
+        let (written, is_closed) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicBool::new(false)));
+        let reader = Reader {
+            master: master.try_clone().unwrap(),
+            seen: written.clone(),
+            is_closed: is_closed.clone(),
+        };
         Self {
             home,
-            master,
+            master: Some(master),
+            reader: Some(std::thread::spawn(move || reader.read())),
+            is_closed,
             shell,
             written,
         }
@@ -93,7 +93,25 @@ impl<'a> Terminal<'a> {
 
     /// Types, or answers.
     pub fn send(&mut self, text: &str) {
-        self.master.write_all(text.as_bytes()).unwrap();
+        self.master.as_mut().unwrap().write_all(text.as_bytes()).unwrap();
+    }
+
+    /// Has another size.
+    pub fn resize(&self, columns: u16, rows: u16) {
+        tcsetwinsize(self.master.as_ref().unwrap(), size(columns, rows)).unwrap();
+    }
+
+    /// Is closed, as by its window's button.
+    pub fn close(&mut self) {
+        self.is_closed.store(true, Ordering::SeqCst);
+        self.reader.take().unwrap().join().unwrap();
+        self.master = None;
+    }
+
+    /// Whether the terminal sends keys one by one and shows none, as a program on the whole screen has it.
+    pub fn is_raw(&self) -> bool {
+        let modes = tcgetattr(self.master.as_ref().unwrap()).unwrap().local_modes;
+        !modes.intersects(LocalModes::ICANON | LocalModes::ECHO)
     }
 
     /// What was written so far.
@@ -109,12 +127,26 @@ impl<'a> Terminal<'a> {
         });
     }
 
-    /// Sends the command a signal.
-    pub fn signal(&self, signal: &str) {
+    /// The command's process id.
+    pub fn pid(&self) -> u32 {
         let shell = self.shell.id();
         let children = std::fs::read_to_string(format!("/proc/{shell}/task/{shell}/children")).unwrap();
-        let command = children.split_whitespace().next().unwrap().parse().unwrap();
-        kill(command, signal);
+        children.split_whitespace().next().unwrap().parse().unwrap()
+    }
+
+    /// Sends the command a signal.
+    pub fn signal(&self, signal: &str) {
+        kill(self.pid(), signal);
+    }
+
+    /// Waits until that was written after the first `from` bytes of all that was.
+    #[track_caller]
+    pub fn wait_after(&self, from: usize, text: &str) {
+        let is_there = || self.written().get(from..).is_some_and(|new| new.contains(text));
+        wait_until(
+            &format!("{text:?} anew; there is {:?}", self.written().get(from..)),
+            is_there,
+        );
     }
 
     /// Waits for the command's end; its exit code.
@@ -140,6 +172,42 @@ impl<'a> Terminal<'a> {
         let read = || std::fs::read_to_string(self.home.at("typed")).unwrap_or_default();
         wait_until("the shell's input", || read().contains(END));
         read().replace(END, "").trim_end_matches('\n').to_owned()
+    }
+}
+
+fn size(columns: u16, rows: u16) -> Winsize {
+    Winsize {
+        ws_col: columns,
+        ws_row: rows,
+        ws_xpixel: columns * 10,
+        ws_ypixel: rows * 20,
+    }
+}
+
+/// What is written to the terminal, being read until that is closed.
+struct Reader {
+    master: File,
+    seen: Arc<Mutex<Vec<u8>>>,
+    is_closed: Arc<AtomicBool>,
+}
+
+impl Reader {
+    fn read(mut self) {
+        let mut piece = [0; 4096];
+        let pause = Timespec {
+            tv_sec: 0,
+            tv_nsec: 50_000_000,
+        };
+        while !self.is_closed.load(Ordering::SeqCst) {
+            let ready = poll(&mut [PollFd::new(&self.master, PollFlags::IN)], Some(&pause));
+            if !matches!(ready, Ok(1..)) {
+                continue;
+            }
+            match self.master.read(&mut piece) {
+                Ok(n @ 1..) => self.seen.lock().unwrap().extend_from_slice(&piece[..n]),
+                _ => return,
+            }
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use darkroom_client::{Client, Error, Wanted, fetch, name_of, upload, words};
@@ -27,6 +28,19 @@ pub struct Kept {
     path: PathBuf,
     turn: Arc<Semaphore>,
     newest: Arc<Mutex<Option<String>>>,
+    /// Whether the last text could not be kept.
+    has_failed: Arc<AtomicBool>,
+}
+
+/// What became of a text that was to be kept.
+#[derive(Debug)]
+pub enum Outcome {
+    /// It is kept, or a newer one is.
+    Kept,
+    /// It is not, and the one before was.
+    Failed(std::io::Error),
+    /// It is not either.
+    FailedAgain,
 }
 
 impl Kept {
@@ -36,24 +50,28 @@ impl Kept {
             path,
             turn: Arc::new(Semaphore::new(1)),
             newest: Arc::default(),
+            has_failed: Arc::default(),
         }
     }
 
     /// Keeps a text.
-    ///
-    /// # Errors
-    /// What the system says.
-    pub async fn keep(&self, text: String) -> std::io::Result<()> {
+    pub async fn keep(&self, text: String) -> Outcome {
         *self.newest.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
         let Ok(_turn) = self.turn.acquire().await else {
-            return Ok(());
+            return Outcome::Kept;
         };
         let Some(text) = self.newest.lock().unwrap_or_else(PoisonError::into_inner).take() else {
-            return Ok(());
+            return Outcome::Kept;
         };
         let path = self.path.clone();
-        let written = tokio::task::spawn_blocking(move || write(&path, &text));
-        written.await.unwrap_or(Ok(()))
+        let written = tokio::task::spawn_blocking(move || write(&path, &text)).await;
+        let error = written.unwrap_or(Ok(())).err();
+        let has_failed = self.has_failed.swap(error.is_some(), Ordering::Relaxed);
+        match error {
+            None => Outcome::Kept,
+            Some(_) if has_failed => Outcome::FailedAgain,
+            Some(error) => Outcome::Failed(error),
+        }
     }
 }
 
@@ -152,11 +170,26 @@ mod tests {
         futures_util::future::join_all(all)
             .await
             .into_iter()
-            .for_each(|kept| kept.unwrap());
+            .for_each(|kept| assert!(matches!(kept, Outcome::Kept)));
         assert_eq!(
             std::fs::read_to_string(dir.path().join("state/prompts.json")).unwrap(),
             "19"
         );
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_kept_is_told_once_until_it_could() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("state");
+        std::fs::write(&folder, "in the way").unwrap();
+        let kept = Kept::at(folder.join("draft.json"));
+        assert!(matches!(kept.keep("1".to_owned()).await, Outcome::Failed(_)));
+        assert!(matches!(kept.keep("2".to_owned()).await, Outcome::FailedAgain));
+        std::fs::remove_file(&folder).unwrap();
+        assert!(matches!(kept.keep("3".to_owned()).await, Outcome::Kept));
+        std::fs::remove_dir_all(&folder).unwrap();
+        std::fs::write(&folder, "in the way").unwrap();
+        assert!(matches!(kept.keep("4".to_owned()).await, Outcome::Failed(_)));
     }
 
     #[tokio::test]

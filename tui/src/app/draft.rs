@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::given::Given;
 
-/// The longest draft that is read, in bytes.
-pub const MOST: u64 = 1 << 20;
+/// The longest draft that is read, in bytes: far more than a prompt may have, for what is written is kept before it is shortened.
+pub const MOST: u64 = 64 << 20;
 
 /// The file for what is made on another machine.
 pub fn file_of(host: &Host) -> String {

@@ -18,7 +18,8 @@ use uuid::Uuid;
 use super::compose::composed;
 use super::cut::{Cut, File, Of};
 use super::decoded::Decoded;
-use super::disk::{self, Kept};
+use super::disk::{self, Kept, Outcome};
+use super::draft::Draft;
 use super::mask::{Sheet, task};
 use super::msg::{Deed, Effect, Msg};
 use super::pacing;
@@ -98,6 +99,13 @@ impl Doer {
         self.preview_px.store(px, Ordering::Relaxed);
     }
 
+    /// Waits until what is being written is kept, at the end. What cannot be kept was told.
+    pub async fn settle(&self, draft: Draft) {
+        if let Some(text) = draft.to_json() {
+            self.draft.keep(text).await;
+        }
+    }
+
     /// Begins an effect.
     pub fn begin(&self, effect: Effect, with: With) {
         let own = self.clone();
@@ -114,7 +122,7 @@ impl Doer {
             Effect::Make(key) => Some(self.make(key, with).await),
             Effect::Mask(task) => self.mask(*task).await,
             Effect::Keep(text) => kept("draft", self.draft.keep(text).await),
-            Effect::KeepPrompts(text) => kept("prompts", self.prompts.keep(text).await),
+            Effect::KeepPrompts(text) => kept("list of prompts", self.prompts.keep(text).await),
             Effect::List(folder) => Some(Msg::Listed(folder.clone(), disk::list(folder).await)),
             effect => self.ask(effect).await,
         }
@@ -322,9 +330,13 @@ fn submission(request_id: Uuid, request: GenerateRequest) -> Submit {
 }
 
 /// Says so where something could not be kept.
-fn kept(what: &str, written: std::io::Result<()>) -> Option<Msg> {
-    let error = written.err()?;
-    Some(Msg::Failed(format!("The {what} cannot be kept: {error}.")))
+fn kept(what: &str, outcome: Outcome) -> Option<Msg> {
+    match outcome {
+        Outcome::Failed(error) => Some(Msg::Failed(format!(
+            "The {what} cannot be kept: {error}. It is tried again with every change."
+        ))),
+        Outcome::Kept | Outcome::FailedAgain => None,
+    }
 }
 
 /// The newest pictures, some pages of them.

@@ -14,6 +14,8 @@ use super::msg::{Link, Msg};
 const PAUSE: Duration = Duration::from_millis(500);
 /// But no more seldom than this.
 const LONGEST: Duration = Duration::from_secs(10);
+/// What is said while another connection is made.
+const LOST: &str = "The daemon is lost and looked for; what was handed over is kept.";
 /// Previews that are asked for.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Previews {
@@ -83,8 +85,17 @@ async fn once(
             return Ok(());
         }
         // After another connection how things stand is asked for anew, whether or not something was missed.
-        while let Told::Event(event) = following.next().await.map_err(words)? {
-            if out.send(Msg::Link(Link::Event(event))).await.is_err() {
+        loop {
+            let msg = match following.next_or_loss().await.map_err(words)? {
+                Some(Told::Event(event)) => Link::Event(event),
+                Some(Told::Again { .. }) => break,
+                None => {
+                    // Nothing is asked of it until there is another.
+                    now.send_replace(None);
+                    Link::Away(LOST.to_owned())
+                }
+            };
+            if out.send(Msg::Link(msg)).await.is_err() {
                 return Ok(());
             }
         }

@@ -13,6 +13,7 @@ mod disk;
 mod draft;
 pub(crate) mod effects;
 mod given;
+mod harmless;
 mod input;
 mod keymap;
 mod keys;
@@ -31,6 +32,7 @@ mod pictures;
 mod prompts;
 pub mod reference;
 mod run;
+mod screen;
 mod screens;
 mod sending;
 pub mod settings;
@@ -45,7 +47,11 @@ mod zoom;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
+mod tests_commands;
+#[cfg(test)]
 mod tests_create;
+#[cfg(test)]
+mod tests_hostile;
 #[cfg(test)]
 mod tests_system;
 

@@ -41,11 +41,21 @@ impl Over {
         }
     }
 
-    /// The terminal may have lost everything. What must be written first.
+    /// The terminal may have lost everything, and what it has is no longer known: what takes the pictures off that it had.
     pub fn forget_all(&mut self) -> Vec<u8> {
+        let bytes = self.taken_off();
         self.given.clear();
         self.drawn.clear();
-        self.sending.clear()
+        self.sending.clear();
+        bytes
+    }
+
+    /// What takes every picture off the terminal again.
+    pub fn taken_off(&self) -> Vec<u8> {
+        let drawn = self.drawn.iter().map(|(ready, _)| pane::forget(ready, &self.found));
+        let given = self.given.keys().map(|id| pane::forget_number(*id, &self.found));
+        let pictures = drawn.chain(given).flatten();
+        self.sending.broken_off().into_iter().chain(pictures).collect()
     }
 
     /// Whether pictures are drawn with their frame: what is none of kitty's cannot be sent in parts.
@@ -56,18 +66,6 @@ impl Over {
     /// The next part of what is on its way, of at most about so many bytes.
     pub fn next(&mut self, most: usize) -> Part {
         self.sending.next(most)
-    }
-
-    /// What takes all of it off the terminal again, at the end.
-    pub fn clean(&mut self) -> Vec<u8> {
-        let mut bytes = self.sending.clear();
-        for (ready, _) in self.drawn.drain(..) {
-            bytes.extend(pane::forget(&ready, &self.found));
-        }
-        for (id, _) in self.given.drain() {
-            bytes.extend(pane::forget_number(id, &self.found));
-        }
-        bytes
     }
 
     /// Begins to give the terminal pictures that cells of the frame stand for.

@@ -82,8 +82,10 @@ impl Default for Pacing {
 }
 
 impl Pacing {
-    /// The first frame was written: the terminal is to be asked.
+    /// The first frame was written, or the first one after the terminal was given back: it is to be asked.
     pub fn begin(&mut self, now: Instant) {
+        self.asked.clear();
+        self.answers = None;
         self.ask(0, false, now);
         if let Some(asked) = self.asked.back_mut() {
             asked.is_first = true;
@@ -189,10 +191,15 @@ impl Pacing {
         self.asked.front().map(|asked| asked.when + patience)
     }
 
-    /// It is: the terminal does not answer, or not any more.
-    pub fn give_up(&mut self) {
+    /// It is: the terminal does not answer. One that did is asked anew.
+    pub fn give_up(&mut self, now: Instant) -> Next {
+        if self.answers == Some(true) {
+            self.begin(now);
+            return Next::Ask;
+        }
         self.asked.clear();
         self.answers = Some(false);
+        Next::Nothing
     }
 }
 
@@ -279,10 +286,12 @@ mod tests {
         let (mut pacing, now) = (Pacing::default(), Instant::now());
         pacing.begin(now);
         assert_eq!(pacing.due(), Some(now + PATIENCE));
-        pacing.give_up();
+        assert_eq!(pacing.give_up(now), Next::Nothing);
         assert_eq!(pacing.room(), Some(usize::MAX));
         assert_eq!(pacing.drew(2, now), Next::Seen);
         assert_eq!(pacing.answered(now), Next::Nothing);
         assert_eq!(pacing.drew(3, now), Next::Ask);
+        assert_eq!(pacing.give_up(now), Next::Ask, "it has answered before");
+        assert_eq!(pacing.give_up(now), Next::Nothing);
     }
 }

@@ -8,22 +8,18 @@ use std::process::Command;
 use std::time::Duration;
 
 use crossterm::clipboard::CopyToClipboard;
-use crossterm::event::{
-    DisableBracketedPaste, DisableFocusChange, DisableMouseCapture, EnableBracketedPaste, EnableFocusChange,
-    EnableMouseCapture, Event as TerminalEvent,
-};
-use crossterm::terminal::{
-    BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode,
-    enable_raw_mode, size,
-};
-use crossterm::{cursor, execute, queue};
+use crossterm::event::Event as TerminalEvent;
+use crossterm::terminal::{BeginSynchronizedUpdate, Clear, ClearType, EndSynchronizedUpdate, size};
+use crossterm::{execute, queue};
 use darkroom_client::Cache;
 use darkroom_protocol::history::Entry;
 use darkroom_protocol::paths::Paths;
 use darkroom_protocol::text::escape_line;
-use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 use ratatui::layout::Rect;
+use ratatui::{Terminal, TerminalOptions, Viewport};
+use signal_hook::consts::SIGCONT;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
@@ -39,6 +35,7 @@ use super::own::{self, Own};
 use super::pacing::{Next, Pacing};
 use super::pictures::Source;
 use super::prompts::{self, Prompts};
+use super::screen::Screen;
 use super::screens::Opening;
 use super::settings;
 use super::state::State;
@@ -47,7 +44,7 @@ use super::update::update;
 use super::zoom::Dots;
 use super::{Error, view};
 use crate::graphics::{self, Found, pane};
-use crate::{locale, restore};
+use crate::locale;
 
 /// The least time between two frames that no key asked for.
 const FRAME: Duration = Duration::from_millis(16);
@@ -110,62 +107,24 @@ async fn opened(
     let images = read.as_ref().map_or("auto", |settings| settings.images);
     // The terminal is asked before anything else reads from it.
     let found = graphics::detect_for(graphics::Stream::Out, images);
-    let screen = Screen::enter()?;
-    let mut client = Client::new(paths, first, found, stamp)?;
-    client.begin_with(read)?;
-    if let Some(opening) = opening {
-        // Nothing else is seen before it.
-        client.state.screen = super::state::Screen::Mask;
-        let _ = client.outbox.try_send(Msg::OpenMask(Box::new(opening)));
-    }
-    let result = client.live().await;
-    drop(screen);
+    let typed = graphics::hand_over();
+    let result = match Client::new(paths, first, found, stamp) {
+        Ok(mut client) => {
+            if let Some(opening) = opening {
+                // Nothing else is seen before it.
+                client.state.screen = super::state::Screen::Mask;
+                let _ = client.outbox.try_send(Msg::OpenMask(Box::new(opening)));
+            }
+            client.live(read, typed).await
+        }
+        Err(error) => Err(error),
+    };
     graphics::settle();
     result
 }
 
-/// The terminal, taken over. It is given back when this goes, and when a signal ends or stops the process.
-struct Screen {
-    _undo: restore::Undo,
-}
-
-impl Screen {
-    fn enter() -> Result<Self, Error> {
-        let undo = restore::on_signal(|| drop(leave()));
-        enable_raw_mode()?;
-        let entered = execute!(
-            stdout(),
-            EnterAlternateScreen,
-            EnableBracketedPaste,
-            EnableMouseCapture,
-            EnableFocusChange,
-            cursor::Hide
-        );
-        entered.inspect_err(|_| drop(leave()))?;
-        Ok(Self { _undo: undo })
-    }
-}
-
-impl Drop for Screen {
-    fn drop(&mut self) {
-        let _ = leave();
-    }
-}
-
-fn leave() -> std::io::Result<()> {
-    execute!(
-        stdout(),
-        EndSynchronizedUpdate,
-        DisableFocusChange,
-        DisableMouseCapture,
-        DisableBracketedPaste,
-        LeaveAlternateScreen,
-        cursor::Show
-    )?;
-    disable_raw_mode()
-}
-
 struct Client {
+    screen: Screen,
     state: State,
     terminal: Terminal<CrosstermBackend<Stdout>>,
     doer: Doer,
@@ -190,12 +149,18 @@ impl Client {
         found: Found,
         stamp: settings::Stamp,
     ) -> Result<Self, Error> {
+        let screen = Screen::enter()?;
         let (outbox, inbox) = mpsc::channel(WAITING);
         let (now, client) = watch::channel(None);
         tokio::spawn(link::follow(paths.clone(), first, outbox.clone(), now, PREVIEWS));
         tokio::spawn(settings::follow(settings::file(paths), stamp, outbox.clone()));
         let env = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         let (width, height) = size()?;
+        // Fixed, so that a frame has the size that the state has, whatever the terminal became meanwhile.
+        let whole = TerminalOptions {
+            viewport: Viewport::Fixed(Rect::new(0, 0, width, height)),
+        };
+        let terminal = Terminal::with_options(CrosstermBackend::new(stdout()), whole)?;
         let own = Own {
             around: Surroundings::of(&env, locale::is_utf8(), found.ground),
             route: Route::of(&found),
@@ -222,8 +187,9 @@ impl Client {
             state.toast(word.clone(), false);
         }
         Ok(Self {
+            screen,
             state,
-            terminal: Terminal::new(CrosstermBackend::new(stdout()))?,
+            terminal,
             doer: Doer::new(outbox.clone(), client, found.clone(), files),
             over: Over::new(found.clone()),
             found,
@@ -242,18 +208,20 @@ impl Client {
     fn begin_with(&mut self, read: Result<settings::Settings, String>) -> Result<(), Error> {
         for effect in own::read(&mut self.state, read) {
             if let Effect::Mouse(is_wanted) = effect {
-                mouse(is_wanted)?;
+                self.screen.mouse(is_wanted)?;
             }
         }
         Ok(())
     }
 
-    async fn live(mut self) -> Result<State, Error> {
-        let mut events = input::Terminal::open()?;
+    /// `typed` while the terminal was asked.
+    async fn live(mut self, read: Result<settings::Settings, String>, typed: Vec<u8>) -> Result<State, Error> {
+        self.begin_with(read)?;
+        let mut events = input::Terminal::open(typed)?;
+        let mut continued = signal(SignalKind::from_raw(SIGCONT))?;
         // The first frame is there before the daemon is.
         self.draw()?;
-        self.pacing.begin(self.drawn.into_std());
-        ask_for_state()?;
+        self.begin_pacing()?;
         while !self.state.quit {
             let due = self.drawn + FRAME;
             let (wake, pulse, overdue) = (self.wake, self.pulse, self.pacing.due());
@@ -271,13 +239,22 @@ impl Client {
                     // The terminal has gone.
                     None => break,
                 },
+                _ = continued.recv() => {
+                    // Whoever had the terminal meanwhile left it as it is now.
+                    self.screen.again()?;
+                    self.begin_pacing()?;
+                    self.state.redraw = true;
+                    self.draw()?;
+                    continue;
+                }
                 Some(msg) = self.inbox.recv() => msg,
                 () = tokio::time::sleep_until(due), if self.is_dirty => {
                     self.draw()?;
                     continue;
                 }
                 () = until(overdue), if overdue.is_some() => {
-                    self.pacing.give_up();
+                    let next = self.pacing.give_up(Instant::now().into_std());
+                    self.go_on(next)?;
                     self.send()?;
                     Msg::Seen
                 }
@@ -303,17 +280,12 @@ impl Client {
             }
             self.is_dirty |= !std::mem::take(&mut self.state.is_same);
             if std::mem::take(&mut self.state.suspend) {
-                suspend()?;
-                mouse(self.state.own.settings.mouse)?;
-                self.state.redraw = true;
-            }
-            if is_key {
+                self.suspend()?;
+            } else if is_key {
                 self.draw()?;
             }
         }
-        let mut out = stdout();
-        out.write_all(&self.over.clean())?;
-        out.flush()?;
+        self.doer.settle(self.state.create.draft()).await;
         Ok(self.state)
     }
 
@@ -326,7 +298,7 @@ impl Client {
                 self.pulse.get_or_insert_with(|| Instant::now() + SECOND);
             }
             Effect::Copy(text) => execute!(stdout(), CopyToClipboard::to_clipboard_from(text))?,
-            Effect::Mouse(is_wanted) => mouse(is_wanted)?,
+            Effect::Mouse(is_wanted) => self.screen.mouse(is_wanted)?,
             Effect::Notify(way, text) => {
                 let mut out = stdout();
                 out.write_all(&self.state.own.route.bytes(way, &text))?;
@@ -335,10 +307,11 @@ impl Client {
             Effect::Edit(text) => {
                 // Every key is the editor's.
                 events.pause();
+                self.screen.leave()?;
                 let edited = edit(&text);
+                self.screen.again()?;
                 events.go_on()?;
-                let edited = edited?;
-                mouse(self.state.own.settings.mouse)?;
+                self.begin_pacing()?;
                 let msg = match edited {
                     Ok(text) => Msg::Edited(text),
                     Err(why) => Msg::Failed(why),
@@ -364,40 +337,78 @@ impl Client {
     fn go_on(&mut self, next: Next) -> Result<(), Error> {
         match next {
             Next::Nothing => {}
-            Next::Ask => ask_for_state()?,
+            Next::Ask => self.ask_for_state()?,
             Next::Seen => drop(self.outbox.try_send(Msg::Seen)),
         }
         Ok(())
     }
 
+    /// Asks the terminal for its state: it answers when it has come to this.
+    fn ask_for_state(&self) -> std::io::Result<()> {
+        let mut out = stdout();
+        match self.screen.turn() {
+            Some(_turn) => out.write_all(b"\x1b[5n").and_then(|()| out.flush()),
+            None => Ok(()),
+        }
+    }
+
+    /// The terminal is ours: how long it takes to answer is found out anew.
+    fn begin_pacing(&mut self) -> Result<(), Error> {
+        self.pacing.begin(Instant::now().into_std());
+        Ok(self.ask_for_state()?)
+    }
+
     /// Sends the next part of the pictures that are on their way, where there is room.
     fn send(&mut self) -> Result<(), Error> {
         while let Some(room) = self.pacing.room() {
+            let Some(mut turn) = self.screen.turn() else {
+                return Ok(());
+            };
             let part = self.over.next(room);
             if part.bytes.is_empty() {
                 return Ok(());
             }
+            turn.pictures = self.over.taken_off();
             stdout().write_all(&part.bytes)?;
-            let next = self
-                .pacing
-                .sent(part.bytes.len(), part.ends_preview, Instant::now().into_std());
+            drop(turn);
+            let now = Instant::now().into_std();
+            let next = self.pacing.sent(part.bytes.len(), part.ends_preview, now);
             self.go_on(next)?;
         }
+        stdout().flush()?;
         Ok(())
     }
 
+    /// Stops the process as Ctrl-Z does; when it goes on, the system says so.
+    fn suspend(&mut self) -> Result<(), Error> {
+        self.screen.leave()?;
+        let stopped = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP);
+        Ok(stopped.map_err(std::io::Error::from)?)
+    }
+
     fn draw(&mut self) -> Result<(), Error> {
+        self.is_dirty = false;
+        // Whoever takes the terminal over again draws all anew.
+        let Some(mut turn) = self.screen.turn() else {
+            return Ok(());
+        };
         let mut out = stdout();
         queue!(out, BeginSynchronizedUpdate)?;
         if std::mem::take(&mut self.state.redraw) {
-            self.terminal.clear()?;
             out.write_all(&self.over.forget_all())?;
+            queue!(out, Clear(ClearType::All))?;
+            // Its own `clear` asks the terminal where the cursor is, and takes keys for the answer.
+            self.terminal.resize(self.state.area)?;
         }
         self.over.give(&self.state);
+        turn.pictures = self.over.taken_off();
         let state = &self.state;
         self.terminal.draw(|frame| view::view(state, frame))?;
         self.over.draw(&mut out, state)?;
+        turn.pictures = self.over.taken_off();
         queue!(out, EndSynchronizedUpdate)?;
+        out.flush()?;
+        drop(turn);
         self.drawn = Instant::now();
         self.send()?;
         // A picture of kitty's is on its way by itself; any other was drawn with the frame.
@@ -408,26 +419,8 @@ impl Client {
             false => 0,
         };
         let next = self.pacing.drew(newest, self.drawn.into_std());
-        self.go_on(next)?;
-        out.flush()?;
-        self.is_dirty = false;
-        Ok(())
+        self.go_on(next)
     }
-}
-
-/// Takes the mouse, or leaves it to the terminal.
-fn mouse(is_wanted: bool) -> std::io::Result<()> {
-    match is_wanted {
-        true => execute!(stdout(), EnableMouseCapture),
-        false => execute!(stdout(), DisableMouseCapture),
-    }
-}
-
-/// Asks the terminal for its state: it answers when it has come to this.
-fn ask_for_state() -> std::io::Result<()> {
-    let mut out = stdout();
-    out.write_all(b"\x1b[5n")?;
-    out.flush()
 }
 
 fn dots(found: &Found) -> Dots {
@@ -447,40 +440,16 @@ fn read(path: &Path, most: u64) -> Option<String> {
     darkroom_protocol::files::read_text(path, most).ok()
 }
 
-/// Stops the process as Ctrl-Z does, and goes on when it is continued.
-fn suspend() -> Result<(), Error> {
-    leave()?;
-    rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP)
-        .map_err(std::io::Error::from)?;
-    again()
-}
-
-/// Takes the terminal over once more.
-fn again() -> Result<(), Error> {
-    enable_raw_mode()?;
-    execute!(
-        stdout(),
-        EnterAlternateScreen,
-        EnableBracketedPaste,
-        EnableMouseCapture,
-        EnableFocusChange,
-        cursor::Hide
-    )?;
-    Ok(())
-}
-
 /// Lets the person's editor have the text: what it left, or why there is none.
-fn edit(text: &str) -> Result<Result<String, String>, Error> {
+fn edit(text: &str) -> Result<String, String> {
     let editor = ["VISUAL", "EDITOR"]
         .iter()
         .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()));
     let editor = editor.unwrap_or_else(|| "vi".to_owned());
     let path = std::env::temp_dir().join(format!("darkroom-{}.txt", darkroom_protocol::id::fresh().simple()));
-    leave()?;
     let edited = with_editor(&editor, &path, text);
     let _ = std::fs::remove_file(&path);
-    again()?;
-    Ok(edited)
+    edited
 }
 
 fn with_editor(editor: &str, path: &PathBuf, text: &str) -> Result<String, String> {

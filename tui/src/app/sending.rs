@@ -58,20 +58,24 @@ impl Sending {
 
     /// Ends what has begun, so that another command may be written; it begins anew later.
     pub fn interrupt(&mut self) -> Vec<u8> {
-        match self.queue.front_mut() {
-            Some(one) if one.sent > 0 => {
-                one.sent = 0;
-                pane::break_off(&one.ready)
-            }
+        let broken = self.broken_off();
+        if let Some(one) = self.queue.front_mut() {
+            one.sent = 0;
+        }
+        broken
+    }
+
+    /// What ends a picture that has begun.
+    pub fn broken_off(&self) -> Vec<u8> {
+        match self.queue.front() {
+            Some(one) if one.sent > 0 => pane::break_off(&one.ready),
             _ => Vec::new(),
         }
     }
 
     /// Sends nothing any more.
-    pub fn clear(&mut self) -> Vec<u8> {
-        let broken = self.interrupt();
+    pub fn clear(&mut self) {
         self.queue.clear();
-        broken
     }
 
     /// The next part, of at most about `most` bytes and at least one piece; empty where nothing is left. It ends with a preview.

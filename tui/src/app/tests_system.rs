@@ -17,7 +17,7 @@ use super::tests::{drawn, event, full, id, job, key, press};
 use super::update::{act, update};
 use super::world::Daemon;
 
-fn worker(state: WorkerState, pinned: bool) -> WorkerStatus {
+pub fn worker(state: WorkerState, pinned: bool) -> WorkerStatus {
     let part = |name: &str, bytes: u64| ResidentComponent {
         name: name.to_owned(),
         bytes: bytes << 20,
@@ -86,7 +86,7 @@ fn system(width: u16, height: u16) -> State {
 }
 
 /// Answers what was asked of System's log.
-fn answer(state: &mut State, asked: &[Effect], lines: Vec<String>) -> Vec<Effect> {
+pub fn answer(state: &mut State, asked: &[Effect], lines: Vec<String>) -> Vec<Effect> {
     let reader = asked.iter().find_map(|effect| match effect {
         Effect::Log(reader, _) => Some(*reader),
         _ => None,

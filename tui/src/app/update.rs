@@ -352,6 +352,8 @@ pub fn act(state: &mut State, act: Act) -> Vec<Effect> {
         mask::leave(state);
     }
     match act {
+        // What no daemon takes, and perhaps is too long for its way there.
+        Act::Generate if is_refused(state) => {}
         Act::Quit => state.quit = true,
         Act::Redraw => state.redraw = true,
         Act::Suspend => state.suspend = true,
@@ -373,6 +375,15 @@ pub fn act(state: &mut State, act: Act) -> Vec<Effect> {
         _ => return on_screen(state, act),
     }
     vec![]
+}
+
+/// Says so where what is asked for is nothing that can be made: whether it is.
+fn is_refused(state: &mut State) -> bool {
+    let refused = state.create.request().check().err();
+    if let Some(error) = &refused {
+        state.toast(error.to_string(), true);
+    }
+    refused.is_some()
 }
 
 fn go(state: &mut State, screen: Screen) -> Vec<Effect> {

@@ -8,6 +8,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Clear, Paragraph};
 
 use super::commands::{Act, of_screen};
+use super::harmless::make_harmless;
 use super::keys;
 use super::state::{LEAST, Overlay, Screen, State};
 use super::widgets::{brief, middle};
@@ -15,6 +16,11 @@ use super::world::Daemon;
 
 /// Draws everything.
 pub fn view(state: &State, frame: &mut Frame<'_>) {
+    all(state, frame);
+    make_harmless(frame.buffer_mut(), state.theme);
+}
+
+fn all(state: &State, frame: &mut Frame<'_>) {
     let area = frame.area();
     if state.is_too_small() {
         let text = format!(

@@ -221,7 +221,9 @@ fn by_answer(env: Env<'_>, ask: &Ask<'_>) -> Found {
             let (protocol, reason) = match &answers {
                 None => (Protocol::Blocks, "the terminal did not answer"),
                 // Konsole stretches a picture of which one side is given.
-                Some(answers) if answers.sixel && env("KONSOLE_VERSION").is_some() => {
+                Some(answers)
+                    if answers.sixel && (env("KONSOLE_VERSION").is_some() || answers.name.starts_with("Konsole")) =>
+                {
                     (Protocol::Sixel, "the terminal is Konsole")
                 }
                 Some(answers) if answers.kitty => (Protocol::Kitty, "the terminal answered the kitty query"),

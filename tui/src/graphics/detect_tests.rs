@@ -48,6 +48,7 @@ fn in_mux(env: &[(&str, &str)], is_terminal: bool, answers: Option<Answers>, tmu
 #[case::wezterm(&[("TERM", "xterm-256color"), ("TERM_PROGRAM", "WezTerm")], None, Protocol::Iterm)]
 #[case::apple(&[("TERM", "xterm-256color"), ("TERM_PROGRAM", "Apple_Terminal")], Some(KITTY), Protocol::Blocks)]
 #[case::konsole(&[("TERM", "xterm-256color"), ("KONSOLE_VERSION", "221203")], Some(Answers { sixel: true, ..KITTY }), Protocol::Sixel)]
+#[case::konsole_by_ssh(&[("TERM", "xterm-256color")], Some(Answers { sixel: true, name: "Konsole 22.12.3".to_owned(), ..KITTY }), Protocol::Sixel)]
 #[case::foot(&[("TERM", "foot")], Some(SIXEL), Protocol::Sixel)]
 #[case::tmux_with_sixel(&[("TERM", "tmux-256color"), ("TMUX", "/tmp/x")], Some(SIXEL), Protocol::Sixel)]
 #[case::silent(&[("TERM", "xterm")], None, Protocol::Blocks)]

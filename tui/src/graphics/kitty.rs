@@ -36,7 +36,8 @@ pub(super) enum Put {
 pub(super) fn write(out: &mut impl Write, png: &[u8], put: Put) -> io::Result<()> {
     let how = match put {
         Put::Here { side, id } => {
-            let id = id.map_or(String::new(), |id| format!(",i={id},p=1"));
+            // Behind text: what is said over it stays readable.
+            let id = id.map_or(String::new(), |id| format!(",i={id},p=1,z=-1"));
             match side {
                 Side::Columns(columns) => format!("C=1,c={columns}{id}"),
                 Side::Rows(rows) => format!("C=1,r={rows}{id}"),
@@ -88,7 +89,7 @@ mod tests {
         write(&mut out, b"png", here(Side::Rows(2), Some(7))).unwrap();
         let cells = Cells { columns: 4, rows: 2 };
         write(&mut out, b"png", Put::Virtual { cells, id: 9 }).unwrap();
-        insta::assert_snapshot!(String::from_utf8(out).unwrap().replace("\x1b", "␛"), @r"␛_Ga=T,f=100,q=2,C=1,c=4,m=0;cG5n␛\␛_Ga=T,f=100,q=2,C=1,r=2,i=7,p=1,m=0;cG5n␛\␛Ptmux;␛␛_Ga=T,f=100,q=2,U=1,i=9,c=4,r=2,m=0;cG5n␛␛\␛\");
+        insta::assert_snapshot!(String::from_utf8(out).unwrap().replace("\x1b", "␛"), @r"␛_Ga=T,f=100,q=2,C=1,c=4,m=0;cG5n␛\␛_Ga=T,f=100,q=2,C=1,r=2,i=7,p=1,z=-1,m=0;cG5n␛\␛Ptmux;␛␛_Ga=T,f=100,q=2,U=1,i=9,c=4,r=2,m=0;cG5n␛␛\␛\");
     }
 
     #[test]

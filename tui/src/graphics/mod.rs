@@ -40,6 +40,7 @@ pub use memory::remember_in;
 pub(crate) use mux::wrap;
 pub use print::{Options, Printed, print_inline};
 pub use probe::{Record, settle};
+pub(crate) use probe::{hand_over, heard};
 pub use protocol::Protocol;
 pub use terminal::Stream;
 

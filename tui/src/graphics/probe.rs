@@ -70,10 +70,14 @@ const LAST_PATIENCE: Duration = Duration::from_secs(5);
 /// The terminal around tmux answers so long after tmux, if tmux may not let it.
 const AFTER_TMUX: Duration = Duration::from_millis(700);
 
+/// Answers are shorter.
+const MOST_HEARD: usize = 8192;
+
 /// A question whose answer is due.
 struct Open {
     stream: Stream,
-    quiet: Quiet,
+    /// `None` while the program reads the terminal itself.
+    quiet: Option<Quiet>,
     question: Question,
     asked: Instant,
     bytes: Vec<u8>,
@@ -110,7 +114,7 @@ pub(super) fn ask(stream: Stream, question: Question) -> Option<(Option<Answers>
     };
     let open = Open {
         stream,
-        quiet,
+        quiet: Some(quiet),
         question,
         asked,
         bytes,
@@ -123,11 +127,37 @@ pub(super) fn ask(stream: Stream, question: Question) -> Option<(Option<Answers>
     Some((answers, record))
 }
 
+/// From now on the program reads the terminal itself, whose settings are as they were before it was asked. What came so far and is no
+/// whole answer: keys, and perhaps an answer's beginning. Answers that come later are [`heard`].
+pub fn hand_over() -> Vec<u8> {
+    let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
+    let Some(open) = open.as_mut() else { return Vec::new() };
+    open.quiet = None;
+    let found = split(&open.bytes);
+    open.bytes = found.answers;
+    found.keys
+}
+
+/// The program has read an answer of the terminal's that is perhaps one that is still due.
+pub fn heard(answer: &[u8]) {
+    let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(open) = open.as_mut()
+        && open.bytes.len() < MOST_HEARD
+    {
+        open.bytes.extend_from_slice(answer);
+    }
+}
+
 /// To be called before the program ends: answers that are still due are waited for, for a while, and taken off the terminal's input.
 pub fn settle() {
     let open = OPEN.lock().unwrap_or_else(PoisonError::into_inner).take();
     if let Some(mut open) = open {
-        listen(&open.quiet, open.question, &mut open.bytes, open.asked + LAST_PATIENCE);
+        if open.quiet.is_none() && parse(&open.bytes, open.question).is_none() {
+            open.quiet = Quiet::enter(open.stream);
+        }
+        if let Some(quiet) = &open.quiet {
+            listen(quiet, open.question, &mut open.bytes, open.asked + LAST_PATIENCE);
+        }
         open.close();
     }
 }
@@ -141,8 +171,9 @@ impl Open {
             self.question,
             parse(&found.answers, self.question).as_ref(),
         );
-        let lost = self.quiet.give_back(&found.keys);
-        drop(self.quiet);
+        let Some(quiet) = self.quiet else { return };
+        let lost = quiet.give_back(&found.keys);
+        drop(quiet);
         if !lost.is_empty() {
             let keys = String::from_utf8_lossy(&lost).escape_debug().to_string();
             let words = format!(

@@ -9,7 +9,6 @@ use std::collections::VecDeque;
 use std::io::{PipeReader, PipeWriter, Write as _};
 use std::os::fd::{AsFd, OwnedFd};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use crossterm::event::Event;
 use rustix::event::{PollFd, PollFlags, poll};
@@ -17,7 +16,9 @@ use rustix::io::Errno;
 use termina::Parser;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
+use crate::graphics;
 use event::event;
 use sort::{Piece, Sorter};
 
@@ -25,8 +26,6 @@ use sort::{Piece, Sorter};
 const PIECE: usize = 4096;
 /// Pieces that wait; beyond that the terminal waits.
 const WAITING: usize = 64;
-/// What may be the beginning of a sequence is held back so long: Escape is a key too, and a slow link cuts sequences.
-const HOLD: Duration = Duration::from_millis(40);
 
 /// Something from the terminal.
 #[derive(Debug, PartialEq)]
@@ -43,6 +42,8 @@ pub struct Terminal {
     bytes: mpsc::Receiver<Vec<u8>>,
     resized: Signal,
     sorter: Sorter,
+    /// When bytes came last.
+    since: Instant,
     parser: Parser,
     ready: VecDeque<Input>,
     /// `None` while somebody else reads.
@@ -57,20 +58,29 @@ struct Reader {
 }
 
 impl Terminal {
-    /// Begins to read: standard input where that is a terminal, else the terminal of this process.
+    /// Begins to read: standard input where that is a terminal, else the terminal of this process. `first` was read before.
     ///
     /// # Errors
     /// What the system says.
-    pub fn open() -> std::io::Result<Self> {
+    pub fn open(mut first: Vec<u8>) -> std::io::Result<Self> {
         let (reader, bytes) = Reader::begin()?;
-        Ok(Self {
+        // Enter, as a terminal has it that is not raw yet.
+        first
+            .iter_mut()
+            .filter(|byte| **byte == b'\n')
+            .for_each(|byte| *byte = b'\r');
+        let mut terminal = Self {
             bytes,
             resized: signal(SignalKind::window_change())?,
             sorter: Sorter::default(),
+            since: Instant::now(),
             parser: Parser::default(),
             ready: VecDeque::new(),
             reader: Some(reader),
-        })
+        };
+        let pieces = terminal.sorter.take(&first);
+        terminal.sort(pieces);
+        Ok(terminal)
     }
 
     /// Reads nothing any more; what was read is kept.
@@ -96,10 +106,12 @@ impl Terminal {
             if let Some(input) = self.ready.pop_front() {
                 return Some(input);
             }
-            let held = self.sorter.is_holding();
+            let hold = self.sorter.hold();
+            let over = self.since + hold.unwrap_or_default();
             tokio::select! {
                 bytes = self.bytes.recv() => match bytes {
                     Some(bytes) => {
+                        self.since = Instant::now();
                         let pieces = self.sorter.take(&bytes);
                         self.sort(pieces);
                     }
@@ -110,7 +122,7 @@ impl Terminal {
                         return Some(Input::Event(Event::Resize(width, height)));
                     }
                 }
-                () = tokio::time::sleep(HOLD), if held => {
+                () = tokio::time::sleep_until(over), if hold.is_some() => {
                     let pieces = self.sorter.release();
                     self.sort(pieces);
                 }
@@ -125,7 +137,7 @@ impl Terminal {
                     self.ready.push_back(Input::Answered);
                 }
                 // Late ones of the question at the start, and what nobody asked for.
-                Piece::Answer(_) => {}
+                Piece::Answer(bytes) => graphics::heard(&bytes),
                 Piece::Typed(bytes) => {
                     self.parser.parse(&bytes, false);
                     while let Some(found) = self.parser.pop() {

@@ -1,6 +1,8 @@
 //! Tells the terminal's answers from what a person did, in a stream that is cut anywhere: whole sequences come out, beginnings are held
 //! back until the rest is there or a moment has passed. Pure; `mod.rs` feeds it. Pasted text is a person's, whatever it looks like.
 
+use std::time::Duration;
+
 /// A part of the stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Piece {
@@ -17,6 +19,10 @@ pub struct Sorter {
     is_pasting: bool,
 }
 
+/// What may be the beginning of a sequence is held back so long: Escape is a key too.
+const HOLD: Duration = Duration::from_millis(40);
+/// What nobody types is held back so long: a slow link cuts sequences.
+const LONG_HOLD: Duration = Duration::from_secs(2);
 /// No answer is longer; what is held back beyond that is a person's.
 const LONGEST: usize = 8192;
 const PASTE: &[u8] = b"\x1b[200~";
@@ -41,9 +47,16 @@ impl Sorter {
         self.sort(false)
     }
 
-    /// Whether something waits for its rest.
-    pub fn is_holding(&self) -> bool {
-        !self.held.is_empty() && !self.is_pasting
+    /// How long what waits for its rest may wait, where something does. Escape and one character are a key with Alt; with more behind, what
+    /// would be a sequence is one.
+    pub fn hold(&self) -> Option<Duration> {
+        let is_one = |second: u8| b"[]P_".contains(&second);
+        match self.held.as_slice() {
+            _ if self.is_pasting => None,
+            [] => None,
+            [0x1b, second, _, ..] if is_one(*second) => Some(LONG_HOLD),
+            _ => Some(HOLD),
+        }
     }
 
     /// What waits, as it is: nothing more has come.
@@ -220,10 +233,23 @@ mod tests {
         assert_eq!(sorter.take(PASTE).len(), 1);
         let many = vec![b'x'; 1 << 20];
         assert_eq!(sorter.take(&many), [Piece::Typed(many.clone())]);
-        assert!(!sorter.is_holding());
+        assert_eq!(sorter.hold(), None);
         assert_eq!(sorter.take(PASTED), [Piece::Typed(PASTED.to_vec())]);
         let endless = [b"\x1b_".as_slice(), &vec![b'x'; LONGEST]].concat();
         assert_eq!(sorter.take(&endless), [Piece::Typed(endless.clone())]);
+    }
+
+    #[rstest]
+    #[case("\x1b", Some(HOLD))]
+    #[case("\x1b_", Some(HOLD))]
+    #[case("\x1b_G", Some(LONG_HOLD))]
+    #[case("\x1b[?6", Some(LONG_HOLD))]
+    #[case("\x1b]11;rgb:0/0/0\x1b", Some(LONG_HOLD))]
+    #[case("x", None)]
+    fn what_nobody_types_waits_longer(#[case] stream: &str, #[case] expected: Option<Duration>) {
+        let mut sorter = Sorter::default();
+        sorter.take(stream.as_bytes());
+        assert_eq!(sorter.hold(), expected);
     }
 
     proptest::proptest! {

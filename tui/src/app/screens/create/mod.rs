@@ -75,17 +75,22 @@ impl Create {
         if !std::mem::take(&mut self.is_new) {
             return None;
         }
-        let draft = Draft {
-            prompt: self.prompt.lines().join("\n"),
-            negative: self.negative.lines().join("\n"),
-            request: self.form.request().clone(),
-            files: self.form.files().clone(),
-        };
+        let draft = self.draft();
         if draft == self.kept {
             return None;
         }
         self.kept = draft.clone();
         draft.to_json()
+    }
+
+    /// What is being written.
+    pub fn draft(&self) -> Draft {
+        Draft {
+            prompt: self.prompt.lines().join("\n"),
+            negative: self.negative.lines().join("\n"),
+            request: self.form.request().clone(),
+            files: self.form.files().clone(),
+        }
     }
 
     /// Whether keys type text: always, but for commands.
