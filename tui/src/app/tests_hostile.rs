@@ -278,7 +278,7 @@ fn a_megabyte_in_one_line_freezes_nothing() {
             key(&mut state, 'x');
             check(&state, "a megabyte");
             let took = begun.elapsed();
-            assert!(took < Duration::from_secs(10), "{screen:?}: {took:?}");
+            assert!(took < Duration::from_secs(30), "{screen:?}: {took:?}");
         }
     }
 }
