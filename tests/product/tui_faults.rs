@@ -150,6 +150,26 @@ fn a_terminal_that_is_closed_ends_the_client_which_does_not_spin_before() {
     assert!(draft(&home).contains("kept"));
 }
 
+/// Nothing of what gives the terminal back arrives there; the client ends all the same.
+#[test]
+fn a_terminal_that_takes_nothing_any_more_keeps_no_client_alive() {
+    let home = Home::new();
+    let terminal = open(&home);
+    let pid = terminal.pid();
+    terminal.stop();
+    // More than lies on the way to a terminal: the client stands in the midst of a frame, in `write` to its standard output.
+    let call = || std::fs::read_to_string(format!("/proc/{pid}/syscall")).unwrap_or_default();
+    let waits = || ["1 0x1 ", "64 0x1 "].iter().any(|write| call().starts_with(write));
+    let mut wide = false;
+    wait_until("a client that waits for its terminal", || {
+        wide = !wide;
+        terminal.resize(if wide { 200 } else { 201 }, 60);
+        waits()
+    });
+    terminal.signal("TERM");
+    wait_until("the client's end", || !is_alive(pid));
+}
+
 /// A job with previews meanwhile.
 #[test]
 fn a_thousand_sizes_while_a_job_runs() {

@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
@@ -26,6 +27,7 @@ pub struct Terminal<'a> {
     master: Option<File>,
     reader: Option<JoinHandle<()>>,
     is_closed: Arc<AtomicBool>,
+    is_stopped: Arc<AtomicBool>,
     shell: Child,
     written: Arc<Mutex<Vec<u8>>>,
 }
@@ -75,17 +77,20 @@ impl<'a> Terminal<'a> {
             .stderr(Stdio::from(slave))
             .spawn()
             .unwrap();
-        let (written, is_closed) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicBool::new(false)));
+        let written = Arc::new(Mutex::new(Vec::new()));
+        let (is_closed, is_stopped) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
         let reader = Reader {
             master: master.try_clone().unwrap(),
             seen: written.clone(),
             is_closed: is_closed.clone(),
+            is_stopped: is_stopped.clone(),
         };
         Self {
             home,
             master: Some(master),
             reader: Some(std::thread::spawn(move || reader.read())),
             is_closed,
+            is_stopped,
             shell,
             written,
         }
@@ -99,6 +104,11 @@ impl<'a> Terminal<'a> {
     /// Has another size.
     pub fn resize(&self, columns: u16, rows: u16) {
         tcsetwinsize(self.master.as_ref().unwrap(), size(columns, rows)).unwrap();
+    }
+
+    /// Takes nothing any more of what is written, as one whose link hangs.
+    pub fn stop(&self) {
+        self.is_stopped.store(true, Ordering::SeqCst);
     }
 
     /// Is closed, as by its window's button.
@@ -189,6 +199,7 @@ struct Reader {
     master: File,
     seen: Arc<Mutex<Vec<u8>>>,
     is_closed: Arc<AtomicBool>,
+    is_stopped: Arc<AtomicBool>,
 }
 
 impl Reader {
@@ -199,6 +210,10 @@ impl Reader {
             tv_nsec: 50_000_000,
         };
         while !self.is_closed.load(Ordering::SeqCst) {
+            if self.is_stopped.load(Ordering::SeqCst) {
+                std::thread::park_timeout(Duration::from_millis(50));
+                continue;
+            }
             let ready = poll(&mut [PollFd::new(&self.master, PollFlags::IN)], Some(&pause));
             if !matches!(ready, Ok(1..)) {
                 continue;

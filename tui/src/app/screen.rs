@@ -2,7 +2,7 @@
 //! back whoever wants that: the loop when it ends or steps aside, a panic on its way up, the thread that hears signals. Frames are drawn
 //! by `run.rs` within a [`Turn`], so that nothing is written to a terminal that was given back.
 
-use std::io::{Write as _, stdout};
+use std::io::{Write as _, stderr, stdout};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crossterm::event::{
@@ -23,6 +23,8 @@ const END_OF_STRING: &[u8] = b"\x1b\\";
 /// The terminal, taken over. It is given back when this goes, and when a signal ends or stops the process.
 pub struct Screen {
     held: Arc<Mutex<Held>>,
+    /// What a panic said while a frame was drawn.
+    said: Arc<Mutex<Option<String>>>,
     _undo: restore::Undo,
 }
 
@@ -51,8 +53,13 @@ impl Screen {
         }));
         let of_signal = held.clone();
         let undo = restore::on_signal(move || drop(lock(&of_signal).leave()));
-        on_panic(held.clone());
-        let screen = Self { held, _undo: undo };
+        let said = Arc::new(Mutex::new(None));
+        on_panic(held.clone(), said.clone());
+        let screen = Self {
+            held,
+            said,
+            _undo: undo,
+        };
         lock(&screen.held).take()?;
         Ok(screen)
     }
@@ -99,6 +106,10 @@ impl Drop for Screen {
     fn drop(&mut self) {
         // Nothing can be done when it fails.
         let _ = self.leave();
+        let said = self.said.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(text) = said {
+            let _ = writeln!(stderr(), "{text}");
+        }
     }
 }
 
@@ -141,15 +152,19 @@ impl Held {
     }
 }
 
-/// What a panic of the thread that draws says is said on the person's own screen.
-fn on_panic(held: Arc<Mutex<Held>>) {
+/// What a panic of the thread that draws says is said on the person's own screen: at once, or, where a frame was being drawn, when the
+/// panic has come up to where the terminal is given back.
+fn on_panic(held: Arc<Mutex<Held>>, said: Arc<Mutex<Option<String>>>) {
     let (own, before) = (std::thread::current().id(), std::panic::take_hook());
     std::panic::set_hook(Box::new(move |panic| {
-        // A panic while drawing comes while the terminal is held.
-        if std::thread::current().id() == own
-            && let Ok(mut held) = held.try_lock()
-        {
-            let _ = held.leave();
+        if std::thread::current().id() == own {
+            match held.try_lock() {
+                Ok(mut held) => drop(held.leave()),
+                Err(_) => {
+                    *said.lock().unwrap_or_else(PoisonError::into_inner) = Some(panic.to_string());
+                    return;
+                }
+            }
         }
         before(panic);
     }));
