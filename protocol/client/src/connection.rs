@@ -145,7 +145,7 @@ impl Client {
         let daemon = self.daemon();
         let theirs = daemon.data.as_ref().filter(|data| !data.is_that_at(&paths.data))?;
         Some(Error::Unreachable {
-            socket: self.socket().to_path_buf(),
+            socket: self.socket(),
             why: format!(
                 "the daemon there (pid {}) serves another home, whose data are in {}",
                 daemon.pid,

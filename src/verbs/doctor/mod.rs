@@ -103,7 +103,7 @@ async fn daemon(paths: &Paths, problems: &mut Vec<String>) -> (String, PathBuf) 
             problems.extend(running::inherited(client.daemon().pid));
             // A daemon that does not tell is told of by what else is wrong.
             problems.extend(client.status().await.ok().and_then(|status| status.short));
-            (in_words(&client), client.socket().to_owned())
+            (in_words(&client), client.socket())
         }
         Ok(None) => ("not running; it starts with the first job".to_owned(), socket),
         Err(e) => {
