@@ -389,8 +389,10 @@ impl Client {
     fn draw(&mut self) -> Result<(), Error> {
         let mut out = stdout();
         queue!(out, BeginSynchronizedUpdate)?;
-        if std::mem::take(&mut self.state.redraw) {
-            self.terminal.clear()?;
+        if std::mem::take(&mut self.state.redraw) | self.over.leaves_any(&self.state) {
+            // Clears without asking where the cursor is, which somebody else who reads the terminal would hear.
+            let size = self.terminal.size()?;
+            self.terminal.resize(size.into())?;
             out.write_all(&self.over.forget_all())?;
         }
         self.over.give(&self.state);

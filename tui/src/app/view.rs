@@ -12,7 +12,7 @@ use unicode_width::UnicodeWidthStr as _;
 use super::commands::{Act, Command, of_screen};
 use super::keys;
 use super::state::{LEAST, Overlay, Screen, State};
-use super::widgets::{brief, middle, words_in};
+use super::widgets::{brief, middle, plain, words_in};
 use super::world::Daemon;
 
 /// Draws everything.
@@ -70,6 +70,9 @@ pub fn view(state: &State, frame: &mut Frame<'_>) {
         Some(Overlay::Ask(ask)) => ask.view(frame, area, state.theme),
         Some(Overlay::Help(from)) => help(state, frame, area, *from),
         None => {}
+    }
+    if !state.theme.is_unicode {
+        plain(frame.buffer_mut());
     }
 }
 
@@ -224,34 +227,34 @@ fn hints(state: &State, frame: &mut Frame<'_>, area: Rect) {
     frame.render_widget(Line::from(spans), area);
 }
 
+/// What was said last, above the hints at the right, the newest lowest; nothing of it is cut off that would fit into four rows.
 fn toasts(state: &State, frame: &mut Frame<'_>, area: Rect) {
-    for (nth, toast) in state.toasts.iter().rev().enumerate() {
-        let width = (area.width / 2).max(40).min(area.width);
-        let text = brief(&toast.text, usize::from(width) * 2 - 10);
-        let rows = if text.width() + 8 > usize::from(width) { 2 } else { 1 };
-        let y = area.height.saturating_sub(3 + rows + 2 * nth as u16);
+    let theme = state.theme;
+    let wide = (area.width * 3 / 5).max(48).min(area.width.saturating_sub(4));
+    let mut below = area.height.saturating_sub(2);
+    for toast in state.toasts.iter().rev() {
+        let (sign, end, style) = match toast.is_error {
+            true => (theme.sign("✗ ", "! "), " [Esc]", theme.accent()),
+            false => ("", "", theme.bright()),
+        };
+        // Lines end between words: the last one has room for what does not fit into the others.
+        let text = brief(&toast.text, usize::from(wide) * 7 / 2 - 10);
+        let lines = words_in(&format!("{sign}{text}{end}"), wide.into());
+        let width = lines.iter().map(|line| line.width()).max().unwrap_or(0) as u16;
+        let rows = lines.len() as u16;
+        if below < rows + 3 {
+            return;
+        }
         let place = Rect {
-            x: area.width - width,
-            y,
-            width,
+            x: area.right().saturating_sub(width + 2),
+            y: area.y + below - rows,
+            width: width + 2,
             height: rows,
         };
-        let style = if toast.is_error {
-            state.theme.accent()
-        } else {
-            state.theme.bright()
-        };
-        let sign = if toast.is_error {
-            state.theme.sign("✗ ", "! ")
-        } else {
-            ""
-        };
         frame.render_widget(Clear, place);
-        let end = if toast.is_error { " [Esc]" } else { " " };
-        let text = Paragraph::new(format!("{sign}{text}{end}"))
-            .style(style)
-            .right_aligned();
-        frame.render_widget(text.wrap(ratatui::widgets::Wrap { trim: true }), place);
+        let lines: Vec<Line<'_>> = lines.into_iter().map(|line| Line::raw(format!(" {line}"))).collect();
+        frame.render_widget(Paragraph::new(lines).style(style), place);
+        below -= rows + 1;
     }
 }
 

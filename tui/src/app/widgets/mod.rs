@@ -1,5 +1,6 @@
 //! Pieces that several screens and overlays are made of. Each is a value with its keys, and a way to draw it.
 
+mod ascii;
 mod ask;
 mod fuzzy;
 mod input;
@@ -7,6 +8,7 @@ mod list;
 mod palette;
 mod picture;
 
+pub use ascii::plain;
 pub use ask::{Ask, Asked};
 pub use input::Input;
 pub use list::Cursor;

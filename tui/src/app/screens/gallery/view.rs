@@ -29,7 +29,11 @@ impl Gallery {
         let first = self.top * grid.columns;
         let last = (first + grid.columns * grid.rows).min(self.pictures.len());
         let tile = |nth: usize| grid.tile(nth / grid.columns - self.top, nth % grid.columns);
-        (first..last).map(|nth| (nth, tile(nth))).collect()
+        // None lies below the words about a picture.
+        let words = self.full(body).x;
+        let all = (first..last).map(|nth| (nth, tile(nth)));
+        all.filter(|(_, tile)| self.detail.is_none() || tile.x >= words)
+            .collect()
     }
 
     /// The pictures that are seen, and where.
@@ -63,7 +67,7 @@ impl Gallery {
         Rect {
             x: body.x + beside,
             y: body.y + 1,
-            width: body.width - beside,
+            width: (body.width - beside).saturating_sub(u16::from(beside > 0)),
             height: body.height.saturating_sub(2),
         }
     }
@@ -222,17 +226,27 @@ impl Gallery {
         } else {
             ""
         };
-        let seed = entry.seed.map_or_else(String::new, |seed| format!("   seed {seed}"));
-        let known = format!(
-            "{star}#{}   {}×{}   {}{seed}   {}   ",
-            entry.id,
-            entry.width,
-            entry.height,
-            brief(&entry.model, 24),
-            when.get(..16).unwrap_or_default().replace('T', " ")
-        );
+        let when = when.get(..16).unwrap_or_default().replace('T', " ");
+        let size = format!("{}×{}", entry.width, entry.height);
+        let model = brief(&entry.model, 24);
+        let seed = entry.seed.map(|seed| format!("seed {seed}"));
+        let all = [
+            Some(format!("{star}#{}", entry.id)),
+            Some(size),
+            seed,
+            Some(model),
+            Some(when),
+        ];
+        let mut known: Vec<String> = all.into_iter().flatten().collect();
         let width = usize::from(area.width).saturating_sub(2);
-        let prompt = brief(&entry.prompt, width.saturating_sub(known.width()).max(16));
+        let taken = |known: &[String]| known.iter().map(|part| part.width() + 3).sum::<usize>();
+        // The prompt keeps a little room.
+        let prompt_has = entry.prompt.width().min(20);
+        while known.len() > 1 && taken(&known) + prompt_has > width {
+            known.pop();
+        }
+        let prompt = brief(&entry.prompt, width.saturating_sub(taken(&known)));
+        let known: String = known.into_iter().map(|part| part + "   ").collect();
         let place = Rect {
             y: area.y + area.height.saturating_sub(1),
             height: 1,
