@@ -47,6 +47,8 @@ mod tests;
 #[cfg(test)]
 mod tests_create;
 #[cfg(test)]
+mod tests_look;
+#[cfg(test)]
 mod tests_system;
 
 pub use look::{Look, look};
