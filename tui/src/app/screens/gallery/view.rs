@@ -211,7 +211,8 @@ impl Gallery {
     /// Whether the picture before that one, and the one behind it, stand in its row and are of its batch.
     fn joined(&self, nth: usize, columns: usize) -> (bool, bool) {
         let job = |nth: usize| self.pictures.get(nth).and_then(|entry| entry.job);
-        let are_one = |first: usize| (first + 1) % columns != 0 && job(first).is_some() && job(first) == job(first + 1);
+        let are_one =
+            |first: usize| !(first + 1).is_multiple_of(columns) && job(first).is_some() && job(first) == job(first + 1);
         (nth.checked_sub(1).is_some_and(are_one), are_one(nth))
     }
 
