@@ -19,8 +19,9 @@ use super::world::Daemon;
 pub fn view(state: &State, frame: &mut Frame<'_>) {
     let area = frame.area();
     if state.is_too_small() {
+        let by = state.theme.sign("×", "x");
         let text = format!(
-            "The terminal has {} × {} cells; {} × {} are needed.",
+            "The terminal has {} {by} {} cells; {} {by} {} are needed: make it larger.",
             area.width, area.height, LEAST.0, LEAST.1
         );
         frame.render_widget(Paragraph::new(text).wrap(ratatui::widgets::Wrap { trim: true }), area);
