@@ -53,6 +53,8 @@ mod tests_create;
 #[cfg(test)]
 mod tests_hostile;
 #[cfg(test)]
+mod tests_look;
+#[cfg(test)]
 mod tests_system;
 
 pub use look::{Look, look};

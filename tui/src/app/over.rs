@@ -68,6 +68,22 @@ impl Over {
         self.sending.next(most)
     }
 
+    /// Whether a picture that goes would be left behind: Konsole keeps it when text is written over it, and only a screen that is cleared
+    /// takes it away. One that another covers needs nothing.
+    pub fn leaves_any(&self, state: &State) -> bool {
+        let keeps = self.found.name.as_deref().is_some_and(|name| name.contains("onsole"));
+        if !keeps || self.found.protocol == Protocol::Kitty || self.drawn.is_empty() {
+            return false;
+        }
+        let covered = state.pictures.is_covered;
+        let wanted: Vec<Shown> = shown(state).into_iter().filter(|_| !covered).collect();
+        let is_left = |old: &(Arc<Ready>, Rect)| {
+            let hides = |new: &Shown| new.is(old) || new.place.intersection(old.1) == old.1;
+            !wanted.iter().any(hides)
+        };
+        self.drawn.iter().any(is_left)
+    }
+
     /// Begins to give the terminal pictures that cells of the frame stand for.
     pub fn give(&mut self, state: &State) {
         for shown in shown(state) {
@@ -180,9 +196,28 @@ mod tests {
     }
 
     #[test]
-    fn what_is_there_is_not_sent_again_and_what_was_covered_is() {
+    fn konsole_is_cleared_where_a_picture_goes() {
         let mut state = State::new(Theme::of(&|_| None, true), Rect::new(0, 0, 120, 40));
-        state.create.picture(&darkroom_protocol::Picture {
+        state.create.picture(&picture());
+        let (key, place) = state.pictures_shown().remove(0);
+        let drawn = || vec![(over(b"OLD"), centred(place, (4, 2)))];
+        let sixel = Found::new(Protocol::Sixel, "so");
+        let mut konsole = Over::new(Found {
+            name: Some("Konsole 22.12.3".to_owned()),
+            ..sixel.clone()
+        });
+        let mut xterm = Over::new(sixel);
+        assert!(!konsole.leaves_any(&state), "nothing is there");
+        (konsole.drawn, xterm.drawn) = (drawn(), drawn());
+        assert!(konsole.leaves_any(&state) && !xterm.leaves_any(&state));
+        state.pictures.made(key, Some(over(b"NEW")));
+        assert!(!konsole.leaves_any(&state), "the new one covers it");
+        state.pictures.is_covered = true;
+        assert!(konsole.leaves_any(&state));
+    }
+
+    fn picture() -> darkroom_protocol::Picture {
+        darkroom_protocol::Picture {
             job: darkroom_protocol::JobId::new(),
             index: 0,
             path: "/p/a.png".into(),
@@ -192,7 +227,13 @@ mod tests {
             height: 8,
             seed: 1,
             elapsed_ms: 1,
-        });
+        }
+    }
+
+    #[test]
+    fn what_is_there_is_not_sent_again_and_what_was_covered_is() {
+        let mut state = State::new(Theme::of(&|_| None, true), Rect::new(0, 0, 120, 40));
+        state.create.picture(&picture());
         let (key, _) = state.pictures_shown().remove(0);
         state.pictures.made(key, Some(over(b"PICTURE")));
         let mut over = Over::new(Found::new(Protocol::Sixel, "so"));

@@ -136,7 +136,7 @@ fn the_picture_stands_where_it_is_wanted(#[case] picture: Side, #[case] prompt_w
         let column = line.chars().take_while(|c| *c != 'N').count();
         let prompt = text.lines().find(|line| line.contains("Prompt")).unwrap();
         let words = prompt.chars().take_while(|c| *c != 'P').count();
-        let is_left = picture == Side::Left && width >= 100;
+        let is_left = picture == Side::Left;
         assert_eq!(column < words, is_left, "{width}: {text}");
     }
 }

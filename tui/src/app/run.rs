@@ -394,7 +394,7 @@ impl Client {
         };
         let mut out = stdout();
         queue!(out, BeginSynchronizedUpdate)?;
-        if std::mem::take(&mut self.state.redraw) {
+        if std::mem::take(&mut self.state.redraw) | self.over.leaves_any(&self.state) {
             out.write_all(&self.over.forget_all())?;
             queue!(out, Clear(ClearType::All))?;
             // Its own `clear` asks the terminal where the cursor is, and takes keys for the answer.

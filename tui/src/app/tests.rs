@@ -398,7 +398,7 @@ fn a_picture_is_looked_at_closely() {
     // Another of the same size is seen at the same place, with what is kept of it too.
     key(&mut state, 'l');
     assert_eq!(part(&state), Some(moved));
-    assert!(drawn(&state).contains("#4 512"));
+    assert!(drawn(&state).contains("#4   512"));
     let (asked, _) = state.pictures_shown().remove(0);
     assert_ne!(asked, whole);
     // What is kept of it stands beside the part, and stays while that is moved.

@@ -2,16 +2,18 @@
 //! for a while. Draws the state and changes nothing.
 
 use darkroom_client::words;
+use darkroom_protocol::text::escape_line;
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Clear, Paragraph};
+use unicode_width::UnicodeWidthStr as _;
 
-use super::commands::{Act, of_screen};
+use super::commands::{Act, Command, of_screen};
 use super::harmless::make_harmless;
 use super::keys;
 use super::state::{LEAST, Overlay, Screen, State};
-use super::widgets::{brief, middle};
+use super::widgets::{brief, middle, plain, words_in};
 use super::world::Daemon;
 
 /// Draws everything.
@@ -23,8 +25,9 @@ pub fn view(state: &State, frame: &mut Frame<'_>) {
 fn all(state: &State, frame: &mut Frame<'_>) {
     let area = frame.area();
     if state.is_too_small() {
+        let by = state.theme.sign("×", "x");
         let text = format!(
-            "The terminal has {} × {} cells; {} × {} are needed.",
+            "The terminal has {} {by} {} cells; {} {by} {} are needed: make it larger.",
             area.width, area.height, LEAST.0, LEAST.1
         );
         frame.render_widget(Paragraph::new(text).wrap(ratatui::widgets::Wrap { trim: true }), area);
@@ -75,6 +78,9 @@ fn all(state: &State, frame: &mut Frame<'_>) {
         Some(Overlay::Help(from)) => help(state, frame, area, *from),
         None => {}
     }
+    if !state.theme.is_unicode {
+        plain(frame.buffer_mut());
+    }
 }
 
 /// The tabs, each with its title and the columns that it takes.
@@ -114,20 +120,26 @@ fn head(state: &State, frame: &mut Frame<'_>, area: Rect) {
         spans.push(Span::styled(format!("{title}  "), style));
     }
     frame.render_widget(Line::from(spans), area);
-    let (text, style) = match &state.world.daemon {
-        Daemon::There => (devices(state), theme.dim()),
-        Daemon::Looking => ("the daemon is looked for …".to_owned(), theme.accent()),
-        Daemon::Away(_) => ("the daemon is away".to_owned(), theme.accent()),
-    };
-    let text = match &state.world.host {
-        Some(host) => format!("{host}: {text}"),
-        None => text,
-    };
     let left = tabs(state)
         .last()
         .map_or(0, |(_, title, begin)| begin + title.chars().count() as u16 + 2);
     let room = usize::from(area.width.saturating_sub(left + 1));
-    let line = Line::styled(format!("{} ", brief(&text, room)), style).right_aligned();
+    let (texts, style) = match &state.world.daemon {
+        Daemon::There => ([true, false].map(|memory| devices(state, memory)), theme.dim()),
+        Daemon::Looking => (
+            ["the daemon is looked for …", "looking …"].map(str::to_owned),
+            theme.accent(),
+        ),
+        Daemon::Away(_) => (["the daemon is away", "away"].map(str::to_owned), theme.accent()),
+    };
+    let texts = texts.map(|text| match &state.world.host {
+        Some(host) => format!("{}: {text}", escape_line(host)),
+        None => text,
+    });
+    // The first that fits.
+    let [long, short] = texts;
+    let text = if long.width() <= room { long } else { short };
+    let line = Line::styled(format!("{} ", cut(&text, room)), style).right_aligned();
     frame.render_widget(
         line,
         Rect {
@@ -138,25 +150,37 @@ fn head(state: &State, frame: &mut Frame<'_>, area: Rect) {
     );
 }
 
-/// What of the devices' memory models take, and which models these are.
-fn devices(state: &State) -> String {
+/// Which models are in the devices' memory, and with `memory` how much they take.
+fn devices(state: &State, memory: bool) -> String {
     let one = |worker: &darkroom_protocol::WorkerStatus| {
         let resident = &worker.resident;
         let models: Vec<String> = resident
             .models
             .iter()
-            .map(|model| format!("{} {}", model.name, state.theme.sign("●", "*")))
+            .map(|model| format!("{} {}", escape_line(&model.name), state.theme.sign("●", "*")))
             .collect();
-        let memory = if resident.used > 0 {
+        let memory = if memory && resident.used > 0 {
             format!("  {}", words::size(resident.used))
         } else {
             String::new()
         };
-        format!("{}{memory}  {}", worker.device, models.join("  "))
-            .trim()
-            .to_owned()
+        format!(
+            "{}{memory}  {}",
+            escape_line(&worker.device.to_string()),
+            models.join("  ")
+        )
+        .trim()
+        .to_owned()
     };
     state.world.workers.iter().map(one).collect::<Vec<_>>().join("   ")
+}
+
+/// `text` cut to so many columns, its blanks kept: what of it is from outside has been made harmless.
+fn cut(text: &str, width: usize) -> String {
+    match text.width() <= width {
+        true => text.to_owned(),
+        false => words::brief(text, width.saturating_sub(1), "…"),
+    }
 }
 
 fn rule(state: &State, frame: &mut Frame<'_>, area: Rect) {
@@ -164,23 +188,28 @@ fn rule(state: &State, frame: &mut Frame<'_>, area: Rect) {
     frame.render_widget(Line::styled(line, state.theme.dim()), area);
 }
 
-/// The hints that fit, each with the column at which it begins.
+/// The hints that fit, each with the column at which it begins: the first ones, and the help in any case.
 fn shown_hints(state: &State) -> Vec<(Act, String, &'static str, u16)> {
-    let mut at = 1;
-    let mut shown = Vec::new();
-    for command in of_screen(state.screen).filter(|command| command.hint && state.can(command.act)) {
+    let hint = |command: &'static Command| {
         let key = state.own.keys().shown(command, state.theme.is_unicode);
-        if key.is_empty() {
-            continue;
-        }
         let width = (key.chars().count() + command.name.chars().count() + 3) as u16;
-        if at + width > state.area.width {
-            break;
-        }
-        shown.push((command.act, key, command.name, at));
+        (!key.is_empty()).then_some((command, key, width))
+    };
+    let all = of_screen(state.screen).filter(|command| command.hint && state.can(command.act));
+    let (last, first): (Vec<_>, Vec<_>) = all.filter_map(hint).partition(|(command, ..)| command.act == Act::Help);
+    let room = state.area.width - last.iter().map(|(.., width)| width).sum::<u16>().min(state.area.width);
+    let mut at = 1;
+    let first = first.into_iter().take_while(|(.., width)| {
         at += width;
-    }
-    shown
+        at <= room
+    });
+    let mut at = 1;
+    let place = |(command, key, width): (&'static Command, String, u16)| {
+        let begin = at;
+        at += width;
+        (command.act, key, command.name, begin)
+    };
+    first.collect::<Vec<_>>().into_iter().chain(last).map(place).collect()
 }
 
 /// The command whose hint is there.
@@ -205,38 +234,34 @@ fn hints(state: &State, frame: &mut Frame<'_>, area: Rect) {
     frame.render_widget(Line::from(spans), area);
 }
 
+/// What was said last, above the hints at the right, the newest lowest; nothing of it is cut off that would fit into four rows.
 fn toasts(state: &State, frame: &mut Frame<'_>, area: Rect) {
-    for (nth, toast) in state.toasts.iter().rev().enumerate() {
-        let width = (area.width / 2).max(40).min(area.width);
-        let text = brief(&toast.text, usize::from(width) * 2 - 10);
-        let rows = if unicode_width::UnicodeWidthStr::width(text.as_str()) + 8 > usize::from(width) {
-            2
-        } else {
-            1
+    let theme = state.theme;
+    let wide = (area.width * 3 / 5).max(48).min(area.width.saturating_sub(4));
+    let mut below = area.height.saturating_sub(2);
+    for toast in state.toasts.iter().rev() {
+        let (sign, end, style) = match toast.is_error {
+            true => (theme.sign("✗ ", "! "), " [Esc]", theme.accent()),
+            false => ("", "", theme.bright()),
         };
-        let y = area.height.saturating_sub(3 + rows + 2 * nth as u16);
+        // Lines end between words: the last one has room for what does not fit into the others.
+        let text = brief(&toast.text, usize::from(wide) * 7 / 2 - 10);
+        let lines = words_in(&format!("{sign}{text}{end}"), wide.into());
+        let width = lines.iter().map(|line| line.width()).max().unwrap_or(0) as u16;
+        let rows = lines.len() as u16;
+        if below < rows + 3 {
+            return;
+        }
         let place = Rect {
-            x: area.width - width,
-            y,
-            width,
+            x: area.right().saturating_sub(width + 2),
+            y: area.y + below - rows,
+            width: width + 2,
             height: rows,
         };
-        let style = if toast.is_error {
-            state.theme.accent()
-        } else {
-            state.theme.bright()
-        };
-        let sign = if toast.is_error {
-            state.theme.sign("✗ ", "! ")
-        } else {
-            ""
-        };
         frame.render_widget(Clear, place);
-        let end = if toast.is_error { " [Esc]" } else { " " };
-        let text = Paragraph::new(format!("{sign}{text}{end}"))
-            .style(style)
-            .right_aligned();
-        frame.render_widget(text.wrap(ratatui::widgets::Wrap { trim: true }), place);
+        let lines: Vec<Line<'_>> = lines.into_iter().map(|line| Line::raw(format!(" {line}"))).collect();
+        frame.render_widget(Paragraph::new(lines).style(style), place);
+        below -= rows + 1;
     }
 }
 
@@ -249,7 +274,7 @@ fn complaint(state: &State, frame: &mut Frame<'_>, area: Rect) {
         state.theme.sign("✗", "!"),
         brief(text, (3 * width).saturating_sub(10))
     );
-    let is_short = unicode_width::UnicodeWidthStr::width(text.as_str()) <= width;
+    let is_short = text.width() <= width;
     let rows = if is_short { 1 } else { 3 };
     let text = Paragraph::new(text)
         .style(state.theme.accent())
@@ -266,27 +291,32 @@ fn complaint(state: &State, frame: &mut Frame<'_>, area: Rect) {
 
 fn help(state: &State, frame: &mut Frame<'_>, area: Rect, from: u16) {
     let theme = state.theme;
-    let lines: Vec<Line<'_>> = of_screen(state.screen)
-        .map(|command| {
-            let keys: Vec<String> = state
-                .own
-                .keys()
-                .of(command)
-                .into_iter()
-                .map(|key| keys::shown(key, theme.is_unicode))
-                .collect();
-            Line::from(vec![
-                Span::styled(format!(" {:<16} ", keys.join(" ")), theme.plain()),
-                Span::styled(format!("{:<17} ", command.name), theme.bright()),
-                Span::styled(command.about, theme.dim()),
-            ])
-        })
-        .collect();
+    let wide = area.width.min(112);
+    let room = usize::from(wide).saturating_sub(2 + 17 + 18 + 2);
+    let mut lines: Vec<Line<'_>> = Vec::new();
+    for command in of_screen(state.screen) {
+        let keys = state.own.keys().of(command).into_iter();
+        let keys: Vec<String> = keys.map(|key| keys::shown(key, theme.is_unicode)).collect();
+        let mut head = (keys.join(" "), command.name);
+        for about in words_in(command.about, room) {
+            let (keys, name) = std::mem::take(&mut head);
+            lines.push(Line::from(vec![
+                Span::styled(format!(" {keys:<16} "), theme.plain()),
+                Span::styled(format!("{name:<17} "), theme.bright()),
+                Span::styled(about, theme.dim()),
+            ]));
+        }
+    }
     let height = (lines.len() as u16 + 2).min(area.height.saturating_sub(2));
-    let place = middle(area, 96, height);
+    let place = middle(area, wide, height);
     let last = (lines.len() as u16 + 2).saturating_sub(height);
     frame.render_widget(Clear, place);
-    let title = format!(" Keys of {} ", state.screen.title());
-    let block = Block::bordered().border_style(theme.dim()).title(title);
+    let mut block = Block::bordered()
+        .border_style(theme.dim())
+        .title(format!(" Keys of {} ", state.screen.title()));
+    if from < last {
+        let more = format!(" {} more ", theme.sign("↓", "Down:"));
+        block = block.title_bottom(Line::from(more).right_aligned());
+    }
     frame.render_widget(Paragraph::new(lines).block(block).scroll((from.min(last), 0)), place);
 }

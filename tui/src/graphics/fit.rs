@@ -51,6 +51,16 @@ pub(super) fn largest(width: u32, height: u32, cell: (u32, u32), room: Cells) ->
     }
 }
 
+/// The side by which a picture is scaled so that it keeps its shape and lies within `cells`.
+pub(super) fn inside(width: u32, height: u32, cell: (u32, u32), cells: Cells) -> Side {
+    let product = |a: [u32; 3]| a.into_iter().map(f64::from).product::<f64>();
+    // As wide as the cells, is it at most as high?
+    match product([height.max(1), cells.columns, cell.0]) <= product([width.max(1), cells.rows, cell.1]) {
+        true => Side::Columns(cells.columns),
+        false => Side::Rows(cells.rows),
+    }
+}
+
 /// As [`cells`], but a picture that fills one side exactly and is not stretched along the other: that side, and the cells that it
 /// touches.
 pub(super) fn unstretched(width: u32, height: u32, cell: (u32, u32), limit: Cells) -> (Cells, Side) {
@@ -104,6 +114,20 @@ mod tests {
         };
         let cells = cells(width, height, screen.cell, limit(screen, None, None));
         assert_eq!((cells.columns, cells.rows), (expected_columns, expected_rows));
+    }
+
+    #[rstest]
+    #[case::square(64, 64, (14, 7), Side::Columns(14))]
+    #[case::a_hair_too_high(128, 256, (7, 7), Side::Columns(7))]
+    #[case::a_cell_too_high(128, 256, (7, 6), Side::Rows(6))]
+    #[case::wide(256, 64, (18, 2), Side::Rows(2))]
+    fn it_lies_within_its_cells(
+        #[case] width: u32,
+        #[case] height: u32,
+        #[case] (columns, rows): (u32, u32),
+        #[case] side: Side,
+    ) {
+        assert_eq!(inside(width, height, (10, 20), Cells { columns, rows }), side);
     }
 
     #[rstest]

@@ -172,7 +172,7 @@ fn ready_on(
             })
         }
         (protocol, passthrough) => {
-            let side = fit::Side::Columns(cells.columns);
+            let side = fit::inside(picture.width(), picture.height(), screen.cell, cells);
             let id = (protocol == Protocol::Kitty).then_some(number.max(1));
             let place = Place {
                 cells,

@@ -2,8 +2,8 @@
 //! in, kept for a time, removed, pinned, or chosen for Create. To remove one that is pinned is asked about first.
 
 use darkroom_client::words;
-use darkroom_protocol::ResidentModel;
 use darkroom_protocol::message::client::FoundModel;
+use darkroom_protocol::{ModelSource, ResidentModel};
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
@@ -17,6 +17,9 @@ use crate::app::world::World;
 
 /// The group of those that cannot be used.
 const BROKEN: &str = "Cannot be used";
+
+/// What is said where there are no models but those of the program.
+const NO_FOLDER: &str = "models = [\"~/models\"] in config.toml shows those of a folder here.";
 
 /// The screen.
 #[derive(Debug, Default)]
@@ -137,6 +140,13 @@ impl Models {
             let y = area.y + nth as u16;
             frame.render_widget(line, Rect { y, height: 1, ..area });
         }
+        let is_built_in = |model: &FoundModel| matches!(model.source, ModelSource::Embedded(_));
+        let below = area.y + rows.len() as u16 + 1;
+        if !rows.is_empty() && scene.world.models.iter().all(is_built_in) && below < area.bottom() {
+            let text = format!(" {}", brief(NO_FOLDER, usize::from(area.width) - 2));
+            let line = Line::styled(text, scene.theme.dim());
+            frame.render_widget(line, Rect::new(area.x, below, area.width, 1));
+        }
     }
 }
 
@@ -166,9 +176,8 @@ fn line(model: &FoundModel, world: &World, theme: Theme, is_at: bool, (names, wi
     let gap = names.saturating_sub(unicode_width::UnicodeWidthStr::width(name.as_str()));
     let left = width.saturating_sub(names + 18);
     Line::from(vec![
-        Span::styled(format!("   {sign} {name}"), style),
-        Span::raw(" ".repeat(gap)),
-        Span::styled(format!(" {size:>9}  "), theme.dim()),
+        Span::styled(format!("   {sign} {name}{}", " ".repeat(gap + 1)), style),
+        Span::styled(format!("{size:>9}  "), theme.dim()),
         Span::styled(brief(&about, left), theme.dim()),
     ])
 }

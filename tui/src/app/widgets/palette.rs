@@ -76,7 +76,11 @@ impl Palette {
     pub fn view(&self, frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
         let theme = scene.theme;
         let found = self.found();
-        let area = middle(area, 76, 3 + found.len().clamp(1, SEEN) as u16);
+        let area = middle(
+            area,
+            100.min(area.width.saturating_sub(4)),
+            3 + found.len().clamp(1, SEEN) as u16,
+        );
         frame.render_widget(Clear, area);
         let block = Block::bordered().border_style(theme.dim()).title(" Command ");
         let inner = block.inner(area);

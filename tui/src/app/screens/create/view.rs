@@ -11,6 +11,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Widget as _};
 use ratatui_textarea::TextArea;
+use unicode_width::UnicodeWidthStr as _;
 
 use super::form::Form;
 use super::{Create, Focus};
@@ -20,12 +21,10 @@ use crate::app::settings::{Layout, Side};
 use crate::app::state::Scene;
 use crate::app::widgets::{brief, draw_picture};
 
-/// From this width on the picture stands beside the words.
-const WIDE: u16 = 100;
-/// Columns that the picture keeps beside the words.
+/// Columns that the picture keeps beside the words, unless that is more than half of all.
 const PICTURE: u16 = 40;
-/// Columns of a parameter's name.
-const NAME: usize = 19;
+/// Columns of a parameter's name, where there is room and where there is little.
+const NAME: (usize, usize) = (19, 15);
 
 /// Where everything is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +41,8 @@ pub struct Places {
     pub progress: Rect,
     /// What runs and waits, in one row.
     pub strip: Rect,
+    /// The column of the rule between words and picture, where they stand side by side.
+    pub rule: Option<u16>,
 }
 
 /// Where everything is in `area`.
@@ -55,14 +56,16 @@ pub fn places(area: Rect, layout: Layout) -> Places {
         height: area.height.saturating_sub(1),
         ..area
     };
-    let is_wide = area.width >= WIDE && layout.picture != Side::Below;
-    let words = layout.prompt_width.min(area.width.saturating_sub(PICTURE));
+    let is_beside = layout.picture != Side::Below;
+    let words = layout
+        .prompt_width
+        .min(area.width - PICTURE.min(area.width.div_ceil(2)));
     let beside = area.width.saturating_sub(words + 2);
-    let (words_x, picture_x) = match layout.picture {
-        Side::Left => (area.x + beside + 2, area.x),
-        Side::Right | Side::Below => (area.x, area.x + words + 2),
+    let (words_x, picture_x, rule) = match layout.picture {
+        Side::Left => (area.x + beside + 2, area.x, area.x + beside),
+        Side::Right | Side::Below => (area.x, area.x + words + 2, area.x + words),
     };
-    let left = match is_wide {
+    let left = match is_beside {
         true => Rect {
             x: words_x,
             width: words,
@@ -74,7 +77,7 @@ pub fn places(area: Rect, layout: Layout) -> Places {
     let prompt = row(left, 1, high);
     let negative = row(left, 2 + high, 2);
     let top = 5 + high;
-    if is_wide {
+    if is_beside {
         let form = Rect {
             y: area.y + top,
             height: area.height.saturating_sub(top),
@@ -101,6 +104,7 @@ pub fn places(area: Rect, layout: Layout) -> Places {
             picture,
             progress,
             strip,
+            rule: Some(rule),
         };
     }
     // Below the words: half of what is left is the form's, beside it the picture.
@@ -130,6 +134,7 @@ pub fn places(area: Rect, layout: Layout) -> Places {
             ..right
         },
         strip,
+        rule: None,
     }
 }
 
@@ -162,6 +167,12 @@ impl Create {
             frame.render_widget(Line::styled(title, style), above);
             self.text(frame, place, text, has_keys);
         }
+        if let Some(x) = places.rule {
+            for y in area.y..places.strip.y {
+                let line = Span::styled(theme.sign("│", "|"), theme.dim());
+                frame.render_widget(line, Rect::new(x, y, 1, 1));
+            }
+        }
         self.form(frame, places.form, scene);
         let shown = self.pictures(scene, area);
         let mut is_drawn = false;
@@ -191,6 +202,7 @@ impl Create {
         let (typing, problem) = self.form.typing();
         let has_keys = scene.has_focus && self.focus == Focus::Form;
         let seen = usize::from(area.height).saturating_sub(1);
+        let name = if area.width < 50 { NAME.1 } else { NAME.0 };
         let top = (self.form.at() + 1).saturating_sub(seen.max(1));
         for (nth, row) in rows.iter().enumerate().skip(top).take(seen) {
             let is_at = has_keys && nth == self.form.at();
@@ -205,9 +217,9 @@ impl Create {
                 (false, false) => theme.dim(),
             };
             let name_style = if is_at { theme.accent() } else { theme.plain() };
-            let width = usize::from(area.width).saturating_sub(NAME + 2);
+            let width = usize::from(area.width).saturating_sub(name + 2);
             let mut spans = vec![
-                Span::styled(format!(" {:<NAME$}", label(row)), name_style),
+                Span::styled(format!(" {:<name$}", brief(&label(row), name - 1)), name_style),
                 Span::styled(brief(&value, width.saturating_sub(4)), style),
             ];
             if is_at && typing.is_none() && Form::is_movable(row) {
@@ -220,7 +232,7 @@ impl Create {
         let hidden = self.form.hidden(scene.world);
         if hidden > 0 && rows.len() + 1 < seen {
             let key = scene.keys.named(Act::MoreParameters, theme.is_unicode);
-            let line = Line::styled(format!(" {:<NAME$}{key}", format!("{hidden} more")), theme.dim());
+            let line = Line::styled(format!(" {:<name$}{key}", format!("{hidden} more")), theme.dim());
             let y = area.y + rows.len() as u16;
             frame.render_widget(line, Rect { y, height: 1, ..area });
         }
@@ -251,13 +263,12 @@ impl Create {
             .filter(|job| job.state.is_in_work());
         let Some(job) = mine.or_else(|| world.running()) else {
             let words = self.shown.as_ref().map(|picture| {
-                format!(
-                    "seed {}   {} × {}   {}",
-                    picture.seed,
-                    picture.width,
-                    picture.height,
-                    words::took(picture.elapsed_ms)
-                )
+                let parts = [
+                    format!("seed {}", picture.seed),
+                    format!("{} × {}", picture.width, picture.height),
+                    words::took(picture.elapsed_ms),
+                ];
+                fitting(&parts, area.width)
             });
             frame.render_widget(Line::styled(words.unwrap_or_default(), theme.dim()).centered(), area);
             return;
@@ -278,18 +289,15 @@ impl Create {
         );
         let words = match world.progress.get(&job.id) {
             Some(progress) if progress.phase == Phase::Denoise => {
-                let sigma = progress.sigma.map_or_else(String::new, |sigma| {
-                    format!("   {} {sigma:.2}", theme.sign("σ", "sigma"))
-                });
-                let left = progress
-                    .eta_s
-                    .map_or_else(String::new, |eta| format!("   {} left", words::duration(eta)));
-                let many = if progress.images > 1 {
-                    format!("{}/{}   ", progress.image + 1, progress.images)
-                } else {
-                    String::new()
-                };
-                format!("{many}step {}/{}{sigma}{left}", progress.step, progress.steps)
+                let steps = progress.steps.to_string().len();
+                let many = (progress.images > 1).then(|| format!("{}/{}", progress.image + 1, progress.images));
+                let step = format!("step {:>steps$}/{}", progress.step, progress.steps);
+                let left = progress.eta_s.map(|eta| format!("{} left", words::duration(eta)));
+                let sigma = progress
+                    .sigma
+                    .map(|sigma| format!("{} {sigma:>5.2}", theme.sign("σ", "sigma")));
+                let parts: Vec<String> = [many, Some(step), left, sigma].into_iter().flatten().collect();
+                fitting(&parts, area.width)
             }
             Some(progress) => format!("{} …", progress.phase.name()),
             None => "begins …".to_owned(),
@@ -301,6 +309,22 @@ impl Create {
         };
         frame.render_widget(Line::styled(words, theme.plain()).centered(), below);
     }
+}
+
+/// As many of the parts as fit into so many columns, the first ones first.
+fn fitting(parts: &[String], width: u16) -> String {
+    let mut text = String::new();
+    for part in parts {
+        let wide = text.width() + part.width() + 3;
+        if !text.is_empty() && wide > usize::from(width) {
+            break;
+        }
+        if !text.is_empty() {
+            text.push_str("   ");
+        }
+        text.push_str(part);
+    }
+    text
 }
 
 /// What a row is called: as in pictures' metadata, else its flag, where `keep-alive` is "Keep alive".

@@ -8,11 +8,12 @@ use ratatui::layout::{Position, Rect};
 
 mod compare;
 mod full;
+mod grid;
 mod view;
 
 use compare::Compare;
 use full::Grab;
-use view::grid;
+use grid::Grid;
 
 use crate::app::commands::Act;
 use crate::app::given::Given;
@@ -107,7 +108,7 @@ impl Gallery {
 
     /// Asks for the next page where the end of what is there comes in sight.
     pub fn more(&mut self, body: Rect) -> Vec<Effect> {
-        let (columns, rows) = grid(body);
+        let Grid { columns, rows, .. } = Grid::of(body);
         let seen_until = (self.top + 2 * rows) * columns;
         if self.is_asked || self.next.is_none() || seen_until < self.pictures.len() {
             return vec![];
@@ -355,7 +356,7 @@ impl Gallery {
 
     /// Goes where `act` says; `None` where it is no way to go.
     fn moved(&mut self, act: Act, body: Rect) -> Option<Vec<Effect>> {
-        let (columns, rows) = grid(body);
+        let Grid { columns, rows, .. } = Grid::of(body);
         let line = if self.is_full { 1 } else { columns };
         let page = columns * rows.max(1);
         let size = |gallery: &Self| gallery.here().map(|entry| (entry.width, entry.height));
@@ -381,7 +382,7 @@ impl Gallery {
     }
 
     fn keep(&mut self, body: Rect) {
-        let (columns, rows) = grid(body);
+        let Grid { columns, rows, .. } = Grid::of(body);
         self.at = self.at.min(self.pictures.len().saturating_sub(1));
         let row = self.at / columns;
         self.top = self.top.min(row).max((row + 1).saturating_sub(rows.max(1)));

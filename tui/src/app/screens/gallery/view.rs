@@ -2,23 +2,21 @@
 //! nothing here changes anything, and the bytes of pictures are `app::pictures`'.
 
 use darkroom_protocol::history::EntryDetail;
-use darkroom_protocol::text::escape_line;
 use darkroom_protocol::time;
 use ratatui::Frame;
 use ratatui::layout::{Position, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Clear, Paragraph};
-use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
+use unicode_width::UnicodeWidthStr as _;
 
 use super::Gallery;
+use super::grid::{self, Around, Grid};
 use crate::app::commands::Act;
 use crate::app::pictures::{Key, Source};
 use crate::app::state::{Scene, Screen};
-use crate::app::widgets::{brief, draw_picture};
+use crate::app::widgets::{brief, draw_picture, words_in};
 use crate::app::zoom::Dots;
 
-/// A tile of the grid, in cells; with a line of words below each picture.
-const TILE: (u16, u16) = (18, 9);
 /// Columns of what is kept of a picture.
 const WORDS: u16 = 56;
 /// The side of the small pictures that the grid has, in pixels.
@@ -27,20 +25,15 @@ const SIDE: u32 = 256;
 impl Gallery {
     /// The tiles that are seen, and which picture is in each.
     pub(super) fn tiles(&self, body: Rect) -> Vec<(usize, Rect)> {
-        let (columns, rows) = grid(body);
-        let wide = body.width / columns as u16;
-        let tile = |nth: usize| {
-            let (row, column) = (nth / columns - self.top, nth % columns);
-            Rect {
-                x: body.x + column as u16 * wide,
-                y: body.y + 1 + row as u16 * TILE.1,
-                width: wide,
-                height: TILE.1,
-            }
-        };
-        let first = self.top * columns;
-        let last = (first + columns * rows).min(self.pictures.len());
-        (first..last).map(|nth| (nth, tile(nth))).collect()
+        let grid = Grid::of(body);
+        let first = self.top * grid.columns;
+        let last = (first + grid.columns * grid.rows).min(self.pictures.len());
+        let tile = |nth: usize| grid.tile(nth / grid.columns - self.top, nth % grid.columns);
+        // None lies below the words about a picture.
+        let words = self.full(body).x;
+        let all = (first..last).map(|nth| (nth, tile(nth)));
+        all.filter(|(_, tile)| self.detail.is_none() || tile.x >= words)
+            .collect()
     }
 
     /// The pictures that are seen, and where.
@@ -53,12 +46,7 @@ impl Gallery {
             .filter_map(|(nth, tile)| Some((self.pictures.get(nth)?, tile)))
             .filter(|(entry, _)| !entry.missing)
             .map(|(entry, tile)| {
-                let place = Rect {
-                    width: tile.width.saturating_sub(2),
-                    height: tile.height.saturating_sub(2),
-                    x: tile.x + 1,
-                    ..tile
-                };
+                let place = grid::picture(tile);
                 let source = Source::Thumbnail {
                     sha256: entry.sha256.clone(),
                     side: SIDE,
@@ -79,7 +67,7 @@ impl Gallery {
         Rect {
             x: body.x + beside,
             y: body.y + 1,
-            width: body.width - beside,
+            width: (body.width - beside).saturating_sub(u16::from(beside > 0)),
             height: body.height.saturating_sub(2),
         }
     }
@@ -98,8 +86,9 @@ impl Gallery {
         if self.is_full {
             self.below_full(frame, area, scene);
         } else {
+            let columns = Grid::of(area).columns;
             for (nth, tile) in self.tiles(area) {
-                self.below(frame, nth, tile, scene);
+                self.around(frame, nth, tile, self.joined(nth, columns), scene);
             }
         }
         if let Some(detail) = &self.detail {
@@ -175,36 +164,40 @@ impl Gallery {
         frame.render_widget(Paragraph::new(lines).centered(), place);
     }
 
-    /// The line below a small picture.
-    fn below(&self, frame: &mut Frame<'_>, nth: usize, tile: Rect, scene: &Scene<'_>) {
+    /// What surrounds a small picture: the first of a batch in a row has the words of all.
+    fn around(&self, frame: &mut Frame<'_>, nth: usize, tile: Rect, joined: (bool, bool), scene: &Scene<'_>) {
         let Some(entry) = self.pictures.get(nth) else { return };
         let theme = scene.theme;
-        let is_at = scene.has_focus && nth == self.at;
+        let is_at = nth == self.at;
         let is_selected = self.selected.contains(&entry.id);
-        let style = match (is_at, is_selected) {
-            (true, _) => theme.selected(),
-            (false, true) => theme.accent(),
-            (false, false) => theme.dim(),
-        };
-        let mut signs = String::new();
+        let mut words = String::new();
         if is_selected {
-            signs.push_str(theme.sign("▸", ">"));
+            words.push_str(theme.sign("▸", ">"));
         }
         if entry.starred {
-            signs.push_str(theme.sign("★", "*"));
+            words.push_str(theme.sign("★", "*"));
         }
         if entry.missing {
-            signs.push_str(theme.sign("✗", "!"));
+            words.push_str(theme.sign("✗", "!"));
         }
-        let width = usize::from(tile.width).saturating_sub(3);
-        let text = brief(&format!("{signs}{}", entry.prompt), width);
-        let place = Rect {
-            x: tile.x + 1,
-            y: tile.y + tile.height.saturating_sub(2),
-            width: tile.width.saturating_sub(2),
-            height: 1,
+        if is_at || !joined.0 {
+            if !words.is_empty() {
+                words.push(' ');
+            }
+            words.push_str(&entry.prompt);
+        }
+        let focus = if scene.has_focus { theme.accent() } else { theme.dim() };
+        let around = Around {
+            words: &words,
+            style: match (is_at && scene.has_focus, is_selected) {
+                (true, _) => theme.accent().patch(theme.bright()),
+                (false, true) => theme.accent(),
+                (false, false) => theme.dim(),
+            },
+            frame: is_at.then_some(focus),
+            joined,
         };
-        frame.render_widget(Line::styled(text, style), place);
+        around.draw(frame.buffer_mut(), tile, theme);
         if entry.missing {
             let middle = Rect {
                 y: tile.y + tile.height / 2 - 1,
@@ -213,6 +206,14 @@ impl Gallery {
             };
             frame.render_widget(Line::styled("file is missing", theme.dim()).centered(), middle);
         }
+    }
+
+    /// Whether the picture before that one, and the one behind it, stand in its row and are of its batch.
+    fn joined(&self, nth: usize, columns: usize) -> (bool, bool) {
+        let job = |nth: usize| self.pictures.get(nth).and_then(|entry| entry.job);
+        let are_one =
+            |first: usize| !(first + 1).is_multiple_of(columns) && job(first).is_some() && job(first) == job(first + 1);
+        (nth.checked_sub(1).is_some_and(are_one), are_one(nth))
     }
 
     fn below_full(&self, frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
@@ -226,25 +227,36 @@ impl Gallery {
         } else {
             ""
         };
-        let seed = entry.seed.map_or_else(String::new, |seed| format!("   seed {seed}"));
-        let text = format!(
-            "{star}#{}   {}×{}   {}{seed}   {}   {}",
-            entry.id,
-            entry.width,
-            entry.height,
-            entry.model,
-            when.get(..16).unwrap_or_default().replace('T', " "),
-            entry.prompt
-        );
+        let when = when.get(..16).unwrap_or_default().replace('T', " ");
+        let size = format!("{}×{}", entry.width, entry.height);
+        let model = brief(&entry.model, 24);
+        let seed = entry.seed.map(|seed| format!("seed {seed}"));
+        let all = [
+            Some(format!("{star}#{}", entry.id)),
+            Some(size),
+            seed,
+            Some(model),
+            Some(when),
+        ];
+        let mut known: Vec<String> = all.into_iter().flatten().collect();
+        let width = usize::from(area.width).saturating_sub(2);
+        let taken = |known: &[String]| known.iter().map(|part| part.width() + 3).sum::<usize>();
+        // The prompt keeps a little room.
+        let prompt_has = entry.prompt.width().min(20);
+        while known.len() > 1 && taken(&known) + prompt_has > width {
+            known.pop();
+        }
+        let prompt = brief(&entry.prompt, width.saturating_sub(taken(&known)));
+        let known: String = known.into_iter().map(|part| part + "   ").collect();
         let place = Rect {
             y: area.y + area.height.saturating_sub(1),
             height: 1,
             ..area
         };
-        let line = Line::styled(
-            brief(&text, usize::from(area.width).saturating_sub(2)),
-            scene.theme.dim(),
-        );
+        let line = Line::from(vec![
+            Span::styled(known, scene.theme.dim()),
+            Span::styled(prompt, scene.theme.plain()),
+        ]);
         frame.render_widget(line.centered(), place);
         if entry.missing {
             let middle = Rect {
@@ -262,13 +274,6 @@ impl Gallery {
             );
         }
     }
-}
-
-/// Columns and rows of tiles that fit.
-pub(super) fn grid(body: Rect) -> (usize, usize) {
-    let columns = (body.width / TILE.0).clamp(1, 10);
-    let rows = body.height.saturating_sub(1) / TILE.1;
-    (usize::from(columns), usize::from(rows))
 }
 
 /// What is kept of a picture, beside it.
@@ -297,7 +302,7 @@ fn beside(frame: &mut Frame<'_>, area: Rect, detail: &EntryDetail, scene: &Scene
     for (key, value) in &rows {
         let width = usize::from(place.width).saturating_sub(19);
         let mut head = format!(" {:<17} ", brief(key, 17));
-        for part in wrapped(value, width).into_iter().take(6) {
+        for part in words_in(value, width).into_iter().take(6) {
             lines.push(Line::from(vec![
                 Span::styled(std::mem::replace(&mut head, " ".repeat(19)), theme.dim()),
                 Span::styled(part, theme.plain()),
@@ -306,21 +311,4 @@ fn beside(frame: &mut Frame<'_>, area: Rect, detail: &EntryDetail, scene: &Scene
     }
     frame.render_widget(Clear, place);
     frame.render_widget(Paragraph::new(lines), place);
-}
-
-/// Text in lines of so many columns, made harmless.
-fn wrapped(text: &str, width: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    for c in escape_line(&text.split_whitespace().collect::<Vec<_>>().join(" ")).chars() {
-        let is_full = lines
-            .last()
-            .is_some_and(|line| line.width() + c.width().unwrap_or(0) > width.max(4));
-        if is_full {
-            lines.push(String::new());
-        }
-        if let Some(line) = lines.last_mut() {
-            line.push(c);
-        }
-    }
-    lines
 }

@@ -302,11 +302,11 @@ fn line(job: &Job, world: &World, theme: Theme, is_at: bool, width: u16) -> Line
     };
     let left = usize::from(width).saturating_sub(21 + right.width()).max(10);
     let prompt = brief(&task.what.prompt, left);
+    let gap = " ".repeat(left.saturating_sub(prompt.width()));
+    let beside = if is_at { style } else { theme.dim() };
     Line::from(vec![
-        Span::styled(format!(" {} ", sign(job, theme)), style),
-        Span::styled(format!("{state:<16} "), style),
-        Span::styled(prompt.clone(), style),
-        Span::raw(" ".repeat(left.saturating_sub(prompt.width()))),
-        Span::styled(right, theme.dim()),
+        Span::styled(format!(" {} {state:<16} {prompt}{gap}", sign(job, theme)), style),
+        Span::styled(right, beside),
+        Span::styled(" ", beside),
     ])
 }

@@ -43,6 +43,8 @@ pub fn lines(worker: &WorkerStatus, load: &Load, now: u64, theme: Theme, width: 
         ("load", sparks(&all, |column| column.busy, theme), share),
         ("memory", sparks(&all, of_budget, theme), memory),
     ] {
+        let room = width.saturating_sub(INDENT + NAME + all.len() + 2);
+        let said = brief(&said, room);
         lines.push(Line::from(vec![
             Span::styled(format!("{indent}{name:<NAME$}"), theme.dim()),
             Span::styled(sparks, theme.plain()),
