@@ -369,13 +369,14 @@ impl Client {
                 return Ok(());
             }
             turn.pictures = self.over.taken_off();
-            stdout().write_all(&part.bytes)?;
+            let mut out = stdout();
+            out.write_all(&part.bytes)?;
+            out.flush()?;
             drop(turn);
             let now = Instant::now().into_std();
             let next = self.pacing.sent(part.bytes.len(), part.ends_preview, now);
             self.go_on(next)?;
         }
-        stdout().flush()?;
         Ok(())
     }
 

@@ -164,13 +164,9 @@ fn devices(state: &State, memory: bool) -> String {
         } else {
             String::new()
         };
-        format!(
-            "{}{memory}  {}",
-            escape_line(&worker.device.to_string()),
-            models.join("  ")
-        )
-        .trim()
-        .to_owned()
+        format!("{}{memory}  {}", escape_line(&worker.device), models.join("  "))
+            .trim()
+            .to_owned()
     };
     state.world.workers.iter().map(one).collect::<Vec<_>>().join("   ")
 }
