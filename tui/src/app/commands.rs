@@ -1,5 +1,5 @@
 //! Everything that can be done, one row each: what it is called, what it does, by which keys, and on which screen. The palette
-//! and the help are lists of these rows, and the line at the bottom shows the first of them. Keys are looked up in `keymap.rs`, which
+//! and the help are lists of these rows, and the line at the bottom shows the first of them. Keys are looked up in `own/keymap.rs`, which
 //! knows those that the person gave instead.
 
 use super::screens::mask::Do;

@@ -15,15 +15,15 @@ use image::DynamicImage;
 use tokio::sync::{Semaphore, mpsc, watch};
 use uuid::Uuid;
 
-use super::compose::composed;
-use super::cut::{Cut, File, Of};
-use super::decoded::Decoded;
 use super::disk::{self, Kept, Outcome};
 use super::draft::Draft;
 use super::mask::{Sheet, task};
 use super::msg::{Deed, Effect, Msg};
-use super::pacing;
 use super::pictures::{Key, Source};
+use crate::app::pictures::compose::composed;
+use crate::app::pictures::cut::{Cut, File, Of};
+use crate::app::pictures::decoded::Decoded;
+use crate::app::pictures::pacing;
 use crate::graphics::{self, Found, pane};
 
 /// Jobs that run and wait, and jobs that have ended, of which the screens know.

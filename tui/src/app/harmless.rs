@@ -6,7 +6,7 @@ use darkroom_protocol::text::escape_line;
 use ratatui::buffer::{Buffer, Cell};
 use unicode_width::UnicodeWidthStr as _;
 
-use super::theme::Theme;
+use crate::app::own::theme::Theme;
 
 /// The most code points of a cell; flags and families have fewer.
 const MOST: usize = 16;

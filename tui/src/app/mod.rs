@@ -5,59 +5,31 @@
 
 mod clusters;
 mod commands;
-mod compose;
-mod contrast;
-mod cut;
-mod decoded;
 mod disk;
 mod draft;
 pub(crate) mod effects;
 mod given;
 mod harmless;
-mod input;
-mod keymap;
-mod keys;
 pub(crate) mod link;
-mod live;
-mod load;
-mod look;
 mod mask;
 pub(crate) mod msg;
-mod notify;
-mod over;
 mod own;
-mod pacing;
-mod phases;
 mod pictures;
 mod prompts;
-pub mod reference;
 mod run;
-mod screen;
 mod screens;
-mod sending;
-pub mod settings;
 mod state;
-mod theme;
+mod terminal;
 mod update;
 mod view;
 mod widgets;
 pub(crate) mod world;
-mod zoom;
 
 #[cfg(test)]
 mod tests;
-#[cfg(test)]
-mod tests_commands;
-#[cfg(test)]
-mod tests_create;
-#[cfg(test)]
-mod tests_hostile;
-#[cfg(test)]
-mod tests_look;
-#[cfg(test)]
-mod tests_system;
 
-pub use look::{Look, look};
+pub use own::look::{Look, look};
+pub use own::{reference, settings};
 pub use run::{edit_mask, run};
 
 /// Why the client ended badly.

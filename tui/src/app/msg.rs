@@ -11,10 +11,10 @@ use darkroom_protocol::{Event, GenerateRequest, Job, JobId, KeepAlive, ModelCard
 
 use super::given::Given;
 use super::mask::task::{Task, Told};
-use super::notify::Way;
 use super::pictures::Key;
 use super::screens::Opening;
-use super::settings::Settings;
+use crate::app::own::notify::Way;
+use crate::app::own::settings::Settings;
 use crate::graphics::pane::Ready;
 
 /// Something that happened.

@@ -6,15 +6,15 @@ use darkroom_protocol::params::find;
 use ratatui::layout::Rect;
 
 use super::commands::Act;
-use super::keymap::Keymap;
 use super::own::Own;
 use super::pictures::{Key, Pictures};
 use super::screens::mask::Editor;
 use super::screens::{Create, Gallery, Models, Queue, System};
-use super::theme::Theme;
 use super::widgets::{Ask, Palette};
 use super::world::World;
-use super::zoom::Dots;
+use crate::app::own::keymap::Keymap;
+use crate::app::own::theme::Theme;
+use crate::app::pictures::zoom::Dots;
 
 /// The screens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

@@ -13,7 +13,8 @@ use super::state::{Overlay, Screen, State};
 use super::view;
 use super::widgets::{Ask, Asked, Palette};
 use super::world::Daemon;
-use super::{keys, live};
+use crate::app::own::keys;
+use crate::app::world::live;
 
 /// Takes a message.
 pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {

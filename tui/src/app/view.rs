@@ -11,10 +11,10 @@ use unicode_width::UnicodeWidthStr as _;
 
 use super::commands::{Act, Command, of_screen};
 use super::harmless::make_harmless;
-use super::keys;
 use super::state::{LEAST, Overlay, Screen, State};
 use super::widgets::{brief, middle, plain, words_in};
 use super::world::Daemon;
+use crate::app::own::keys;
 
 /// Draws everything.
 pub fn view(state: &State, frame: &mut Frame<'_>) {

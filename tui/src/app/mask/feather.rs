@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 
 use super::Sheet;
-use crate::app::zoom::Part;
+use crate::app::pictures::zoom::Part;
 
 /// The weights of a Gaussian from its middle to three sigma, to both sides; their sum is 1.
 fn kernel(sigma: f64) -> Vec<f32> {
@@ -211,7 +211,7 @@ fn painted(sheet: &Sheet, from: (i64, i64), to: (i64, i64)) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::app::cut::Frame;
+    use crate::app::pictures::cut::Frame;
 
     fn sheet(feather: u32) -> Sheet {
         let mut sheet = Sheet::new((40, 30));

@@ -9,7 +9,7 @@ use darkroom_protocol::{files, id};
 use png::{BitDepth, ColorType, Compression, Decoder, Encoder, Limits, Transformations};
 
 use super::{Bitmap, MAX_FEATHER, Sheet, feather};
-use crate::app::cut::Frame;
+use crate::app::pictures::cut::Frame;
 use crate::graphics::MAX_SIDE;
 
 /// The text that holds the frame: `left,top,right,bottom` in pixels.

@@ -1,8 +1,8 @@
 //! Where one paints, in dots of the screen: the edge of the stamp, and an outline that is not finished. The same for pictures that are
 //! drawn in pixels and for half blocks.
 
-use crate::app::cut::Marks;
-use crate::app::zoom::Part;
+use crate::app::pictures::cut::Marks;
+use crate::app::pictures::zoom::Part;
 
 /// The dots that are marked, each once, of a part of the picture with its frame that is seen in so many dots across and down.
 pub fn dots_of(marks: &Marks, part: Part, (across, down): (u32, u32)) -> Vec<(u32, u32)> {

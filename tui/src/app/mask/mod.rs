@@ -17,7 +17,7 @@ pub use marks::dots_of;
 pub use paint::Points;
 pub use past::Past;
 
-use super::cut::Frame;
+use crate::app::pictures::cut::Frame;
 
 /// The widest brush, in pixels from its middle.
 pub const MAX_RADIUS: u32 = 1024;

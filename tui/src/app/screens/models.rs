@@ -10,8 +10,8 @@ use ratatui::text::{Line, Span};
 
 use crate::app::commands::Act;
 use crate::app::msg::{Deed, Effect};
+use crate::app::own::theme::Theme;
 use crate::app::state::Scene;
-use crate::app::theme::Theme;
 use crate::app::widgets::{Ask, Asked, Cursor, brief};
 use crate::app::world::World;
 

@@ -11,7 +11,7 @@ use super::{Cursor, Input, brief, fuzzy, middle};
 use crate::app::commands::Act;
 use crate::app::given;
 use crate::app::msg::Deed;
-use crate::app::theme::Theme;
+use crate::app::own::theme::Theme;
 
 /// What was asked.
 #[derive(Clone, Debug, PartialEq)]

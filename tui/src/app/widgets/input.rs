@@ -4,7 +4,7 @@ use crossterm::event::{KeyCode, KeyEvent};
 use unicode_width::UnicodeWidthChar as _;
 
 use crate::app::clusters;
-use crate::app::keys::is_text;
+use crate::app::own::keys::is_text;
 
 /// The longest line that is typed, in characters.
 const MOST: usize = 4096;
@@ -92,7 +92,7 @@ impl Input {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::app::keys;
+    use crate::app::own::keys;
     use crossterm::event::KeyModifiers;
 
     fn typed(input: &mut Input, names: &[(KeyCode, KeyModifiers)]) {

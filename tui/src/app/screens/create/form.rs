@@ -9,7 +9,7 @@ use darkroom_protocol::hash::is_sha256;
 use darkroom_protocol::params::{Category, Kind, Parameter, TABLE, USUAL, Value, find};
 
 use crate::app::given::Given;
-use crate::app::keys;
+use crate::app::own::keys;
 use crate::app::widgets::{Ask, Asked, Input};
 use crate::app::world::World;
 

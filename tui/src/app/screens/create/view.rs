@@ -16,8 +16,8 @@ use unicode_width::UnicodeWidthStr as _;
 use super::form::Form;
 use super::{Create, Focus};
 use crate::app::commands::Act;
+use crate::app::own::settings::{Layout, Side};
 use crate::app::screens::queue::sign;
-use crate::app::settings::{Layout, Side};
 use crate::app::state::Scene;
 use crate::app::widgets::{brief, draw_picture};
 

@@ -5,9 +5,9 @@ use darkroom_protocol::history::Entry;
 use ratatui::layout::Rect;
 
 use crate::app::commands::Act;
-use crate::app::cut::{Cut, File, Of};
-use crate::app::theme::Theme;
-use crate::app::zoom::Seen;
+use crate::app::own::theme::Theme;
+use crate::app::pictures::cut::{Cut, File, Of};
+use crate::app::pictures::zoom::Seen;
 
 /// Two pictures.
 #[derive(Debug)]
@@ -116,7 +116,7 @@ impl Compare {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::app::zoom::Part;
+    use crate::app::pictures::zoom::Part;
 
     fn entry(id: u64, width: u32) -> Entry {
         Entry {

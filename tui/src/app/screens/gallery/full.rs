@@ -7,10 +7,10 @@ use ratatui::layout::Rect;
 use super::Gallery;
 use super::compare::Compare;
 use crate::app::commands::Act;
-use crate::app::cut::{Cut, File, Of};
 use crate::app::msg::Effect;
+use crate::app::pictures::cut::{Cut, File, Of};
+use crate::app::pictures::zoom::{Dots, Room, STEP, Seen};
 use crate::app::pictures::{Key, Source};
-use crate::app::zoom::{Dots, Room, STEP, Seen};
 
 /// A key moves what is seen by one part in so many of the screen.
 const STRIDE: u16 = 8;

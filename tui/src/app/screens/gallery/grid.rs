@@ -7,7 +7,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use unicode_width::UnicodeWidthStr as _;
 
-use crate::app::theme::Theme;
+use crate::app::own::theme::Theme;
 use crate::app::widgets::brief;
 
 /// Columns of a tile, at least and, where the most tiles stand in a row anyway, at most.

@@ -17,10 +17,10 @@ use grid::Grid;
 
 use crate::app::commands::Act;
 use crate::app::given::Given;
-use crate::app::keys;
 use crate::app::msg::{Deed, Effect, For};
+use crate::app::own::keys;
+use crate::app::pictures::zoom::{Dots, Zoom};
 use crate::app::widgets::{Ask, Asked, Input};
-use crate::app::zoom::{Dots, Zoom};
 
 /// Pictures of a page.
 const PAGE: u32 = 60;

@@ -12,10 +12,10 @@ use unicode_width::UnicodeWidthStr as _;
 use super::Gallery;
 use super::grid::{self, Around, Grid};
 use crate::app::commands::Act;
+use crate::app::pictures::zoom::Dots;
 use crate::app::pictures::{Key, Source};
 use crate::app::state::{Scene, Screen};
 use crate::app::widgets::{brief, draw_picture, words_in};
-use crate::app::zoom::Dots;
 
 /// Columns of what is kept of a picture.
 const WORDS: u16 = 56;

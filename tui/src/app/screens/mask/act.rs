@@ -6,11 +6,11 @@ use ratatui::layout::Rect;
 
 use super::{Change, Editor, Tool};
 use crate::app::commands::Act;
-use crate::app::cut::Frame;
-use crate::app::keys;
 use crate::app::mask::{MAX_FEATHER, MAX_GROWTH, MAX_RADIUS, Points, Touch, Work};
 use crate::app::msg::Effect;
-use crate::app::zoom::{Dots, STEP};
+use crate::app::own::keys;
+use crate::app::pictures::cut::Frame;
+use crate::app::pictures::zoom::{Dots, STEP};
 use crate::graphics::MAX_SIDE;
 
 /// Cells of a long step.

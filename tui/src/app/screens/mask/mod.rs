@@ -20,12 +20,12 @@ pub use act::Do;
 pub use door::{answered, leave, may_leave, on_screen, open, told};
 
 use crate::app::commands::Act;
-use crate::app::cut::{Canvas, Cut, File, Frame, Marks, Of, Tint};
 use crate::app::mask::task::{Target, Task};
 use crate::app::mask::{Past, Points, Sheet, Touch, Work};
 use crate::app::msg::Effect;
+use crate::app::pictures::cut::{Canvas, Cut, File, Frame, Marks, Of, Tint};
+use crate::app::pictures::zoom::{Dots, Room, Seen, Zoom};
 use crate::app::pictures::{Key, Source};
-use crate::app::zoom::{Dots, Room, Seen, Zoom};
 
 /// Changes that wait; more are not taken.
 const WAITING: usize = 4096;

@@ -6,7 +6,7 @@ use ratatui::layout::{Position, Rect};
 
 use super::{Editor, Held, Tool};
 use crate::app::msg::Effect;
-use crate::app::zoom::{Dots, STEP};
+use crate::app::pictures::zoom::{Dots, STEP};
 
 impl Editor {
     /// Takes what it does at a cell.

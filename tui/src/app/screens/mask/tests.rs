@@ -11,15 +11,15 @@ use rstest::rstest;
 
 use super::{Opening, Tool};
 use crate::app::commands::{Act, COMMANDS};
-use crate::app::cut::{Canvas, Frame, Of};
 use crate::app::mask::{Bitmap, Sheet, file, task};
 use crate::app::msg::{Effect, Msg};
+use crate::app::own::theme::Theme;
 use crate::app::pictures::Source;
+use crate::app::pictures::cut::{Canvas, Frame, Of};
+use crate::app::pictures::zoom::Dots;
 use crate::app::state::{Overlay, Screen, State};
-use crate::app::theme::Theme;
 use crate::app::update::{act, update};
 use crate::app::view::view;
-use crate::app::zoom::Dots;
 use crate::graphics::pane::Ready;
 
 const SIXEL: Dots = Dots(10, 20);
@@ -392,7 +392,7 @@ fn the_mask_is_seen_over_half_blocks() {
     let (column, half) = seen.spot((19, 19));
     let cell = &terminal.backend().buffer()[(column as u16, half as u16 / 2)];
     let rgb = |[r, g, b]: [u8; 3]| ratatui::style::Color::Rgb(r, g, b);
-    let tinted = rgb(crate::app::compose::mixed(blue, 255));
+    let tinted = rgb(crate::app::pictures::compose::mixed(blue, 255));
     let expected = if half % 2 == 0 {
         (tinted, rgb(blue))
     } else {

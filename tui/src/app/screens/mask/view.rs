@@ -10,12 +10,12 @@ use ratatui::style::{Color, Style};
 use ratatui::text::{Line, Span};
 
 use super::{Busy, Editor, Tool};
-use crate::app::compose::{mixed, opposite};
 use crate::app::mask::{coverage, dots_of};
+use crate::app::own::theme::Theme;
+use crate::app::pictures::compose::{mixed, opposite};
+use crate::app::pictures::zoom::{Dots, Seen};
 use crate::app::state::Scene;
-use crate::app::theme::Theme;
 use crate::app::widgets::draw_picture;
-use crate::app::zoom::{Dots, Seen};
 
 /// Where there is no picture yet.
 const GROUND: [u8; 3] = [0x20, 0x20, 0x20];

@@ -16,8 +16,8 @@ use unicode_width::UnicodeWidthStr as _;
 
 use crate::app::commands::Act;
 use crate::app::msg::{Deed, Effect, Reader};
+use crate::app::own::theme::Theme;
 use crate::app::state::{Scene, Screen};
-use crate::app::theme::Theme;
 use crate::app::widgets::{Ask, Cursor, brief};
 use crate::app::world::World;
 use unfolded::unfolded;

@@ -9,7 +9,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
-use crate::app::theme::Theme;
+use crate::app::own::theme::Theme;
 use crate::app::widgets::brief;
 use crate::app::world::World;
 

@@ -6,8 +6,8 @@ use darkroom_protocol::log::Filter;
 use darkroom_protocol::message::log::{LogLook, LogOf, LogPage};
 
 use crate::app::commands::Act;
-use crate::app::keys;
 use crate::app::msg::{Effect, Reader};
+use crate::app::own::keys;
 use crate::app::widgets::Input;
 
 /// Lines of a page.

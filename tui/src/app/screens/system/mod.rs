@@ -11,9 +11,9 @@ use darkroom_protocol::message::log::{LogOf, LogPage};
 use ratatui::layout::Rect;
 
 use crate::app::commands::Act;
-use crate::app::load::Column;
 use crate::app::msg::Effect;
-use crate::app::theme::Theme;
+use crate::app::own::theme::Theme;
+use crate::app::world::load::Column;
 use crate::app::world::{Daemon, World};
 use log::Log;
 

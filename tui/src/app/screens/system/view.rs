@@ -13,8 +13,8 @@ use ratatui::widgets::Paragraph;
 use unicode_width::UnicodeWidthStr as _;
 
 use super::{Log, System, worker};
+use crate::app::own::theme::Theme;
 use crate::app::state::Scene;
-use crate::app::theme::Theme;
 use crate::app::widgets::brief;
 use crate::app::world::{Daemon, World};
 

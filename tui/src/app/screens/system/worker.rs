@@ -10,9 +10,9 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use unicode_width::UnicodeWidthStr as _;
 
-use crate::app::load::{Column, Load};
-use crate::app::theme::Theme;
+use crate::app::own::theme::Theme;
 use crate::app::widgets::brief;
+use crate::app::world::load::{Column, Load};
 
 /// Columns before what a row says.
 const INDENT: usize = 11;

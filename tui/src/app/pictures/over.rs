@@ -1,0 +1,258 @@
+//! Pictures that the terminal draws itself: those that it was given to stand behind cells of text, and those that bytes draw over empty
+//! cells after each frame. What is on the terminal is known here, so that nothing is sent twice and nothing is left behind.
+
+use std::collections::HashMap;
+use std::io::Write;
+use std::sync::{Arc, Weak};
+
+use crossterm::cursor::MoveTo;
+use crossterm::queue;
+use ratatui::layout::Rect;
+
+use crate::app::pictures::Source;
+use crate::app::pictures::sending::{Part, Sending};
+use crate::app::state::State;
+use crate::app::widgets::centred;
+use crate::graphics::pane::{self, Ready};
+use crate::graphics::{Found, Protocol};
+
+/// What the terminal has.
+#[derive(Debug)]
+pub struct Over {
+    found: Found,
+    /// Numbers of pictures that it was given, and what it was given last under each.
+    given: HashMap<u32, Weak<Ready>>,
+    /// What was drawn over the last frame, and where.
+    drawn: Vec<(Arc<Ready>, Rect)>,
+    /// What was said over the last frame: where that goes, pictures have holes.
+    said: usize,
+    sending: Sending,
+}
+
+impl Over {
+    /// A terminal that was found so, with nothing on it.
+    pub fn new(found: Found) -> Self {
+        Self {
+            found,
+            given: HashMap::new(),
+            drawn: Vec::new(),
+            said: 0,
+            sending: Sending::default(),
+        }
+    }
+
+    /// The terminal may have lost everything, and what it has is no longer known: what takes the pictures off that it had.
+    pub fn forget_all(&mut self) -> Vec<u8> {
+        let bytes = self.taken_off();
+        self.given.clear();
+        self.drawn.clear();
+        self.sending.clear();
+        bytes
+    }
+
+    /// What takes every picture off the terminal again.
+    pub fn taken_off(&self) -> Vec<u8> {
+        let drawn = self.drawn.iter().map(|(ready, _)| pane::forget(ready, &self.found));
+        let given = self.given.keys().map(|id| pane::forget_number(*id, &self.found));
+        let pictures = drawn.chain(given).flatten();
+        self.sending.broken_off().into_iter().chain(pictures).collect()
+    }
+
+    /// Whether pictures are drawn with their frame: what is none of kitty's cannot be sent in parts.
+    pub fn draws_with_frames(&self) -> bool {
+        self.found.protocol != Protocol::Kitty
+    }
+
+    /// The next part of what is on its way, of at most about so many bytes.
+    pub fn next(&mut self, most: usize) -> Part {
+        self.sending.next(most)
+    }
+
+    /// Whether a picture that goes would be left behind: Konsole keeps it when text is written over it, and only a screen that is cleared
+    /// takes it away. One that another covers needs nothing.
+    pub fn leaves_any(&self, state: &State) -> bool {
+        let keeps = self.found.name.as_deref().is_some_and(|name| name.contains("onsole"));
+        if !keeps || self.found.protocol == Protocol::Kitty || self.drawn.is_empty() {
+            return false;
+        }
+        let covered = state.pictures.is_covered;
+        let wanted: Vec<Shown> = shown(state).into_iter().filter(|_| !covered).collect();
+        let is_left = |old: &(Arc<Ready>, Rect)| {
+            let hides = |new: &Shown| new.is(old) || new.place.intersection(old.1) == old.1;
+            !wanted.iter().any(hides)
+        };
+        self.drawn.iter().any(is_left)
+    }
+
+    /// Begins to give the terminal pictures that cells of the frame stand for.
+    pub fn give(&mut self, state: &State) {
+        for shown in shown(state) {
+            let Ready::Placeholders { id, .. } = &*shown.ready else {
+                continue;
+            };
+            let given = Arc::downgrade(&shown.ready);
+            let before = self.given.insert(*id, given.clone());
+            if !before.is_some_and(|before| before.ptr_eq(&given)) {
+                self.sending.put(shown.ready, None, shown.is_preview);
+            }
+        }
+    }
+
+    /// Draws pictures over the frame that was drawn just now, or begins to, and takes away those that are not shown any more.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn draw(&mut self, out: &mut impl Write, state: &State) -> std::io::Result<()> {
+        let covered = state.pictures.is_covered;
+        let wanted: Vec<Shown> = shown(state)
+            .into_iter()
+            .filter(|shown| matches!(*shown.ready, Ready::Over { .. }) && !covered)
+            .collect();
+        let has_holes = self.said > 0 && self.said != state.toasts.len();
+        self.said = state.toasts.len();
+        let is_shown = |old: &(Arc<Ready>, Rect)| wanted.iter().any(|new| new.is(old));
+        let gone: Vec<Arc<Ready>> = self
+            .drawn
+            .iter()
+            .filter(|old| !is_shown(old))
+            .map(|old| old.0.clone())
+            .collect();
+        for gone in gone {
+            // One of the same number takes its place by itself.
+            if wanted.iter().any(|new| new.ready.number() == gone.number()) {
+                continue;
+            }
+            out.write_all(&self.sending.forget(gone.number()))?;
+            let away = pane::forget(&gone, &self.found);
+            if !away.is_empty() {
+                out.write_all(&self.sending.interrupt())?;
+                out.write_all(&away)?;
+            }
+        }
+        for new in &wanted {
+            if !has_holes && self.drawn.iter().any(|old| new.is(old)) {
+                continue;
+            }
+            let (at, bytes) = ((new.place.x, new.place.y), new.ready.bytes());
+            if new.ready.number() > 0 {
+                self.sending.put(new.ready.clone(), Some(at), new.is_preview);
+                continue;
+            }
+            queue!(out, crossterm::cursor::SavePosition, MoveTo(at.0, at.1))?;
+            out.write_all(bytes)?;
+            queue!(out, crossterm::cursor::RestorePosition)?;
+        }
+        self.drawn = wanted.into_iter().map(|shown| (shown.ready, shown.place)).collect();
+        Ok(())
+    }
+}
+
+/// A picture of the screen that is ready.
+struct Shown {
+    ready: Arc<Ready>,
+    place: Rect,
+    is_preview: bool,
+}
+
+impl Shown {
+    /// Whether it is the one that was drawn.
+    fn is(&self, (ready, place): &(Arc<Ready>, Rect)) -> bool {
+        Arc::ptr_eq(&self.ready, ready) && self.place == *place
+    }
+}
+
+/// The pictures of the screen that are ready, and where they are drawn.
+fn shown(state: &State) -> Vec<Shown> {
+    let all = state.pictures_shown();
+    all.iter()
+        .filter_map(|(key, place)| {
+            let ready = state.pictures.shown(key)?;
+            let place = centred(*place, ready.size());
+            let is_preview = matches!(key.source, Source::Preview(_));
+            Some(Shown {
+                ready,
+                place,
+                is_preview,
+            })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::own::theme::Theme;
+    use crate::app::state::Overlay;
+    use crate::app::widgets::{Ask, Asked};
+    use crate::graphics::Protocol;
+
+    fn over(bytes: &[u8]) -> Arc<Ready> {
+        Arc::new(Ready::Over {
+            columns: 4,
+            rows: 2,
+            id: 0,
+            bytes: bytes.to_vec(),
+        })
+    }
+
+    #[test]
+    fn konsole_is_cleared_where_a_picture_goes() {
+        let mut state = State::new(Theme::of(&|_| None, true), Rect::new(0, 0, 120, 40));
+        state.create.picture(&picture());
+        let (key, place) = state.pictures_shown().remove(0);
+        let drawn = || vec![(over(b"OLD"), centred(place, (4, 2)))];
+        let sixel = Found::new(Protocol::Sixel, "so");
+        let mut konsole = Over::new(Found {
+            name: Some("Konsole 22.12.3".to_owned()),
+            ..sixel.clone()
+        });
+        let mut xterm = Over::new(sixel);
+        assert!(!konsole.leaves_any(&state), "nothing is there");
+        (konsole.drawn, xterm.drawn) = (drawn(), drawn());
+        assert!(konsole.leaves_any(&state) && !xterm.leaves_any(&state));
+        state.pictures.made(key, Some(over(b"NEW")));
+        assert!(!konsole.leaves_any(&state), "the new one covers it");
+        state.pictures.is_covered = true;
+        assert!(konsole.leaves_any(&state));
+    }
+
+    fn picture() -> darkroom_protocol::Picture {
+        darkroom_protocol::Picture {
+            job: darkroom_protocol::JobId::new(),
+            index: 0,
+            path: "/p/a.png".into(),
+            sha256: "0f".into(),
+            bytes: 3,
+            width: 8,
+            height: 8,
+            seed: 1,
+            elapsed_ms: 1,
+        }
+    }
+
+    #[test]
+    fn what_is_there_is_not_sent_again_and_what_was_covered_is() {
+        let mut state = State::new(Theme::of(&|_| None, true), Rect::new(0, 0, 120, 40));
+        state.create.picture(&picture());
+        let (key, _) = state.pictures_shown().remove(0);
+        state.pictures.made(key, Some(over(b"PICTURE")));
+        let mut over = Over::new(Found::new(Protocol::Sixel, "so"));
+        let drawn = |over: &mut Over, state: &State| {
+            let mut out = Vec::new();
+            over.draw(&mut out, state).unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        assert!(drawn(&mut over, &state).contains("PICTURE"));
+        assert_eq!(drawn(&mut over, &state), "");
+        state.overlay = Some(Overlay::Ask(Box::new(Ask::line(Asked::Tags(vec![]), "x"))));
+        state.pictures.is_covered = true;
+        assert_eq!(drawn(&mut over, &state), "");
+        state.overlay = None;
+        state.pictures.is_covered = false;
+        assert!(drawn(&mut over, &state).contains("PICTURE"));
+        state.toast("hello", false);
+        assert_eq!(drawn(&mut over, &state), "");
+        state.toasts.clear();
+        assert!(drawn(&mut over, &state).contains("PICTURE"), "it had a hole");
+    }
+}
