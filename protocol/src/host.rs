@@ -62,6 +62,13 @@ impl Host {
         })
     }
 
+    /// The name as a part of a file's name, which leads nowhere else.
+    pub fn file_name(&self) -> String {
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_@.".contains(c);
+        let name: String = self.name.chars().map(|c| if is_plain(c) { c } else { '_' }).collect();
+        name.trim_start_matches('.').to_owned()
+    }
+
     /// The words of the command line that runs `darkroom` with `arguments` there.
     pub fn command(&self, arguments: &[&str]) -> Vec<String> {
         let mut words = self.ssh.clone();
@@ -157,6 +164,12 @@ mod tests {
             "{}",
             outer[3]
         );
+    }
+
+    #[test]
+    fn its_name_in_a_files_leads_nowhere_else() {
+        let of = |name| Host::new(name, None).unwrap().file_name();
+        assert_eq!((of("me@box").as_str(), of("../../etc").as_str()), ("me@box", "_.._etc"));
     }
 
     #[rstest]

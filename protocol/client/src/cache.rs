@@ -6,26 +6,35 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
+
+use darkroom_protocol::host::Host;
 
 /// What the pictures of one machine may take here, in bytes.
 const MOST: u64 = 2 << 30;
+
+/// The folder is looked at once such a share of that was added; it may have so much more meanwhile.
+const SHARE: u64 = 32;
 
 /// A folder of them.
 #[derive(Clone, Debug)]
 pub struct Cache {
     folder: PathBuf,
     most: u64,
+    /// Bytes that were kept since the folder was looked at: to look at it each time would cost more the more it holds.
+    kept: Arc<AtomicU64>,
 }
 
 impl Cache {
-    /// The pictures of the machine called `host`, below the folder for such things. Nothing is made before something is kept.
-    pub fn of(cache: &Path, host: &str) -> Self {
-        let plain = |c: char| c.is_ascii_alphanumeric() || "-_@.".contains(c);
-        let name: String = host.chars().map(|c| if plain(c) { c } else { '_' }).collect();
+    /// The pictures of that machine, below the folder for such things. Nothing is made before something is kept.
+    pub fn of(cache: &Path, host: &Host) -> Self {
         Self {
-            folder: cache.join("hosts").join(name.trim_start_matches('.')).join("pictures"),
+            folder: cache.join("hosts").join(host.file_name()).join("pictures"),
             most: MOST,
+            // What others kept before is looked at with the first.
+            kept: Arc::new(AtomicU64::new(MOST)),
         }
     }
 
@@ -53,7 +62,11 @@ impl Cache {
             let _ = fs::remove_file(&beside);
         }
         self.forget_begun(name);
-        self.trim();
+        let since = self.kept.fetch_add(bytes.len() as u64, Ordering::Relaxed) + bytes.len() as u64;
+        if since > self.most / SHARE {
+            self.kept.store(0, Ordering::Relaxed);
+            self.trim();
+        }
     }
 
     /// The beginning of a file that is on its way.
@@ -120,11 +133,15 @@ mod tests {
     use super::*;
     use std::time::Duration;
 
+    fn host(name: &str) -> Host {
+        Host::new(name, None).unwrap()
+    }
+
     fn cache(most: u64) -> (tempfile::TempDir, Cache) {
         let dir = tempfile::tempdir().unwrap();
         let cache = Cache {
             most,
-            ..Cache::of(dir.path(), "me@box")
+            ..Cache::of(dir.path(), &host("me@box"))
         };
         (dir, cache)
     }
@@ -164,7 +181,7 @@ mod tests {
 
     #[test]
     fn machines_have_folders_of_their_own_whatever_they_are_called() {
-        let of = |host| Cache::of(Path::new("/c"), host).path("x");
+        let of = |name| Cache::of(Path::new("/c"), &host(name)).path("x");
         assert_eq!(of("me@box"), Path::new("/c/hosts/me@box/pictures/x"));
         assert_eq!(of("../../etc"), Path::new("/c/hosts/_.._etc/pictures/x"));
     }

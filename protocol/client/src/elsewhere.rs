@@ -32,9 +32,6 @@ pub(super) const LOOK: &[&str] = &["stdio", "--look"];
 /// It ends so where no daemon runs.
 pub const NO_DAEMON: i32 = 3;
 
-/// What is said then.
-pub(crate) const NO_DAEMON_THERE: &str = "no daemon runs there.";
-
 /// A machine answers within this time, its daemon started where need be.
 const PATIENCE: Duration = Duration::from_secs(45);
 /// And within this where a person may have to type a password.
@@ -70,7 +67,7 @@ impl Elsewhere {
         let line = Arc::new(dial(host, arguments).await?);
         Ok(Self {
             host: host.clone(),
-            cache: Cache::of(cache, &host.name),
+            cache: Cache::of(cache, host),
             arguments,
             line: Mutex::new(line),
             followed: Mutex::default(),
@@ -303,13 +300,18 @@ fn in_words(host: &Host, status: Option<ExitStatus>, words: &str) -> Error {
         .unwrap_or_default();
     let last = escape_line(last.strip_prefix("darkroom: ").unwrap_or(last)).into_owned();
     let is_missing = code == Some(127) || last.contains("command not found") || last.ends_with("darkroom: not found");
+    if code == Some(NO_DAEMON) && last.is_empty() {
+        return Error::Unreachable {
+            socket: host.name.clone().into(),
+            why: "none runs there".to_owned(),
+        };
+    }
     let (why, is_passing) = match code {
         _ if is_missing => (
             "there is no `darkroom` there: install it with `cargo xtask install`, or say under `[hosts]` in config.toml where it is."
                 .to_owned(),
             false,
         ),
-        Some(NO_DAEMON) if last.is_empty() => (NO_DAEMON_THERE.to_owned(), true),
         _ if last.is_empty() => {
             let how = status.map_or_else(|| "no answer".to_owned(), |status| status.to_string());
             (format!("the link ended before the daemon there answered ({how})."), true)

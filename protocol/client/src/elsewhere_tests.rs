@@ -33,7 +33,6 @@ fn ended(code: i32, words: &str) -> (String, bool) {
     false
 )]
 #[case(255, "Host key verification failed.\r\n", "Host key verification failed.", false)]
-#[case(3, "", "no daemon runs there.", true)]
 #[case(1, "", "the link ended before the daemon there answered (exit status: 1).", true)]
 #[case(2, "darkroom: unrecognized subcommand 'stdio'\n", "unrecognized subcommand", false)]
 #[case(1, "\x1b]0;x\x07\n", "\\u{1b}]0;x\\u{7}", true)]
@@ -41,6 +40,13 @@ fn how_it_ended_is_said(#[case] code: i32, #[case] words: &str, #[case] said: &s
     let (why, is_passing) = ended(code, words);
     assert!(why.starts_with(said), "{why}");
     assert_eq!(is_passing, passes);
+}
+
+#[test]
+fn where_none_runs_nobody_is_reached() {
+    let host = Host::new("box", None).unwrap();
+    let none = in_words(&host, Some(ExitStatus::from_raw(NO_DAEMON << 8)), "");
+    assert!(matches!(none, Error::Unreachable { .. }), "{none}");
 }
 
 #[tokio::test(start_paused = true)]

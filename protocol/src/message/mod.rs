@@ -1,5 +1,6 @@
 //! The messages of the two conversations: client ↔ daemon and daemon ↔ worker.
 
+mod answer;
 mod check;
 pub mod client;
 pub mod history;

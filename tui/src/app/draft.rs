@@ -14,9 +14,7 @@ pub const MOST: u64 = 64 << 20;
 
 /// The file for what is made on another machine.
 pub fn file_of(host: &Host) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_@.".contains(c);
-    let name: String = host.name.chars().map(|c| if plain(c) { c } else { '_' }).collect();
-    format!("draft-{name}.json")
+    format!("draft-{}.json", host.file_name())
 }
 
 /// What is being written.

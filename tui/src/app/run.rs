@@ -175,7 +175,7 @@ impl Client {
         let files = Files {
             draft: paths.state.join(draft),
             masks: paths.data.join("masks"),
-            cache: host.map(|host| Cache::of(&paths.cache, &host.name)),
+            cache: host.map(|host| Cache::of(&paths.cache, host)),
         };
         let draft = read(&files.draft, draft::MOST).map_or_else(Draft::default, |text| Draft::from_json(&text));
         state.create.restore(draft);

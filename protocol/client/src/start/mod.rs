@@ -14,7 +14,7 @@ use darkroom_protocol::host::Host;
 use darkroom_protocol::paths::{LockRecord, Paths};
 use darkroom_protocol::text::escape_line;
 
-use crate::elsewhere::{LOOK, NO_DAEMON_THERE};
+use crate::elsewhere::LOOK;
 use crate::words::shown;
 use crate::{Client, Error, Result};
 pub use owner::{Owner, owner};
@@ -57,7 +57,7 @@ pub async fn find(paths: &Paths) -> Result<Option<Client>> {
 async fn elsewhere(host: &Host, paths: &Paths) -> Result<Option<Client>> {
     match Client::connect_to(host, &paths.cache, LOOK).await {
         Ok(client) => Ok(Some(client)),
-        Err(Wire::Elsewhere { why, .. }) if why == NO_DAEMON_THERE => Ok(None),
+        Err(Wire::Unreachable { .. }) => Ok(None),
         Err(e) => Err(e.into()),
     }
 }
