@@ -21,6 +21,8 @@ use crate::graphics::pane::Ready;
 
 /// Pictures that are kept ready: a screen of thumbnails, and what was seen lately.
 const MOST: usize = 200;
+/// Small ones that are made at a time. The next is one that is wanted then: those of a page that was only passed are never asked for.
+const MOST_ASKED: usize = 16;
 /// Of parts, which are as large as the screen and seldom seen again, so many.
 const MOST_CUTS: usize = 8;
 
@@ -59,6 +61,10 @@ pub enum Source {
 }
 
 impl Source {
+    fn is_thumbnail(&self) -> bool {
+        matches!(self, Self::Thumbnail { .. })
+    }
+
     fn is_cut(&self) -> bool {
         matches!(self, Self::Cut(_))
     }
@@ -158,12 +164,20 @@ impl Pictures {
         ready(key).or_else(|| self.order.iter().rev().filter(is_like).find_map(ready))
     }
 
-    /// Notes that these are wanted: those that are to be made.
+    /// Notes that these are wanted now: those that are to be made. It is asked again after each that was made.
     pub fn want(&mut self, keys: Vec<Key>) -> Vec<Key> {
+        let asked = |(key, slot): &(&Key, &Slot)| key.source.is_thumbnail() && matches!(slot, Slot::Asked);
+        let mut room = MOST_ASKED.saturating_sub(self.slots.iter().filter(asked).count());
         let mut to_make = Vec::new();
         for key in keys {
             if self.slots.contains_key(&key) {
                 continue;
+            }
+            if key.source.is_thumbnail() {
+                if room == 0 {
+                    continue;
+                }
+                room -= 1;
             }
             if let Some(busy) = self.busy(&key)
                 && std::mem::replace(busy, true)
@@ -298,17 +312,37 @@ mod tests {
         assert!(pictures.slots.contains_key(&whole));
     }
 
-    #[test]
-    fn few_are_kept_and_the_oldest_go() {
-        let mut pictures = Pictures::default();
-        let key = |n: usize| Key {
+    fn small(n: usize) -> Key {
+        Key {
             source: Source::Thumbnail {
                 sha256: n.to_string(),
                 side: 64,
             },
             room: (1, 1),
-        };
-        (0..MOST + 5).for_each(|n| drop(pictures.want(vec![key(n)])));
+        }
+    }
+
+    #[test]
+    fn pages_that_were_passed_are_not_waited_for() {
+        let mut pictures = Pictures::default();
+        let page = |n: usize| (n * 24..(n + 1) * 24).map(small).collect::<Vec<_>>();
+        let first = pictures.want(page(0));
+        assert_eq!(first.len(), MOST_ASKED);
+        (1..100).for_each(|n| assert!(pictures.want(page(n)).is_empty()));
+        for key in first {
+            pictures.made(key, None);
+        }
+        assert_eq!(pictures.want(page(99)), page(99)[..MOST_ASKED], "where one stopped");
+    }
+
+    #[test]
+    fn few_are_kept_and_the_oldest_go() {
+        let mut pictures = Pictures::default();
+        let key = small;
+        (0..MOST + 5).for_each(|n| {
+            drop(pictures.want(vec![key(n)]));
+            pictures.made(key(n), None);
+        });
         assert!(!pictures.slots.contains_key(&key(4)) && pictures.slots.contains_key(&key(5)));
         assert_ne!(key(1).number(), key(2).number());
         assert_eq!(preview(1).number(), preview(2).number());
