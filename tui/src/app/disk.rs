@@ -37,6 +37,8 @@ pub struct Kept {
 pub enum Outcome {
     /// It is kept, or a newer one is.
     Kept,
+    /// It is, and the one before was not.
+    KeptAgain,
     /// It is not, and the one before was.
     Failed(std::io::Error),
     /// It is not either.
@@ -68,6 +70,7 @@ impl Kept {
         let error = written.unwrap_or(Ok(())).err();
         let has_failed = self.has_failed.swap(error.is_some(), Ordering::Relaxed);
         match error {
+            None if has_failed => Outcome::KeptAgain,
             None => Outcome::Kept,
             Some(_) if has_failed => Outcome::FailedAgain,
             Some(error) => Outcome::Failed(error),
@@ -186,6 +189,7 @@ mod tests {
         assert!(matches!(kept.keep("1".to_owned()).await, Outcome::Failed(_)));
         assert!(matches!(kept.keep("2".to_owned()).await, Outcome::FailedAgain));
         std::fs::remove_file(&folder).unwrap();
+        assert!(matches!(kept.keep("3".to_owned()).await, Outcome::KeptAgain));
         assert!(matches!(kept.keep("3".to_owned()).await, Outcome::Kept));
         std::fs::remove_dir_all(&folder).unwrap();
         std::fs::write(&folder, "in the way").unwrap();

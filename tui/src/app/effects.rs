@@ -329,12 +329,14 @@ fn submission(request_id: Uuid, request: GenerateRequest) -> Submit {
     }
 }
 
-/// Says so where something could not be kept.
+/// Says so where something could not be kept, until it can.
 fn kept(what: &str, outcome: Outcome) -> Option<Msg> {
+    let complaint = format!("The {what} cannot be kept");
     match outcome {
         Outcome::Failed(error) => Some(Msg::Failed(format!(
-            "The {what} cannot be kept: {error}. It is tried again with every change."
+            "{complaint}: {error}. It is tried again with every change."
         ))),
+        Outcome::KeptAgain => Some(Msg::Mended(complaint)),
         Outcome::Kept | Outcome::FailedAgain => None,
     }
 }

@@ -48,6 +48,8 @@ pub enum Msg {
     Done(String),
     /// Something could not be done, in words.
     Failed(String),
+    /// What was told in words that begin so is over.
+    Mended(String),
     /// A picture is ready to be drawn, or cannot be.
     Made(Key, Option<Arc<Ready>>),
     /// The terminal has come to the end of the last preview.

@@ -99,6 +99,10 @@ fn take(state: &mut State, msg: Msg) -> Vec<Effect> {
             state.toast(text, true);
             vec![]
         }
+        Msg::Mended(complaint) => {
+            state.toasts.retain(|toast| !toast.text.starts_with(&complaint));
+            vec![]
+        }
         Msg::Made(key, ready) => {
             state.pictures.made(key, ready);
             vec![]

@@ -253,6 +253,8 @@ fn what_went_wrong_stays_until_it_is_dismissed() {
         update(&mut state, Msg::Failed(format!("Failure {n}.")));
     }
     assert_eq!(state.toasts.len(), 3);
+    update(&mut state, Msg::Mended("Failure 2".to_owned()));
+    assert_eq!(state.toasts.len(), 2, "what is over is not told any longer");
     press(&mut state, KeyCode::Esc, KeyModifiers::NONE);
     assert!(state.toasts.is_empty());
     update(&mut state, Msg::Link(Link::Away("it died".to_owned())));
