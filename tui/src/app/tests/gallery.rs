@@ -95,11 +95,13 @@ fn what_is_kept_of_a_picture_stands_beside_the_others() {
             entry: entries(5).remove(0),
             ..EntryDetail::default()
         };
-        let before = state.pictures_shown().len();
+        let before = state.pictures_shown();
         update(&mut state, Msg::Detail(Box::new(detail), For::Show));
         let shown = state.pictures_shown();
-        assert_eq!(shown.len(), before, "none is hidden");
-        assert!(shown.iter().all(|(_, place)| place.x >= width / 2 - 4), "{shown:?}");
+        assert_eq!(shown.len(), before.len(), "none is hidden");
+        assert!(shown.iter().all(|(_, place)| place.x > width / 2 - 6), "{shown:?}");
+        let keys = |shown: Vec<(Key, Rect)>| shown.into_iter().map(|(key, _)| key).collect::<Vec<_>>();
+        assert_eq!(keys(shown), keys(before), "nor made anew");
         assert!(
             drawn(&state).contains("/p/5.png") && drawn(&state).contains("┌"),
             "{}",

@@ -26,7 +26,7 @@ use ratatui::layout::Rect;
 use super::commands::{Act, COMMANDS};
 use super::mask::task;
 use super::msg::{Deed, Effect, For, Link, Msg};
-use super::pictures::Source;
+use super::pictures::{Key, Source};
 use super::state::{Overlay, Screen, State};
 use super::update::{act, update};
 use super::view::view;

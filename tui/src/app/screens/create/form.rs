@@ -330,7 +330,7 @@ impl Form {
             (Field::Size, Some(card)) => {
                 let word = |shape: &size::Shape| {
                     let sides = size::words(size::of_shape(*shape, card));
-                    format!("{:<5}  {sides}", format!("{}:{}", shape.0, shape.1))
+                    format!("{}:{}  {sides}", shape.0, shape.1)
                 };
                 let words = size::ALL.iter().map(word).collect();
                 let title = "A shape at the model's area";

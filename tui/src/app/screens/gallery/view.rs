@@ -34,12 +34,7 @@ impl Gallery {
 
     /// How the tiles lie: beside the words about a picture, where these are shown.
     pub(super) fn grid(&self, body: Rect) -> Grid {
-        let beside = self.full(body).x - body.x;
-        Grid::of(Rect {
-            x: body.x + beside,
-            width: body.width - beside,
-            ..body
-        })
+        Grid::of(body).from(self.full(body).x, body)
     }
 
     /// The pictures that are seen, and where.
