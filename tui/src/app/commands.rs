@@ -21,6 +21,7 @@ pub enum Act {
     LastField,
     Generate,
     MoreParameters,
+    SwapSides,
     RandomSeed,
     Editor,
     Choose,
@@ -120,6 +121,7 @@ commands! {
     Act::LastField, "last field", &["shift-tab"], CREATE, false, "Go to the field before.";
     Act::RandomSeed, "random seed", &["ctrl-r"], CREATE, true, "Draw another seed for each job, or keep the last one.";
     Act::MoreParameters, "more parameters", &["ctrl-o"], CREATE, true, "Show every parameter, or the usual ones.";
+    Act::SwapSides, "swap sides", &["alt-x"], CREATE, false, "Change width and height about: portrait becomes landscape.";
     Act::Editor, "editor", &["ctrl-e"], CREATE, true, "Write the prompt in your own editor (VISUAL, EDITOR).";
     Act::Choose, "choose", &["enter"], CREATE, false, "Choose among the values of the parameter, or type one.";
     Act::Weigh(1), "more weight", &["ctrl-up"], CREATE, false, "Give the word at the cursor more weight: (word:1.1).";

@@ -15,7 +15,7 @@ use darkroom_client::Cache;
 use darkroom_protocol::history::Entry;
 use darkroom_protocol::paths::Paths;
 use darkroom_protocol::text::escape_line;
-use ratatui::backend::CrosstermBackend;
+use ratatui::backend::{Backend as _, CrosstermBackend};
 use ratatui::layout::Rect;
 use ratatui::{Terminal, TerminalOptions, Viewport};
 use signal_hook::consts::SIGCONT;
@@ -38,7 +38,7 @@ use super::{Error, view};
 use crate::app::own::notify::Route;
 use crate::app::own::settings;
 use crate::app::own::theme::Surroundings;
-use crate::app::pictures::over::Over;
+use crate::app::pictures::over::{self, Over};
 use crate::app::pictures::pacing::{Next, Pacing};
 use crate::app::pictures::zoom::Dots;
 use crate::app::terminal::input::{self, Input};
@@ -162,13 +162,14 @@ impl Client {
         };
         let terminal = Terminal::with_options(CrosstermBackend::new(stdout()), whole)?;
         let own = Own {
-            around: Surroundings::of(&env, locale::is_utf8(), found.ground),
+            around: Surroundings::of(&env, locale::is_utf8(), found.ground).named(found.name.is_some()),
             route: Route::of(&found),
             ..Own::default()
         };
         let mut state = State::new(own.theme(), Rect::new(0, 0, width, height));
         state.own = own;
         state.dots = dots(&found);
+        state.pictures.is_over_text = over::is_over_text(&found);
         let host = paths.host.as_ref();
         state.world.host = host.map(|host| escape_line(&host.name).into_owned());
         let draft = host.map_or_else(|| "draft.json".to_owned(), draft::file_of);
@@ -404,8 +405,17 @@ impl Client {
         self.over.give(&self.state);
         turn.pictures = self.over.taken_off();
         let state = &self.state;
-        self.terminal.draw(|frame| view::view(state, frame))?;
-        self.over.draw(&mut out, state)?;
+        let frame = self.terminal.draw(|frame| view::view(state, frame))?;
+        let lying = over::lying_over(frame.buffer, &state.pictures.covers);
+        let places = self.over.draw(&mut out, state)?;
+        let hit = |x: u16, y: u16| places.iter().any(|place| place.contains((x, y).into()));
+        let mut lying = lying.iter().filter(|(x, y, _)| hit(*x, *y)).peekable();
+        if lying.peek().is_some() {
+            queue!(out, crossterm::cursor::SavePosition)?;
+            let cells = lying.map(|(x, y, cell)| (*x, *y, cell));
+            self.terminal.backend_mut().draw(cells)?;
+            queue!(out, crossterm::cursor::RestorePosition)?;
+        }
         turn.pictures = self.over.taken_off();
         queue!(out, EndSynchronizedUpdate)?;
         out.flush()?;

@@ -20,7 +20,7 @@ use crate::app::world::live;
 pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
     let mut effects = take(state, msg);
     effects.extend(state.create.draft_to_keep().map(Effect::Keep));
-    state.pictures.is_covered = state.overlay.is_some();
+    state.pictures.covers = view::covers(state);
     if let Some(Overlay::Ask(ask)) = &mut state.overlay {
         effects.extend(ask.wants_list().map(Effect::List));
     }
@@ -189,7 +189,8 @@ fn on_detail(
     use super::msg::For;
     match for_what {
         For::Show => {
-            state.gallery.detail(detail);
+            let body = state.body();
+            state.gallery.detail(detail, body);
             vec![]
         }
         For::Refresh => state.gallery.refreshed(detail.entry, state.body()),
@@ -241,7 +242,7 @@ fn on_key(state: &mut State, key: &KeyEvent) -> Vec<Effect> {
         }
     }
     match state.screen {
-        Screen::Create => state.create.key(key, &state.world),
+        Screen::Create => state.create.key(key, state.body(), &state.world),
         Screen::Gallery => state.gallery.key(key),
         Screen::System => state.system.key(key),
         Screen::Mask => {

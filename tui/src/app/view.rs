@@ -5,6 +5,7 @@ use darkroom_client::words;
 use darkroom_protocol::text::escape_line;
 use ratatui::Frame;
 use ratatui::layout::Rect;
+use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Clear, Paragraph};
 use unicode_width::UnicodeWidthStr as _;
@@ -230,9 +231,35 @@ fn hints(state: &State, frame: &mut Frame<'_>, area: Rect) {
     frame.render_widget(Line::from(spans), area);
 }
 
-/// What was said last, above the hints at the right, the newest lowest; nothing of it is cut off that would fit into four rows.
+/// What lies over the screen: an overlay, what is said, and what is wrong with the settings.
+pub fn covers(state: &State) -> Vec<Rect> {
+    let area = state.area;
+    if state.is_too_small() {
+        return vec![];
+    }
+    let overlay = match &state.overlay {
+        Some(Overlay::Palette(palette)) => Some(palette.place(area)),
+        Some(Overlay::Ask(ask)) => Some(ask.place(area)),
+        Some(Overlay::Help(_)) => Some(help_place(area, help_lines(state, area).len())),
+        None => None,
+    };
+    let said = said(state, area).into_iter().map(|(place, ..)| place);
+    let complaint = complained(state, area).map(|(place, _)| place);
+    overlay.into_iter().chain(said).chain(complaint).collect()
+}
+
 fn toasts(state: &State, frame: &mut Frame<'_>, area: Rect) {
+    for (place, lines, style) in said(state, area) {
+        frame.render_widget(Clear, place);
+        let lines: Vec<Line<'_>> = lines.into_iter().map(|line| Line::raw(format!(" {line}"))).collect();
+        frame.render_widget(Paragraph::new(lines).style(style), place);
+    }
+}
+
+/// What was said last, above the hints at the right, the newest lowest; nothing of it is cut off that would fit into four rows.
+fn said(state: &State, area: Rect) -> Vec<(Rect, Vec<String>, Style)> {
     let theme = state.theme;
+    let mut all = Vec::new();
     let wide = (area.width * 3 / 5).max(48).min(area.width.saturating_sub(4));
     let mut below = area.height.saturating_sub(2);
     for toast in state.toasts.iter().rev() {
@@ -246,7 +273,7 @@ fn toasts(state: &State, frame: &mut Frame<'_>, area: Rect) {
         let width = lines.iter().map(|line| line.width()).max().unwrap_or(0) as u16;
         let rows = lines.len() as u16;
         if below < rows + 3 {
-            return;
+            break;
         }
         let place = Rect {
             x: area.right().saturating_sub(width + 2),
@@ -254,16 +281,26 @@ fn toasts(state: &State, frame: &mut Frame<'_>, area: Rect) {
             width: width + 2,
             height: rows,
         };
-        frame.render_widget(Clear, place);
-        let lines: Vec<Line<'_>> = lines.into_iter().map(|line| Line::raw(format!(" {line}"))).collect();
-        frame.render_widget(Paragraph::new(lines).style(style), place);
+        all.push((place, lines, style));
         below -= rows + 1;
     }
+    all
+}
+
+fn complaint(state: &State, frame: &mut Frame<'_>, area: Rect) {
+    let Some((place, text)) = complained(state, area) else {
+        return;
+    };
+    let text = Paragraph::new(text)
+        .style(state.theme.accent())
+        .wrap(ratatui::widgets::Wrap { trim: true });
+    frame.render_widget(Clear, place);
+    frame.render_widget(text, place);
 }
 
 /// What is wrong with the settings' file, in up to three rows above the hints, until it is mended.
-fn complaint(state: &State, frame: &mut Frame<'_>, area: Rect) {
-    let Some(text) = &state.own.complaint else { return };
+fn complained(state: &State, area: Rect) -> Option<(Rect, String)> {
+    let text = state.own.complaint.as_ref()?;
     let width = usize::from(area.width).saturating_sub(2);
     let text = format!(
         "{} {}",
@@ -272,24 +309,27 @@ fn complaint(state: &State, frame: &mut Frame<'_>, area: Rect) {
     );
     let is_short = text.width() <= width;
     let rows = if is_short { 1 } else { 3 };
-    let text = Paragraph::new(text)
-        .style(state.theme.accent())
-        .wrap(ratatui::widgets::Wrap { trim: true });
     let place = Rect {
         x: area.x + 1,
         y: area.y + area.height.saturating_sub(2 + rows),
         width: width as u16,
         height: rows,
     };
-    frame.render_widget(Clear, place);
-    frame.render_widget(text, place);
+    Some((place, text))
 }
 
-fn help(state: &State, frame: &mut Frame<'_>, area: Rect, from: u16) {
+/// Columns of the help.
+const HELP: u16 = 112;
+
+fn help_place(area: Rect, lines: usize) -> Rect {
+    let height = (lines as u16 + 2).min(area.height.saturating_sub(2));
+    middle(area, area.width.min(HELP), height)
+}
+
+fn help_lines(state: &State, area: Rect) -> Vec<Line<'static>> {
     let theme = state.theme;
-    let wide = area.width.min(112);
-    let room = usize::from(wide).saturating_sub(2 + 17 + 18 + 2);
-    let mut lines: Vec<Line<'_>> = Vec::new();
+    let room = usize::from(area.width.min(HELP)).saturating_sub(2 + 17 + 18 + 2);
+    let mut lines = Vec::new();
     for command in of_screen(state.screen) {
         let keys = state.own.keys().of(command).into_iter();
         let keys: Vec<String> = keys.map(|key| keys::shown(key, theme.is_unicode)).collect();
@@ -303,9 +343,14 @@ fn help(state: &State, frame: &mut Frame<'_>, area: Rect, from: u16) {
             ]));
         }
     }
-    let height = (lines.len() as u16 + 2).min(area.height.saturating_sub(2));
-    let place = middle(area, wide, height);
-    let last = (lines.len() as u16 + 2).saturating_sub(height);
+    lines
+}
+
+fn help(state: &State, frame: &mut Frame<'_>, area: Rect, from: u16) {
+    let theme = state.theme;
+    let lines = help_lines(state, area);
+    let place = help_place(area, lines.len());
+    let last = (lines.len() as u16 + 2).saturating_sub(place.height);
     frame.render_widget(Clear, place);
     let mut block = Block::bordered()
         .border_style(theme.dim())

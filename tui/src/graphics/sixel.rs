@@ -15,10 +15,10 @@ pub(super) const BAND: u32 = 6;
 const DIFFUSION: f32 = 0.3;
 const COLOURS: usize = 256;
 /// Colours of a draft: its palette is sent with every frame.
-const DRAFT_COLOURS: usize = 64;
+const DRAFT_COLOURS: usize = 48;
 
-/// Writes the picture so that it covers `cells` of `cell` pixels each. A draft is scaled by squares that whole bands draw, which
-/// takes a fraction of the bytes.
+/// Writes the picture so that it covers `cells` of `cell` pixels each, but for what is no whole band: Konsole hides the text below a
+/// picture whose last band reaches into its row. A draft is scaled by squares that whole bands draw, which takes a fraction of the bytes.
 pub(super) fn write(
     out: &mut impl Write,
     picture: &DynamicImage,
@@ -26,7 +26,7 @@ pub(super) fn write(
     cell: (u32, u32),
     is_draft: bool,
 ) -> Result<()> {
-    let (width, height) = (cells.columns * cell.0, cells.rows * cell.1);
+    let (width, height) = (cells.columns * cell.0, whole_bands(cells.rows * cell.1));
     let (scaled, most, diffusion) = if is_draft {
         (squares(picture, width, height), DRAFT_COLOURS, 0.0)
     } else {
@@ -37,9 +37,27 @@ pub(super) fn write(
         )
     };
     let pixels = opaque(scaled);
-    let text = sequence(&reduce(&pixels, most, diffusion), pixels.width() as usize);
+    let text = sequence(&by_use(reduce(&pixels, most, diffusion)), pixels.width() as usize);
     out.write_all(&text)?;
     Ok(out.flush()?)
+}
+
+/// The colours that are used most first: their numbers are short.
+fn by_use(picture: Indexed) -> Indexed {
+    let mut uses = vec![0_usize; picture.palette.len()];
+    picture.indices.iter().for_each(|index| uses[usize::from(*index)] += 1);
+    let mut order: Vec<usize> = (0..uses.len()).collect();
+    order.sort_by_key(|at| std::cmp::Reverse(uses[*at]));
+    let mut numbers = vec![0_u8; order.len()];
+    (0..=255).zip(&order).for_each(|(number, at)| numbers[*at] = number);
+    Indexed {
+        palette: order.iter().map(|at| picture.palette[*at]).collect(),
+        indices: picture
+            .indices
+            .iter()
+            .map(|index| numbers[usize::from(*index)])
+            .collect(),
+    }
 }
 
 /// The whole sequence: sizes, colours, and each band colour by colour.
@@ -109,16 +127,31 @@ fn runs(out: &mut Vec<u8>, row: &[u8]) {
     }
 }
 
-/// The picture within that size, each of its pixels a square of a multiple of six where that fits.
+fn whole_bands(height: u32) -> u32 {
+    if height < BAND { height } else { height / BAND * BAND }
+}
+
+/// The picture as large as it is when it is no draft, each of its pixels a rectangle of whole bands. One that has more rows than there are
+/// bands is made smaller before; where it has more than twice as many it is only scaled.
 fn squares(picture: &DynamicImage, width: u32, height: u32) -> DynamicImage {
-    let fits = (width / picture.width().max(1)).min(height / picture.height().max(1));
-    match fits {
-        0 => picture.resize(width, height, FilterType::Triangle),
-        _ => {
-            let factor = if fits >= BAND { fits / BAND * BAND } else { fits };
-            picture.resize_exact(picture.width() * factor, picture.height() * factor, FilterType::Nearest)
-        }
+    let (wide, high) = (f64::from(picture.width().max(1)), f64::from(picture.height().max(1)));
+    let scale = (f64::from(width) / wide).min(f64::from(height) / high);
+    let within = |length: f64, most: u32| ((length * scale).round() as u32).clamp(1, most);
+    let bands = within(high, height) / BAND;
+    if picture.height() > 2 * bands {
+        return picture.resize(width, height, FilterType::Triangle);
     }
+    let (width, height) = (within(wide, width), bands * BAND);
+    let small = match picture.height() > bands {
+        true => {
+            let across = (wide * f64::from(bands) / high).round().max(1.0) as u32;
+            opaque(picture.resize_exact(across, bands, FilterType::Triangle))
+        }
+        false => opaque(picture.clone()),
+    };
+    let at = |nth: u32, of: u32, many: u32| (u64::from(nth) * u64::from(many) / u64::from(of)) as u32;
+    let pixel = |x, y| *small.get_pixel(at(x, width, small.width()), at(y / BAND, bands, small.height()));
+    RgbImage::from_fn(width, height, pixel).into()
 }
 
 /// What is transparent shows white, as on paper: terminals differ in what they put there.
@@ -202,11 +235,26 @@ mod tests {
     fn a_sixel_string_of_the_right_size() {
         let picture = DynamicImage::new_rgb8(8, 8);
         let (image, _) = drawn(&picture, Cells { columns: 4, rows: 2 }, (10, 20), false);
-        assert_eq!(image.dimensions(), (40, 40));
+        // Whole bands: of 40 rows of pixels 36, and of 320 those that are 53 bands. A draft is as large.
+        assert_eq!(image.dimensions(), (36, 36));
         let (image, _) = drawn(&picture, Cells { columns: 4, rows: 2 }, (10, 20), true);
-        assert_eq!(image.dimensions(), (5 * 8, 5 * 8));
-        let (image, _) = drawn(&picture, Cells { columns: 32, rows: 16 }, (10, 20), true);
-        assert_eq!(image.dimensions(), (36 * 8, 36 * 8));
+        assert_eq!(image.dimensions(), (36, 36));
+        for is_draft in [false, true] {
+            let (image, _) = drawn(&picture, Cells { columns: 32, rows: 16 }, (10, 20), is_draft);
+            assert_eq!(image.dimensions(), (318, 318));
+        }
+        for (picture, cells) in [((64, 40), (31, 10)), ((300, 256), (20, 9)), ((7, 900), (2, 30))] {
+            let cells = Cells {
+                columns: cells.0,
+                rows: cells.1,
+            };
+            let picture = DynamicImage::new_rgb8(picture.0, picture.1);
+            let [draft, whole] = [true, false].map(|is_draft| drawn(&picture, cells, (9, 19), is_draft).0.dimensions());
+            assert!(
+                draft.0 == whole.0 && draft.1.abs_diff(whole.1) < BAND,
+                "{draft:?} {whole:?}"
+            );
+        }
     }
 
     /// The longest side that the client has at 120×40, and the latents of the embedded model.
@@ -220,9 +268,10 @@ mod tests {
         let picture = RgbImage::from_fn(16, 16, |_, _| Rgb([noise(), noise(), noise()]));
         let cells = Cells { columns: 62, rows: 31 };
         let (image, bytes) = drawn(&picture.clone().into(), cells, (10, 20), true);
-        assert_eq!(image.dimensions(), (576, 576));
+        assert_eq!(image.dimensions(), (618, 618));
         assert!(bytes <= 12_000, "{bytes}");
-        let of = |x: u32, y: u32| image.get_pixel(36 * x + 20, 36 * y + 20).0;
+        let middle = |nth: u32| (2 * nth + 1) * 618 / 32;
+        let of = |x: u32, y: u32| image.get_pixel(middle(x), middle(y)).0;
         let far = |a: [u8; 3], b: [u8; 3]| a.iter().zip(b).any(|(a, b)| a.abs_diff(b) > 60);
         let wrong = (0..256).filter(|at| far(of(at % 16, at / 16), picture.get_pixel(at % 16, at / 16).0));
         assert_eq!(wrong.count(), 0);
@@ -236,7 +285,7 @@ mod tests {
     }
 
     fn painted(pixel: impl Fn(f64, f64) -> [f64; 3]) -> DynamicImage {
-        let side = 160;
+        let side = 180;
         let at = |v: u32| f64::from(v) / f64::from(side);
         image::RgbImage::from_fn(side, side, |x, y| {
             image::Rgb(pixel(at(x), at(y)).map(|v| (v.clamp(0.0, 1.0) * 255.0) as u8))
@@ -253,7 +302,7 @@ mod tests {
         [1.0 - b + 0.2 * a, 1.0 - 0.8 * a - 0.3 * b, 1.0 - a]
     }), 3.0)]
     fn colours_are_close(#[case] picture: DynamicImage, #[case] most: f64) {
-        let (image, _) = drawn(&picture, Cells { columns: 16, rows: 8 }, (10, 20), false);
+        let (image, _) = drawn(&picture, Cells { columns: 18, rows: 9 }, (10, 20), false);
         let error = error(&picture, &image);
         assert!(error <= most, "{error}");
     }

@@ -25,7 +25,7 @@ pub struct Look {
 /// The look with these settings on a terminal that was found so.
 pub fn look(settings: &Settings, found: &Found) -> Look {
     let env = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let around = Surroundings::of(&env, locale::is_utf8(), found.ground);
+    let around = Surroundings::of(&env, locale::is_utf8(), found.ground).named(found.name.is_some());
     in_words(settings, found, around)
 }
 
@@ -52,6 +52,8 @@ fn in_words(settings: &Settings, found: &Found, around: Surroundings) -> Look {
 fn why(wish: Wish, around: Surroundings) -> String {
     let depth = if around.is_full {
         "COLORTERM says 24 bits a colour"
+    } else if around.is_indexed {
+        "it has 256 colours; COLORTERM does not say 24 bits a colour"
     } else {
         "COLORTERM does not say 24 bits a colour"
     };
@@ -61,7 +63,7 @@ fn why(wish: Wish, around: Surroundings) -> String {
         .map_or("", |(name, _)| name);
     match wish {
         Wish::Auto if around.no_colour => "NO_COLOR is set".to_owned(),
-        Wish::Auto if !around.is_full => depth.to_owned(),
+        Wish::Auto if !around.is_full && !around.is_indexed => depth.to_owned(),
         Wish::Auto => {
             let ground = match around.ground.map(is_light) {
                 Some(true) => "light",

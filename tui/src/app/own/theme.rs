@@ -4,7 +4,7 @@
 
 use ratatui::style::{Color, Modifier, Style};
 
-use crate::app::own::contrast::{Rgb, is_light, readable};
+use crate::app::own::contrast::{Rgb, contrast, is_light, readable};
 
 /// The look of everything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub struct Theme {
 enum Colour {
     None,
     Sixteen,
+    /// Of the 256 those whose values are fixed.
+    Indexed,
     Full,
 }
 
@@ -57,6 +59,8 @@ pub struct Surroundings {
     pub no_colour: bool,
     /// Whether the terminal takes colours of 24 bits, as `COLORTERM` says.
     pub is_full: bool,
+    /// Whether it has 256 colours.
+    pub is_indexed: bool,
     /// Whether its text is UTF-8.
     pub is_unicode: bool,
     /// The background, where the terminal or `COLORFGBG` tells.
@@ -67,6 +71,8 @@ pub struct Surroundings {
 pub const ACCENT: Rgb = [0xff, 0x5f, 0x3c];
 /// Beside the point.
 const DIM: Rgb = [0x80; 3];
+/// Parts of the names of terminals that have 256 colours.
+const OF_256: [&str; 7] = ["256color", "kitty", "foot", "alacritty", "ghostty", "wezterm", "direct"];
 /// The contrast that text has at least.
 const LEAST: f64 = 4.5;
 
@@ -74,11 +80,24 @@ impl Surroundings {
     /// As the environment has them; `told` is the background that the terminal told.
     pub fn of(variable: &dyn Fn(&str) -> Option<String>, is_unicode: bool, told: Option<Rgb>) -> Self {
         let is_full = variable("COLORTERM").is_some_and(|term| term.contains("truecolor") || term.contains("24bit"));
+        let has_256 = |term: String| OF_256.iter().any(|part| term.contains(part));
         Self {
             no_colour: variable("NO_COLOR").is_some(),
             is_full,
+            is_indexed: variable("TERM").is_some_and(has_256),
             is_unicode,
             ground: told.or_else(|| variable("COLORFGBG").and_then(|colours| of_number(&colours))),
+        }
+    }
+}
+
+impl Surroundings {
+    /// The same on a terminal that said its name where `is_named`: all that do have 256 colours, whatever `TERM` says, and `COLORTERM`
+    /// does not get through ssh.
+    pub fn named(self, is_named: bool) -> Self {
+        Self {
+            is_indexed: self.is_indexed || is_named,
+            ..self
         }
     }
 }
@@ -112,6 +131,7 @@ impl Theme {
             Wish::Auto if around.no_colour => Colour::None,
             Wish::Sixteen => Colour::Sixteen,
             _ if around.is_full => Colour::Full,
+            _ if around.is_indexed => Colour::Indexed,
             _ => Colour::Sixteen,
         };
         let told = |is_wanted: fn(Rgb) -> bool, usual: Rgb| around.ground.filter(|g| is_wanted(*g)).unwrap_or(usual);
@@ -136,8 +156,8 @@ impl Theme {
         match (self.colour, self.is_light) {
             (Colour::None, _) => "none",
             (Colour::Sixteen, _) => "16",
-            (Colour::Full, true) => "light",
-            (Colour::Full, false) => "dark",
+            (Colour::Indexed | Colour::Full, true) => "light",
+            (Colour::Indexed | Colour::Full, false) => "dark",
         }
     }
 
@@ -147,6 +167,7 @@ impl Theme {
             Colour::None => Style::new().add_modifier(Modifier::BOLD),
             Colour::Sixteen if self.is_light => Style::new().fg(Color::Red),
             Colour::Sixteen => Style::new().fg(Color::LightRed),
+            Colour::Indexed => Style::new().fg(Color::Indexed(nearest(self.accent, self.is_light))),
             Colour::Full => Style::new().fg(rgb(self.accent)),
         }
     }
@@ -169,8 +190,9 @@ impl Theme {
     /// Beside the point: defaults, hints, rules.
     pub fn dim(self) -> Style {
         match self.colour {
-            Colour::None => Style::new(),
-            Colour::Sixteen => Style::new().fg(Color::DarkGray),
+            // What the palette has for grey can be too dark to be read; a faint text is as bright as the terminal's own, or a little less.
+            Colour::None | Colour::Sixteen => Style::new().add_modifier(Modifier::DIM),
+            Colour::Indexed => Style::new().fg(Color::Indexed(nearest(self.dim, self.is_light))),
             Colour::Full => Style::new().fg(rgb(self.dim)),
         }
     }
@@ -185,10 +207,31 @@ fn rgb([r, g, b]: Rgb) -> Color {
     Color::Rgb(r, g, b)
 }
 
+/// Of the 256 colours, beyond the sixteen that a person may change, the one that is nearest to `wanted` and can be read no worse on a
+/// ground that is light or dark.
+fn nearest(wanted: Rgb, is_light: bool) -> u8 {
+    let ground = if is_light { [255; 3] } else { [0; 3] };
+    let least = contrast(wanted, ground).min(LEAST);
+    let far = |number: u8| -> u32 {
+        let parts = of_256(number).into_iter().zip(wanted);
+        parts.map(|(a, b)| u32::from(a.abs_diff(b)).pow(2)).sum()
+    };
+    let readable = (16..=255).filter(|number| contrast(of_256(*number), ground) >= least);
+    readable.min_by_key(|number| far(*number)).unwrap_or(244)
+}
+
+/// A colour from 16 on: a cube of six values a side, then greys.
+fn of_256(number: u8) -> Rgb {
+    let level = |nth: u8| if nth == 0 { 0 } else { 55 + 40 * nth };
+    match number.saturating_sub(16) {
+        nth @ 0..216 => [nth / 36, nth / 6 % 6, nth % 6].map(level),
+        nth => [8 + 10 * (nth - 216); 3],
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::app::own::contrast::contrast;
     use rstest::rstest;
 
     const BLACK: Rgb = [0; 3];
@@ -230,6 +273,46 @@ mod tests {
                 let ratio = contrast(colour, ground);
                 assert!(ratio >= 4.5, "{colour:?} on {ground:?} of {accent:?}: {ratio:.2}");
             }
+        }
+    }
+
+    #[test]
+    fn a_terminal_of_256_colours_looks_much_the_same() {
+        assert_eq!(
+            [16, 203, 231, 232, 244, 255].map(of_256),
+            [[0; 3], [255, 95, 95], [255; 3], [8; 3], [128; 3], [238; 3]]
+        );
+        let around = |ground| Surroundings {
+            ground: Some(ground),
+            ..Surroundings::default().named(true)
+        };
+        let colours = |ground| {
+            let theme = Theme::chosen(Wish::Auto, ACCENT, &around(ground));
+            [theme.accent(), theme.dim()].map(|style| match style.fg {
+                Some(Color::Indexed(number)) => of_256(number),
+                other => panic!("{other:?}"),
+            })
+        };
+        assert_eq!(colours(BLACK), [[255, 95, 95], [128; 3]]);
+        for (ground, all) in [(BLACK, colours(BLACK)), (WHITE, colours(WHITE))] {
+            assert!(
+                all.iter().all(|colour| contrast(*colour, ground) >= 4.5),
+                "{all:?} on {ground:?}"
+            );
+        }
+        let terms = ["xterm-256color", "screen.xterm-256color", "foot", "xterm", "linux"];
+        let is_indexed = |term: &str| {
+            let env = |name: &str| (name == "TERM").then(|| term.to_owned());
+            Surroundings::of(&env, true, None).is_indexed
+        };
+        assert_eq!(terms.map(is_indexed), [true, true, true, false, false]);
+    }
+
+    #[test]
+    fn without_greys_of_a_known_brightness_text_is_faint() {
+        for wish in [Wish::Sixteen, Wish::None] {
+            let dim = Theme::chosen(wish, ACCENT, &Surroundings::default()).dim();
+            assert_eq!((dim.fg, dim.add_modifier), (None, Modifier::DIM));
         }
     }
 

@@ -15,6 +15,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use darkroom_protocol::Preview;
+use ratatui::layout::Rect;
 
 use crate::app::pictures::cut::Cut;
 use crate::graphics::pane::Ready;
@@ -118,8 +119,10 @@ pub struct Pictures {
     ready: u64,
     /// Whether the daemon waits to hear that the last one was seen.
     is_unseen: bool,
-    /// Whether something lies over the screen: pictures that the terminal would draw over that are not shown meanwhile.
-    pub is_covered: bool,
+    /// What lies over the screen.
+    pub covers: Vec<Rect>,
+    /// Whether the terminal draws pictures over what is written there: those that something lies over are not shown meanwhile.
+    pub is_over_text: bool,
     /// Whether a preview is being made ready, and whether a part is: the next waits, and only the newest of those that wait is made.
     is_busy: bool,
     is_cutting: bool,
@@ -136,6 +139,12 @@ impl Pictures {
     /// The last preview was seen, or nobody looks: whether the daemon waits to hear that.
     pub fn seen(&mut self) -> bool {
         std::mem::take(&mut self.is_unseen)
+    }
+
+    /// Whether a picture there is not shown because something lies over it.
+    pub fn is_hidden(&self, ready: &Ready, place: Rect) -> bool {
+        let is_over = self.is_over_text && matches!(ready, Ready::Over { .. });
+        is_over && self.covers.iter().any(|cover| cover.intersects(place))
     }
 
     /// The number of the newest preview that can be drawn.

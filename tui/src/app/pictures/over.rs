@@ -7,7 +7,9 @@ use std::sync::{Arc, Weak};
 
 use crossterm::cursor::MoveTo;
 use crossterm::queue;
+use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::Rect;
+use unicode_width::UnicodeWidthStr as _;
 
 use crate::app::pictures::Source;
 use crate::app::pictures::sending::{Part, Sending};
@@ -24,8 +26,8 @@ pub struct Over {
     given: HashMap<u32, Weak<Ready>>,
     /// What was drawn over the last frame, and where.
     drawn: Vec<(Arc<Ready>, Rect)>,
-    /// What was said over the last frame: where that goes, pictures have holes.
-    said: usize,
+    /// What lay over the last frame: where that goes, pictures have holes.
+    covers: Vec<Rect>,
     sending: Sending,
 }
 
@@ -36,7 +38,7 @@ impl Over {
             found,
             given: HashMap::new(),
             drawn: Vec::new(),
-            said: 0,
+            covers: Vec::new(),
             sending: Sending::default(),
         }
     }
@@ -69,16 +71,17 @@ impl Over {
     }
 
     /// Whether a picture that goes would be left behind: Konsole keeps it when text is written over it, and only a screen that is cleared
-    /// takes it away. One that another covers needs nothing.
+    /// takes it away. One in whose place another comes needs nothing, nor one that another goes beyond; a picture may end a hair before
+    /// its cells.
     pub fn leaves_any(&self, state: &State) -> bool {
-        let keeps = self.found.name.as_deref().is_some_and(|name| name.contains("onsole"));
-        if !keeps || self.found.protocol == Protocol::Kitty || self.drawn.is_empty() {
+        if !keeps_pictures(&self.found) || self.drawn.is_empty() {
             return false;
         }
-        let covered = state.pictures.is_covered;
-        let wanted: Vec<Shown> = shown(state).into_iter().filter(|_| !covered).collect();
+        let wanted = seen(state);
         let is_left = |old: &(Arc<Ready>, Rect)| {
-            let hides = |new: &Shown| new.is(old) || new.place.intersection(old.1) == old.1;
+            let goes_beyond = |new: Rect| new.right() > old.1.right() && new.bottom() > old.1.bottom();
+            let covers = |new: Rect| new.intersection(old.1) == old.1 && goes_beyond(new);
+            let hides = |new: &Shown| new.place == old.1 || covers(new.place);
             !wanted.iter().any(hides)
         };
         self.drawn.iter().any(is_left)
@@ -98,18 +101,19 @@ impl Over {
         }
     }
 
-    /// Draws pictures over the frame that was drawn just now, or begins to, and takes away those that are not shown any more.
+    /// Draws pictures over the frame that was drawn just now, or begins to, and takes away those that are not shown any more. Where
+    /// pictures were drawn, over what lies there too: see [`lying_over`].
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn draw(&mut self, out: &mut impl Write, state: &State) -> std::io::Result<()> {
-        let covered = state.pictures.is_covered;
-        let wanted: Vec<Shown> = shown(state)
-            .into_iter()
-            .filter(|shown| matches!(*shown.ready, Ready::Over { .. }) && !covered)
-            .collect();
-        let has_holes = self.said > 0 && self.said != state.toasts.len();
-        self.said = state.toasts.len();
+    pub fn draw(&mut self, out: &mut impl Write, state: &State) -> std::io::Result<Vec<Rect>> {
+        let mut wanted = seen(state);
+        wanted.retain(|shown| matches!(*shown.ready, Ready::Over { .. }));
+        let covers = state.pictures.covers.clone();
+        let before = std::mem::replace(&mut self.covers, covers);
+        let has_changed = before != self.covers;
+        let has_hole = |place: Rect| has_changed && before.iter().any(|cover| cover.intersects(place));
+        let mut places = Vec::new();
         let is_shown = |old: &(Arc<Ready>, Rect)| wanted.iter().any(|new| new.is(old));
         let gone: Vec<Arc<Ready>> = self
             .drawn
@@ -130,9 +134,10 @@ impl Over {
             }
         }
         for new in &wanted {
-            if !has_holes && self.drawn.iter().any(|old| new.is(old)) {
+            if !has_hole(new.place) && self.drawn.iter().any(|old| new.is(old)) {
                 continue;
             }
+            places.push(new.place);
             let (at, bytes) = ((new.place.x, new.place.y), new.ready.bytes());
             if new.ready.number() > 0 {
                 self.sending.put(new.ready.clone(), Some(at), new.is_preview);
@@ -143,8 +148,36 @@ impl Over {
             queue!(out, crossterm::cursor::RestorePosition)?;
         }
         self.drawn = wanted.into_iter().map(|shown| (shown.ready, shown.place)).collect();
-        Ok(())
+        Ok(places)
     }
+}
+
+/// Whether the terminal keeps a picture of cells when text is written over them.
+fn keeps_pictures(found: &Found) -> bool {
+    found.protocol != Protocol::Kitty && found.name.as_deref().is_some_and(|name| name.contains("onsole"))
+}
+
+/// Whether the terminal draws pictures over text: kitty's lie above it, and so do those that are kept.
+pub fn is_over_text(found: &Found) -> bool {
+    found.protocol == Protocol::Kitty || keeps_pictures(found)
+}
+
+/// The cells of a frame that lie over its screen, to be written once more where a picture was drawn over them.
+pub fn lying_over(frame: &Buffer, covers: &[Rect]) -> Vec<(u16, u16, Cell)> {
+    let mut cells = Vec::new();
+    for row in covers.iter().flat_map(|cover| cover.intersection(frame.area).rows()) {
+        // A wide character takes the cell behind it too.
+        let mut skip = 0;
+        for at in row.positions() {
+            let Some(cell) = frame.cell(at).filter(|_| skip == 0) else {
+                skip -= 1;
+                continue;
+            };
+            skip = cell.symbol().width().saturating_sub(1);
+            cells.push((at.x, at.y, cell.clone()));
+        }
+    }
+    cells
 }
 
 /// A picture of the screen that is ready.
@@ -159,6 +192,13 @@ impl Shown {
     fn is(&self, (ready, place): &(Arc<Ready>, Rect)) -> bool {
         Arc::ptr_eq(&self.ready, ready) && self.place == *place
     }
+}
+
+/// Those of them that can be seen.
+fn seen(state: &State) -> Vec<Shown> {
+    let mut all = shown(state);
+    all.retain(|shown| !state.pictures.is_hidden(&shown.ready, shown.place));
+    all
 }
 
 /// The pictures of the screen that are ready, and where they are drawn.
@@ -181,8 +221,10 @@ fn shown(state: &State) -> Vec<Shown> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::app::msg::Msg;
     use crate::app::own::theme::Theme;
     use crate::app::state::Overlay;
+    use crate::app::update::update;
     use crate::app::widgets::{Ask, Asked};
     use crate::graphics::Protocol;
 
@@ -211,9 +253,16 @@ mod tests {
         (konsole.drawn, xterm.drawn) = (drawn(), drawn());
         assert!(konsole.leaves_any(&state) && !xterm.leaves_any(&state));
         state.pictures.made(key, Some(over(b"NEW")));
-        assert!(!konsole.leaves_any(&state), "the new one covers it");
-        state.pictures.is_covered = true;
-        assert!(konsole.leaves_any(&state));
+        assert!(!konsole.leaves_any(&state), "the new one is in its place");
+        state.pictures.covers = vec![place];
+        assert!(!konsole.leaves_any(&state));
+        state.pictures.is_over_text = is_over_text(&konsole.found);
+        assert!(konsole.leaves_any(&state), "something lies over it");
+        state.pictures.covers = vec![Rect::new(0, 0, 4, 4)];
+        assert!(!konsole.leaves_any(&state), "beside it");
+        state.pictures.covers.clear();
+        konsole.drawn = vec![(over(b"OLD"), place)];
+        assert!(konsole.leaves_any(&state), "the new one is smaller");
     }
 
     fn picture() -> darkroom_protocol::Picture {
@@ -244,15 +293,32 @@ mod tests {
         };
         assert!(drawn(&mut over, &state).contains("PICTURE"));
         assert_eq!(drawn(&mut over, &state), "");
+        // What lies over it takes its cells, and they are missing when that goes.
+        let place = centred(state.pictures_shown()[0].1, (4, 2));
+        state.pictures.covers = vec![place];
+        assert_eq!(drawn(&mut over, &state), "", "what was drawn stays around it");
         state.overlay = Some(Overlay::Ask(Box::new(Ask::line(Asked::Tags(vec![]), "x"))));
-        state.pictures.is_covered = true;
-        assert_eq!(drawn(&mut over, &state), "");
-        state.overlay = None;
-        state.pictures.is_covered = false;
-        assert!(drawn(&mut over, &state).contains("PICTURE"));
-        state.toast("hello", false);
-        assert_eq!(drawn(&mut over, &state), "");
-        state.toasts.clear();
+        update(&mut state, Msg::Seen);
+        assert_eq!(state.pictures.covers.len(), 1);
+        assert!(!state.pictures.covers[0].intersects(place), "{place:?}");
         assert!(drawn(&mut over, &state).contains("PICTURE"), "it had a hole");
+        state.overlay = None;
+        update(&mut state, Msg::Seen);
+        assert_eq!(drawn(&mut over, &state), "", "what lay beside it left none");
+        // Where pictures lie above text, it goes meanwhile.
+        state.pictures.is_over_text = true;
+        state.pictures.covers = vec![place];
+        assert_eq!(drawn(&mut over, &state), "");
+        state.pictures.covers.clear();
+        assert!(drawn(&mut over, &state).contains("PICTURE"));
+    }
+
+    #[test]
+    fn what_lies_over_a_picture_that_is_drawn_is_written_again() {
+        let mut frame = Buffer::empty(Rect::new(0, 0, 8, 2));
+        frame.set_string(1, 0, "猫 x", ratatui::style::Style::new());
+        let cells = lying_over(&frame, &[Rect::new(1, 0, 5, 1), Rect::new(7, 1, 9, 9)]);
+        let text: Vec<(u16, u16, &str)> = cells.iter().map(|(x, y, cell)| (*x, *y, cell.symbol())).collect();
+        assert_eq!(text, [(1, 0, "猫"), (3, 0, " "), (4, 0, "x"), (5, 0, " "), (7, 1, " ")]);
     }
 }

@@ -11,7 +11,7 @@ use crate::app::given::Given;
 use crate::app::msg::{Effect, For, Msg};
 use crate::app::prompts::Prompts;
 use crate::app::state::{Overlay, Screen, State};
-use crate::app::tests::{ctrl, drawn, full, key, press, typed};
+use crate::app::tests::{card, ctrl, drawn, full, key, press, typed};
 use crate::app::update::{act, update};
 
 /// Goes to the row of the form that has this name.
@@ -177,4 +177,31 @@ fn a_picture_is_found_by_its_prompt() {
     act(&mut state, Act::Go(Screen::Queue));
     update(&mut state, Msg::Found(vec![entry(7, "a fox")]));
     assert!(!matches!(state.overlay, Some(Overlay::Ask(_))));
+}
+
+#[test]
+fn sizes_are_shapes_and_short_fields_stand_side_by_side() {
+    for (width, height) in [(80, 24), (120, 40), (200, 60)] {
+        let mut state = full(width, height);
+        update(&mut state, Msg::Card(Box::new(card())));
+        go_to(&mut state, "Width and height, as 512x768");
+        press(&mut state, KeyCode::Right, KeyModifiers::NONE);
+        press(&mut state, KeyCode::Char('x'), KeyModifiers::ALT);
+        insta::assert_snapshot!(format!("form_{width}"), drawn(&state));
+        let request = state.create.request();
+        assert_eq!((request.width, request.height), (Some(448), Some(640)));
+    }
+    let mut state = full(120, 40);
+    update(&mut state, Msg::Card(Box::new(card())));
+    go_to(&mut state, "Width and height, as 512x768, or a shape, as 3:2.");
+    // Two short fields a line: down and down again is the sampler, and the next one its schedule.
+    press(&mut state, KeyCode::Down, KeyModifiers::NONE);
+    press(&mut state, KeyCode::Down, KeyModifiers::NONE);
+    assert!(drawn(&state).contains("How to step from noise to picture"));
+    press(&mut state, KeyCode::Tab, KeyModifiers::NONE);
+    assert!(drawn(&state).contains("How the noise levels of the steps are spaced."));
+    press(&mut state, KeyCode::Up, KeyModifiers::NONE);
+    typed(&mut state, "5.5");
+    press(&mut state, KeyCode::Enter, KeyModifiers::NONE);
+    assert_eq!(state.create.request().cfg_scale, Some(5.5));
 }

@@ -87,6 +87,30 @@ fn a_picture_is_looked_at_closely() {
 }
 
 #[test]
+fn what_is_kept_of_a_picture_stands_beside_the_others() {
+    for width in [80, 120] {
+        let mut state = full(width, 40);
+        act(&mut state, Act::Go(Screen::Gallery));
+        let detail = EntryDetail {
+            entry: entries(5).remove(0),
+            ..EntryDetail::default()
+        };
+        let before = state.pictures_shown();
+        update(&mut state, Msg::Detail(Box::new(detail), For::Show));
+        let shown = state.pictures_shown();
+        assert_eq!(shown.len(), before.len(), "none is hidden");
+        assert!(shown.iter().all(|(_, place)| place.x > width / 2 - 6), "{shown:?}");
+        let keys = |shown: Vec<(Key, Rect)>| shown.into_iter().map(|(key, _)| key).collect::<Vec<_>>();
+        assert_eq!(keys(shown), keys(before), "nor made anew");
+        assert!(
+            drawn(&state).contains("/p/5.png") && drawn(&state).contains("┌"),
+            "{}",
+            drawn(&state)
+        );
+    }
+}
+
+#[test]
 fn two_pictures_are_compared() {
     let mut state = full(120, 40);
     act(&mut state, Act::Go(Screen::Gallery));

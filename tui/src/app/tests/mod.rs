@@ -16,8 +16,8 @@ use darkroom_protocol::history::{Entry, EntryDetail, HistoryChange, What};
 use darkroom_protocol::message::client::{FoundModel, Place};
 use darkroom_protocol::message::history::Album;
 use darkroom_protocol::{
-    Event, EventKind, Failure, FailureKind, ImageTask, Job, JobId, JobState, ModelSource, Phase, Preview, Progress,
-    Subject, Task,
+    Event, EventKind, Failure, FailureKind, ImageTask, Job, JobId, JobState, ModelCard, ModelSource, Phase, Prediction,
+    Preview, Progress, Sampler, Schedule, Subject, Task,
 };
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
@@ -26,7 +26,7 @@ use ratatui::layout::Rect;
 use super::commands::{Act, COMMANDS};
 use super::mask::task;
 use super::msg::{Deed, Effect, For, Link, Msg};
-use super::pictures::Source;
+use super::pictures::{Key, Source};
 use super::state::{Overlay, Screen, State};
 use super::update::{act, update};
 use super::view::view;
@@ -135,6 +135,25 @@ pub fn entries(many: u64) -> Vec<Entry> {
 
 pub fn event(of: Subject, kind: EventKind) -> Msg {
     Msg::Link(Link::Event(Event { seq: 1, of, kind }))
+}
+
+/// A model of 512 × 512.
+pub fn card() -> ModelCard {
+    ModelCard {
+        name: "emoji".to_owned(),
+        family: "Stable Diffusion 1.x".to_owned(),
+        source: ModelSource::Embedded("emoji".to_owned()),
+        vae_factor: 8,
+        width: 512,
+        height: 512,
+        steps: 25,
+        cfg_scale: 7.5,
+        sampler: Sampler::Ddim,
+        schedule: Schedule::Auto,
+        prediction: Prediction::default(),
+        bytes: 38_000_000,
+        notice: None,
+    }
 }
 
 /// What a client shows that has some of everything.

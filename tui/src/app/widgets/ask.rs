@@ -172,13 +172,12 @@ impl Ask {
         }
     }
 
-    /// Draws it.
-    pub fn view(&self, frame: &mut Frame<'_>, area: Rect, theme: Theme) {
-        let words = self.narrowed();
+    /// Where it lies in `area`.
+    pub fn place(&self, area: Rect) -> Rect {
         let rows = if self.words.is_empty() && self.folder.is_none() {
             0
         } else {
-            words.len().clamp(1, SEEN) as u16
+            self.narrowed().len().clamp(1, SEEN) as u16
         };
         let is_wide = self.folder.is_some() || matches!(self.asked, Asked::Picture);
         let wide = if is_wide {
@@ -186,7 +185,13 @@ impl Ask {
         } else {
             (self.title.width() as u16 + 4).clamp(56, 76)
         };
-        let area = middle(area, wide, 3 + rows);
+        middle(area, wide, 3 + rows)
+    }
+
+    /// Draws it.
+    pub fn view(&self, frame: &mut Frame<'_>, area: Rect, theme: Theme) {
+        let words = self.narrowed();
+        let area = self.place(area);
         frame.render_widget(Clear, area);
         let block = Block::bordered().border_style(theme.dim()).title(format!(
             " {} ",

@@ -72,15 +72,17 @@ impl Palette {
         scored.into_iter().map(|(_, command)| command).collect()
     }
 
+    /// Where it lies in `area`.
+    pub fn place(&self, area: Rect) -> Rect {
+        let rows = self.found().len().clamp(1, SEEN) as u16;
+        middle(area, 100.min(area.width.saturating_sub(4)), 3 + rows)
+    }
+
     /// Draws it.
     pub fn view(&self, frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
         let theme = scene.theme;
         let found = self.found();
-        let area = middle(
-            area,
-            100.min(area.width.saturating_sub(4)),
-            3 + found.len().clamp(1, SEEN) as u16,
-        );
+        let area = self.place(area);
         frame.render_widget(Clear, area);
         let block = Block::bordered().border_style(theme.dim()).title(" Command ");
         let inner = block.inner(area);

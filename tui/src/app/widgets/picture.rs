@@ -10,9 +10,11 @@ use crate::graphics::pane::{Ready, placeholder};
 
 /// Draws what there is of a picture into the middle of `area`, and says where it is; nothing where there is nothing yet.
 pub fn draw_picture(buffer: &mut Buffer, area: Rect, key: &Key, pictures: &Pictures) -> Option<Rect> {
-    let last = pictures.shown(key);
-    let ready = last.filter(|ready| !(pictures.is_covered && matches!(**ready, Ready::Over { .. })))?;
+    let ready = pictures.shown(key)?;
     let place = centred(area, ready.size());
+    if pictures.is_hidden(&ready, place) {
+        return None;
+    }
     draw(buffer, place, &ready);
     Some(place)
 }
@@ -50,12 +52,24 @@ fn draw(buffer: &mut Buffer, place: Rect, ready: &Ready) {
                 }
                 Ready::Over { .. } => {
                     cell.set_symbol(" ");
-                    // Differs from an empty cell, and looks like one.
-                    cell.set_style(Style::new().add_modifier(Modifier::HIDDEN));
+                    // Looks like an empty cell and differs from one, and from those of a picture in another place: where one follows on
+                    // the other, what is left of the first beside the second is written over.
+                    let mark = Style::new().fg(Color::Indexed(mark_of(place)));
+                    cell.set_style(mark.add_modifier(Modifier::HIDDEN));
                 }
             }
         }
     }
+}
+
+/// A colour that nobody sees, of a place: places that overlap seldom have the same.
+fn mark_of(place: Rect) -> u8 {
+    let parts = [place.x, place.y, place.width, place.height].map(u32::from);
+    let mixed = parts
+        .into_iter()
+        .fold(7, |all: u32, part| all.wrapping_mul(31).wrapping_add(part));
+    // Beyond the sixteen, which a theme may change.
+    16 + (mixed % 216) as u8
 }
 
 #[cfg(test)]
@@ -89,5 +103,20 @@ mod tests {
             ("▀", Color::Rgb(255, 0, 0), Color::Rgb(0, 0, 255))
         );
         assert_eq!(buffer[(0, 0)].symbol(), " ");
+        // Over cells that something lies on none is drawn where the terminal would draw it over that.
+        let over = Ready::Over {
+            columns: 2,
+            rows: 1,
+            id: 0,
+            bytes: vec![],
+        };
+        pictures.made(key.clone(), Some(Arc::new(over)));
+        pictures.covers = vec![Rect::new(0, 0, 2, 2)];
+        let mut drawn = |pictures: &Pictures| draw_picture(&mut buffer, Rect::new(0, 0, 4, 3), &key, pictures);
+        assert_eq!(drawn(&pictures), place);
+        pictures.is_over_text = true;
+        assert_eq!(drawn(&pictures), None);
+        pictures.covers = vec![Rect::new(0, 0, 4, 1)];
+        assert_eq!(drawn(&pictures), place, "beside it");
     }
 }

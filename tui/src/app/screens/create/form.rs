@@ -1,5 +1,6 @@
-//! The parameters as a form: a row for each row of the daemon's table that a worker here can do, with what counts where nothing is said.
-//! Nothing here knows which parameters there are. Left and right change a value, typing replaces it, Backspace returns it to the model's.
+//! The parameters as a form: a field for each row of the daemon's table that a worker here can do, with what counts where nothing is said.
+//! Nothing here knows which parameters there are, but for width and height, which are one field. Left and right change a value, typing
+//! replaces it, Backspace returns it to the model's. How fields lie is in `fields.rs`, how they look in `form_view.rs`.
 
 use std::collections::BTreeMap;
 
@@ -8,6 +9,8 @@ use darkroom_protocol::GenerateRequest;
 use darkroom_protocol::hash::is_sha256;
 use darkroom_protocol::params::{Category, Kind, Parameter, TABLE, USUAL, Value, find};
 
+use super::fields::{self, Field};
+use super::size;
 use crate::app::given::Given;
 use crate::app::own::keys;
 use crate::app::widgets::{Ask, Asked, Input};
@@ -56,6 +59,54 @@ impl Form {
         self.files.insert(name.to_owned(), file);
     }
 
+    /// Sets a field; an empty text leaves it to the default.
+    pub fn put_field(&mut self, field: Field, text: &str, world: &World) {
+        match (field, text.is_empty()) {
+            (Field::Row(row), _) => self.put(row.name, text),
+            (Field::Size, true) => self.clear_size(),
+            (Field::Size, false) => match size::parse(text, world.card.as_ref()) {
+                Ok(sides) => self.put_size(sides, world),
+                Err(problem) => self.problem = Some(problem),
+            },
+        }
+    }
+
+    /// Sets both sides; the model's own are left to it.
+    fn put_size(&mut self, (width, height): size::Sides, world: &World) {
+        let kept = (self.request.width, self.request.height);
+        let is_models = |card: &darkroom_protocol::ModelCard| (card.width, card.height) == (width, height);
+        self.clear_size();
+        if world.card.as_ref().is_some_and(is_models) {
+            return;
+        }
+        self.put("width", &width.to_string());
+        if self.problem.is_none() {
+            self.put("height", &height.to_string());
+        }
+        if self.problem.is_some() {
+            (self.request.width, self.request.height) = kept;
+        }
+    }
+
+    fn clear_size(&mut self) {
+        self.clear("width");
+        self.clear("height");
+    }
+
+    /// Changes the sides about.
+    pub fn swap_sides(&mut self, world: &World) {
+        if let Some((width, height)) = self.sides(world) {
+            self.put_size((height, width), world);
+        }
+    }
+
+    /// Width and height as they count, where both are known.
+    pub fn sides(&self, world: &World) -> Option<size::Sides> {
+        let card = world.card.as_ref();
+        let width = self.request.width.or(card.map(|card| card.width));
+        width.zip(self.request.height.or(card.map(|card| card.height)))
+    }
+
     /// Sets a row; an empty text leaves it to the default.
     pub fn put(&mut self, name: &str, text: &str) {
         let kept = self.request.clone();
@@ -95,21 +146,30 @@ impl Form {
         rows
     }
 
+    /// What is shown, in order: width and height are one field.
+    pub fn fields(&self, world: &World) -> Vec<Field> {
+        let rows = self.rows(world);
+        let has = |name: &str| rows.iter().any(|row| row.name == name);
+        let is_one = has("width") && has("height");
+        let field = |row: &&'static Parameter| match row.name {
+            "width" if is_one => Some(Field::Size),
+            "height" if is_one => None,
+            _ => Some(Field::Row(row)),
+        };
+        rows.iter().filter_map(field).collect()
+    }
+
+    /// The field that has the keys.
+    fn field(&self, world: &World) -> Option<Field> {
+        self.fields(world).get(self.at).copied()
+    }
+
     /// How many rows more there are than those that are shown.
     pub fn hidden(&self, world: &World) -> usize {
         here(world).len() - self.rows(world).len()
     }
 
-    /// Whether left and right change the row's value.
-    pub fn is_movable(row: &Parameter) -> bool {
-        match row.kind {
-            Kind::Choice { .. } | Kind::Switch | Kind::Integer { .. } | Kind::Number { .. } => true,
-            Kind::Text { .. } => row.name == "model",
-            Kind::File | Kind::List { .. } | Kind::KeepAlive => false,
-        }
-    }
-
-    /// The row that has the keys.
+    /// The place of the field that has the keys.
     pub fn at(&self) -> usize {
         self.at
     }
@@ -126,8 +186,7 @@ impl Form {
 
     /// Whether a path is being typed, which can be completed.
     pub fn is_typing_path(&self, world: &World) -> bool {
-        let row = self.rows(world).get(self.at).copied();
-        self.is_typing() && row.is_some_and(|row| matches!(row.kind, Kind::File))
+        self.is_typing() && matches!(self.field(world), Some(Field::Row(row)) if matches!(row.kind, Kind::File))
     }
 
     /// Text was pasted.
@@ -138,7 +197,7 @@ impl Form {
     /// Shows every row, or the usual ones.
     pub fn toggle_more(&mut self, world: &World) {
         self.more = !self.more;
-        self.at = self.at.min(self.rows(world).len().saturating_sub(1));
+        self.at = self.at.min(self.fields(world).len().saturating_sub(1));
     }
 
     /// A seed of its own for each job, or the one of the last picture.
@@ -149,29 +208,29 @@ impl Form {
         };
     }
 
-    /// Whether there is a row further on.
+    /// Whether there is a field further on.
     pub fn is_within(&self, forward: bool, world: &World) -> bool {
         if forward {
-            self.at + 1 < self.rows(world).len()
+            self.at + 1 < self.fields(world).len()
         } else {
             self.at > 0
         }
     }
 
-    /// Goes to the first row, or to the last.
+    /// Goes to the first field, or to the last.
     pub fn enter(&mut self, forward: bool, world: &World) {
         self.apply();
         self.at = if forward {
             0
         } else {
-            self.rows(world).len().saturating_sub(1)
+            self.fields(world).len().saturating_sub(1)
         };
     }
 
-    /// Goes to the next row, or the one before.
+    /// Goes to the next field, or the one before.
     pub fn step(&mut self, forward: bool, world: &World) {
         self.apply();
-        let last = self.rows(world).len().saturating_sub(1);
+        let last = self.fields(world).len().saturating_sub(1);
         self.at = if forward {
             (self.at + 1).min(last)
         } else {
@@ -179,10 +238,28 @@ impl Form {
         };
     }
 
-    /// A click on the nth row.
-    pub fn click(&mut self, row: usize, world: &World) {
+    /// A click on a cell of the form, which has so many columns and rows.
+    pub fn click(&mut self, (column, row): (u16, u16), (width, height): (u16, u16), world: &World) {
         self.apply();
-        self.at = row.min(self.rows(world).len().saturating_sub(1));
+        let all = self.fields(world);
+        let lines = fields::lines(&all, width);
+        let nth = self.top(&lines, usize::from(height)) + usize::from(row);
+        let Some(line) = lines.get(nth.min(lines.len().saturating_sub(1))) else {
+            return;
+        };
+        let is_right = line.is_pair && fields::half(width).is_some_and(|half| column >= half);
+        self.at = line.first + usize::from(is_right);
+    }
+
+    /// The first line that is shown in so many rows, the last of which is the help's.
+    pub fn top(&self, lines: &[fields::Line], rows: usize) -> usize {
+        (fields::line_of(lines, self.at) + 1).saturating_sub(rows.saturating_sub(1).max(1))
+    }
+
+    /// Goes to the line above, or below.
+    fn go(&mut self, forward: bool, width: u16, world: &World) {
+        self.apply();
+        self.at = fields::beyond(&fields::lines(&self.fields(world), width), self.at, forward);
     }
 
     /// Takes what was typed.
@@ -190,23 +267,22 @@ impl Form {
         self.problem = None;
     }
 
-    /// Takes a key for the row: whether another model was chosen, which has other defaults.
-    pub fn key(&mut self, key: &KeyEvent, world: &World) -> bool {
+    /// Takes a key, in a form of so many columns: whether another model was chosen, which has other defaults.
+    pub fn key(&mut self, key: &KeyEvent, width: u16, world: &World) -> bool {
         let before = self.request.model.clone();
-        self.on_key(key, world);
+        self.on_key(key, width, world);
         self.request.model != before
     }
 
-    fn on_key(&mut self, key: &KeyEvent, world: &World) {
+    fn on_key(&mut self, key: &KeyEvent, width: u16, world: &World) {
         let Some(name) = keys::name(key) else { return };
-        let rows = self.rows(world);
-        let Some(row) = rows.get(self.at).copied() else { return };
+        let Some(field) = self.field(world) else { return };
         if let Some(input) = &mut self.typing {
             match name.as_str() {
                 "enter" => {
                     let text = input.text();
                     self.typing = None;
-                    self.put(row.name, &text);
+                    self.put_field(field, &text, world);
                 }
                 "esc" => self.typing = None,
                 _ => drop(input.key(key, &name)),
@@ -214,15 +290,13 @@ impl Form {
             return;
         }
         match name.as_str() {
-            "up" => self.step(false, world),
-            "down" => self.step(true, world),
+            "up" => self.go(false, width, world),
+            "down" => self.go(true, width, world),
             "left" | "right" => {
                 let by = if name == "right" { 1 } else { -1 };
-                if let Some(value) = self.moved(row, by, world) {
-                    self.put(row.name, &value);
-                }
+                self.move_by(field, by, world);
             }
-            "backspace" | "delete" => self.clear(row.name),
+            "backspace" | "delete" => self.put_field(field, "", world),
             _ => {
                 if let KeyCode::Char(c) = key.code
                     && keys::is_text(key)
@@ -233,10 +307,40 @@ impl Form {
         }
     }
 
-    /// The values of the row to choose from; `None` where its value is typed from now on.
+    /// Takes the next value, or the one before.
+    fn move_by(&mut self, field: Field, by: i64, world: &World) {
+        match field {
+            Field::Row(row) => {
+                if let Some(value) = self.moved(row, by, world) {
+                    self.put(row.name, &value);
+                }
+            }
+            Field::Size => {
+                if let (Some(card), Some(sides)) = (&world.card, self.sides(world)) {
+                    self.put_size(size::moved(sides, by, card), world);
+                }
+            }
+        }
+    }
+
+    /// The values of the field to choose from; `None` where its value is typed from now on.
     pub fn choose(&mut self, world: &World) -> Option<Ask> {
-        let rows = self.rows(world);
-        let row = rows.get(self.at)?;
+        let row = match (self.field(world)?, &world.card) {
+            (Field::Row(row), _) => row,
+            (Field::Size, Some(card)) => {
+                let word = |shape: &size::Shape| {
+                    let sides = size::words(size::of_shape(*shape, card));
+                    format!("{}:{}  {sides}", shape.0, shape.1)
+                };
+                let words = size::ALL.iter().map(word).collect();
+                let title = "A shape at the model's area";
+                return Some(Ask::choice(Asked::Choice(Field::Size.name().to_owned()), title, words));
+            }
+            (Field::Size, None) => {
+                self.typing = Some(Input::default());
+                return None;
+            }
+        };
         if matches!(row.kind, Kind::File) {
             let path = match (self.typing.take(), self.files.get(row.name)) {
                 (Some(typed), _) => typed.text(),
@@ -274,8 +378,22 @@ impl Form {
             .map(|value| value.to_string())
     }
 
-    /// What is shown for a row, and whether somebody has set it.
-    pub fn shown(&self, row: &Parameter, world: &World) -> (String, bool) {
+    /// What was chosen for the size: its shape stands before it.
+    pub fn choose_size(&mut self, chosen: &str, world: &World) {
+        let shape = chosen.split_whitespace().next().unwrap_or_default();
+        self.put_field(Field::Size, shape, world);
+    }
+
+    /// What is shown for a field, and whether somebody has set it.
+    pub fn shown(&self, field: Field, world: &World) -> (String, bool) {
+        let row = match field {
+            Field::Row(row) => row,
+            Field::Size => {
+                let is_set = self.request.width.is_some() || self.request.height.is_some();
+                let words = self.sides(world).map_or_else(|| "the model's".to_owned(), size::words);
+                return (words, is_set);
+            }
+        };
         if let Some(file) = self.files.get(row.name) {
             return (file.brief(), true);
         }
@@ -341,12 +459,27 @@ mod tests {
     use crossterm::event::KeyModifiers;
 
     fn press(form: &mut Form, code: KeyCode) {
-        form.key(&KeyEvent::new(code, KeyModifiers::NONE), &World::default());
+        press_in(form, code, &World::default());
+    }
+
+    fn press_in(form: &mut Form, code: KeyCode, world: &World) {
+        form.key(&KeyEvent::new(code, KeyModifiers::NONE), 56, world);
+    }
+
+    fn world() -> World {
+        World {
+            card: Some(crate::app::tests::card()),
+            ..World::default()
+        }
     }
 
     fn go_to(form: &mut Form, name: &str) {
         let world = World::default();
-        form.at = form.rows(&world).iter().position(|row| row.name == name).unwrap();
+        form.at = form
+            .fields(&world)
+            .iter()
+            .position(|field| field.name() == name)
+            .unwrap();
     }
 
     #[test]
@@ -369,10 +502,50 @@ mod tests {
         go_to(&mut form, "sampler");
         press(&mut form, KeyCode::Right);
         assert!(form.request().sampler.is_some());
-        go_to(&mut form, "width");
-        form.put("width", "512");
-        press(&mut form, KeyCode::Right);
-        assert_eq!(form.request().width, Some(576));
+    }
+
+    #[test]
+    fn a_size_is_a_shape_or_what_is_typed() {
+        let (mut form, world) = (Form::default(), world());
+        go_to(&mut form, "size");
+        let sides = |form: &Form| (form.request().width, form.request().height);
+        press_in(&mut form, KeyCode::Right, &world);
+        assert_eq!(sides(&form), (Some(640), Some(448)), "3:2 at 512 × 512");
+        form.swap_sides(&world);
+        assert_eq!(sides(&form), (Some(448), Some(640)));
+        press_in(&mut form, KeyCode::Backspace, &world);
+        assert_eq!(sides(&form), (None, None));
+        for c in "640x512".chars() {
+            press_in(&mut form, KeyCode::Char(c), &world);
+        }
+        press_in(&mut form, KeyCode::Enter, &world);
+        assert_eq!(sides(&form), (Some(640), Some(512)));
+        form.choose_size("16:9   704 × 384", &world);
+        assert_eq!(sides(&form), (Some(704), Some(384)));
+        for wrong in ["7x9000", "9000x7", "wide"] {
+            form.put_field(Field::Size, wrong, &world);
+            assert!(form.typing().1.is_some(), "{wrong}");
+            assert_eq!(sides(&form), (Some(704), Some(384)), "{wrong} changes nothing");
+        }
+        form.put_field(Field::Size, "1:1", &world);
+        assert_eq!(sides(&form), (None, None), "that is the model's own");
+    }
+
+    #[test]
+    fn a_click_finds_its_field() {
+        let (mut form, world) = (Form::default(), world());
+        let at = |form: &Form| form.field(&world).unwrap().name();
+        form.click((30, 2), (56, 20), &world);
+        assert_eq!(at(&form), "cfg_scale");
+        form.click((3, 2), (56, 20), &world);
+        assert_eq!(at(&form), "steps");
+        form.click((30, 1), (56, 20), &world);
+        assert_eq!(at(&form), "size");
+        form.click((0, 90), (56, 20), &world);
+        assert_eq!(at(&form), "init_image");
+        // Three rows show three lines, of which the last has the keys.
+        form.click((30, 1), (56, 4), &world);
+        assert_eq!(at(&form), "batch");
     }
 
     #[test]

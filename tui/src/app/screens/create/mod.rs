@@ -1,7 +1,10 @@
 //! Create, the screen one lives in: prompt and negative prompt, the parameters as the table has them, and the picture in the making.
 //! `form.rs` has the parameters, `view.rs` draws.
 
+mod fields;
 mod form;
+mod form_view;
+mod size;
 mod view;
 mod weight;
 
@@ -21,6 +24,7 @@ use crate::app::prompts::Prompts;
 use crate::app::state::Scene;
 use crate::app::widgets::Ask;
 use crate::app::world::World;
+use fields::Field;
 use form::Form;
 
 /// Which part has the keys.
@@ -184,6 +188,10 @@ impl Create {
                 self.form.toggle_seed(self.shown.as_ref().map(|picture| picture.seed));
                 self.is_new = true;
             }
+            Act::SwapSides => {
+                self.form.swap_sides(world);
+                self.is_new = true;
+            }
             Act::MoreParameters => self.form.toggle_more(world),
             Act::Choose => {
                 if let Some(ask) = self.form.choose(world) {
@@ -263,8 +271,11 @@ impl Create {
     }
 
     /// A choice was made for the parameter of that name.
-    pub fn choose(&mut self, name: &str, value: &str, _: &World) -> Vec<Effect> {
-        self.form.put(name, value);
+    pub fn choose(&mut self, name: &str, value: &str, world: &World) -> Vec<Effect> {
+        match name == Field::Size.name() {
+            true => self.form.choose_size(value, world),
+            false => self.form.put(name, value),
+        }
         self.is_new = true;
         match name {
             "model" => vec![Effect::Card(self.model())],
@@ -272,11 +283,11 @@ impl Create {
         }
     }
 
-    /// Takes a key that is no command.
-    pub fn key(&mut self, key: &KeyEvent, world: &World) -> Vec<Effect> {
+    /// Takes a key that is no command; `area` is the screen's.
+    pub fn key(&mut self, key: &KeyEvent, area: Rect, world: &World) -> Vec<Effect> {
         self.is_new = true;
         match self.focus {
-            Focus::Form => match self.form.key(key, world) {
+            Focus::Form => match self.form.key(key, view::places(area, self.layout).form.width, world) {
                 true => vec![Effect::Card(self.model())],
                 false => vec![],
             },
@@ -306,7 +317,9 @@ impl Create {
             self.focus = Focus::Negative;
         } else if is_in(places.form) {
             self.focus = Focus::Form;
-            self.form.click(usize::from(at.1 - places.form.y), world);
+            let form = places.form;
+            self.form
+                .click((at.0 - form.x, at.1 - form.y), (form.width, form.height), world);
         }
     }
 

@@ -2,7 +2,6 @@
 //! picture gets all the room that words leave.
 
 use darkroom_client::words;
-use darkroom_protocol::params::Parameter;
 use darkroom_protocol::{Phase, Task};
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
@@ -13,7 +12,6 @@ use ratatui::widgets::{Paragraph, Widget as _};
 use ratatui_textarea::TextArea;
 use unicode_width::UnicodeWidthStr as _;
 
-use super::form::Form;
 use super::{Create, Focus};
 use crate::app::commands::Act;
 use crate::app::own::settings::{Layout, Side};
@@ -23,8 +21,6 @@ use crate::app::widgets::{brief, draw_picture};
 
 /// Columns that the picture keeps beside the words, unless that is more than half of all.
 const PICTURE: u16 = 40;
-/// Columns of a parameter's name, where there is room and where there is little.
-const NAME: (usize, usize) = (19, 15);
 
 /// Where everything is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,7 +69,11 @@ pub fn places(area: Rect, layout: Layout) -> Places {
         },
         false => area,
     };
-    let high = if area.height >= 30 { 5 } else { 3 };
+    let high = match area.height {
+        0..30 => 3,
+        30..50 => 5,
+        50.. => 9,
+    };
     let prompt = row(left, 1, high);
     let negative = row(left, 2 + high, 2);
     let top = 5 + high;
@@ -173,7 +173,8 @@ impl Create {
                 frame.render_widget(line, Rect::new(x, y, 1, 1));
             }
         }
-        self.form(frame, places.form, scene);
+        self.form
+            .view(frame, places.form, scene.has_focus && self.focus == Focus::Form, scene);
         let shown = self.pictures(scene, area);
         let mut is_drawn = false;
         for (key, place) in &shown {
@@ -194,64 +195,6 @@ impl Create {
         }
         text.set_wrap_mode(ratatui_textarea::WrapMode::WordOrGlyph);
         frame.render_widget(&text, place);
-    }
-
-    fn form(&self, frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
-        let theme = scene.theme;
-        let rows = self.form.rows(scene.world);
-        let (typing, problem) = self.form.typing();
-        let has_keys = scene.has_focus && self.focus == Focus::Form;
-        let seen = usize::from(area.height).saturating_sub(1);
-        let name = if area.width < 50 { NAME.1 } else { NAME.0 };
-        let top = (self.form.at() + 1).saturating_sub(seen.max(1));
-        for (nth, row) in rows.iter().enumerate().skip(top).take(seen) {
-            let is_at = has_keys && nth == self.form.at();
-            let (value, is_set) = self.form.shown(row, scene.world);
-            let value = match typing.filter(|_| is_at) {
-                Some(input) => format!("{}{}", input.text(), theme.sign("▏", "_")),
-                None => value,
-            };
-            let style = match (is_at, is_set) {
-                (true, _) => theme.selected(),
-                (false, true) => theme.bright(),
-                (false, false) => theme.dim(),
-            };
-            let name_style = if is_at { theme.accent() } else { theme.plain() };
-            let width = usize::from(area.width).saturating_sub(name + 2);
-            let mut spans = vec![
-                Span::styled(format!(" {:<name$}", brief(&label(row), name - 1)), name_style),
-                Span::styled(brief(&value, width.saturating_sub(4)), style),
-            ];
-            if is_at && typing.is_none() && Form::is_movable(row) {
-                spans.push(Span::styled(theme.sign("  ◂ ▸", "  < >"), theme.dim()));
-            }
-            let line = Line::from(spans);
-            let y = area.y + (nth - top) as u16;
-            frame.render_widget(line, Rect { y, height: 1, ..area });
-        }
-        let hidden = self.form.hidden(scene.world);
-        if hidden > 0 && rows.len() + 1 < seen {
-            let key = scene.keys.named(Act::MoreParameters, theme.is_unicode);
-            let line = Line::styled(format!(" {:<name$}{key}", format!("{hidden} more")), theme.dim());
-            let y = area.y + rows.len() as u16;
-            frame.render_widget(line, Rect { y, height: 1, ..area });
-        }
-        let below = Rect {
-            y: area.y + area.height.saturating_sub(1),
-            height: 1.min(area.height),
-            ..area
-        };
-        let help = rows.get(self.form.at()).filter(|_| has_keys).map(|row| row.help);
-        let (text, style) = match (problem, help) {
-            (Some(problem), _) => (problem.to_owned(), theme.accent()),
-            (None, Some(help)) => (help.to_owned(), theme.dim()),
-            (None, None) => (String::new(), theme.dim()),
-        };
-        let line = Line::styled(
-            format!(" {}", brief(&text, usize::from(area.width).saturating_sub(2))),
-            style,
-        );
-        frame.render_widget(line, below);
     }
 
     fn progress(&self, frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
@@ -325,19 +268,6 @@ fn fitting(parts: &[String], width: u16) -> String {
         text.push_str(part);
     }
     text
-}
-
-/// What a row is called: as in pictures' metadata, else its flag, where `keep-alive` is "Keep alive".
-fn label(row: &Parameter) -> String {
-    if !row.metadata.is_empty() {
-        return row.metadata.to_owned();
-    }
-    let text = row.flag.replace('-', " ");
-    let mut chars = text.chars();
-    chars
-        .next()
-        .map(|first| first.to_uppercase().chain(chars).collect())
-        .unwrap_or_default()
 }
 
 /// What runs and waits, a sign and some words each.

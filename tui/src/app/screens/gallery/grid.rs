@@ -55,6 +55,21 @@ impl Grid {
         }
     }
 
+    /// Tiles of the same size that begin at a column of `body`: pictures are not made anew for what stands beside them.
+    pub fn from(self, column: u16, body: Rect) -> Self {
+        if column <= body.x {
+            return self;
+        }
+        let width = body.right().saturating_sub(column);
+        let columns = (width / self.tile.0.max(1)).max(1);
+        let left = width.saturating_sub(columns * self.tile.0);
+        Self {
+            columns: columns.into(),
+            origin: (column + left / 2, self.origin.1),
+            ..self
+        }
+    }
+
     /// The tile in that row and column of those that are seen.
     pub fn tile(&self, row: usize, column: usize) -> Rect {
         Rect {
@@ -162,6 +177,15 @@ mod tests {
         let first = grid.tile(0, 0);
         assert!(first.x.abs_diff(body.right() - last.right()) <= 1, "in the middle");
         assert!(!first.intersects(grid.tile(0, 1)));
+        // Beside something they are fewer, and as large.
+        let from = width / 2;
+        let fewer = grid.from(from, body);
+        let room = Rect::new(from, 2, width - from, height);
+        let last = fewer.tile(fewer.rows - 1, fewer.columns - 1);
+        assert_eq!(last.intersection(room), last);
+        assert_eq!((last.width, last.height), (first.width, first.height));
+        assert!(fewer.tile(0, 0).x >= from && fewer.columns < grid.columns);
+        assert_eq!(grid.from(0, body), grid);
     }
 
     #[test]

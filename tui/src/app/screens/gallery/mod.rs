@@ -108,7 +108,7 @@ impl Gallery {
 
     /// Asks for the next page where the end of what is there comes in sight.
     pub fn more(&mut self, body: Rect) -> Vec<Effect> {
-        let Grid { columns, rows, .. } = Grid::of(body);
+        let Grid { columns, rows, .. } = self.grid(body);
         let seen_until = (self.top + 2 * rows) * columns;
         if self.is_asked || self.next.is_none() || seen_until < self.pictures.len() {
             return vec![];
@@ -181,9 +181,10 @@ impl Gallery {
         vec![]
     }
 
-    /// What is kept of a picture has come.
-    pub fn detail(&mut self, detail: EntryDetail) {
+    /// What is kept of a picture has come: the tiles make room for it.
+    pub fn detail(&mut self, detail: EntryDetail, body: Rect) {
         self.detail = Some(Box::new(detail));
+        self.keep(body);
     }
 
     /// Text was pasted.
@@ -252,7 +253,11 @@ impl Gallery {
                 self.zoom = Zoom::default();
                 vec![]
             }
-            Act::Back => self.back(),
+            Act::Back => {
+                let effects = self.back();
+                self.keep(body);
+                effects
+            }
             Act::Search => self.begin_search(),
             Act::OnlyStarred => self.toggle_starred(),
             Act::Select => {
@@ -286,6 +291,7 @@ impl Gallery {
             }
             Act::Parameters if self.detail.is_some() => {
                 self.detail = None;
+                self.keep(body);
                 vec![]
             }
             Act::Parameters => vec![Effect::Detail(id, For::Show)],
@@ -356,7 +362,7 @@ impl Gallery {
 
     /// Goes where `act` says; `None` where it is no way to go.
     fn moved(&mut self, act: Act, body: Rect) -> Option<Vec<Effect>> {
-        let Grid { columns, rows, .. } = Grid::of(body);
+        let Grid { columns, rows, .. } = self.grid(body);
         let line = if self.is_full { 1 } else { columns };
         let page = columns * rows.max(1);
         let size = |gallery: &Self| gallery.here().map(|entry| (entry.width, entry.height));
@@ -382,7 +388,7 @@ impl Gallery {
     }
 
     fn keep(&mut self, body: Rect) {
-        let Grid { columns, rows, .. } = Grid::of(body);
+        let Grid { columns, rows, .. } = self.grid(body);
         self.at = self.at.min(self.pictures.len().saturating_sub(1));
         let row = self.at / columns;
         self.top = self.top.min(row).max((row + 1).saturating_sub(rows.max(1)));

@@ -25,15 +25,16 @@ const SIDE: u32 = 256;
 impl Gallery {
     /// The tiles that are seen, and which picture is in each.
     pub(super) fn tiles(&self, body: Rect) -> Vec<(usize, Rect)> {
-        let grid = Grid::of(body);
+        let grid = self.grid(body);
         let first = self.top * grid.columns;
         let last = (first + grid.columns * grid.rows).min(self.pictures.len());
         let tile = |nth: usize| grid.tile(nth / grid.columns - self.top, nth % grid.columns);
-        // None lies below the words about a picture.
-        let words = self.full(body).x;
-        let all = (first..last).map(|nth| (nth, tile(nth)));
-        all.filter(|(_, tile)| self.detail.is_none() || tile.x >= words)
-            .collect()
+        (first..last).map(|nth| (nth, tile(nth))).collect()
+    }
+
+    /// How the tiles lie: beside the words about a picture, where these are shown.
+    pub(super) fn grid(&self, body: Rect) -> Grid {
+        Grid::of(body).from(self.full(body).x, body)
     }
 
     /// The pictures that are seen, and where.
@@ -86,7 +87,7 @@ impl Gallery {
         if self.is_full {
             self.below_full(frame, area, scene);
         } else {
-            let columns = Grid::of(area).columns;
+            let columns = self.grid(area).columns;
             for (nth, tile) in self.tiles(area) {
                 self.around(frame, nth, tile, self.joined(nth, columns), scene);
             }

@@ -277,6 +277,9 @@ fn standing(job: &Job, world: &World) -> String {
     }
 }
 
+/// Columns of a job's line at most.
+const WIDEST: u16 = 150;
+
 fn line(job: &Job, world: &World, theme: Theme, is_at: bool, width: u16) -> Line<'static> {
     let Task::Image(task) = &job.task;
     let state = standing(job, world);
@@ -300,7 +303,10 @@ fn line(job: &Job, world: &World, theme: Theme, is_at: bool, width: u16) -> Line
         }
         false => format!(" {many:<4} {:<12} {short}", brief(model, 12)),
     };
-    let left = usize::from(width).saturating_sub(21 + right.width()).max(10);
+    // On a wide terminal what belongs together stays together.
+    let left = usize::from(width.min(WIDEST))
+        .saturating_sub(21 + right.width())
+        .max(10);
     let prompt = brief(&task.what.prompt, left);
     let gap = " ".repeat(left.saturating_sub(prompt.width()));
     let beside = if is_at { style } else { theme.dim() };

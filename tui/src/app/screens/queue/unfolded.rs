@@ -15,7 +15,7 @@ use crate::app::world::World;
 
 /// Columns before what is said, and columns of what it is called.
 const INDENT: usize = 5;
-const NAME: usize = 8;
+const NAME: usize = 11;
 
 /// The rows below a job on that many columns; `said` is the end of its log, the oldest line first.
 pub fn unfolded(job: &Job, world: &World, said: &[String], theme: Theme, width: usize) -> Vec<Line<'static>> {

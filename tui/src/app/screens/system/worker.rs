@@ -47,7 +47,7 @@ pub fn lines(worker: &WorkerStatus, load: &Load, now: u64, theme: Theme, width: 
         let said = brief(&said, room);
         lines.push(Line::from(vec![
             Span::styled(format!("{indent}{name:<NAME$}"), theme.dim()),
-            Span::styled(sparks, theme.plain()),
+            Span::styled(sparks, theme.dim()),
             Span::styled(format!(" {said}"), theme.dim()),
         ]));
     }
