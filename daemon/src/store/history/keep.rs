@@ -246,6 +246,9 @@ pub(super) fn index(connection: &Connection, id: i64) -> rusqlite::Result<()> {
     facts.extend(row.starred.then_some(Fact::Starred));
     facts.extend(row.trashed.then_some(Fact::Trashed));
     facts.extend(row.missing.then_some(Fact::Missing));
+    let (prompt, negative) = (words::wholes(&row.prompt), words::wholes(&row.negative));
+    facts.extend(prompt.iter().map(|whole| Fact::Prompt(whole)));
+    facts.extend(negative.iter().map(|whole| Fact::Negative(whole)));
     connection
         .prepare_cached(
             "INSERT INTO picture_words (rowid, prompt, negative, prompt_short, negative_short, facts) VALUES (?, ?, ?, ?, ?, ?)",

@@ -329,6 +329,77 @@ async fn files_come_once_wherever_they_lie() {
     assert_eq!(found(store, "is:imported").await, [6, 5]);
 }
 
+/// Whole words are asked for by another way than parts of them: what both leave out together is what has the text.
+#[tokio::test]
+async fn what_is_excluded_is_what_has_the_text_anywhere() {
+    let f = Fixture::new();
+    let mut state = 5_u64;
+    let mut pick = |from: &[&'static str]| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        from[(state >> 33) as usize % from.len()]
+    };
+    let words = [
+        "fox",
+        "Foxes",
+        "firefox",
+        "best quality",
+        "best",
+        "夜の海",
+        "海",
+        "(fox:1.2)",
+        "a, b",
+    ];
+    let between = [", ", " ", ",", "  ", "."];
+    let mut text = || {
+        (0..4)
+            .map(|_| format!("{}{}", pick(&words), pick(&between)))
+            .collect::<String>()
+    };
+    let made: Vec<(String, String)> = (0..60).map(|_| (text(), text())).collect();
+    let files = (0..).zip(&made).map(|(n, (prompt, negative))| Found {
+        request: GenerateRequest {
+            prompt: Some(prompt.clone()),
+            negative_prompt: Some(negative.clone()),
+            ..GenerateRequest::default()
+        },
+        sha256: format!("{n:064x}"),
+        written_ms: 1000 * n,
+        ..file(&format!("/p/{n}.png"), 'a')
+    });
+    f.store.import(files.collect()).await.unwrap();
+    let shown = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
+    let with = |text: &str, (prompt, negative): &(String, String), place: &str| {
+        (place != "negative:" && shown(prompt).contains(text)) || (place != "prompt:" && shown(negative).contains(text))
+    };
+    for word in [
+        "fox",
+        "foxes",
+        "oxe",
+        "fire",
+        "best quality",
+        "quality",
+        "best",
+        "夜の海",
+        "海",
+        "fox:1",
+        "a, b",
+        "zebra",
+    ] {
+        for place in ["", "prompt:", "negative:"] {
+            for also in ["", "best"] {
+                let expected: Vec<u64> = (1..)
+                    .zip(&made)
+                    .filter(|(_, one)| !with(word, one, place) && (also.is_empty() || with(also, one, "")))
+                    .map(|(id, _)| id)
+                    .collect();
+                let mut seen = found(&f.store, &format!("{also} -{place}\"{word}\"")).await;
+                seen.sort_unstable();
+                assert_eq!(seen, expected, "{also} -{place}{word}");
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_picture_made_anew_keeps_its_number_and_is_found_once() {
     let f = Fixture::new();
@@ -467,6 +538,8 @@ async fn a_hundred_thousand() {
         "x",
         "-masterpiece",
         "masterpiece -dragon",
+        "-masterpiec",
+        "-\"best quality\"",
         "model:\"model 7\"",
         "model:model",
         "seed:77777",

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::ops::RangeInclusive;
 
 use unicode_normalization::UnicodeNormalization as _;
 
@@ -66,6 +67,37 @@ pub(super) fn part(text: &str, columns: &[&str]) -> Option<String> {
     Some(format!("{{{}}} : \"{}\"", columns.join(" "), phrase.join(" ")))
 }
 
+/// Characters that a whole has; longer ones are not asked for.
+const WHOLE: RangeInclusive<usize> = GRAM..=48;
+/// Wholes of one text.
+const MOST_WHOLES: usize = 400;
+
+/// Parts of a text that searches often name whole: its words, and what stands between commas. Each is somewhere in the text: a picture
+/// that has one as a fact has it in its text, which is known without a look at its threes. One without the fact may have it all the same.
+pub(super) fn wholes(text: &str) -> BTreeSet<String> {
+    let text = folded(text);
+    let words = text.split(|c| !c.is_alphanumeric());
+    let parts = text.split(|c| *c == ',').map(trimmed);
+    let all = words.chain(parts).filter(|part| WHOLE.contains(&part.len()));
+    all.map(word_of).take(MOST_WHOLES).collect()
+}
+
+/// `text` as a whole; `None` where none is kept of its length.
+pub(super) fn whole(text: &str) -> Option<String> {
+    let text = folded(text);
+    WHOLE.contains(&text.len()).then(|| word_of(&text))
+}
+
+fn trimmed(text: &[char]) -> &[char] {
+    let from = text.iter().take_while(|c| **c == ' ').count();
+    let end = text.iter().rposition(|c| *c != ' ').map_or(from, |last| last + 1);
+    &text[from..end]
+}
+
+fn word_of(text: &[char]) -> String {
+    text.iter().map(|c| encoded(*c)).collect()
+}
+
 /// A fact of a picture: one word of the index.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Fact<'a> {
@@ -86,6 +118,10 @@ pub(super) enum Fact<'a> {
     Trashed,
     Missing,
     Imported,
+    /// One of the [`wholes`] of its prompt.
+    Prompt(&'a str),
+    /// One of its negative prompt.
+    Negative(&'a str),
 }
 
 impl Fact<'_> {
@@ -104,6 +140,8 @@ impl Fact<'_> {
             Self::Trashed => "istrashed".to_owned(),
             Self::Missing => "ismissing".to_owned(),
             Self::Imported => "isimported".to_owned(),
+            Self::Prompt(whole) => format!("x{whole}"),
+            Self::Negative(whole) => format!("y{whole}"),
         }
     }
 
@@ -150,6 +188,25 @@ mod tests {
     #[case("OR NOT", Some("{prompt negative} : \"or\u{e020} r\u{e020}n \u{e020}no not\""))]
     fn nothing_written_is_syntax(#[case] text: &str, #[case] asked: Option<&str>) {
         assert_eq!(part(text, &["prompt", "negative"]).as_deref(), asked);
+    }
+
+    #[test]
+    fn wholes_are_words_and_what_is_between_commas() {
+        let all: Vec<String> = wholes("Best  Quality, (fox:1.2), a 夜の海,,").into_iter().collect();
+        let expected = [
+            "(fox:1.2)".chars().map(encoded).collect(),
+            "a\u{e020}夜の海".to_owned(),
+            "best".to_owned(),
+            "best\u{e020}quality".to_owned(),
+            "fox".to_owned(),
+            "quality".to_owned(),
+            "夜の海".to_owned(),
+        ];
+        let expected: BTreeSet<String> = expected.into_iter().collect();
+        assert_eq!(all.into_iter().collect::<BTreeSet<_>>(), expected);
+        assert_eq!(whole(" BEST quality").as_deref(), Some("best\u{e020}quality"));
+        assert_eq!((whole("ab"), whole(&"a".repeat(49))), (None, None));
+        assert!(wholes(&(0..10_000).map(|n| format!("word{n},")).collect::<String>()).len() <= MOST_WHOLES);
     }
 
     #[test]
