@@ -2,6 +2,8 @@
 //! schedule, the scale of its latents, the size of its text encoder's tables. [`super::SingleFile`] puts it into the
 //! configurations that it shows; what cannot be followed is refused or said.
 
+use std::collections::BTreeMap;
+
 use darkroom_protocol::Prediction;
 use darkroom_protocol::sampler::Named;
 use serde_json::{Map, Value, json};
@@ -36,26 +38,33 @@ const ZERO_SNR_KEYS: [&str; 7] = [
     "rescale_betas_zero_snr",
     "ss_rescale_betas_zero_snr",
 ];
+/// A text encoder's tables by the field that has their rows, as transformers and as open_clip end their names.
+const TABLES: [(&str, [&str; 2]); 2] = [
+    ("vocab_size", ["token_embedding.weight", "token_embedding.weight"]),
+    (
+        "max_position_embeddings",
+        ["position_embedding.weight", "positional_embedding"],
+    ),
+];
 /// diffusers counts averages of the training only where there are more of them.
 const EMA_TENSORS: usize = 100;
 
 /// What was found.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Facts {
-    scheduler: Map<String, Value>,
-    text_encoder: Map<String, Value>,
-    unet: Map<String, Value>,
-    vae: Map<String, Value>,
+    /// What each component's configuration says otherwise than the published one.
+    found: BTreeMap<&'static str, Map<String, Value>>,
     /// Lines for the person.
     pub notices: Vec<String>,
 }
 
 impl Facts {
-    /// Facts of a file of that family with this header and, beside it, the configuration `yaml`.
+    /// Facts of a file of that family with this header and, beside it, the configuration `yaml`. `seen` is what the weights
+    /// themselves show of the prediction, where they do.
     ///
     /// # Errors
     /// What asks for another model than the family's, or cannot be read: a clause with the file as its subject.
-    pub fn read(header: &Header, family: Family, yaml: Option<&str>) -> Result<Self, String> {
+    pub fn read(header: &Header, family: Family, yaml: Option<&str>, seen: Option<Prediction>) -> Result<Self, String> {
         let mut facts = Self::default();
         let mut words = Vec::new();
         if let Some(text) = yaml {
@@ -76,10 +85,13 @@ impl Facts {
                 .any(|key| header.metadata.get(*key).is_some_and(|text| is_yes(text)))
         };
         if has(&ZERO_SNR) || yes(&ZERO_SNR_KEYS) {
-            facts.scheduler.insert("rescale_betas_zero_snr".to_owned(), true.into());
+            facts
+                .of("scheduler")
+                .insert("rescale_betas_zero_snr".to_owned(), true.into());
         }
         facts.of_metadata(family, header, &mut words);
-        facts.predict(&words);
+        let told = facts.predict(&words).or(seen);
+        facts.shown(family, told, words.is_empty());
         facts.tables(header, family);
         if header
             .tensors
@@ -146,15 +158,15 @@ impl Facts {
                 Some(prediction) => words.push((YAML, prediction)),
                 None => return Err(format!("its .yaml has the parameterization {}, which is not built", Shown(value))),
             },
-            "linear_start" => set(&mut self.scheduler, "beta_start", setting, value)?,
-            "linear_end" => set(&mut self.scheduler, "beta_end", setting, value)?,
-            "timesteps" => set(&mut self.scheduler, "num_train_timesteps", setting, value)?,
-            "scale_factor" => set(&mut self.vae, "scaling_factor", setting, value)?,
+            "linear_start" => set(self.of("scheduler"), "beta_start", setting, value)?,
+            "linear_end" => set(self.of("scheduler"), "beta_end", setting, value)?,
+            "timesteps" => set(self.of("scheduler"), "num_train_timesteps", setting, value)?,
+            "scale_factor" => set(self.of("vae"), "scaling_factor", setting, value)?,
             "beta_schedule" if value != "linear" => {
                 return Err(format!("its .yaml has the beta_schedule {}, which is not built", Shown(value)));
             }
             "zero_terminal_snr" | "rescale_betas_zero_snr" | "ztsnr" | "zsnr" if is_yes(value) => {
-                self.scheduler.insert("rescale_betas_zero_snr".to_owned(), true.into());
+                self.of("scheduler").insert("rescale_betas_zero_snr".to_owned(), true.into());
             }
             "denoiser_config.params.scaling_config.target" => match value.rsplit('.').next().unwrap_or_default() {
                 "EpsScaling" => words.push((YAML, Prediction::Epsilon)),
@@ -171,9 +183,10 @@ impl Facts {
                     ));
                 }
             }
-            "cond_stage_config.params.layer" if value != "last" => self.notices.push(format!(
-                "The .yaml beside the file asks for the text encoder's layer {}, which is not built: its last one is used.",
-                Shown(value)
+            "cond_stage_config.params.layer" if value != family.built().checkpoint.layer => self.notices.push(format!(
+                "The .yaml beside the file asks for the text encoder's layer {}, which is not built: its {} one is used.",
+                Shown(value),
+                family.built().checkpoint.layer
             )),
             _ => {
                 let unet = ["unet_config.params.", "network_config.params."];
@@ -187,9 +200,9 @@ impl Facts {
 
     fn of_unet(&mut self, family: Family, setting: &str, value: &str) -> Result<(), String> {
         if setting == "num_heads" {
-            if value != "-1" {
+            if value != "-1" && family == Family::StableDiffusion1 {
                 // diffusers calls the number of heads so in this family.
-                set(&mut self.unet, "attention_head_dim", setting, value)?;
+                set(self.of("unet"), "attention_head_dim", setting, value)?;
             }
             return Ok(());
         }
@@ -210,11 +223,9 @@ impl Facts {
     }
 
     /// The first word counts: the configuration beside the file, then its tensors, then its metadata.
-    fn predict(&mut self, words: &[(&'static str, Prediction)]) {
-        let Some((source, prediction)) = words.first() else {
-            return;
-        };
-        self.scheduler
+    fn predict(&mut self, words: &[(&'static str, Prediction)]) -> Option<Prediction> {
+        let (source, prediction) = words.first()?;
+        self.of("scheduler")
             .insert("prediction_type".to_owned(), prediction.name().into());
         if let Some((other, says)) = words.iter().find(|(_, says)| says != prediction) {
             self.notices.push(format!(
@@ -224,37 +235,57 @@ impl Facts {
                 prediction.name()
             ));
         }
+        Some(*prediction)
     }
 
-    /// Rows of the text encoder's two tables, which are longer where tokens or positions were added.
+    /// What follows from the prediction in Stable Diffusion 2: its models of 512 pixels predict the noise, those of 768 the
+    /// velocity, and published files say neither. Where nobody said it, the weights did.
+    fn shown(&mut self, family: Family, prediction: Option<Prediction>, alone: bool) {
+        let (Family::StableDiffusion2, Some(prediction)) = (family, prediction) else {
+            return;
+        };
+        if alone {
+            self.of("scheduler")
+                .insert("prediction_type".to_owned(), prediction.name().into());
+        }
+        if prediction == Prediction::Epsilon {
+            self.of("unet").insert("sample_size".to_owned(), 64.into());
+        }
+    }
+
+    /// What is found of a component's configuration.
+    fn of(&mut self, component: &'static str) -> &mut Map<String, Value> {
+        self.found.entry(component).or_default()
+    }
+
+    /// Rows of each text encoder's two tables, which are longer where tokens or positions were added.
     fn tables(&mut self, header: &Header, family: Family) {
-        let mut parts = family.built().checkpoint.parts.iter();
-        let text_encoder = parts.find(|part| part.component == "text_encoder");
-        let prefix = text_encoder.and_then(|part| part.prefix).unwrap_or_default();
-        for (table, field) in [
-            ("token_embedding", "vocab_size"),
-            ("position_embedding", "max_position_embeddings"),
-        ] {
-            let end = format!("embeddings.{table}.weight");
-            let found = header
-                .tensors
-                .iter()
-                .find(|(name, _)| name.starts_with(prefix) && name.ends_with(&end));
-            if let Some(rows) = found.and_then(|(_, entry)| entry.shape.first()) {
-                self.text_encoder.insert(field.to_owned(), (*rows).into());
+        let parts = family.built().checkpoint.parts.iter();
+        for part in parts.filter(|part| part.component.starts_with("text_encoder")) {
+            let prefix = part.prefix.unwrap_or_default();
+            let rows = |ends: [&str; 2]| {
+                let mut tensors = header.tensors.iter();
+                let found = tensors.find(|(name, _)| {
+                    let inside = name.strip_prefix(prefix);
+                    inside.is_some_and(|name| ends.iter().any(|end| name.ends_with(end)))
+                });
+                found.and_then(|(_, entry)| entry.shape.first().copied())
+            };
+            for (field, ends) in TABLES {
+                if let Some(rows) = rows(ends) {
+                    self.of(part.component).insert(field.to_owned(), rows.into());
+                }
             }
         }
     }
 
     /// The configuration `name` with what was found in it; `None` where the published one stands.
     pub fn configuration(&self, name: &str, published: &str) -> Option<String> {
-        let found = match name {
-            "scheduler/scheduler_config.json" => &self.scheduler,
-            "text_encoder/config.json" => &self.text_encoder,
-            "unet/config.json" => &self.unet,
-            "vae/config.json" => &self.vae,
-            _ => return None,
-        };
+        let (component, file) = name.split_once('/')?;
+        let found = self.found.get(component)?;
+        if !matches!(file, "config.json" | "scheduler_config.json") {
+            return None;
+        }
         let mut config: Map<String, Value> = serde_json::from_str(published).ok()?;
         config.extend(found.clone());
         (!found.is_empty()).then(|| json!(config).to_string())

@@ -6,6 +6,7 @@
 
 mod facts;
 mod file;
+mod measure;
 mod yaml;
 
 pub use file::SingleFile;
