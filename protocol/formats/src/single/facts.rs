@@ -8,6 +8,7 @@ use darkroom_protocol::Prediction;
 use darkroom_protocol::sampler::Named;
 use serde_json::{Map, Value, json};
 
+use super::blocks::blocks;
 use super::yaml;
 use crate::family::Family;
 use crate::safetensors::Header;
@@ -59,7 +60,8 @@ pub(super) struct Facts {
 }
 
 impl Facts {
-    /// Facts of a file of that family with this header and, beside it, the configuration `yaml`. `seen` is what the weights
+    /// Facts of a file of that family with this header, where that prefix stands before its denoiser's keys, and, beside it, the
+    /// configuration `yaml`. `seen` is what the weights
     /// themselves show of the prediction, where they do.
     ///
     /// # Errors
@@ -93,6 +95,11 @@ impl Facts {
         let told = facts.predict(&words).or(seen);
         facts.shown(family, told, words.is_empty());
         facts.tables(header, family);
+        if family == Family::StableDiffusionXl
+            && let Some(blocks) = blocks(header, prefix)
+        {
+            facts.of("unet").extend(blocks);
+        }
         if header
             .tensors
             .keys()

@@ -60,7 +60,7 @@ impl SingleFile {
             Family::StableDiffusion2 => prediction(&path, &header, found.prefix),
             _ => None,
         };
-        let facts = Facts::read(&header, built.family, yaml.as_deref(), seen);
+        let facts = Facts::read(&header, (built.family, found.prefix), yaml.as_deref(), seen);
         let facts = facts.map_err(|what| refused(&path, format!("cannot be used: {what}.")))?;
         Ok(Self {
             path,

@@ -4,6 +4,7 @@
 //! ones with what the file and its `.yaml` say otherwise, and each component's weights are the tensors under its prefix.
 //! Whoever reads folders reads these too. Of which family a file is, and what is published of it, [`crate::family`] says.
 
+mod blocks;
 mod facts;
 mod file;
 mod measure;
