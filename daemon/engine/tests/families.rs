@@ -135,11 +135,15 @@ impl Bench {
     }
 
     fn load(&mut self) -> Rc<Model> {
+        self.load_as(Kind::Float)
+    }
+
+    fn load_as(&mut self, kind: Kind) -> Rc<Model> {
         let key = Key {
             source: self.source(),
             name: "tiny".to_owned(),
             device: Device::Cpu,
-            kind: Kind::Float,
+            kind,
             quant: Quant::None,
         };
         self.models.load(&key, &Cancel::new(), &mut |_, _| {}).unwrap()
@@ -161,6 +165,29 @@ impl Bench {
             task.inputs.denoise = case.denoise;
         }
         task
+    }
+
+    /// Makes the picture of a case.
+    fn make(&self, model: &Model, case: &Case) -> Told {
+        let (task, cancel, staging) = (self.task(case), Cancel::new(), self.staging.path());
+        let work = Work {
+            job: "job".into(),
+            staging,
+            inputs: staging,
+            skip: &[],
+            cancel: &cancel,
+        };
+        let mut told = Told::default();
+        make_pictures(&task, &work, model, &mut told).unwrap();
+        told
+    }
+
+    /// A picture in the staging folder, [H, W, 3].
+    fn pixels(&self, file: &str) -> Vec<u8> {
+        image::open(self.staging.path().join(file))
+            .unwrap()
+            .into_rgb8()
+            .into_raw()
     }
 
     #[track_caller]
@@ -189,12 +216,15 @@ fn given(folder: &Path, width: u32, height: u32) -> String {
 struct Told {
     latents: Option<Tensor>,
     saved: Option<String>,
+    notices: Vec<String>,
 }
 
 impl Observer for Told {
     fn progress(&mut self, _progress: Progress) {}
 
-    fn notice(&mut self, _line: &str) {}
+    fn notice(&mut self, line: &str) {
+        self.notices.push(line.to_owned());
+    }
 
     fn saved(&mut self, picture: Saved) {
         self.saved = Some(picture.file);
@@ -206,7 +236,9 @@ impl Observer for Told {
 }
 
 #[rstest]
-fn stages_are_those_of_diffusers(#[values("sd2", "sdxl", "sdxl-refiner", "ssd", "koala")] name: &str) {
+fn stages_are_those_of_diffusers(
+    #[values("sd2", "sdxl", "sdxl-refiner", "ssd", "koala", "playground", "cosxl")] name: &str,
+) {
     let mut bench = Bench::new(name);
     let (model, cancel) = (bench.load(), Cancel::new());
     let case = &bench.cases[0];
@@ -235,21 +267,13 @@ fn stages_are_those_of_diffusers(#[values("sd2", "sdxl", "sdxl-refiner", "ssd", 
 }
 
 #[rstest]
-fn pictures_are_those_of_diffusers(#[values("sd2", "sdxl", "sdxl-refiner", "ssd", "koala")] name: &str) {
+fn pictures_are_those_of_diffusers(
+    #[values("sd2", "sdxl", "sdxl-refiner", "ssd", "koala", "playground", "cosxl")] name: &str,
+) {
     let mut bench = Bench::new(name);
     let (model, cancel) = (bench.load(), Cancel::new());
     for (n, case) in bench.cases.iter().enumerate() {
-        let task = bench.task(case);
-        let staging = bench.staging.path();
-        let work = Work {
-            job: "job".into(),
-            staging,
-            inputs: staging,
-            skip: &[],
-            cancel: &cancel,
-        };
-        let mut told = Told::default();
-        make_pictures(&task, &work, &model, &mut told).unwrap();
+        let told = bench.make(&model, case);
         let latents = told.latents.unwrap();
         bench.is_close(&latents, &format!("{n}.latents"), 1e-3);
         if n == 0 {
@@ -261,10 +285,7 @@ fn pictures_are_those_of_diffusers(#[values("sd2", "sdxl", "sdxl-refiner", "ssd"
             let pixels = (pixels * 0.5 + 0.5).clamp(0.0, 1.0).squeeze_dim(0).permute([1, 2, 0]);
             bench.is_close(&pixels, "decoded", 1e-3);
         }
-        let found = image::open(staging.join(told.saved.unwrap()))
-            .unwrap()
-            .into_rgb8()
-            .into_raw();
+        let found = bench.pixels(&told.saved.unwrap());
         let expected = Vec::<u8>::try_from(bench.expected[&format!("{n}.picture")].flatten(0, -1)).unwrap();
         let furthest = found.iter().zip(&expected).map(|(a, b)| a.abs_diff(*b)).max();
         assert!(
@@ -311,4 +332,39 @@ fn sdxl_is_told_the_size_of_the_picture() {
         assert_eq!(ids, [64.0, 96.0, 0.0, 0.0, score]);
         assert!(cond.tokens.abs().max().double_value(&[]) > 0.0);
     }
+}
+
+/// SDXL's VAE as it was published overflows in f16, in its encoder and its decoder: the picture is made in f32 all the same.
+#[test]
+fn a_vae_that_overflows_runs_in_a_wider_format() {
+    let mut bench = Bench::new("sdxl");
+    let path = bench.folder.path().join("vae/diffusion_pytorch_model.safetensors");
+    let tensors = Tensor::read_safetensors(&path).unwrap();
+    // Beyond f16's largest number, and what norms after it bring back.
+    let huge = |key: &str| key.ends_with("coder.conv_in.weight");
+    let tensors: Vec<_> = tensors
+        .into_iter()
+        .map(|(key, tensor)| match huge(&key) {
+            true => (key, tensor * 1e7),
+            false => (key, tensor),
+        })
+        .collect();
+    Tensor::write_safetensors(&tensors, &path).unwrap();
+    let case = bench.cases.pop().unwrap();
+    assert!(case.denoise.is_some());
+    let whole = bench.load();
+    let expected = bench.make(&whole, &case);
+    assert!(expected.notices.is_empty());
+    let expected = bench.pixels(&expected.saved.unwrap());
+    let narrow = bench.load_as(Kind::Half);
+    let told = bench.make(&narrow, &case);
+    let line = "f16 is too narrow for this model's VAE: it runs in f32.";
+    assert_eq!(told.notices, [line, line]);
+    let found = bench.pixels(&told.saved.unwrap());
+    let apart: u64 = found
+        .iter()
+        .zip(&expected)
+        .map(|(a, b)| u64::from(a.abs_diff(*b)))
+        .sum();
+    assert!(apart < 2 * found.len() as u64, "{apart} in {}", found.len());
 }

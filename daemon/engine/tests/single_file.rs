@@ -201,7 +201,7 @@ fn are_found(path: &Path, tensors: &[Tensor], components: &[&str]) {
         let weights = blueprint.weights(component, &Cancel::new()).unwrap();
         for tensor in tensors.iter().filter(|t| t.component == component.name) {
             let found = weights.get(&tensor.diffusers, &tensor.shape).unwrap();
-            let first = found.flatten(0, -1).to_kind(Kind::Float).double_value(&[0]) as f32;
+            let first = found.view(-1).narrow(0, 0, 1).to_kind(Kind::Float).double_value(&[0]) as f32;
             assert_eq!(first, tensor.first, "{}", tensor.original);
             let again = weights.get(&tensor.diffusers, &tensor.shape).unwrap();
             let turned = tensor.third == Some(-1);

@@ -14,7 +14,7 @@ import sys
 import numpy
 import torch
 from PIL import Image
-from diffusers import (AutoencoderKL, DPMSolverMultistepScheduler, EulerAncestralDiscreteScheduler, EulerDiscreteScheduler, StableDiffusionPipeline,
+from diffusers import (AutoencoderKL, DPMSolverMultistepScheduler, EDMDPMSolverMultistepScheduler, EDMEulerScheduler, EulerAncestralDiscreteScheduler, EulerDiscreteScheduler, StableDiffusionPipeline,
                        StableDiffusionXLImg2ImgPipeline, StableDiffusionXLPipeline, UNet2DConditionModel)
 from safetensors.torch import save_file
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
@@ -30,6 +30,11 @@ BETAS = dict(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", 
 XL = dict(block_out_channels=[32, 64, 64], layers_per_block=2, attention_head_dim=[2, 4, 4], cross_attention_dim=96, norm_num_groups=8, sample_size=8,
           use_linear_projection=True, addition_embed_type="text_time", addition_time_embed_dim=8, projection_class_embeddings_input_dim=64 + 6 * 8,
           transformer_layers_per_block=[1, 2, 3], down_block_types=[DOWN, CROSS_DOWN, CROSS_DOWN], up_block_types=[CROSS_UP, CROSS_UP, UP])
+# Those of playground-v2.5-1024px-aesthetic and cosxl, and the first one's moments of latents.
+EDM = {"playground": dict(sigma_data=0.5, sigma_min=0.002, sigma_max=80.0, prediction_type="epsilon"),
+       "cosxl": dict(sigma_data=1.0, sigma_min=0.002, sigma_max=120.0, prediction_type="v_prediction")}
+MOMENTS = dict(scaling_factor=0.5, latents_mean=[-1.6574, 1.886, -1.383, 2.5155], latents_std=[8.4927, 5.9022, 6.5498, 5.2299])
+EDM_SAMPLERS = {"Euler": EDMEulerScheduler, "DPM++ 2M": EDMDPMSolverMultistepScheduler}
 # name: UNet, extra of the VAE, extra of the scheduler
 MODELS = {
     "sd2": (dict(block_out_channels=[32, 64, 64, 64], layers_per_block=1, attention_head_dim=[2, 4, 4, 4], cross_attention_dim=32, norm_num_groups=8,
@@ -42,6 +47,8 @@ MODELS = {
                       reverse_transformer_layers_per_block=[[2, 2, 3], [2, 1, 1], 1]), {}, {}),
     "koala": (XL | dict(layers_per_block=1, transformer_layers_per_block=[1, 2, 3], mid_block_type=None), {},
               dict(prediction_type="v_prediction", rescale_betas_zero_snr=True, timestep_spacing="trailing")),
+    "playground": (XL | dict(layers_per_block=1), MOMENTS, {}),
+    "cosxl": (XL | dict(layers_per_block=1), {}, {}),
 }
 # sampler, width, height, seed, steps, guidance, prompt, negative prompt, denoise
 CASES = {
@@ -52,6 +59,8 @@ CASES = {
     "sdxl-refiner": [("Euler", 64, 64, 0, 5, 5.0, APPLE, "blurry", 0.6), ("DPM++ 2M", 104, 72, 7, 6, 3.0, "a fox", "", 0.5)],
     "ssd": [("Euler", 64, 64, 0, 4, 5.0, APPLE, "blurry", None)],
     "koala": [("Euler", 64, 64, 0, 4, 5.0, APPLE, "blurry", None)],
+    "playground": [("DPM++ 2M", 64, 64, 0, 5, 3.0, APPLE, "blurry", None), ("Euler", 64, 64, 7, 4, 3.0, "a fox", "", 0.75)],
+    "cosxl": [("Euler", 64, 64, 0, 5, 3.0, APPLE, "blurry", None)],
 }
 
 
@@ -98,7 +107,12 @@ def write_folder(folder, pipe, name):
     for flag in ("force_zeros_for_empty_prompt", "requires_aesthetics_score"):
         if flag in pipe.config:
             index[flag] = pipe.config[flag]
-    files = {"model_index.json": index, "scheduler/scheduler_config.json": {"_class_name": "EulerDiscreteScheduler"} | BETAS | MODELS[name][2]}
+    if name in EDM:
+        scheduler = EDM_SAMPLERS[CASES[name][0][0]].__name__
+        index["scheduler"], scheduler = ["diffusers", scheduler], {"_class_name": scheduler} | EDM[name]
+    else:
+        scheduler = {"_class_name": "EulerDiscreteScheduler"} | BETAS | MODELS[name][2]
+    files = {"model_index.json": index, "scheduler/scheduler_config.json": scheduler}
     for part in ("unet", "vae"):
         files[f"{part}/config.json"] = {k: v for k, v in getattr(pipe, part).config.items() if k != "_use_default_values"}
     for part in ("text_encoder", "text_encoder_2"):
@@ -144,7 +158,7 @@ def main():
             sampler, width, height, seed, steps, cfg, prompt, negative, denoise = case
             if n == 0:
                 stages(pipe, case, out)
-            pipe.scheduler = SAMPLERS[sampler].from_config(config)
+            pipe.scheduler = EDM_SAMPLERS[sampler](**EDM[name]) if name in EDM else SAMPLERS[sampler].from_config(config)
             one = pipe if denoise is None or name == "sdxl-refiner" else StableDiffusionXLImg2ImgPipeline(**pipe.components)
             one.set_progress_bar_config(disable=True)
             # An empty text is one that nobody gave.

@@ -9,6 +9,8 @@ use darkroom_protocol::sampler::Named;
 use serde_json::{Map, Value, json};
 
 use super::blocks::blocks;
+use super::edm::edm;
+use super::measure::{Numbers, prediction};
 use super::yaml;
 use crate::family::Family;
 use crate::safetensors::Header;
@@ -17,7 +19,7 @@ use crate::shown::Shown;
 /// Tensors that some savers put in, empty, to mark a v-prediction model, and one of zero terminal SNR.
 const V_PRED: [&str; 3] = ["v_pred", "model.v_pred", "model.diffusion_model.v_pred"];
 const ZERO_SNR: [&str; 3] = ["ztsnr", "model.ztsnr", "model.diffusion_model.ztsnr"];
-/// Marks of a kind of noise schedule that is not built.
+/// Marks of the noise schedule of Karras et al. 2022 (arXiv 2206.00364), which some SDXL models have.
 const EDM: &str = "edm_";
 /// Metadata that name a prediction: modelspec.org's, ComfyUI's, plain ones.
 const PREDICTION_KEYS: [&str; 5] = [
@@ -61,12 +63,17 @@ pub(super) struct Facts {
 
 impl Facts {
     /// Facts of a file of that family with this header, where that prefix stands before its denoiser's keys, and, beside it, the
-    /// configuration `yaml`. `seen` is what the weights
-    /// themselves show of the prediction, where they do.
+    /// configuration `yaml`. `numbers` reads small
+    /// tensors.
     ///
     /// # Errors
     /// What asks for another model than the family's, or cannot be read: a clause with the file as its subject.
-    pub fn read(header: &Header, family: Family, yaml: Option<&str>, seen: Option<Prediction>) -> Result<Self, String> {
+    pub fn read(
+        header: &Header,
+        (family, prefix): (Family, &str),
+        yaml: Option<&str>,
+        numbers: &Numbers,
+    ) -> Result<Self, String> {
         let mut facts = Self::default();
         let mut words = Vec::new();
         if let Some(text) = yaml {
@@ -80,7 +87,12 @@ impl Facts {
             words.push(("its v_pred tensor", Prediction::VPrediction));
         }
         if header.tensors.keys().any(|name| name.starts_with(EDM)) {
-            return Err("its edm_ tensors ask for a noise schedule that is not built".to_owned());
+            if family != Family::StableDiffusionXl {
+                return Err("its edm_ tensors ask for a noise schedule that its family has not".to_owned());
+            }
+            for (component, settings) in edm(numbers)? {
+                facts.of(component).extend(settings);
+            }
         }
         let yes = |keys: &[&str]| {
             keys.iter()
@@ -92,7 +104,8 @@ impl Facts {
                 .insert("rescale_betas_zero_snr".to_owned(), true.into());
         }
         facts.of_metadata(family, header, &mut words);
-        let told = facts.predict(&words).or(seen);
+        let seen = (family == Family::StableDiffusion2).then(|| prediction(numbers, prefix));
+        let told = facts.predict(&words).or(seen.flatten());
         facts.shown(family, told, words.is_empty());
         facts.tables(header, family);
         if family == Family::StableDiffusionXl
@@ -288,11 +301,12 @@ impl Facts {
 
     /// The configuration `name` with what was found in it; `None` where the published one stands.
     pub fn configuration(&self, name: &str, published: &str) -> Option<String> {
-        let (component, file) = name.split_once('/')?;
+        let component = match name.split_once('/') {
+            None => name,
+            Some((component, "config.json" | "scheduler_config.json")) => component,
+            Some(_) => return None,
+        };
         let found = self.found.get(component)?;
-        if !matches!(file, "config.json" | "scheduler_config.json") {
-            return None;
-        }
         let mut config: Map<String, Value> = serde_json::from_str(published).ok()?;
         config.extend(found.clone());
         (!found.is_empty()).then(|| json!(config).to_string())

@@ -1,35 +1,38 @@
-//! What a Stable Diffusion 2 predicts, told by its weights: published files of 512 and of 768 pixels have the same tensors, and
-//! none says whether it predicts noise or velocity. `file.rs` asks where it opens one; whatever the file or its `.yaml` says in
-//! words counts before this (`facts.rs`).
+//! Small tensors of a single file, read for what they say of the model: what a Stable Diffusion 2 predicts, which no published file
+//! says in words, and the numbers that mark models of another noise schedule. `file.rs` gives `facts.rs` the way to read them, which
+//! knows what follows.
 
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
 use darkroom_protocol::{Prediction, files};
 
-use crate::safetensors::{Dtype, Entry, Header};
+use crate::safetensors::{Dtype, Header};
+
+/// The numbers of a tensor of that name.
+pub(super) type Numbers<'a> = dyn Fn(&str) -> Option<Vec<f64>> + 'a;
 
 /// One bias whose numbers spread more in models that were trained on velocity, and where the line is: `SD20.model_type` of
 /// ComfyUI's comfy/supported_models.py.
 const BIAS: &str = "output_blocks.11.1.transformer_blocks.0.norm1.bias";
 const LEAST_OF_VELOCITY: f64 = 0.09;
-/// The bias has 320 numbers; one of many more is none of this model.
+/// No tensor with more numbers is read.
 const MOST: u64 = 4096;
 
-/// What the model in the file at `path` predicts; `prefix` stands before its denoiser's keys. `None` where the bias is not there
-/// or cannot be read.
-pub(super) fn prediction(path: &Path, header: &Header, prefix: &str) -> Option<Prediction> {
-    let entry = header.tensors.get(&format!("{prefix}{BIAS}"))?;
-    let numbers = numbers(path, entry)?;
-    Some(match deviation(&numbers) > LEAST_OF_VELOCITY {
+/// What a Stable Diffusion 2 of these tensors predicts; `prefix` stands before its denoiser's keys. Published files of 512 and of
+/// 768 pixels have the same tensors. `None` where the bias is not there or cannot be read.
+pub(super) fn prediction(numbers: &Numbers, prefix: &str) -> Option<Prediction> {
+    let bias = numbers(&format!("{prefix}{BIAS}"))?;
+    Some(match deviation(&bias) > LEAST_OF_VELOCITY {
         true => Prediction::VPrediction,
         false => Prediction::Epsilon,
     })
 }
 
-/// The numbers of a small tensor.
-fn numbers(path: &Path, entry: &Entry) -> Option<Vec<f64>> {
-    if !(2..=MOST).contains(&entry.elements()) {
+/// The numbers of the small tensor `key` in the file at `path`; `None` where it is not there, is large, or cannot be read.
+pub(super) fn numbers(path: &Path, header: &Header, key: &str) -> Option<Vec<f64>> {
+    let entry = header.tensors.get(key)?;
+    if !(1..=MOST).contains(&entry.elements()) {
         return None;
     }
     let mut file = files::open(path).ok()?;
@@ -37,6 +40,7 @@ fn numbers(path: &Path, entry: &Entry) -> Option<Vec<f64>> {
     let mut bytes = vec![0; usize::try_from(entry.bytes()).ok()?];
     file.read_exact(&mut bytes).ok()?;
     Some(match entry.dtype {
+        Dtype::F64 => each(&bytes, f64::from_le_bytes),
         Dtype::F32 => each(&bytes, |b: [u8; 4]| f64::from(f32::from_le_bytes(b))),
         Dtype::F16 => each(&bytes, |b: [u8; 2]| half(u16::from_le_bytes(b))),
         Dtype::BF16 => each(&bytes, |b: [u8; 2]| {

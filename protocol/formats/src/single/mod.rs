@@ -5,6 +5,7 @@
 //! Whoever reads folders reads these too. Of which family a file is, and what is published of it, [`crate::family`] says.
 
 mod blocks;
+mod edm;
 mod facts;
 mod file;
 mod measure;

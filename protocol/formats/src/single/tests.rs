@@ -227,3 +227,74 @@ fn a_stable_diffusion_2_predicts_what_its_words_or_weights_say(
     assert_eq!((card.family, card.notice.as_deref()), (Family::StableDiffusion2, None));
     assert_eq!((card.prediction, card.width), expected);
 }
+
+/// A file's tensors of numbers of their own come last, each f32.
+fn write_with(path: &Path, tensors: &[(&str, &[u64])], numbers: &[(&str, &[f32])]) {
+    write(path, tensors);
+    let file = std::fs::read(path).unwrap();
+    let end = 8 + u64::from_le_bytes(file[..8].try_into().unwrap()) as usize;
+    let mut entries: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(&file[8..end]).unwrap();
+    let (mut at, mut data) = (file.len() - end, file[end..].to_vec());
+    for (name, values) in numbers {
+        let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        let entry =
+            serde_json::json!({"dtype": "F32", "shape": [values.len()], "data_offsets": [at, at + bytes.len()]});
+        entries.insert((*name).to_owned(), entry);
+        at += bytes.len();
+        data.extend(bytes);
+    }
+    let json = serde_json::to_vec(&entries).unwrap();
+    let mut all = (json.len() as u64).to_le_bytes().to_vec();
+    all.extend(json);
+    all.extend(data);
+    std::fs::write(path, all).unwrap();
+}
+
+#[test]
+fn edm_tensors_mark_models_of_another_noise() {
+    // Small stand-ins for tensors of gigabytes.
+    let tensors: [(&str, &[u64]); 4] = [
+        XL_LABEL,
+        ("conditioner.embedders.0.transformer.x", &[1]),
+        ("conditioner.embedders.1.model.x", &[1]),
+        ("first_stage_model.x", &[1]),
+    ];
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("m.safetensors");
+    let folder = |numbers: &[(&str, &[f32])]| {
+        write_with(&path, &tensors, numbers);
+        Folder::read(&SingleFile::open(&path).unwrap()).unwrap()
+    };
+    let cosxl = folder(&[("edm_vpred.sigma_max", &[100.0]), ("edm_vpred.sigma_min", &[0.25])]);
+    assert_eq!(cosxl.scheduler.class, "EDMEulerScheduler");
+    let setting = |name: &str| cosxl.scheduler.config[name].clone();
+    assert_eq!(
+        (setting("sigma_max"), setting("sigma_min")),
+        (100.0.into(), 0.25.into())
+    );
+    let card = Card::new("m", &cosxl).unwrap();
+    assert_eq!(
+        (card.prediction, card.sampler, card.notice),
+        (Prediction::VPrediction, Sampler::Euler, None)
+    );
+
+    let playground = folder(&[
+        ("edm_mean", &[-1.5, 2.0, -1.0, 2.5]),
+        ("edm_std", &[8.0, 6.0, 6.5, 5.0]),
+    ]);
+    let card = Card::new("m", &playground).unwrap();
+    assert_eq!(
+        (card.prediction, card.sampler, card.notice),
+        (Prediction::Epsilon, Sampler::DpmPp2m, None)
+    );
+    let vae = &playground.component("vae").unwrap().config;
+    assert_eq!(vae["latents_std"], serde_json::json!([8.0, 6.0, 6.5, 5.0]));
+    assert_eq!(vae["scaling_factor"], 0.5);
+
+    write_with(&path, &tensors, &[("edm_mean", &[1.0])]);
+    let message = SingleFile::open(&path).unwrap_err().to_string();
+    assert!(
+        message.contains("its edm_mean and edm_std are not both there"),
+        "{message}"
+    );
+}

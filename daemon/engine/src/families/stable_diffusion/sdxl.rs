@@ -1,6 +1,6 @@
 //! SDXL and its refiner as a family (Podell et al. 2023, arXiv 2307.01952): one or two CLIP text encoders of which the layer before
-//! the last is read, a pooled state, and numbers that tell the denoiser a picture's size. Noise and latents are those of Stable
-//! Diffusion 1. Which models these are is decided in `darkroom_formats::family`; handing latents from one to the other is not
+//! the last is read, a pooled state, and numbers that tell the denoiser a picture's size. Noise is that of Stable Diffusion 1, or
+//! that of Karras et al. 2022 (arXiv 2206.00364). Which models these are is decided in `darkroom_formats::family`; handing latents from one to the other is not
 //! done here.
 
 use std::rc::Rc;
@@ -18,7 +18,7 @@ use super::{AutoencoderKl, UNet2DConditionModel};
 use crate::model::{
     Component, ComponentKind, Cond, Encoded, Family, LatentSpace, Model, Part, Passage, SamplingWish, Side,
 };
-use crate::sampling::{Plan, SchedulerConfig, plan};
+use crate::sampling::{Plan, SchedulerConfig, plan, plan_edm};
 use crate::text::clip::{ClipTextConfig, ClipTextModel};
 use crate::text::{Encoder, Select, Tokenizer};
 use crate::weights::Piece;
@@ -44,6 +44,8 @@ pub struct StableDiffusionXl {
     /// Whether it is told how good a picture is to look rather than the size that it is to have.
     by_aesthetics: bool,
     zeros_for_empty: bool,
+    /// Whether its noise is that of Karras et al. 2022: Playground 2.5 and CosXL.
+    edm: bool,
 }
 
 impl StableDiffusionXl {
@@ -91,6 +93,7 @@ impl StableDiffusionXl {
             spelling: Spelling::new(&parts.unet, &[(SECOND, open_clip)]),
             by_aesthetics: parts.numbers() == 5,
             zeros_for_empty: parts.zeros_for_empty,
+            edm: folder.scheduler.class.starts_with("EDM"),
             components: components(parts),
         })))
     }
@@ -202,6 +205,7 @@ impl Family for StableDiffusionXl {
 
     fn plan(&self, wish: &SamplingWish) -> Result<Plan> {
         let scheduler = self.scheduler.predicting(wish.prediction);
-        plan(&scheduler, wish.sampler, wish.schedule, wish.steps)
+        let lay = if self.edm { plan_edm } else { plan };
+        lay(&scheduler, wish.sampler, wish.schedule, wish.steps)
     }
 }
