@@ -20,6 +20,7 @@ type Open = fn(&Folder, &dyn Files) -> Result<Option<Box<dyn Family>>>;
 /// Every family that is built, one row each.
 const FAMILIES: &[Open] = &[
     stable_diffusion::StableDiffusion1::open,
+    stable_diffusion::StableDiffusionXl::open,
     #[cfg(test)]
     toy::Toy::open,
 ];

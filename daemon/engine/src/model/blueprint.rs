@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use darkroom_formats::folder::{Files, Folder, Watched};
 use darkroom_protocol::Quant;
+use tch::Kind;
 
 use super::{Component, ComponentKind, Family, Identity, Key, Part};
 use crate::torch::Device;
@@ -116,13 +117,21 @@ impl Blueprint {
     /// # Errors
     /// What is wrong with the files.
     pub fn weights(&self, component: &Component, cancel: &Cancel) -> Result<Weights> {
+        self.weights_as(component, self.key.kind, cancel)
+    }
+
+    /// The same in another number format than the model's.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn weights_as(&self, component: &Component, kind: Kind, cancel: &Cancel) -> Result<Weights> {
         let spell = |component: &str, key: &str| self.family.spell(component, key);
         let weights = Weights::open_spelled(
             component.name,
             &self.source,
             &self.folder.component(component.name)?.weights,
             &spell,
-            (self.key.device, self.key.kind),
+            (self.key.device, kind),
             cancel.clone(),
         )?;
         Ok(weights.quantised(self.quant(component)))

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use tch::{Kind, Tensor};
 
+use super::Side;
 use crate::{Error, Result};
 
 /// What a prompt is to a denoiser. Each tensor has a row for each picture, or one that serves all.
@@ -144,6 +145,24 @@ impl Prompts {
         changes.extend(later);
         changes[1..].sort_by_key(|(from, _)| *from);
         Self { changes }
+    }
+
+    /// The same with what `complete` makes of each conditioning.
+    ///
+    /// # Errors
+    /// Those of `complete`.
+    pub fn completed(&self, complete: impl Fn(&Cond, Side) -> Result<Cond>) -> Result<Self> {
+        let one = |(from, guide): &(usize, Guide)| -> Result<(usize, Guide)> {
+            let negative = guide.negative.as_ref();
+            let guide = Guide {
+                positive: complete(&guide.positive, Side::Positive)?,
+                negative: negative.map(|cond| complete(cond, Side::Negative)).transpose()?,
+            };
+            Ok((*from, guide))
+        };
+        Ok(Self {
+            changes: self.changes.iter().map(one).collect::<Result<_>>()?,
+        })
     }
 
     /// Those of step `step`, from 0.

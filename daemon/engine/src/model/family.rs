@@ -32,12 +32,43 @@ pub trait Family: Debug {
     /// Those of its text encoders and of loading them, [`crate::Error::Cancelled`].
     fn encode(&self, model: &Model, prompts: &[&str], cancel: &Cancel) -> Result<Vec<Encoded>>;
 
+    /// A prompt's encoding and what this family's denoiser is told of a pass beside it, such as the picture's size. Most are told
+    /// nothing.
+    ///
+    /// # Errors
+    /// [`crate::Error::Defect`] for an encoding of another family's.
+    fn complete(&self, cond: &Cond, _passage: &Passage) -> Result<Cond> {
+        Ok(cond.for_batch(cond.batch()))
+    }
+
     /// Every number of a denoise loop.
     ///
     /// # Errors
     /// [`crate::Error::Config`] for a scheduler that is not built, [`crate::Error::Unsupported`] for a sampler or a schedule that
     /// this kind of noise has not.
     fn plan(&self, wish: &SamplingWish) -> Result<Plan>;
+}
+
+/// What a denoiser may be told of a pass beside a prompt's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Passage {
+    /// Height in pixels of the pictures that are made.
+    pub height: u32,
+    /// Their width.
+    pub width: u32,
+    /// Which of the prompts it is.
+    pub side: Side,
+    /// Whether nobody said what is to be avoided.
+    pub negative_is_empty: bool,
+}
+
+/// Which of the two prompts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// What to show.
+    Positive,
+    /// What to avoid.
+    Negative,
 }
 
 /// A prompt that was encoded.

@@ -4,6 +4,8 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use tch::Kind;
+
 use super::{Autoencoder, Blueprint, Component, ComponentKind, Denoiser, Encoded, Family, Part};
 use crate::text::TextEncoder;
 use crate::torch::Device;
@@ -68,6 +70,23 @@ impl Model {
     pub fn autoencoder(&self) -> Result<Rc<dyn Autoencoder>> {
         match self.part(None, ComponentKind::Autoencoder)? {
             Part::Autoencoder(part) => Ok(part),
+            _ => Err(Error::Defect),
+        }
+    }
+
+    /// The same in f32, where what it makes in the model's own format is no number: read for this one use, and gone with its last
+    /// user. `None` where a wider format would change nothing.
+    ///
+    /// # Errors
+    /// As when a model is loaded.
+    pub fn wide_autoencoder(&self) -> Result<Option<Rc<dyn Autoencoder>>> {
+        if self.blueprint.key().kind != Kind::Half {
+            return Ok(None);
+        }
+        let component = self.blueprint.component(None, ComponentKind::Autoencoder)?;
+        let weights = self.blueprint.weights_as(component, Kind::Float, &self.cancel)?;
+        match self.blueprint.build(component, &weights)? {
+            Part::Autoencoder(part) => Ok(Some(part)),
             _ => Err(Error::Defect),
         }
     }

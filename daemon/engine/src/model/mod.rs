@@ -15,7 +15,7 @@ pub use blueprint::Blueprint;
 pub use component::{Autoencoder, Component, ComponentKind, Denoiser, Part, Plan, Posterior, Recipe};
 pub use cond::{Cond, Guide, Prompts};
 pub use extras::{Extras, Residuals};
-pub use family::{Encoded, Family, LatentSpace, SamplingWish};
+pub use family::{Encoded, Family, LatentSpace, Passage, SamplingWish, Side};
 pub use identity::Identity;
 pub use key::Key;
 pub use loaded::Model;

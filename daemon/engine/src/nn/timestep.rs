@@ -1,5 +1,5 @@
 //! The sinusoids by which a UNet is told its timestep; `families/stable_diffusion/unet.rs` is the caller, and has the two linear
-//! layers that come next. It reads no tensor: of the weights it asks the device alone. Which timesteps there are is decided in
+//! layers that come next; SDXL's tells sizes in the same way. It reads no tensor: of the weights it asks the device alone. Which timesteps there are is decided in
 //! `sampling/`.
 
 use tch::{Kind, Tensor};
@@ -36,7 +36,17 @@ impl Timesteps {
 
     /// [1, dim] in f32. The timestep may be fractional.
     pub fn forward(&self, timestep: f64) -> Tensor {
-        let angles = (&self.frequencies * timestep).unsqueeze(0);
+        self.of_angles(&(&self.frequencies * timestep).unsqueeze(0))
+    }
+
+    /// The embeddings of `numbers` [B, n], one after the other: [B, n·dim] in f32.
+    pub fn forward_each(&self, numbers: &Tensor) -> Tensor {
+        let angles = numbers.to_kind(Kind::Float).unsqueeze(-1) * &self.frequencies;
+        self.of_angles(&angles).flatten(1, 2)
+    }
+
+    /// [.., dim / 2] → [.., dim].
+    fn of_angles(&self, angles: &Tensor) -> Tensor {
         let (sin, cos) = (angles.sin(), angles.cos());
         let embedding = if self.flip_sin_to_cos {
             Tensor::cat(&[cos, sin], -1)

@@ -11,7 +11,7 @@ use super::prepare::Group;
 use super::preview::Estimate;
 use super::{Observer, check_numbers};
 use crate::guidance::{self, Passes};
-use crate::model::{ComponentKind, Cond, Extras, Prompts};
+use crate::model::{ComponentKind, Cond, Extras, Passage, Prompts};
 use crate::sampling::{NoiseStream, Plan, StepInfo, sample};
 use crate::{Result, torch};
 
@@ -30,6 +30,7 @@ pub fn denoise(
     let Group { task, work, model, .. } = group;
     let (denoiser, name) = (model.denoiser()?, model.name_of(ComponentKind::Denoiser));
     let extras = Extras::default();
+    let prompts = &completed(group, prompts, &latents)?;
     let step = Cell::new(0);
     let passes = if task.compute.two_passes {
         Passes::Two
@@ -69,6 +70,22 @@ pub fn denoise(
     )?;
     check_numbers(name, &latents)?;
     Ok(latents)
+}
+
+/// The prompts with what the denoiser is told of this pass, whose size is that of `latents`.
+fn completed(group: &Group, prompts: &Prompts, latents: &Tensor) -> Result<Prompts> {
+    let family = group.model.family();
+    let factor = i64::from(family.latents().kind.factor);
+    let pixels = |axis: usize| (latents.size()[axis] * factor) as u32;
+    prompts.completed(|cond, side| {
+        let passage = Passage {
+            height: pixels(2),
+            width: pixels(3),
+            side,
+            negative_is_empty: group.task.what.negative.is_empty(),
+        };
+        family.complete(cond, &passage)
+    })
 }
 
 /// Shows the first picture of the group that is not finished already.

@@ -54,7 +54,9 @@ pub fn make_pictures_within<R: Room>(
     if relief.task().inputs.init_image.is_some() {
         observer.progress(at(relief.task(), Phase::Prepare, 0, 0, 1));
     }
-    let beginning = relief.stage(Phase::Prepare, model, observer, |task, _| beginning(task, work, model))?;
+    let beginning = relief.stage(Phase::Prepare, model, observer, |task, observer| {
+        beginning(task, work, model, observer)
+    })?;
     let mut pictures = Pictures {
         work,
         model,
@@ -144,8 +146,8 @@ impl Pictures<'_> {
             }
             observer.progress(at(&task, Phase::Decode, index, index, task.size.batch));
             let one = latents.narrow(0, i64::from(index - group.start), 1);
-            let pixels = relief.stage(Phase::Decode, model, observer, |task, _| {
-                decode(model, &one, task.compute.vae_tiling, work.cancel)
+            let pixels = relief.stage(Phase::Decode, model, observer, |task, observer| {
+                decode(model, &one, task.compute.vae_tiling, work.cancel, observer)
             })?;
             observer.progress(at(&task, Phase::Save, index, index, task.size.batch));
             observer.saved(save(relief.task(), work, index, &pixels, begun)?);

@@ -12,8 +12,9 @@ use image::imageops::{self, FilterType};
 use sha2::{Digest as _, Sha256};
 use tch::{Kind, Tensor};
 
-use super::{Work, check_numbers};
-use crate::model::{ComponentKind, Model, Posterior};
+use super::decode::encode;
+use super::{Observer, Work};
+use crate::model::{Model, Posterior};
 use crate::sampling::{NoiseStream, Plan};
 use crate::{Error, Result, torch};
 
@@ -37,7 +38,12 @@ impl Group<'_> {
 ///
 /// # Errors
 /// [`Error::Input`] where the file is gone, another one, or no picture.
-pub fn beginning(task: &ImageTask, work: &Work, model: &Model) -> Result<Option<Posterior>> {
+pub fn beginning(
+    task: &ImageTask,
+    work: &Work,
+    model: &Model,
+    observer: &mut dyn Observer,
+) -> Result<Option<Posterior>> {
     let Some(sha256) = &task.inputs.init_image else {
         return Ok(None);
     };
@@ -50,9 +56,7 @@ pub fn beginning(task: &ImageTask, work: &Work, model: &Model) -> Result<Option<
     let picture = cover(picture, task.size.width, task.size.height);
     let pixels = pixels(&picture);
     let there = torch::to(&pixels, model.device(), Kind::Float)?;
-    let latents = model.autoencoder()?.to_latents(&there, work.cancel)?;
-    check_numbers(model.name_of(ComponentKind::Autoencoder), &latents.mean)?;
-    Ok(Some(latents))
+    encode(model, &there, work.cancel, observer).map(Some)
 }
 
 /// The state that a group begins its loop with [B, C, H/f, W/f] in f32 on the model's device, and the noise of what follows.

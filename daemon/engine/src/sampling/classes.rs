@@ -138,7 +138,11 @@ impl Class {
             timestep_spacing: config.timestep_spacing.unwrap_or(self.timestep_spacing),
             steps_offset: offset(config, train)?,
             visited,
-            told: (self.told)(schedule, config.beta_schedule),
+            told: match noising {
+                // Told in ln σ, where whole numbers mean nothing.
+                Noising::Edm { .. } => Rounding::Single,
+                _ => (self.told)(schedule, config.beta_schedule),
+            },
             sigma_min: config.sigma_min,
             sigma_max: config.sigma_max,
             ..self.bare_layout(train)

@@ -6,10 +6,11 @@ use darkroom_protocol::sampler::Named as _;
 use darkroom_protocol::{Sampler, Schedule};
 
 use super::noising::Noising;
+use super::plan::Settings;
 use super::samplers::{self, Row};
 use super::schedules::{self, Laid};
 use super::table::NoiseTable;
-use super::{Plan, SchedulerConfig, Spacing, config_error};
+use super::{Plan, Prediction, SchedulerConfig, Spacing, config_error};
 use crate::{Error, Result};
 
 /// Plans a denoise loop of `steps` steps with `sampler`.
@@ -58,6 +59,45 @@ pub fn plan_flow(shift: f64, train: usize, sampler: Sampler, steps: usize) -> Re
         train: train as f64,
     };
     draft(row, &SchedulerConfig::default(), noising, Schedule::Auto, steps)
+}
+
+/// Plans a denoise loop of a model that was trained with the noise of Karras et al. 2022, as diffusers' EDMEulerScheduler and
+/// EDMDPMSolverMultistepScheduler lay it: from the configuration's `sigma_max`, 80 where it names none, down to its `sigma_min`, 0.002.
+///
+/// # Errors
+/// `Error::Unsupported` for a sampler that needs a table of training timesteps, `Error::Config` for numbers out of range.
+pub fn plan_edm(config: &SchedulerConfig, sampler: Sampler, schedule: Schedule, steps: usize) -> Result<Plan> {
+    check_steps(steps, config.train_timesteps()?)?;
+    let data = config.sigma_data.unwrap_or(0.5);
+    if !(data > 0.0 && data <= 1e3) {
+        return Err(config_error("sigma_data", format!("{data} is not between 0 and 1000.")));
+    }
+    let range = SchedulerConfig {
+        sigma_min: config.sigma_min.or(Some(0.002)),
+        sigma_max: config.sigma_max.or(Some(80.0)),
+        ..config.clone()
+    };
+    let velocity = match config.prediction_type.unwrap_or_default() {
+        Prediction::Epsilon => false,
+        Prediction::VPrediction => true,
+        Prediction::Sample => {
+            return Err(config_error(
+                "prediction_type",
+                "sample is not built for this kind of noise.",
+            ));
+        }
+    };
+    let noising = Noising::Edm { data, velocity };
+    let mut plan = draft(samplers::row(sampler), &range, noising, schedule, steps)?;
+    if matches!(plan.settings, Settings::Ddim { .. }) {
+        return Err(Error::Unsupported(format!(
+            "{} does not fit a model with this kind of noise, which has no training timesteps: choose Euler or DPM++ 2M.",
+            sampler.name()
+        )));
+    }
+    // The schedulers' own, whatever the deviation of clean samples.
+    plan.init_scale = plan.sigmas[0].hypot(1.0);
+    Ok(plan)
 }
 
 /// What a sampler reads its own settings from.

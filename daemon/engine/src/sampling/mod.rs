@@ -1,7 +1,8 @@
 //! The denoise loop's mathematics: schedules, samplers and noise.
 //!
 //! [`plan()`] turns a model's scheduler_config.json, a sampler, a schedule and a number of steps into a [`Plan`]: every
-//! timestep and noise level, in f64 on the host; [`plan_flow`] does so for models whose noise flows. [`sample`] runs a plan over a
+//! timestep and noise level, in f64 on the host; [`plan_flow`] does so for models whose noise flows, [`plan_edm`] for those with the noise of
+//! Karras et al. [`sample`] runs a plan over a
 //! state tensor and a network's closure. How noise mixes is [`Noising`]'s business. Schedules and samplers are rows of two tables:
 //! pure functions over it and over a run, equal to diffusers' scheduler of the same name or to k-diffusion's function.
 
@@ -38,7 +39,7 @@ mod spacing;
 mod table;
 
 pub use darkroom_formats::schema::{BetaSchedule, FinalSigma, Prediction, SchedulerConfig, Spacing};
-pub use draft::{plan, plan_flow};
+pub use draft::{plan, plan_edm, plan_flow};
 pub use guided::Guided;
 pub use level::Level;
 pub use noise::NoiseStream;

@@ -34,6 +34,8 @@ pub enum Noising {
     Edm {
         /// Standard deviation of clean samples.
         data: f64,
+        /// Whether the network's output has the other sign, as where it is a velocity.
+        velocity: bool,
     },
 }
 
@@ -61,7 +63,7 @@ impl Noising {
         match self {
             Self::VariancePreserving { .. } => x * Level::from_sigma(sigma).alpha,
             Self::Flow { .. } => x.shallow_clone(),
-            Self::Edm { data } => x * (1.0 / sigma.hypot(*data)),
+            Self::Edm { data, .. } => x * (1.0 / sigma.hypot(*data)),
         }
     }
 
@@ -70,9 +72,10 @@ impl Noising {
         match self {
             Self::VariancePreserving { prediction, .. } => prediction.clean(input, output, Level::from_sigma(sigma)),
             Self::Flow { .. } => x - output * sigma,
-            Self::Edm { data } => {
+            Self::Edm { data, velocity } => {
                 let (sum, root) = (sigma * sigma + data * data, sigma.hypot(*data));
-                x * (data * data / sum) + output * (sigma * data / root)
+                let sign = if *velocity { -1.0 } else { 1.0 };
+                x * (data * data / sum) + output * (sign * sigma * data / root)
             }
         }
     }
@@ -89,7 +92,7 @@ impl Noising {
     pub fn init_scale(&self, sigma: f64) -> f64 {
         match self {
             Self::Flow { .. } | Self::VariancePreserving { .. } => sigma,
-            Self::Edm { data } => sigma.hypot(*data),
+            Self::Edm { data, .. } => sigma.hypot(*data),
         }
     }
 
@@ -113,7 +116,7 @@ mod tests {
         NoiseTable::new(&SchedulerConfig::default()).unwrap()
     }
 
-    fn all() -> [Noising; 5] {
+    fn all() -> [Noising; 6] {
         let preserving = |prediction| Noising::VariancePreserving {
             table: table(),
             prediction,
@@ -126,7 +129,14 @@ mod tests {
                 shift: 3.0,
                 train: 1000.0,
             },
-            Noising::Edm { data: 0.5 },
+            Noising::Edm {
+                data: 0.5,
+                velocity: false,
+            },
+            Noising::Edm {
+                data: 1.0,
+                velocity: true,
+            },
         ]
     }
 
@@ -141,10 +151,11 @@ mod tests {
             },
             Noising::Flow { .. } => noise - clean,
             // Table 1: c_out·F = clean − c_skip·x.
-            Noising::Edm { data } => {
+            Noising::Edm { data, velocity } => {
                 let x = clean + noise * sigma;
                 let skip = data * data / (sigma * sigma + data * data);
-                (clean - x * skip) * (sigma.hypot(*data) / (sigma * data))
+                let sign = if *velocity { -1.0 } else { 1.0 };
+                (clean - x * skip) * (sign * sigma.hypot(*data) / (sigma * data))
             }
         }
     }

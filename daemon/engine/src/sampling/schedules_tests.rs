@@ -96,7 +96,10 @@ fn edm_is_laid_by_the_same_rows(#[values(Schedule::Auto, Schedule::Karras)] sche
         sigma_max: Some(80.0),
         ..K_DIFFUSION.bare_layout(1000)
     };
-    let edm = Noising::Edm { data: 0.5 };
+    let edm = Noising::Edm {
+        data: 0.5,
+        velocity: false,
+    };
     let Laid { sigmas, timesteps } = (row(schedule).lay)(&edm, 5, &layout).unwrap();
     assert_near(
         &sigmas,

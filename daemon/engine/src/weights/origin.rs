@@ -60,6 +60,29 @@ impl Origin {
         }
     }
 
+    /// The factor that a file keeps beside the 8-bit floats of `key`; `None` where there is none. It is a number of its own, under
+    /// the weight's name: ComfyUI's `scaled_fp8` has `scale_weight`, its later layout `weight_scale`.
+    pub fn factor(&self, key: &str) -> Result<Option<f64>, Missing> {
+        let (Self::Files(files), Some(layer)) = (self, key.strip_suffix("weight")) else {
+            return Ok(None);
+        };
+        let names = ["scale_weight", "weight_scale"].map(|name| format!("{layer}{name}"));
+        let found = names.iter().find_map(|name| Some((name, files.find(name)?.first()?)));
+        let Some((name, place)) = found else {
+            return Ok(None);
+        };
+        if place.shape.iter().product::<u64>() != 1 {
+            let what = format!(
+                "Tensor {name} has {:?} factors for 8-bit weights, and only one for a whole tensor is read: use the model in f16, bf16 \
+                 or f32.",
+                place.shape
+            );
+            return Err(Error::Unsupported(what).into());
+        }
+        let one = part(files, name, place, &[1])?;
+        Ok(Some(torch::catch(|| Ok(one.to_kind(Kind::Double).double_value(&[0])))?))
+    }
+
     /// The tensor called `key`, as it is stored: on the CPU, in its own dtype, without a copy where its place in the file is
     /// aligned.
     pub fn tensor(&self, key: &str, shape: &[i64]) -> Result<Tensor, Missing> {

@@ -225,8 +225,25 @@ impl Weights {
             }
             Err(Missing::Error(error)) => return Err(error),
         };
-        let stored = torch::kind_of(&tensor)?;
+        let (tensor, stored) = self.widened(&key, tensor)?;
         Ok((tensor, shared.kind.filter(|_| is_float(stored)).unwrap_or(stored)))
+    }
+
+    /// 8-bit floats times the factor that stands beside them, in f32; anything else as it is. With its kind.
+    fn widened(&self, key: &str, tensor: Tensor) -> Result<(Tensor, Kind)> {
+        let stored = torch::kind_of(&tensor)?;
+        if !is_eight_bit(stored) {
+            return Ok((tensor, stored));
+        }
+        match self.shared.origin.factor(key) {
+            Ok(None) => Ok((tensor, stored)),
+            Ok(Some(factor)) => {
+                let wide = torch::catch(|| Ok(tensor.to_kind(Kind::Float) * factor))?;
+                Ok((wide, Kind::Float))
+            }
+            Err(Missing::Error(error)) => Err(error),
+            Err(Missing::Key | Missing::Shape(_)) => Err(Error::Defect),
+        }
     }
 
     /// Whether `other` holds the same tensors: names, shapes, dtypes and every byte. Takes about as long as reading both.
@@ -370,12 +387,14 @@ impl Provenance {
     }
 }
 
+fn is_eight_bit(kind: Kind) -> bool {
+    use Kind::{Float8e4m3fn, Float8e4m3fnuz, Float8e5m2, Float8e5m2fnuz};
+    matches!(kind, Float8e4m3fn | Float8e4m3fnuz | Float8e5m2 | Float8e5m2fnuz)
+}
+
 fn is_float(kind: Kind) -> bool {
-    use Kind::{BFloat16, Double, Float, Float8e4m3fn, Float8e4m3fnuz, Float8e5m2, Float8e5m2fnuz, Half};
-    matches!(
-        kind,
-        BFloat16 | Double | Float | Half | Float8e4m3fn | Float8e4m3fnuz | Float8e5m2 | Float8e5m2fnuz
-    )
+    use Kind::{BFloat16, Double, Float, Half};
+    is_eight_bit(kind) || matches!(kind, BFloat16 | Double | Float | Half)
 }
 
 #[cfg(test)]

@@ -318,3 +318,42 @@ fn parts_that_do_not_fit_are_told() {
         .to_string();
     assert!(error.contains("not of one model"), "{error}");
 }
+
+/// ComfyUI's `scaled_fp8`: a factor beside each tensor of 8-bit floats, under either of its names.
+#[test]
+fn eight_bit_floats_may_have_a_factor() {
+    let dir = tempfile::tempdir().unwrap();
+    // 1.5 and -2 as e4m3, 1.5 and -2 as e5m2.
+    let (e4, e5) = ([0x3c, 0xc0], [0x3e, 0xc0]);
+    let number = |value: f32| value.to_le_bytes();
+    let (half, three, many) = (number(0.5), number(3.0), [number(1.0), number(2.0)].concat());
+    let view = |dtype, shape: &[usize], data| TensorView::new(dtype, shape.to_vec(), data).unwrap();
+    let tensors = [
+        ("scaled_fp8", view(Dtype::F8_E4M3, &[0], &[])),
+        ("a.weight", view(Dtype::F8_E4M3, &[2, 1], &e4)),
+        ("a.scale_weight", view(Dtype::F32, &[], &half)),
+        ("b.weight", view(Dtype::F8_E5M2, &[2, 1], &e5)),
+        ("b.weight_scale", view(Dtype::F32, &[1], &three)),
+        ("c.weight", view(Dtype::F8_E4M3, &[2, 1], &e4)),
+        ("d.weight", view(Dtype::F8_E4M3, &[2, 1], &e4)),
+        ("d.scale_weight", view(Dtype::F32, &[2], &many)),
+        // A factor beside other floats is none.
+        ("e.weight", view(Dtype::F32, &[1, 1], &three)),
+        ("e.scale_weight", view(Dtype::F32, &[], &half)),
+    ];
+    let bytes = safetensors::serialize(tensors, None).unwrap();
+    std::fs::write(dir.path().join("w.safetensors"), bytes).unwrap();
+    let source = Source::open(&ModelSource::Folder(dir.path().display().to_string())).unwrap();
+    let files = ["w.safetensors".to_owned()];
+    for kind in [Kind::Float, Kind::BFloat16] {
+        let weights = Weights::open("unet", &source, &files, Device::Cpu, Some(kind), Cancel::new()).unwrap();
+        let get = |name: &str, rows| weights.get(&format!("{name}.weight"), &[rows, 1]);
+        for (name, expected) in [("a", [0.75, -1.0]), ("b", [4.5, -6.0]), ("c", [1.5, -2.0])] {
+            let found = get(name, 2).unwrap();
+            assert_eq!((floats(&found), found.kind()), (expected.to_vec(), kind), "{name}");
+        }
+        assert_eq!(floats(&get("e", 1).unwrap()), [3.0]);
+        let error = get("d", 2).unwrap_err().to_string();
+        assert!(error.contains("d.scale_weight has [2] factors"), "{error}");
+    }
+}

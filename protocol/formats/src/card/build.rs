@@ -7,10 +7,10 @@ use darkroom_protocol::{ModelCard, ModelSource, Sampler, Schedule};
 use serde_json::Value;
 
 use super::scheduler::own_schedule;
-use super::{MAX_SIDE, check_numbers, choose_sampler};
+use super::{MAX_SIDE, check_numbers, choose_sampler, defaults};
 use crate::family::{Family, detect_folder};
 use crate::folder::{Component, Files, Folder};
-use crate::schema::{ClipTextConfig, Prediction, StableDiffusion, whole};
+use crate::schema::{ClipTextConfig, Prediction, StableDiffusion, StableDiffusionXl, VaeConfig, whole};
 use crate::tokenizer::TokenizerProblem;
 use crate::{Error, Result};
 
@@ -32,6 +32,10 @@ pub struct Card {
     pub width: u32,
     /// Default height in pixels; a multiple of the factor.
     pub height: u32,
+    /// Default steps.
+    pub steps: u32,
+    /// Default guidance.
+    pub cfg_scale: f64,
     /// Default sampler.
     pub sampler: Sampler,
     /// What its denoiser predicts.
@@ -70,8 +74,8 @@ impl Card {
             built.side.next_multiple_of(vae_factor),
         ));
         let prediction = prediction(folder)?;
-        let Family::StableDiffusion1 = family;
-        let parts = StableDiffusion::read(folder)?;
+        let parts = parts(folder, family)?;
+        let (steps, cfg_scale) = defaults::of(folder, built, width.max(height));
         let choice = choose_sampler(&folder.scheduler);
         let of_weights = folder
             .components
@@ -80,7 +84,9 @@ impl Card {
         let of_files = folder.notices.iter().cloned();
         let mut notices: Vec<String> = of_files.chain(choice.notice).chain(of_weights).collect();
         notices.extend(own_schedule(folder, family)?);
-        notices.extend(tokenizer(folder, &parts.text_encoder)?);
+        for (name, text_encoder) in &parts.texts {
+            notices.extend(tokenizer(folder, name, text_encoder)?);
+        }
         Ok(Self {
             name: name.to_owned(),
             family,
@@ -88,6 +94,8 @@ impl Card {
             latent_channels: parts.vae.latents().channels,
             width,
             height,
+            steps,
+            cfg_scale,
             sampler: choice.sampler,
             prediction,
             bytes: folder.bytes(),
@@ -111,7 +119,6 @@ impl Card {
 
     /// The card that travels. The schedule stays automatic: the engine reads the model's own, Karras included.
     pub fn to_model_card(&self, source: ModelSource) -> ModelCard {
-        let built = self.family.built();
         ModelCard {
             name: self.name.clone(),
             family: self.family.label().to_owned(),
@@ -119,8 +126,8 @@ impl Card {
             vae_factor: self.vae_factor,
             width: self.width,
             height: self.height,
-            steps: built.steps,
-            cfg_scale: built.cfg_scale,
+            steps: self.steps,
+            cfg_scale: self.cfg_scale,
             sampler: self.sampler,
             schedule: Schedule::Auto,
             prediction: self.prediction,
@@ -130,16 +137,47 @@ impl Card {
     }
 }
 
-/// Lines about a tokenizer that the text encoder can use.
+/// What a card needs of a model's parts.
+struct Parts {
+    vae: VaeConfig,
+    /// The text encoders, each with its tokenizer's name.
+    texts: Vec<(&'static str, ClipTextConfig)>,
+}
+
+/// Every configuration read in full, as the engine will.
+fn parts(folder: &Folder, family: Family) -> Result<Parts> {
+    Ok(match family {
+        Family::StableDiffusion1 | Family::StableDiffusion2 => {
+            let parts = StableDiffusion::read(folder)?;
+            Parts {
+                vae: parts.vae,
+                texts: vec![("tokenizer", parts.text_encoder)],
+            }
+        }
+        Family::StableDiffusionXl | Family::StableDiffusionXlRefiner => {
+            let parts = StableDiffusionXl::read(folder)?;
+            let first = parts.text_encoder.map(|encoder| ("tokenizer", encoder));
+            Parts {
+                vae: parts.vae,
+                texts: first
+                    .into_iter()
+                    .chain([("tokenizer_2", parts.text_encoder_2)])
+                    .collect(),
+            }
+        }
+    })
+}
+
+/// Lines about the tokenizer called `name` that its text encoder can use.
 ///
 /// # Errors
 /// [`Error::Tokenizer`] for one that it cannot.
-fn tokenizer(folder: &Folder, text_encoder: &ClipTextConfig) -> Result<Vec<String>> {
-    let Some((_, facts)) = folder.tokenizer_facts.get("tokenizer") else {
+fn tokenizer(folder: &Folder, name: &str, text_encoder: &ClipTextConfig) -> Result<Vec<String>> {
+    let Some((_, facts)) = folder.tokenizer_facts.get(name) else {
         return Ok(Vec::new());
     };
     let problem = |problem: TokenizerProblem| Error::Tokenizer {
-        file: format!("{}: tokenizer/{}", folder.place, problem.file),
+        file: format!("{}: {name}/{}", folder.place, problem.file),
         what: problem.what,
     };
     let facts = facts.as_ref().map_err(|e| problem(e.clone()))?;

@@ -4,6 +4,7 @@
 
 mod bounds;
 mod build;
+mod defaults;
 mod latents;
 mod scheduler;
 mod size;

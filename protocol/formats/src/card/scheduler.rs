@@ -27,6 +27,8 @@ const CLASSES: &[(&str, Sampler)] = &[
     ("KDPM2AncestralDiscreteScheduler", Sampler::Dpm2Ancestral),
     ("LMSDiscreteScheduler", Sampler::Lms),
     ("DPMSolverSDEScheduler", Sampler::DpmPpSde),
+    ("EDMEulerScheduler", Sampler::Euler),
+    ("EDMDPMSolverMultistepScheduler", Sampler::DpmPp2m),
 ];
 
 /// A model's default sampler.

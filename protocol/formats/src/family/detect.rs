@@ -135,8 +135,12 @@ pub(crate) fn not_built(
 
 /// Labels of the families that are built, for messages.
 pub(crate) fn built_labels() -> String {
-    let built = families().filter(|row| row.built.is_some());
-    built.map(|row| row.label).collect::<Vec<_>>().join(", ")
+    let mut labels: Vec<_> = families()
+        .filter(|row| row.built.is_some())
+        .map(|row| row.label)
+        .collect();
+    labels.sort_unstable();
+    labels.join(", ")
 }
 
 fn rows(class: &str) -> impl Iterator<Item = &'static Row> {
@@ -172,6 +176,9 @@ fn objection(row: &Row, built: &Built, folder: &Folder) -> Result<Option<String>
                 "its {name} is of class {found}; in {label} it is {class}"
             )));
         }
+    }
+    if let Some(name) = built.without.iter().find(|name| folder.components.contains_key(**name)) {
+        return Ok(Some(format!("it has a {name}; {label} has none")));
     }
     for (name, classes) in built.tokenizers {
         match folder.tokenizer_facts.get(*name) {

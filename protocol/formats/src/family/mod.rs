@@ -8,6 +8,9 @@ mod detect;
 mod kind;
 mod row;
 mod stable_diffusion_1;
+mod stable_diffusion_2;
+mod stable_diffusion_xl;
+mod stable_diffusion_xl_refiner;
 mod table;
 
 pub use detect::{Denoiser, Found, detect_file, detect_folder};
@@ -21,6 +24,12 @@ pub(crate) use table::families;
 pub enum Family {
     /// Stable Diffusion 1.1 to 1.5 and what was trained from them.
     StableDiffusion1,
+    /// Stable Diffusion 2.0 and 2.1, of 512 and 768 pixels, and what was trained from them.
+    StableDiffusion2,
+    /// SDXL, what was trained and what was distilled from it.
+    StableDiffusionXl,
+    /// The refiner of SDXL.
+    StableDiffusionXlRefiner,
 }
 
 impl Family {
@@ -37,12 +46,18 @@ impl Family {
     pub(crate) fn row(self) -> &'static Row {
         match self {
             Self::StableDiffusion1 => &table::STABLE_DIFFUSION_1,
+            Self::StableDiffusion2 => &table::STABLE_DIFFUSION_2,
+            Self::StableDiffusionXl => &table::STABLE_DIFFUSION_XL,
+            Self::StableDiffusionXlRefiner => &table::STABLE_DIFFUSION_XL_REFINER,
         }
     }
 
     pub(crate) fn built(self) -> &'static Built {
         match self {
             Self::StableDiffusion1 => &stable_diffusion_1::BUILT,
+            Self::StableDiffusion2 => &stable_diffusion_2::BUILT,
+            Self::StableDiffusionXl => &stable_diffusion_xl::BUILT,
+            Self::StableDiffusionXlRefiner => &stable_diffusion_xl_refiner::BUILT,
         }
     }
 }

@@ -38,6 +38,8 @@ pub(crate) struct Built {
     pub family: Family,
     /// The components that it must have, with their class.
     pub components: &'static [(&'static str, &'static str)],
+    /// Components that make a folder another family's.
+    pub without: &'static [&'static str],
     /// The classes of its tokenizers, where the folder names them.
     pub tokenizers: &'static [(&'static str, &'static [&'static str])],
     /// The component that predicts the noise.
@@ -65,6 +67,8 @@ pub(crate) struct Checkpoint {
     pub architecture: &'static str,
     /// The class of its text encoder in a `.yaml` beside a file.
     pub text_encoder: &'static str,
+    /// Which of its layers such a `.yaml` asks for.
+    pub layer: &'static str,
     /// Settings of the denoiser in such a `.yaml` that make the family, with its values; others there are another net.
     pub denoiser: &'static [(&'static str, &'static str)],
 }

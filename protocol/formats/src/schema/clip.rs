@@ -1,4 +1,5 @@
-//! `text_encoder/config.json`: `CLIPTextModel`.
+//! `text_encoder/config.json`: `CLIPTextModel`, and `CLIPTextModelWithProjection`, which has the same file. Which of the two a
+//! component is, model_index.json says: whoever reads a folder's parts (`schema/mod.rs`) knows it and asks for the projection.
 
 use serde_json::Value;
 
@@ -57,6 +58,8 @@ pub struct ClipTextConfig {
     /// The mark whose hidden state is the pooled one. 2 stands for a mistake in early configs and means the token with
     /// the highest number.
     pub eos_token_id: i64,
+    /// Width of the pooled state after its projection, in a `CLIPTextModelWithProjection`; none in a `CLIPTextModel`.
+    pub projection_dim: Option<i64>,
 }
 
 impl Default for ClipTextConfig {
@@ -71,6 +74,7 @@ impl Default for ClipTextConfig {
             hidden_act: Activation::QuickGelu,
             layer_norm_eps: 1e-5,
             eos_token_id: 49_407,
+            projection_dim: None,
         }
     }
 }
@@ -103,9 +107,22 @@ impl ClipTextConfig {
             hidden_act: activation(fields, base.hidden_act)?,
             layer_norm_eps: fields.float("layer_norm_eps", base.layer_norm_eps, 0.0..=1.0)?,
             eos_token_id: mark(fields, base.eos_token_id)?,
+            projection_dim: None,
         };
         fields.divides("num_attention_heads", config.num_attention_heads, config.hidden_size)?;
         Ok(config)
+    }
+
+    /// As [`Self::read`], of a `CLIPTextModelWithProjection`.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn read_projected(fields: Fields<'_>) -> Result<Self> {
+        let own = fields.nested("text_config").unwrap_or(fields);
+        Ok(Self {
+            projection_dim: Some(own.int("projection_dim", 512, 1..=16_384)?),
+            ..Self::read(fields)?
+        })
     }
 }
 

@@ -233,7 +233,7 @@ impl<'a> Fields<'a> {
 }
 
 /// JSON equality in which 1 is 1.0.
-pub(super) fn same(a: &Value, b: &Value) -> bool {
+fn same(a: &Value, b: &Value) -> bool {
     match (a.as_f64(), b.as_f64()) {
         (Some(a), Some(b)) => a == b,
         _ => a == b,

@@ -93,6 +93,8 @@ pub struct SchedulerConfig {
     pub sigma_min: Option<f64>,
     /// The upper end of the Karras and exponential schedules.
     pub sigma_max: Option<f64>,
+    /// EDM: the standard deviation of clean samples (arXiv 2206.00364, table 1).
+    pub sigma_data: Option<f64>,
     /// How σ is read between two timesteps; only `linear` is built.
     pub interpolation_type: Option<String>,
     /// Whether timesteps are `discrete` or `continuous`; only `discrete` is built.
@@ -157,6 +159,7 @@ impl SchedulerConfig {
             use_flow_sigmas: flag("use_flow_sigmas"),
             sigma_min: get(fields, "sigma_min")?,
             sigma_max: get(fields, "sigma_max")?,
+            sigma_data: get(fields, "sigma_data")?,
             interpolation_type: get(fields, "interpolation_type")?,
             timestep_type: get(fields, "timestep_type")?,
             algorithm_type: get(fields, "algorithm_type")?,

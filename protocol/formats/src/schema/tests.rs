@@ -92,9 +92,9 @@ fn what_diffusers_builds_otherwise_is_another_config() {
     let depths: Vec<_> = up
         .levels
         .iter()
-        .map(|l| (l.transformer.layers, l.up_transformer_layers))
+        .map(|l| (l.down_transformer_layers.clone(), l.up_transformer_layers.clone()))
         .collect();
-    assert_eq!(depths, [(1, 2), (1, 3)]);
+    assert_eq!(depths, [(vec![1], vec![2, 2]), (vec![1], vec![3, 3])]);
     // The number of heads, with the width of each beside it.
     let mut widths = small();
     widths["attention_head_dim"] = json!(8);
@@ -192,7 +192,7 @@ fn a_huge_file_is_not_parsed() {
 )]
 #[case(
     r#"{"transformer_layers_per_block": 1000000000}"#,
-    "transformer_layers_per_block: 1000000000 is outside 1 to 64."
+    "transformer_layers_per_block: 1000000000 is outside 0 to 64."
 )]
 #[case(r#"{"block_out_channels": []}"#, "block_out_channels: 0 is outside 1 to 8.")]
 #[case(
@@ -239,7 +239,11 @@ fn a_huge_file_is_not_parsed() {
 )]
 #[case(
     r#"{"addition_embed_type": "text_time"}"#,
-    r#"addition_embed_type: "text_time" is not supported, only null."#
+    "addition_time_embed_dim: is missing, which an addition_embed_type of text_time needs."
+)]
+#[case(
+    r#"{"addition_embed_type": "text_image"}"#,
+    r#"addition_embed_type: "text_image" is not supported, only "text_time" or null."#
 )]
 #[case(
     r#"{"resnet_time_scale_shift": "scale_shift"}"#,
@@ -279,7 +283,7 @@ fn a_huge_file_is_not_parsed() {
 )]
 #[case(
     r#"{"transformer_layers_per_block": [[1, 2], [1, 1], [1, 1], [1, 1]]}"#,
-    "transformer_layers_per_block: [1,2] is not supported, only equal values."
+    "transformer_layers_per_block: [1, 2] needs a reverse_transformer_layers_per_block, which says it of the way up."
 )]
 #[case(r#"{"layers_per_block": 2.5}"#, "layers_per_block: 2.5 is not a whole number.")]
 #[case(r#"{"layers_per_block": "2"}"#, r#"layers_per_block: "2" is not a whole number."#)]
@@ -316,7 +320,12 @@ fn bad_unet_configs_are_named(#[case] json: &str, #[case] message: &str) {
 #[case(r#"{"norm_num_groups": 48}"#, "norm_num_groups: 48 does not divide 64 channels.")]
 #[case(r#"{"latent_channels": 0}"#, "latent_channels: 0 is outside 1 to 256.")]
 #[case(r#"{"scaling_factor": 0}"#, "scaling_factor: 0.0 is outside 1e-6 to 1000000.0.")]
-#[case(r#"{"latents_mean": [0.1]}"#, "latents_mean: [0.1] is not supported, only null.")]
+#[case(
+    r#"{"latents_mean": [0.1]}"#,
+    "latents_mean: must have 4 entries, as many as latent_channels."
+)]
+#[case(r#"{"latents_std": 1}"#, "latents_std: 1 is not a list of numbers.")]
+#[case(r#"{"latents_std": [1, 1, 0, 1]}"#, "latents_std: 0.0 is outside 1e-6 to 1000000.0.")]
 #[case(
     r#"{"up_block_types": ["AttnUpDecoderBlock2D"]}"#,
     r#"up_block_types: "AttnUpDecoderBlock2D" is not supported, only UpDecoderBlock2D."#
@@ -365,4 +374,35 @@ fn bad_clip_configs_are_named(#[case] json: &str, #[case] message: &str) {
         ClipTextConfig::from_json(json.as_bytes()).unwrap_err().to_string(),
         message
     );
+}
+
+/// SSD-1B's, whose attentions of one level differ.
+#[test]
+fn attentions_of_one_level_may_differ() {
+    let mut ssd = small();
+    ssd["layers_per_block"] = json!(2);
+    ssd["transformer_layers_per_block"] = json!([1, [4, 4]]);
+    ssd["reverse_transformer_layers_per_block"] = json!([[4, 4, 10], 2]);
+    let config = UNetConfig::from_json(ssd.to_string().as_bytes()).unwrap();
+    let depths: Vec<_> = config
+        .levels
+        .iter()
+        .map(|l| (&l.down_transformer_layers[..], &l.up_transformer_layers[..]))
+        .collect();
+    assert_eq!(depths, [(&[1, 1][..], &[2, 2, 2][..]), (&[4, 4], &[4, 4, 10])]);
+    assert_eq!(config.levels[1].transformer.layers, 4);
+    let short = UNetConfig::from_json(&with(ssd, "reverse_transformer_layers_per_block", json!([[4, 10], 2])));
+    assert_eq!(
+        short.unwrap_err().to_string(),
+        "unet: config reverse_transformer_layers_per_block: [4, 10] must have 3 entries, as many as its level has attentions."
+    );
+}
+
+#[test]
+fn latents_may_have_a_mean_and_a_deviation() {
+    let both = json!({"latents_mean": [0.5, 0, 0, -1], "latents_std": [1, 2, 1, 1]});
+    let vae = VaeConfig::from_json(both.to_string().as_bytes()).unwrap();
+    assert_eq!(vae.normal, Some((vec![0.5, 0.0, 0.0, -1.0], vec![1.0, 2.0, 1.0, 1.0])));
+    let alone = VaeConfig::from_json(&with(json!({}), "latents_mean", json!([0.5, 0, 0, -1]))).unwrap();
+    assert_eq!(alone.normal, None);
 }

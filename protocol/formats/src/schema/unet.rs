@@ -40,6 +40,8 @@ pub struct UNetConfig {
     pub conv_out_kernel: i64,
     /// What stands between the way down and the way up.
     pub mid_block: MidBlock,
+    /// What is told beside time and prompt, in SDXL and its kin.
+    pub addition: Option<TextTime>,
     /// The levels, finest first; there is at least one.
     pub levels: Vec<Level>,
 }
@@ -55,8 +57,18 @@ pub enum MidBlock {
     Nothing,
 }
 
+/// The embedding of a prompt's pooled state and of numbers such as the picture's size (diffusers `addition_embed_type`
+/// `text_time`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TextTime {
+    /// Width of each number's sinusoids (`addition_time_embed_dim`).
+    pub time_dim: i64,
+    /// Width of pooled state and sinusoids together (`projection_class_embeddings_input_dim`).
+    pub inputs: i64,
+}
+
 /// What the layers of one level are built with.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Level {
     /// Channels.
     pub channels: i64,
@@ -68,10 +80,12 @@ pub struct Level {
     pub up_attends: bool,
     /// What its residual blocks are built with.
     pub resnet: ResnetDims,
-    /// What its attentions on the way down, and of the middle, are built with.
+    /// What its attentions are built with; its `layers` are those of the middle.
     pub transformer: TransformerDims,
-    /// Transformer blocks of its attentions on the way up.
-    pub up_transformer_layers: i64,
+    /// Transformer blocks of each of its attentions on the way down: `layers` of them.
+    pub down_transformer_layers: Vec<i64>,
+    /// The same on the way up: one more.
+    pub up_transformer_layers: Vec<i64>,
 }
 
 /// What all residual blocks of a model share.
@@ -141,6 +155,7 @@ impl UNetConfig {
             conv_in_kernel: kernel(fields, "conv_in_kernel")?,
             conv_out_kernel: kernel(fields, "conv_out_kernel")?,
             mid_block: mid_block(fields)?,
+            addition: addition(fields)?,
             levels: Vec::new(),
         };
         config.levels = levels(fields, &config, &channels)?;
@@ -156,8 +171,7 @@ fn levels(fields: Fields<'_>, config: &UNetConfig, channels: &[i64]) -> Result<V
     let down = attends(fields, "down_block_types", &default_down, DOWN, n)?;
     let up = attends(fields, "up_block_types", &default_up, UP, n)?;
     let layers = fields.each("layers_per_block", 2, n, 1..=32)?;
-    let depth = fields.each("transformer_layers_per_block", 1, n, 1..=64)?;
-    let up_depth = up_depth(fields, &depth)?;
+    let (down_depth, up_depth) = (down_depth(fields, &layers)?, up_depth(fields, &layers)?);
     let heads = heads(fields, channels)?;
     let use_linear_projection = fields.flag("use_linear_projection", false);
     let upcast_attention = fields.flag("upcast_attention", false);
@@ -181,14 +195,15 @@ fn levels(fields: Fields<'_>, config: &UNetConfig, channels: &[i64]) -> Result<V
             },
             transformer: TransformerDims {
                 channels,
-                layers: depth[i],
+                layers: down_depth[i][0],
                 heads: heads[i],
                 cross_attention_dim: config.cross_attention_dim,
                 groups: config.norm_num_groups,
                 use_linear_projection,
                 upcast_attention,
             },
-            up_transformer_layers: up_depth[i],
+            down_transformer_layers: down_depth[i].clone(),
+            up_transformer_layers: up_depth[i].clone(),
         })
     };
     (0..n).map(level).collect()
@@ -247,18 +262,91 @@ fn heads(fields: Fields<'_>, channels: &[i64]) -> Result<Vec<i64>> {
     Err(fields.error(NUMBER, what))
 }
 
-/// Transformer blocks on the way up, finest level first; the file lists them in the way's own order.
-fn up_depth(fields: Fields<'_>, down: &[i64]) -> Result<Vec<i64>> {
-    const FIELD: &str = "reverse_transformer_layers_per_block";
-    match fields.given(FIELD) {
-        None => Ok(down.to_vec()),
-        Some(Value::Array(_)) => {
-            let mut depth = fields.each(FIELD, 1, down.len(), 1..=64)?;
-            depth.reverse();
-            Ok(depth)
+const DEPTH: &str = "transformer_layers_per_block";
+const UP_DEPTH: &str = "reverse_transformer_layers_per_block";
+
+/// Transformer blocks of each attention on the way down, finest level first. A level's entry is one number for all, or a list
+/// with one for each.
+fn down_depth(fields: Fields<'_>, layers: &[i64]) -> Result<Vec<Vec<i64>>> {
+    let entries = entries(fields, DEPTH, layers.len())?;
+    let level = |(entry, attentions): (Vec<i64>, &i64)| spread(fields, DEPTH, entry, *attentions);
+    entries.into_iter().zip(layers).map(level).collect()
+}
+
+/// The same on the way up, finest level first; the file lists them in the way's own order. Without a list of its own it is the
+/// other way's, which then has one number for each level.
+fn up_depth(fields: Fields<'_>, layers: &[i64]) -> Result<Vec<Vec<i64>>> {
+    let (field, entries) = match fields.given(UP_DEPTH) {
+        None => {
+            let entries = entries(fields, DEPTH, layers.len())?;
+            if let Some(unequal) = entries.iter().find(|entry| entry.iter().any(|n| *n != entry[0])) {
+                let what = format!("{unequal:?} needs a {UP_DEPTH}, which says it of the way up.");
+                return Err(fields.error(DEPTH, what));
+            }
+            (DEPTH, entries.into_iter().map(|entry| vec![entry[0]]).collect())
         }
-        Some(other) => Err(fields.wrong(FIELD, other, "a list")),
+        Some(Value::Array(_)) => {
+            let mut own = entries(fields, UP_DEPTH, layers.len())?;
+            own.reverse();
+            (UP_DEPTH, own)
+        }
+        Some(other) => return Err(fields.wrong(UP_DEPTH, other, "a list")),
+    };
+    let level = |(entry, attentions): (Vec<i64>, &i64)| spread(fields, field, entry, *attentions + 1);
+    entries.into_iter().zip(layers).map(level).collect()
+}
+
+/// An entry for each level: numbers, none of them empty.
+fn entries(fields: Fields<'_>, field: &str, levels: usize) -> Result<Vec<Vec<i64>>> {
+    let number = |value: &Value| {
+        let number = whole(value).ok_or_else(|| fields.wrong(field, value, "a whole number"))?;
+        fields.within(field, number, 0..=64)
+    };
+    let entry = |value: &Value| match value {
+        Value::Array(list) if list.is_empty() => Err(fields.error(field, "has an empty list within.")),
+        Value::Array(list) => list.iter().map(number).collect(),
+        one => Ok(vec![number(one)?]),
+    };
+    match fields.get(field) {
+        None => Ok(vec![vec![1]; levels]),
+        Some(Value::Array(list)) if list.len() == levels => list.iter().map(entry).collect(),
+        Some(Value::Array(_)) => {
+            let what = format!("must have {levels} entries, as many as block_out_channels.");
+            Err(fields.error(field, what))
+        }
+        Some(one) => Ok(vec![vec![number(one)?]; levels]),
     }
+}
+
+/// A level's entry with one number for each of its attentions.
+fn spread(fields: Fields<'_>, field: &str, entry: Vec<i64>, attentions: i64) -> Result<Vec<i64>> {
+    let n = attentions as usize;
+    if entry.iter().all(|depth| *depth == entry[0]) {
+        return Ok(vec![entry[0]; n]);
+    }
+    if entry.len() != n {
+        let what = format!("{entry:?} must have {n} entries, as many as its level has attentions.");
+        return Err(fields.error(field, what));
+    }
+    Ok(entry)
+}
+
+/// What is told beside time and prompt.
+fn addition(fields: Fields<'_>) -> Result<Option<TextTime>> {
+    const FIELD: &str = "addition_embed_type";
+    match fields.given(FIELD) {
+        None => return Ok(None),
+        Some(Value::String(kind)) if kind == "text_time" => {}
+        Some(_) => return fields.only(FIELD, &[json!("text_time"), Value::Null]).map(|()| None),
+    }
+    let size = |field: &str| match fields.given(field) {
+        None => Err(fields.error(field, "is missing, which an addition_embed_type of text_time needs.")),
+        Some(_) => fields.int(field, 0, 1..=65_536),
+    };
+    Ok(Some(TextTime {
+        time_dim: size("addition_time_embed_dim")?,
+        inputs: size("projection_class_embeddings_input_dim")?,
+    }))
 }
 
 /// The width of the prompt's encoding: one, which a list may repeat.
@@ -327,11 +415,10 @@ fn is_early(fields: Fields<'_>) -> bool {
 
 /// Fields that change the network and of which only these values are built. Those that change nothing in the blocks
 /// that are built (`dropout`, `resnet_skip_time_act`, `resnet_out_scale_factor`, `cross_attention_norm`,
-/// `mid_block_only_cross_attention`, `addition_time_embed_dim`…) may say what they like.
+/// `mid_block_only_cross_attention`…) may say what they like.
 fn fixed(fields: Fields<'_>) -> Result<()> {
     silu(fields)?;
     for field in [
-        "addition_embed_type",
         "class_embed_type",
         "encoder_hid_dim",
         "encoder_hid_dim_type",

@@ -1,8 +1,8 @@
 //! `vae/config.json`: `AutoencoderKL`.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::fields::{Fields, same};
+use super::fields::Fields;
 use super::{ResnetDims, object};
 use crate::Result;
 use crate::card::Latents;
@@ -31,6 +31,9 @@ pub struct VaeConfig {
     pub scaling_factor: f64,
     /// What is taken from latents before they are scaled.
     pub shift_factor: Option<f64>,
+    /// Mean and standard deviation of each channel, by which SDXL's pipelines bring latents to unit variance before they are
+    /// scaled; as many as there are channels.
+    pub normal: Option<(Vec<f64>, Vec<f64>)>,
     /// Whether it must run in f32, because f16 overflows in it.
     pub force_upcast: bool,
     /// Whether a 1×1 convolution follows the encoder; null means it does not.
@@ -78,6 +81,7 @@ impl VaeConfig {
                 None => None,
                 Some(_) => Some(fields.float("shift_factor", 0.0, -1e6..=1e6)?),
             },
+            normal: normal(fields)?,
             force_upcast: fields.flag("force_upcast", true),
             use_quant_conv: fields.flag("use_quant_conv", true),
             use_post_quant_conv: fields.flag("use_post_quant_conv", true),
@@ -126,18 +130,38 @@ impl VaeConfig {
     }
 }
 
-/// Fields that change the network or its latents and of which only these values are built.
+/// Fields that change the network and of which only these values are built.
 fn fixed(fields: Fields<'_>) -> Result<()> {
-    super::unet::silu(fields)?;
-    for (field, neutral) in [("latents_mean", json!(0)), ("latents_std", json!(1))] {
-        match fields.given(field) {
-            None => {}
-            // Latents that are not shifted and not stretched.
-            Some(Value::Array(list)) if list.iter().all(|one| same(one, &neutral)) => {}
-            Some(_) => fields.none(field)?,
+    super::unet::silu(fields)
+}
+
+/// Mean and standard deviation of each channel; none where they would change nothing. As in diffusers, one alone counts for
+/// nothing.
+fn normal(fields: Fields<'_>) -> Result<Option<(Vec<f64>, Vec<f64>)>> {
+    let channels = fields.int("latent_channels", 4, 1..=256)? as usize;
+    let list = |field: &str, range: std::ops::RangeInclusive<f64>| -> Result<Option<Vec<f64>>> {
+        let Some(value) = fields.given(field) else {
+            return Ok(None);
+        };
+        let numbers = value
+            .as_array()
+            .map(|list| list.iter().map(Value::as_f64).collect::<Option<Vec<f64>>>());
+        let Some(Some(numbers)) = numbers else {
+            return Err(fields.wrong(field, value, "a list of numbers"));
+        };
+        if numbers.len() != channels {
+            let what = format!("must have {channels} entries, as many as latent_channels.");
+            return Err(fields.error(field, what));
         }
-    }
-    Ok(())
+        for number in &numbers {
+            fields.within(field, *number, range.clone())?;
+        }
+        Ok(Some(numbers))
+    };
+    let mean = list("latents_mean", -1e6..=1e6)?;
+    let std = list("latents_std", 1e-6..=1e6)?;
+    let moves = |mean: &[f64], std: &[f64]| mean.iter().any(|n| *n != 0.0) || std.iter().any(|n| *n != 1.0);
+    Ok(mean.zip(std).filter(|(mean, std)| moves(mean, std)))
 }
 
 /// One number for all levels; a list of equal ones counts as that.

@@ -2,10 +2,15 @@
 //! schedule, the scale of its latents, the size of its text encoder's tables. [`super::SingleFile`] puts it into the
 //! configurations that it shows; what cannot be followed is refused or said.
 
+use std::collections::BTreeMap;
+
 use darkroom_protocol::Prediction;
 use darkroom_protocol::sampler::Named;
 use serde_json::{Map, Value, json};
 
+use super::blocks::blocks;
+use super::edm::edm;
+use super::measure::{Numbers, prediction};
 use super::yaml;
 use crate::family::Family;
 use crate::safetensors::Header;
@@ -14,7 +19,7 @@ use crate::shown::Shown;
 /// Tensors that some savers put in, empty, to mark a v-prediction model, and one of zero terminal SNR.
 const V_PRED: [&str; 3] = ["v_pred", "model.v_pred", "model.diffusion_model.v_pred"];
 const ZERO_SNR: [&str; 3] = ["ztsnr", "model.ztsnr", "model.diffusion_model.ztsnr"];
-/// Marks of a kind of noise schedule that is not built.
+/// Marks of the noise schedule of Karras et al. 2022 (arXiv 2206.00364), which some SDXL models have.
 const EDM: &str = "edm_";
 /// Metadata that name a prediction: modelspec.org's, ComfyUI's, plain ones.
 const PREDICTION_KEYS: [&str; 5] = [
@@ -36,26 +41,39 @@ const ZERO_SNR_KEYS: [&str; 7] = [
     "rescale_betas_zero_snr",
     "ss_rescale_betas_zero_snr",
 ];
+/// A text encoder's tables by the field that has their rows, as transformers and as open_clip end their names.
+const TABLES: [(&str, [&str; 2]); 2] = [
+    ("vocab_size", ["token_embedding.weight", "token_embedding.weight"]),
+    (
+        "max_position_embeddings",
+        ["position_embedding.weight", "positional_embedding"],
+    ),
+];
 /// diffusers counts averages of the training only where there are more of them.
 const EMA_TENSORS: usize = 100;
 
 /// What was found.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Facts {
-    scheduler: Map<String, Value>,
-    text_encoder: Map<String, Value>,
-    unet: Map<String, Value>,
-    vae: Map<String, Value>,
+    /// What each component's configuration says otherwise than the published one.
+    found: BTreeMap<&'static str, Map<String, Value>>,
     /// Lines for the person.
     pub notices: Vec<String>,
 }
 
 impl Facts {
-    /// Facts of a file of that family with this header and, beside it, the configuration `yaml`.
+    /// Facts of a file of that family with this header, where that prefix stands before its denoiser's keys, and, beside it, the
+    /// configuration `yaml`. `numbers` reads small
+    /// tensors.
     ///
     /// # Errors
     /// What asks for another model than the family's, or cannot be read: a clause with the file as its subject.
-    pub fn read(header: &Header, family: Family, yaml: Option<&str>) -> Result<Self, String> {
+    pub fn read(
+        header: &Header,
+        (family, prefix): (Family, &str),
+        yaml: Option<&str>,
+        numbers: &Numbers,
+    ) -> Result<Self, String> {
         let mut facts = Self::default();
         let mut words = Vec::new();
         if let Some(text) = yaml {
@@ -69,18 +87,32 @@ impl Facts {
             words.push(("its v_pred tensor", Prediction::VPrediction));
         }
         if header.tensors.keys().any(|name| name.starts_with(EDM)) {
-            return Err("its edm_ tensors ask for a noise schedule that is not built".to_owned());
+            if family != Family::StableDiffusionXl {
+                return Err("its edm_ tensors ask for a noise schedule that its family has not".to_owned());
+            }
+            for (component, settings) in edm(numbers)? {
+                facts.of(component).extend(settings);
+            }
         }
         let yes = |keys: &[&str]| {
             keys.iter()
                 .any(|key| header.metadata.get(*key).is_some_and(|text| is_yes(text)))
         };
         if has(&ZERO_SNR) || yes(&ZERO_SNR_KEYS) {
-            facts.scheduler.insert("rescale_betas_zero_snr".to_owned(), true.into());
+            facts
+                .of("scheduler")
+                .insert("rescale_betas_zero_snr".to_owned(), true.into());
         }
         facts.of_metadata(family, header, &mut words);
-        facts.predict(&words);
+        let seen = (family == Family::StableDiffusion2).then(|| prediction(numbers, prefix));
+        let told = facts.predict(&words).or(seen.flatten());
+        facts.shown(family, told, words.is_empty());
         facts.tables(header, family);
+        if family == Family::StableDiffusionXl
+            && let Some(blocks) = blocks(header, prefix)
+        {
+            facts.of("unet").extend(blocks);
+        }
         if header
             .tensors
             .keys()
@@ -146,15 +178,15 @@ impl Facts {
                 Some(prediction) => words.push((YAML, prediction)),
                 None => return Err(format!("its .yaml has the parameterization {}, which is not built", Shown(value))),
             },
-            "linear_start" => set(&mut self.scheduler, "beta_start", setting, value)?,
-            "linear_end" => set(&mut self.scheduler, "beta_end", setting, value)?,
-            "timesteps" => set(&mut self.scheduler, "num_train_timesteps", setting, value)?,
-            "scale_factor" => set(&mut self.vae, "scaling_factor", setting, value)?,
+            "linear_start" => set(self.of("scheduler"), "beta_start", setting, value)?,
+            "linear_end" => set(self.of("scheduler"), "beta_end", setting, value)?,
+            "timesteps" => set(self.of("scheduler"), "num_train_timesteps", setting, value)?,
+            "scale_factor" => set(self.of("vae"), "scaling_factor", setting, value)?,
             "beta_schedule" if value != "linear" => {
                 return Err(format!("its .yaml has the beta_schedule {}, which is not built", Shown(value)));
             }
             "zero_terminal_snr" | "rescale_betas_zero_snr" | "ztsnr" | "zsnr" if is_yes(value) => {
-                self.scheduler.insert("rescale_betas_zero_snr".to_owned(), true.into());
+                self.of("scheduler").insert("rescale_betas_zero_snr".to_owned(), true.into());
             }
             "denoiser_config.params.scaling_config.target" => match value.rsplit('.').next().unwrap_or_default() {
                 "EpsScaling" => words.push((YAML, Prediction::Epsilon)),
@@ -171,9 +203,10 @@ impl Facts {
                     ));
                 }
             }
-            "cond_stage_config.params.layer" if value != "last" => self.notices.push(format!(
-                "The .yaml beside the file asks for the text encoder's layer {}, which is not built: its last one is used.",
-                Shown(value)
+            "cond_stage_config.params.layer" if value != family.built().checkpoint.layer => self.notices.push(format!(
+                "The .yaml beside the file asks for the text encoder's layer {}, which is not built: its {} one is used.",
+                Shown(value),
+                family.built().checkpoint.layer
             )),
             _ => {
                 let unet = ["unet_config.params.", "network_config.params."];
@@ -187,9 +220,9 @@ impl Facts {
 
     fn of_unet(&mut self, family: Family, setting: &str, value: &str) -> Result<(), String> {
         if setting == "num_heads" {
-            if value != "-1" {
+            if value != "-1" && family == Family::StableDiffusion1 {
                 // diffusers calls the number of heads so in this family.
-                set(&mut self.unet, "attention_head_dim", setting, value)?;
+                set(self.of("unet"), "attention_head_dim", setting, value)?;
             }
             return Ok(());
         }
@@ -210,11 +243,9 @@ impl Facts {
     }
 
     /// The first word counts: the configuration beside the file, then its tensors, then its metadata.
-    fn predict(&mut self, words: &[(&'static str, Prediction)]) {
-        let Some((source, prediction)) = words.first() else {
-            return;
-        };
-        self.scheduler
+    fn predict(&mut self, words: &[(&'static str, Prediction)]) -> Option<Prediction> {
+        let (source, prediction) = words.first()?;
+        self.of("scheduler")
             .insert("prediction_type".to_owned(), prediction.name().into());
         if let Some((other, says)) = words.iter().find(|(_, says)| says != prediction) {
             self.notices.push(format!(
@@ -224,37 +255,58 @@ impl Facts {
                 prediction.name()
             ));
         }
+        Some(*prediction)
     }
 
-    /// Rows of the text encoder's two tables, which are longer where tokens or positions were added.
+    /// What follows from the prediction in Stable Diffusion 2: its models of 512 pixels predict the noise, those of 768 the
+    /// velocity, and published files say neither. Where nobody said it, the weights did.
+    fn shown(&mut self, family: Family, prediction: Option<Prediction>, alone: bool) {
+        let (Family::StableDiffusion2, Some(prediction)) = (family, prediction) else {
+            return;
+        };
+        if alone {
+            self.of("scheduler")
+                .insert("prediction_type".to_owned(), prediction.name().into());
+        }
+        if prediction == Prediction::Epsilon {
+            self.of("unet").insert("sample_size".to_owned(), 64.into());
+        }
+    }
+
+    /// What is found of a component's configuration.
+    fn of(&mut self, component: &'static str) -> &mut Map<String, Value> {
+        self.found.entry(component).or_default()
+    }
+
+    /// Rows of each text encoder's two tables, which are longer where tokens or positions were added.
     fn tables(&mut self, header: &Header, family: Family) {
-        let mut parts = family.built().checkpoint.parts.iter();
-        let text_encoder = parts.find(|part| part.component == "text_encoder");
-        let prefix = text_encoder.and_then(|part| part.prefix).unwrap_or_default();
-        for (table, field) in [
-            ("token_embedding", "vocab_size"),
-            ("position_embedding", "max_position_embeddings"),
-        ] {
-            let end = format!("embeddings.{table}.weight");
-            let found = header
-                .tensors
-                .iter()
-                .find(|(name, _)| name.starts_with(prefix) && name.ends_with(&end));
-            if let Some(rows) = found.and_then(|(_, entry)| entry.shape.first()) {
-                self.text_encoder.insert(field.to_owned(), (*rows).into());
+        let parts = family.built().checkpoint.parts.iter();
+        for part in parts.filter(|part| part.component.starts_with("text_encoder")) {
+            let prefix = part.prefix.unwrap_or_default();
+            let rows = |ends: [&str; 2]| {
+                let mut tensors = header.tensors.iter();
+                let found = tensors.find(|(name, _)| {
+                    let inside = name.strip_prefix(prefix);
+                    inside.is_some_and(|name| ends.iter().any(|end| name.ends_with(end)))
+                });
+                found.and_then(|(_, entry)| entry.shape.first().copied())
+            };
+            for (field, ends) in TABLES {
+                if let Some(rows) = rows(ends) {
+                    self.of(part.component).insert(field.to_owned(), rows.into());
+                }
             }
         }
     }
 
     /// The configuration `name` with what was found in it; `None` where the published one stands.
     pub fn configuration(&self, name: &str, published: &str) -> Option<String> {
-        let found = match name {
-            "scheduler/scheduler_config.json" => &self.scheduler,
-            "text_encoder/config.json" => &self.text_encoder,
-            "unet/config.json" => &self.unet,
-            "vae/config.json" => &self.vae,
-            _ => return None,
+        let component = match name.split_once('/') {
+            None => name,
+            Some((component, "config.json" | "scheduler_config.json")) => component,
+            Some(_) => return None,
         };
+        let found = self.found.get(component)?;
         let mut config: Map<String, Value> = serde_json::from_str(published).ok()?;
         config.extend(found.clone());
         (!found.is_empty()).then(|| json!(config).to_string())

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use darkroom_protocol::files;
 
 use super::facts::Facts;
+use super::measure::numbers;
 use crate::family::{Built, Denoiser, Found, Layout, Part, built_labels, detect_file};
 use crate::folder::Files;
 use crate::safetensors::Header;
@@ -55,7 +56,8 @@ impl SingleFile {
             return Err(refused(&path, what));
         }
         let yaml = beside(&path)?;
-        let facts = Facts::read(&header, built.family, yaml.as_deref());
+        let read = |key: &str| numbers(&path, &header, key);
+        let facts = Facts::read(&header, (built.family, found.prefix), yaml.as_deref(), &read);
         let facts = facts.map_err(|what| refused(&path, format!("cannot be used: {what}.")))?;
         Ok(Self {
             path,

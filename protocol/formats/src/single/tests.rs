@@ -7,8 +7,9 @@ use rstest::rstest;
 
 use super::*;
 use crate::Card;
+use crate::family::Family;
 use crate::folder::{Files, Folder};
-use darkroom_protocol::{ModelSource, Sampler};
+use darkroom_protocol::{ModelSource, Prediction, Sampler};
 
 /// A safetensors file of these bf16 tensors, all holes: the system stores no data for it.
 fn write(path: &Path, tensors: &[(&str, &[u64])]) {
@@ -85,9 +86,9 @@ const NOT_BUILT: &str = ", a family that is not built yet";
 
 #[rstest]
 #[case(&[("double_blocks.0.img_attn.norm.key_norm.scale", &[128][..])], "a model of FLUX.1", NOT_BUILT)]
-#[case(&[("model.diffusion_model.label_emb.0.0.weight", &[1280, 2816][..])], "a model of SDXL", NOT_BUILT)]
+#[case(&[("model.diffusion_model.label_emb.0.0.weight", &[1280, 5632][..])], "a model of Kolors", NOT_BUILT)]
 #[case(&[("model.diffusion_model.input_blocks.0.0.weight", &[320, 9, 3, 3][..]), UNET_K], "a model of Stable Diffusion 1.x inpainting", NOT_BUILT)]
-#[case(&[("model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight", &[320, 1024][..])], "a model of Stable Diffusion 2.x", NOT_BUILT)]
+#[case(&[("model.diffusion_model.input_blocks.0.0.weight", &[320, 7, 3, 3][..])], "a model of Stable Diffusion x4 upscaler", NOT_BUILT)]
 #[case(&[("layers.0.adaLN_modulation.0.weight", &[4][..])], "a model of Z-Image", NOT_BUILT)]
 #[case(&[("lora_unet_mid_block_attentions_0_proj_in.lora_down.weight", &[4, 320][..])], "a LoRA", "")]
 #[case(&[VAE], "a VAE alone", "")]
@@ -96,14 +97,14 @@ fn others_are_named(#[case] tensors: &[(&str, &[u64])], #[case] what: &str, #[ca
     assert_eq!(
         refusal(tensors),
         format!(
-            "m.safetensors seems to be {what}{yet}: from single files Darkroom reads checkpoints of Stable Diffusion 1.x."
+            "m.safetensors seems to be {what}{yet}: from single files Darkroom reads checkpoints of SDXL, SDXL refiner, Stable Diffusion 1.x, Stable Diffusion 2.x."
         )
     );
 }
 
 #[test]
 fn parts_and_strangers_are_refused_in_a_sentence() {
-    insta::assert_snapshot!(refusal(&[("x", &[1])]), @"m.safetensors is no model that Darkroom recognises: from single files it reads checkpoints of Stable Diffusion 1.x.");
+    insta::assert_snapshot!(refusal(&[("x", &[1])]), @"m.safetensors is no model that Darkroom recognises: from single files it reads checkpoints of SDXL, SDXL refiner, Stable Diffusion 1.x, Stable Diffusion 2.x.");
     insta::assert_snapshot!(refusal(&[UNET_IN, UNET_K]), @"m.safetensors is a part of a Stable Diffusion 1.x and has no text_encoder and no vae: use a whole checkpoint, or the model's diffusers folder.");
     let diffusers: [(&str, &[u64]); 2] = [
         ("conv_in.weight", &[320, 4, 3, 3]),
@@ -127,4 +128,173 @@ fn files_without_a_header_are_told_by_their_first_bytes(#[case] bytes: &[u8], #[
     let message = SingleFile::open(&path).unwrap_err().to_string();
     assert!(message.contains(words), "{message}");
     assert!(SingleFile::open(dir.path()).is_err() && SingleFile::open(dir.path().join("none")).is_err());
+}
+
+const XL_LABEL: (&str, &[u64]) = ("model.diffusion_model.label_emb.0.0.weight", &[1280, 2816]);
+const XL_CLIP: (&str, &[u64]) = (
+    "conditioner.embedders.0.transformer.text_model.embeddings.token_embedding.weight",
+    &[49408, 768],
+);
+const XL_OPEN_CLIP: (&str, &[u64]) = ("conditioner.embedders.1.model.token_embedding.weight", &[49410, 1280]);
+const REFINER: [(&str, &[u64]); 3] = [
+    ("model.diffusion_model.label_emb.0.0.weight", &[1536, 2560]),
+    ("conditioner.embedders.0.model.positional_embedding", &[77, 1280]),
+    VAE,
+];
+
+/// The card of a file of these tensors, with these words beside it.
+fn card(tensors: &[(&str, &[u64])], yaml: Option<&str>) -> Card {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("m.safetensors");
+    write(&path, tensors);
+    if let Some(yaml) = yaml {
+        std::fs::write(path.with_extension("yaml"), yaml).unwrap();
+    }
+    Card::read("m", &SingleFile::open(&path).unwrap()).unwrap()
+}
+
+#[test]
+fn a_checkpoint_of_sdxl_has_its_card() {
+    let tensors = [XL_LABEL, XL_CLIP, XL_OPEN_CLIP, VAE];
+    let base = card(&tensors, None);
+    assert_eq!(
+        (base.family, base.width, base.height),
+        (Family::StableDiffusionXl, 1024, 1024)
+    );
+    assert_eq!(
+        (base.prediction, base.sampler, base.notice.as_deref()),
+        (Prediction::Epsilon, Sampler::Euler, None)
+    );
+    let mut velocity = tensors.to_vec();
+    velocity.extend([("v_pred", &[0][..]), ("ztsnr", &[0])]);
+    assert_eq!(card(&velocity, None).prediction, Prediction::VPrediction);
+    let refiner = card(&REFINER, None);
+    assert_eq!(
+        (refiner.family, refiner.width),
+        (Family::StableDiffusionXlRefiner, 1024)
+    );
+}
+
+#[rstest]
+#[case::silent(None, None, (Prediction::VPrediction, 768))]
+#[case::weights_of_the_noise(None, Some(0.05), (Prediction::Epsilon, 512))]
+#[case::weights_of_the_velocity(None, Some(0.1), (Prediction::VPrediction, 768))]
+#[case::a_word_counts_before_weights(Some("v"), Some(0.05), (Prediction::VPrediction, 768))]
+#[case::and_the_other(Some("eps"), Some(0.1), (Prediction::Epsilon, 512))]
+fn a_stable_diffusion_2_predicts_what_its_words_or_weights_say(
+    #[case] word: Option<&str>,
+    #[case] spread: Option<f32>,
+    #[case] expected: (Prediction, u32),
+) {
+    const K: (&str, &[u64]) = (
+        "model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight",
+        &[320, 1024],
+    );
+    const OPEN_CLIP: (&str, &[u64]) = ("cond_stage_model.model.token_embedding.weight", &[49408, 1024]);
+    const BIAS: (&str, &[u64]) = (
+        "model.diffusion_model.output_blocks.11.1.transformer_blocks.0.norm1.bias",
+        &[320],
+    );
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("m.safetensors");
+    let mut tensors = vec![UNET_IN, K, OPEN_CLIP, VAE];
+    if spread.is_some() {
+        tensors.push(BIAS);
+    }
+    write(&path, &tensors);
+    if let Some(spread) = spread {
+        // The last tensor of the file, each other number negative.
+        let bits = |n: usize| {
+            if n % 2 == 0 {
+                spread.to_bits() >> 16
+            } else {
+                (-spread).to_bits() >> 16
+            }
+        };
+        let data: Vec<u8> = (0..320).flat_map(|n| (bits(n) as u16).to_le_bytes()).collect();
+        let mut file = std::fs::read(&path).unwrap();
+        let at = file.len() - data.len();
+        file[at..].copy_from_slice(&data);
+        std::fs::write(&path, file).unwrap();
+    }
+    if let Some(word) = word {
+        let yaml = format!(
+            "model:\n  params:\n    parameterization: {word}\n    cond_stage_config:\n      params:\n        layer: penultimate\n"
+        );
+        std::fs::write(path.with_extension("yaml"), yaml).unwrap();
+    }
+    let card = Card::read("m", &SingleFile::open(&path).unwrap()).unwrap();
+    assert_eq!((card.family, card.notice.as_deref()), (Family::StableDiffusion2, None));
+    assert_eq!((card.prediction, card.width), expected);
+}
+
+/// A file's tensors of numbers of their own come last, each f32.
+fn write_with(path: &Path, tensors: &[(&str, &[u64])], numbers: &[(&str, &[f32])]) {
+    write(path, tensors);
+    let file = std::fs::read(path).unwrap();
+    let end = 8 + u64::from_le_bytes(file[..8].try_into().unwrap()) as usize;
+    let mut entries: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(&file[8..end]).unwrap();
+    let (mut at, mut data) = (file.len() - end, file[end..].to_vec());
+    for (name, values) in numbers {
+        let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        let entry =
+            serde_json::json!({"dtype": "F32", "shape": [values.len()], "data_offsets": [at, at + bytes.len()]});
+        entries.insert((*name).to_owned(), entry);
+        at += bytes.len();
+        data.extend(bytes);
+    }
+    let json = serde_json::to_vec(&entries).unwrap();
+    let mut all = (json.len() as u64).to_le_bytes().to_vec();
+    all.extend(json);
+    all.extend(data);
+    std::fs::write(path, all).unwrap();
+}
+
+#[test]
+fn edm_tensors_mark_models_of_another_noise() {
+    // Small stand-ins for tensors of gigabytes.
+    let tensors: [(&str, &[u64]); 4] = [
+        XL_LABEL,
+        ("conditioner.embedders.0.transformer.x", &[1]),
+        ("conditioner.embedders.1.model.x", &[1]),
+        ("first_stage_model.x", &[1]),
+    ];
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("m.safetensors");
+    let folder = |numbers: &[(&str, &[f32])]| {
+        write_with(&path, &tensors, numbers);
+        Folder::read(&SingleFile::open(&path).unwrap()).unwrap()
+    };
+    let cosxl = folder(&[("edm_vpred.sigma_max", &[100.0]), ("edm_vpred.sigma_min", &[0.25])]);
+    assert_eq!(cosxl.scheduler.class, "EDMEulerScheduler");
+    let setting = |name: &str| cosxl.scheduler.config[name].clone();
+    assert_eq!(
+        (setting("sigma_max"), setting("sigma_min")),
+        (100.0.into(), 0.25.into())
+    );
+    let card = Card::new("m", &cosxl).unwrap();
+    assert_eq!(
+        (card.prediction, card.sampler, card.notice),
+        (Prediction::VPrediction, Sampler::Euler, None)
+    );
+
+    let playground = folder(&[
+        ("edm_mean", &[-1.5, 2.0, -1.0, 2.5]),
+        ("edm_std", &[8.0, 6.0, 6.5, 5.0]),
+    ]);
+    let card = Card::new("m", &playground).unwrap();
+    assert_eq!(
+        (card.prediction, card.sampler, card.notice),
+        (Prediction::Epsilon, Sampler::DpmPp2m, None)
+    );
+    let vae = &playground.component("vae").unwrap().config;
+    assert_eq!(vae["latents_std"], serde_json::json!([8.0, 6.0, 6.5, 5.0]));
+    assert_eq!(vae["scaling_factor"], 0.5);
+
+    write_with(&path, &tensors, &[("edm_mean", &[1.0])]);
+    let message = SingleFile::open(&path).unwrap_err().to_string();
+    assert!(
+        message.contains("its edm_mean and edm_std are not both there"),
+        "{message}"
+    );
 }

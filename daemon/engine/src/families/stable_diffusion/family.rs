@@ -1,4 +1,5 @@
-//! Stable Diffusion 1.x as a family: CLIP's last layer as conditioning, noise by a table of betas, `AutoencoderKL` latents.
+//! Stable Diffusion 1.x and 2.x as a family: CLIP's last layer as conditioning, noise by a table of betas, `AutoencoderKL` latents.
+//! The second has another text encoder, whose configuration ends with the layer that is read, and in single files other names.
 
 use std::rc::Rc;
 
@@ -8,7 +9,8 @@ use darkroom_formats::folder::{Files, Folder};
 use darkroom_formats::schema::{Fields, StableDiffusion};
 use tch::Tensor;
 
-use super::keys::{from_ldm, to_ldm};
+use super::keys::Spelling;
+use super::open_clip::OpenClip;
 use super::{AutoencoderKl, UNet2DConditionModel};
 use crate::model::{Component, ComponentKind, Cond, Encoded, Family, LatentSpace, Model, Part, SamplingWish};
 use crate::sampling::{Plan, SchedulerConfig, plan};
@@ -19,13 +21,14 @@ use crate::{Cancel, Result};
 
 const TEXT_ENCODER: &str = "text_encoder";
 
-/// A model of Stable Diffusion 1.x.
+/// A model of Stable Diffusion 1.x or 2.x.
 #[derive(Debug)]
 pub struct StableDiffusion1 {
     components: [Component; 3],
     tokenizer: Tokenizer,
     scheduler: SchedulerConfig,
     latents: LatentSpace,
+    spelling: Spelling,
 }
 
 impl StableDiffusion1 {
@@ -34,17 +37,28 @@ impl StableDiffusion1 {
     /// # Errors
     /// What speaks against it, in words.
     pub fn open(folder: &Folder, files: &dyn Files) -> Result<Option<Box<dyn Family>>> {
-        let family = family::Family::StableDiffusion1;
-        if !family.pipelines().contains(&folder.class.as_str()) {
+        use family::Family::{StableDiffusion1 as First, StableDiffusion2 as Second};
+        if ![First, Second]
+            .iter()
+            .any(|one| one.pipelines().contains(&folder.class.as_str()))
+        {
             return Ok(None);
         }
-        detect_folder(folder)?;
+        let family = detect_folder(folder)?;
+        if ![First, Second].contains(&family) {
+            return Ok(None);
+        }
         let parts = StableDiffusion::read(folder)?;
         let encoder = Encoder {
             rows: parts.text_encoder.vocab_size,
             positions: parts.text_encoder.max_position_embeddings,
         };
         let scheduler = scheduler_config(folder, family)?;
+        let open_clip = OpenClip {
+            layers: parts.text_encoder.num_hidden_layers,
+            projects: false,
+        };
+        let open_clip = (family == Second).then_some((TEXT_ENCODER, open_clip));
         Ok(Some(Box::new(Self {
             tokenizer: Tokenizer::in_folder(files, "tokenizer", encoder)?,
             scheduler: SchedulerConfig::read(Fields::new("scheduler", &scheduler))?,
@@ -52,6 +66,7 @@ impl StableDiffusion1 {
                 kind: parts.vae.latents(),
                 tile: parts.vae.tile() as u32,
             },
+            spelling: Spelling::new(&parts.unet, open_clip.as_slice()),
             components: [
                 Component::new(
                     TEXT_ENCODER,
@@ -77,11 +92,11 @@ impl Family for StableDiffusion1 {
     }
 
     fn spell(&self, component: &str, key: &str) -> Vec<Piece> {
-        from_ldm(component, key).map(Piece::whole).into_iter().collect()
+        self.spelling.spell(component, key)
     }
 
     fn spelling(&self, component: &str, name: &str) -> Option<String> {
-        to_ldm(component, name)
+        self.spelling.spelling(component, name)
     }
 
     fn latents(&self) -> LatentSpace {

@@ -1,57 +1,31 @@
-//! The original code's names (latent-diffusion, `ldm`) in diffusers' spelling: where a module is, then what is in it.
+//! The original codes' names (latent-diffusion, `ldm`, and generative-models, `sgm`) in diffusers' spelling: where a module is,
+//! then what is in it. A family makes a [`Spelling`] of its configuration, which its single files are read and its errors worded
+//! by. The names of open_clip's text encoders are in `open_clip.rs`.
+
+use darkroom_formats::schema::{MidBlock, UNetConfig};
+
+use super::open_clip::OpenClip;
+use crate::weights::Piece;
 
 /// Names before and after; a row stands for every key that begins with it and a dot.
 type Table = &'static [(&'static str, &'static str)];
 
-/// Modules of `ldm.modules.diffusionmodules.openaimodel.UNetModel` as Stable Diffusion 1 and 2 build it.
-const UNET: Table = &[
+/// How a model's single file calls what its layers know.
+#[derive(Clone, Debug)]
+pub struct Spelling {
+    /// Modules of `openaimodel.UNetModel`, which counts layers through all levels.
+    unet: Vec<(String, String)>,
+    /// Text encoders under open_clip's names; others have transformers' own.
+    open_clip: Vec<(&'static str, OpenClip)>,
+}
+
+/// Modules of `ldm.modules.diffusionmodules.openaimodel.UNetModel` that every model has once, SDXL's `label_emb` among them.
+const UNET_ENDS: Table = &[
     ("time_embed.0", "time_embedding.linear_1"),
     ("time_embed.2", "time_embedding.linear_2"),
+    ("label_emb.0.0", "add_embedding.linear_1"),
+    ("label_emb.0.2", "add_embedding.linear_2"),
     ("input_blocks.0.0", "conv_in"),
-    ("input_blocks.1.0", "down_blocks.0.resnets.0"),
-    ("input_blocks.1.1", "down_blocks.0.attentions.0"),
-    ("input_blocks.2.0", "down_blocks.0.resnets.1"),
-    ("input_blocks.2.1", "down_blocks.0.attentions.1"),
-    ("input_blocks.3.0.op", "down_blocks.0.downsamplers.0.conv"),
-    ("input_blocks.4.0", "down_blocks.1.resnets.0"),
-    ("input_blocks.4.1", "down_blocks.1.attentions.0"),
-    ("input_blocks.5.0", "down_blocks.1.resnets.1"),
-    ("input_blocks.5.1", "down_blocks.1.attentions.1"),
-    ("input_blocks.6.0.op", "down_blocks.1.downsamplers.0.conv"),
-    ("input_blocks.7.0", "down_blocks.2.resnets.0"),
-    ("input_blocks.7.1", "down_blocks.2.attentions.0"),
-    ("input_blocks.8.0", "down_blocks.2.resnets.1"),
-    ("input_blocks.8.1", "down_blocks.2.attentions.1"),
-    ("input_blocks.9.0.op", "down_blocks.2.downsamplers.0.conv"),
-    ("input_blocks.10.0", "down_blocks.3.resnets.0"),
-    ("input_blocks.11.0", "down_blocks.3.resnets.1"),
-    ("middle_block.0", "mid_block.resnets.0"),
-    ("middle_block.1", "mid_block.attentions.0"),
-    ("middle_block.2", "mid_block.resnets.1"),
-    ("output_blocks.0.0", "up_blocks.0.resnets.0"),
-    ("output_blocks.1.0", "up_blocks.0.resnets.1"),
-    ("output_blocks.2.0", "up_blocks.0.resnets.2"),
-    ("output_blocks.2.1.conv", "up_blocks.0.upsamplers.0.conv"),
-    ("output_blocks.3.0", "up_blocks.1.resnets.0"),
-    ("output_blocks.3.1", "up_blocks.1.attentions.0"),
-    ("output_blocks.4.0", "up_blocks.1.resnets.1"),
-    ("output_blocks.4.1", "up_blocks.1.attentions.1"),
-    ("output_blocks.5.0", "up_blocks.1.resnets.2"),
-    ("output_blocks.5.1", "up_blocks.1.attentions.2"),
-    ("output_blocks.5.2.conv", "up_blocks.1.upsamplers.0.conv"),
-    ("output_blocks.6.0", "up_blocks.2.resnets.0"),
-    ("output_blocks.6.1", "up_blocks.2.attentions.0"),
-    ("output_blocks.7.0", "up_blocks.2.resnets.1"),
-    ("output_blocks.7.1", "up_blocks.2.attentions.1"),
-    ("output_blocks.8.0", "up_blocks.2.resnets.2"),
-    ("output_blocks.8.1", "up_blocks.2.attentions.2"),
-    ("output_blocks.8.2.conv", "up_blocks.2.upsamplers.0.conv"),
-    ("output_blocks.9.0", "up_blocks.3.resnets.0"),
-    ("output_blocks.9.1", "up_blocks.3.attentions.0"),
-    ("output_blocks.10.0", "up_blocks.3.resnets.1"),
-    ("output_blocks.10.1", "up_blocks.3.attentions.1"),
-    ("output_blocks.11.0", "up_blocks.3.resnets.2"),
-    ("output_blocks.11.1", "up_blocks.3.attentions.2"),
     ("out.0", "conv_norm_out"),
     ("out.2", "conv_out"),
 ];
@@ -129,87 +103,195 @@ const VAE_INNER: Table = &[
     ("proj_out", "to_out.0"),
 ];
 
-/// diffusers' name of the tensor that ldm calls `key` in `component`; `None` for tensors that no layer reads.
-pub fn from_ldm(component: &str, key: &str) -> Option<String> {
-    let (places, inner) = match component {
-        "unet" => (UNET, UNET_INNER),
-        "vae" => (VAE, VAE_INNER),
-        // The text encoder is transformers' own class in both.
-        _ => return Some(key.to_owned()),
-    };
-    let (place, rest) = look_up(places, key)?;
-    Some(match look_up(inner, rest) {
-        Some((name, rest)) => format!("{place}.{name}.{rest}"),
-        None => format!("{place}.{rest}"),
-    })
+impl Spelling {
+    /// Of a model with this UNet, and these text encoders of open_clip by their components' names.
+    pub fn new(unet: &UNetConfig, open_clip: &[(&'static str, OpenClip)]) -> Self {
+        Self {
+            unet: unet_modules(unet),
+            open_clip: open_clip.to_vec(),
+        }
+    }
+
+    /// What the tensor that the original code calls `key` in `component` is for the layers; nothing for tensors that none reads.
+    pub fn spell(&self, component: &str, key: &str) -> Vec<Piece> {
+        if let Some((_, open_clip)) = self.open_clip.iter().find(|(name, _)| *name == component) {
+            return open_clip.spell(key);
+        }
+        let found = match component {
+            "unet" => rename(look_up(self.unet_rows(), key), UNET_INNER),
+            "vae" => rename(look_up(rows(VAE), key), VAE_INNER),
+            // The text encoder is transformers' own class in both.
+            _ => Some(key.to_owned()),
+        };
+        found.map(Piece::whole).into_iter().collect()
+    }
+
+    /// What the original code calls the tensor that is diffusers' `name` in `component`, or the one that it is a part of: the
+    /// inverse of [`Self::spell`]. `None` for a name that the code has not.
+    pub fn spelling(&self, component: &str, name: &str) -> Option<String> {
+        if let Some((_, open_clip)) = self.open_clip.iter().find(|(known, _)| *known == component) {
+            return open_clip.spelling(name);
+        }
+        match component {
+            "unet" => name_back(look_up(self.unet_rows().map(swap), name), UNET_INNER),
+            "vae" => name_back(look_up(rows(VAE).map(swap), name), VAE_INNER),
+            _ => Some(name.to_owned()),
+        }
+    }
+
+    fn unet_rows(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.unet.iter().map(|(from, to)| (from.as_str(), to.as_str()))
+    }
 }
 
-/// What ldm calls the tensor that is diffusers' `name` in `component`: the inverse of [`from_ldm`]. `None` for a name that ldm's code
-/// has not.
-pub fn to_ldm(component: &str, name: &str) -> Option<String> {
-    let (places, inner) = match component {
-        "unet" => (UNET, UNET_INNER),
-        "vae" => (VAE, VAE_INNER),
-        _ => return Some(name.to_owned()),
+/// Where the modules of a UNet are in the original code and in diffusers.
+fn unet_modules(config: &UNetConfig) -> Vec<(String, String)> {
+    let mut rows: Vec<(String, String)> = Vec::new();
+    let mut put = |from: String, to: String| rows.push((from, to));
+    for (from, to) in UNET_ENDS {
+        put((*from).to_owned(), (*to).to_owned());
+    }
+    let levels = &config.levels;
+    let mut at = 1;
+    for (i, level) in levels.iter().enumerate() {
+        for j in 0..level.layers {
+            put(format!("input_blocks.{at}.0"), format!("down_blocks.{i}.resnets.{j}"));
+            if level.down_attends {
+                put(
+                    format!("input_blocks.{at}.1"),
+                    format!("down_blocks.{i}.attentions.{j}"),
+                );
+            }
+            at += 1;
+        }
+        if i + 1 < levels.len() {
+            put(
+                format!("input_blocks.{at}.0.op"),
+                format!("down_blocks.{i}.downsamplers.0.conv"),
+            );
+            at += 1;
+        }
+    }
+    let middle: &[&str] = match config.mid_block {
+        MidBlock::CrossAttention => &["resnets.0", "attentions.0", "resnets.1"],
+        MidBlock::Resnet => &["resnets.0"],
+        MidBlock::Nothing => &[],
     };
-    let (place, rest) = look_back(places, name)?;
-    Some(match look_back(inner, rest) {
-        Some((key, rest)) => format!("{place}.{key}.{rest}"),
-        None => format!("{place}.{rest}"),
-    })
+    for (n, module) in middle.iter().enumerate() {
+        put(format!("middle_block.{n}"), format!("mid_block.{module}"));
+    }
+    at = 0;
+    for (i, level) in levels.iter().rev().enumerate() {
+        for j in 0..=level.layers {
+            put(format!("output_blocks.{at}.0"), format!("up_blocks.{i}.resnets.{j}"));
+            if level.up_attends {
+                put(format!("output_blocks.{at}.1"), format!("up_blocks.{i}.attentions.{j}"));
+            }
+            if j == level.layers && i + 1 < levels.len() {
+                let slot = 1 + i32::from(level.up_attends);
+                put(
+                    format!("output_blocks.{at}.{slot}.conv"),
+                    format!("up_blocks.{i}.upsamplers.0.conv"),
+                );
+            }
+            at += 1;
+        }
+    }
+    rows
+}
+
+fn rows(table: Table) -> impl Iterator<Item = (&'static str, &'static str)> {
+    table.iter().copied()
+}
+
+fn swap<'a>((from, to): (&'a str, &'a str)) -> (&'a str, &'a str) {
+    (to, from)
 }
 
 /// The row that `key` begins with: its other name, and what of the key is left.
-fn look_up(table: Table, key: &str) -> Option<(&'static str, &str)> {
+fn look_up<'t, 'k>(mut table: impl Iterator<Item = (&'t str, &'t str)>, key: &'k str) -> Option<(&'t str, &'k str)> {
     let rest = |from: &str| key.strip_prefix(from)?.strip_prefix('.');
-    table.iter().find_map(|(from, to)| Some((*to, rest(from)?)))
+    table.find_map(|(from, to)| Some((to, rest(from)?)))
 }
 
-/// The same from the names after to those before.
-fn look_back(table: Table, name: &str) -> Option<(&'static str, &str)> {
-    let rest = |to: &str| name.strip_prefix(to)?.strip_prefix('.');
-    table.iter().find_map(|(from, to)| Some((*from, rest(to)?)))
+/// A place, and what is in it under diffusers' name.
+fn rename(found: Option<(&str, &str)>, inner: Table) -> Option<String> {
+    let (place, rest) = found?;
+    Some(joined(place, rest, look_up(rows(inner), rest)))
+}
+
+/// A place, and what is in it under the original code's name.
+fn name_back(found: Option<(&str, &str)>, inner: Table) -> Option<String> {
+    let (place, rest) = found?;
+    Some(joined(place, rest, look_up(rows(inner).map(swap), rest)))
+}
+
+fn joined(place: &str, rest: &str, inner: Option<(&str, &str)>) -> String {
+    match inner {
+        Some((name, rest)) => format!("{place}.{name}.{rest}"),
+        None => format!("{place}.{rest}"),
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use rstest::rstest;
+
     use super::*;
     use crate::families::fixture::Fixture;
 
-    #[test]
-    fn every_key_of_a_checkpoint_has_its_published_name() {
-        let fixture = Fixture::open("sd15-keys");
-        for component in ["unet", "vae"] {
-            let pairs = fixture.key_list(&format!("{component}-ldm"));
-            let mut found: Vec<String> = Vec::new();
-            for line in pairs.lines() {
-                let (ldm, diffusers) = line.split_once(' ').unwrap();
-                assert_eq!(from_ldm(component, ldm).as_deref(), Some(diffusers));
-                assert_eq!(to_ldm(component, diffusers).as_deref(), Some(ldm));
-                found.push(diffusers.to_owned());
-            }
-            found.sort();
-            let published = fixture.key_list(component);
-            let published: Vec<&str> = published.lines().map(|line| line.split(' ').next().unwrap()).collect();
-            assert_eq!(found, published, "{component}");
+    /// A published model's spelling, from the configuration of its UNet.
+    fn spelling(fixture: &Fixture) -> Spelling {
+        Spelling::new(&UNetConfig::from_json(&fixture.json("unet")).unwrap(), &[])
+    }
+
+    fn name(spelling: &Spelling, component: &str, key: &str) -> Option<String> {
+        spelling.spell(component, key).pop().map(|piece| piece.name)
+    }
+
+    /// The pairs are what diffusers' own converter makes of the original names.
+    #[rstest]
+    #[case("sd15-keys", "unet")]
+    #[case("sd15-keys", "vae")]
+    #[case("sd2-keys", "unet")]
+    #[case("sdxl-keys", "unet")]
+    #[case("sdxl-refiner-keys", "unet")]
+    #[case("ssd1b-keys", "unet")]
+    #[case("vega-keys", "unet")]
+    #[case("koala-1b-keys", "unet")]
+    #[case("koala-700m-keys", "unet")]
+    fn every_key_of_a_checkpoint_has_its_published_name(#[case] model: &str, #[case] component: &str) {
+        let fixture = Fixture::open(model);
+        let spelling = spelling(&fixture);
+        let pairs = fixture.key_list(&format!("{component}-ldm"));
+        let mut found: Vec<String> = Vec::new();
+        for line in pairs.lines() {
+            let (ldm, diffusers) = line.split_once(' ').unwrap();
+            assert_eq!(name(&spelling, component, ldm).as_deref(), Some(diffusers));
+            assert_eq!(spelling.spelling(component, diffusers).as_deref(), Some(ldm));
+            found.push(diffusers.to_owned());
         }
+        found.sort();
+        let published = fixture.key_list(component);
+        let published: Vec<&str> = published.lines().map(|line| line.split(' ').next().unwrap()).collect();
+        assert_eq!(found, published, "{component}");
     }
 
     #[test]
     fn what_no_layer_reads_has_no_name() {
+        let spelling = spelling(&Fixture::open("sd15-keys"));
         for (component, key) in [
             ("unet", "betas"),
             ("unet", "input_blocks.12.0.bias"),
             ("vae", "loss.logvar"),
             ("vae", ""),
         ] {
-            assert_eq!(from_ldm(component, key), None, "{key}");
+            assert_eq!(name(&spelling, component, key), None, "{key}");
         }
-        assert_eq!(to_ldm("unet", "down_blocks.9.resnets.0.norm1.weight"), None);
-        assert_eq!(to_ldm("text_encoder", "text_model.a").as_deref(), Some("text_model.a"));
-        assert_eq!(
-            from_ldm("text_encoder", "text_model.a").as_deref(),
-            Some("text_model.a")
-        );
+        assert_eq!(spelling.spelling("unet", "down_blocks.9.resnets.0.norm1.weight"), None);
+        for same in ["text_model.a", "b"] {
+            assert_eq!(spelling.spelling("text_encoder", same).as_deref(), Some(same));
+            assert_eq!(name(&spelling, "text_encoder", same).as_deref(), Some(same));
+        }
     }
 }

@@ -2,9 +2,9 @@
 //! up. What the blocks are built of is in `blocks.rs`; which tensors there are follows from the config, and their names are the
 //! fields'.
 
-use darkroom_formats::schema::{Level, MidBlock, TransformerDims, UNetConfig};
+use darkroom_formats::schema::{Level, MidBlock, TextTime, TransformerDims, UNetConfig};
 use darkroom_protocol::Quant;
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 use super::blocks::{Downsample2D, Prompt, ResnetBlock2D, Transformer2DModel, Upsample2D};
 use crate::model::{Cond, Denoiser, Extras, Residuals};
@@ -18,6 +18,7 @@ pub struct UNet2DConditionModel {
     conv_in: Conv2d,
     time_proj: Timesteps,
     time_embedding: TimestepEmbedding,
+    add_embedding: Option<AddEmbedding>,
     down_blocks: Vec<DownBlock2D>,
     mid_block: Option<UNetMidBlock2DCrossAttn>,
     up_blocks: Vec<UpBlock2D>,
@@ -30,6 +31,18 @@ pub struct UNet2DConditionModel {
 struct TimestepEmbedding {
     linear_1: Linear,
     linear_2: Linear,
+}
+
+/// Under this name a conditioning has what an SDXL UNet is told in numbers, [B, n]: the picture's size and the like.
+pub const TIME_IDS: &str = "time_ids";
+
+/// A prompt's pooled state and numbers beside it, as SDXL and its kin add them to the time embedding (`get_aug_embed` of
+/// diffusers).
+#[derive(Debug)]
+struct AddEmbedding {
+    time_proj: Timesteps,
+    linear: TimestepEmbedding,
+    dims: TextTime,
 }
 
 impl UNet2DConditionModel {
@@ -48,6 +61,10 @@ impl UNet2DConditionModel {
             )?,
             time_proj: Timesteps::new(weights, first.channels, config.flip_sin_to_cos, config.freq_shift)?,
             time_embedding: TimestepEmbedding::new(&weights.pp("time_embedding"), first.channels, temb_channels)?,
+            add_embedding: config
+                .addition
+                .map(|dims| AddEmbedding::new(weights, config, dims))
+                .transpose()?,
             down_blocks: (0..levels.len())
                 .map(|i| DownBlock2D::new(&down.pp(i), config, i))
                 .collect::<Result<_>>()?,
@@ -94,7 +111,10 @@ impl UNet2DConditionModel {
             None => sample.shallow_clone(),
         };
         self.check(&sample, &cond.tokens, extras)?;
-        let temb = self.time_embedding.forward(&self.time_proj.forward(timestep));
+        let mut temb = self.time_embedding.forward(&self.time_proj.forward(timestep));
+        if let Some(embedding) = &self.add_embedding {
+            temb = temb + embedding.forward(cond)?;
+        }
         let bias = cond.bias();
         let around = Around {
             temb: &temb,
@@ -186,7 +206,7 @@ fn add_residuals(residuals: &Residuals, mid: Tensor, skips: &mut [Tensor]) -> Re
 /// What every block is given beside its hidden states.
 #[derive(Debug)]
 struct Around<'a> {
-    /// The time embedding [1, temb_channels].
+    /// The time embedding [1, temb_channels], or [B, temb_channels] where more is told than the time.
     temb: &'a Tensor,
     prompt: Prompt<'a>,
     /// Read before each layer.
@@ -208,6 +228,36 @@ impl TimestepEmbedding {
     }
 }
 
+impl AddEmbedding {
+    fn new(weights: &Weights, config: &UNetConfig, dims: TextTime) -> Result<Self> {
+        Ok(Self {
+            time_proj: Timesteps::new(weights, dims.time_dim, config.flip_sin_to_cos, config.freq_shift)?,
+            linear: TimestepEmbedding::new(&weights.pp("add_embedding"), dims.inputs, config.time_embed_dim)?,
+            dims,
+        })
+    }
+
+    /// [B, temb_channels] of what `cond` has beside the prompt's tokens.
+    fn forward(&self, cond: &Cond) -> Result<Tensor> {
+        let (Some(pooled), Some(ids)) = (&cond.pooled, cond.extras.get(TIME_IDS)) else {
+            return Err(Error::Defect);
+        };
+        let told = Tensor::cat(&[pooled.to_kind(Kind::Float), self.time_proj.forward_each(ids)], -1);
+        let takes = self.dims.inputs;
+        match told.size().last() {
+            Some(width) if *width == takes => Ok(self.linear.forward(&told)),
+            _ => Err(Error::Config {
+                component: "unet".to_owned(),
+                field: "projection_class_embeddings_input_dim".to_owned(),
+                what: format!(
+                    "is {takes}, what it is told is {:?}: UNet and text encoder are not of one model.",
+                    told.size()
+                ),
+            }),
+        }
+    }
+}
+
 /// `CrossAttnDownBlock2D` of diffusers' `models/unets/unet_2d_blocks.py`; without attentions it is `DownBlock2D`.
 #[derive(Debug)]
 struct DownBlock2D {
@@ -226,7 +276,13 @@ impl DownBlock2D {
             let inputs = if j == 0 { inputs } else { level.channels };
             ResnetBlock2D::new(&weights.pp("resnets").pp(j), level.resnet, inputs, level.channels)
         };
-        let attention = |j: i64| Transformer2DModel::new(&weights.pp("attentions").pp(j), &level.transformer);
+        let attention = |(j, layers): (usize, &i64)| {
+            let dims = TransformerDims {
+                layers: *layers,
+                ..level.transformer
+            };
+            Transformer2DModel::new(&weights.pp("attentions").pp(j), &dims)
+        };
         let downsampler = || {
             Downsample2D::new(
                 &weights.pp("downsamplers").pp(0),
@@ -236,7 +292,8 @@ impl DownBlock2D {
         };
         Ok(Self {
             resnets: (0..level.layers).map(resnet).collect::<Result<_>>()?,
-            attentions: (0..if level.down_attends { level.layers } else { 0 })
+            attentions: (level.down_transformer_layers.iter().enumerate())
+                .filter(|_| level.down_attends)
                 .map(attention)
                 .collect::<Result<_>>()?,
             downsamplers: (index + 1 < levels.len()).then(downsampler).transpose()?,
@@ -333,15 +390,18 @@ impl UpBlock2D {
                 level.channels,
             )
         };
-        let transformer = TransformerDims {
-            layers: level.up_transformer_layers,
-            ..level.transformer
+        let attention = |(j, layers): (usize, &i64)| {
+            let dims = TransformerDims {
+                layers: *layers,
+                ..level.transformer
+            };
+            Transformer2DModel::new(&weights.pp("attentions").pp(j), &dims)
         };
-        let attention = |j: i64| Transformer2DModel::new(&weights.pp("attentions").pp(j), &transformer);
         let layers = level.layers + 1;
         Ok(Self {
             resnets: (0..layers).map(resnet).collect::<Result<_>>()?,
-            attentions: (0..if level.up_attends { layers } else { 0 })
+            attentions: (level.up_transformer_layers.iter().enumerate())
+                .filter(|_| level.up_attends)
                 .map(attention)
                 .collect::<Result<_>>()?,
             upsamplers: (at > 0)

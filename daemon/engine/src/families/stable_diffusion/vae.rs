@@ -66,12 +66,38 @@ impl AutoencoderKl {
     /// From the autoencoder's latents to the denoiser's. A `shift_factor` counts in other families' pipelines, not in this one's
     /// (`StableDiffusionPipeline` of diffusers 0.42).
     pub fn scale(&self, z: &Tensor) -> Tensor {
-        z * self.config.scaling_factor
+        match self.normal(z) {
+            Some((mean, std)) => (z - mean) * self.config.scaling_factor / std,
+            None => z * self.config.scaling_factor,
+        }
     }
 
     /// From the denoiser's latents to the autoencoder's.
     pub fn unscale(&self, latents: &Tensor) -> Tensor {
-        latents / self.config.scaling_factor
+        match self.normal(latents) {
+            Some((mean, std)) => latents * std / self.config.scaling_factor + mean,
+            None => latents / self.config.scaling_factor,
+        }
+    }
+
+    /// A standard deviation [B, C, h, w] of the autoencoder's latents as the denoiser has it.
+    fn scale_deviation(&self, deviation: &Tensor) -> Tensor {
+        match self.normal(deviation) {
+            Some((_, std)) => deviation * self.config.scaling_factor / std,
+            None => deviation * self.config.scaling_factor,
+        }
+    }
+
+    /// Mean and deviation of each channel beside latents like `x`, [1, C, 1, 1] each.
+    fn normal(&self, x: &Tensor) -> Option<(Tensor, Tensor)> {
+        let (mean, std) = self.config.normal.as_ref()?;
+        let beside = |numbers: &[f64]| {
+            Tensor::from_slice(numbers)
+                .reshape([1, -1, 1, 1])
+                .to_device(x.device())
+                .to_kind(x.kind())
+        };
+        Some((beside(mean), beside(std)))
     }
 }
 
@@ -88,7 +114,7 @@ impl Autoencoder for AutoencoderKl {
         let (mean, logvar) = self.encode(pixels, cancel)?;
         Ok(Posterior {
             mean: self.scale(&mean),
-            std: self.scale(&(logvar * 0.5).exp()),
+            std: self.scale_deviation(&(logvar * 0.5).exp()),
         })
     }
 }

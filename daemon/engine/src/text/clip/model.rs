@@ -1,23 +1,25 @@
 //! CLIP's text encoder as a whole: embeddings, layers, the final norm and the pooled state, of which `Select` says what is
 //! wanted. Families build it as a component of theirs (`families/stable_diffusion/family.rs`). Text becomes ids in
-//! `text/tokenizer/`; a projection of the pooled state is not built.
+//! `text/tokenizer/`.
 
 use darkroom_formats::schema::ClipTextConfig;
 use tch::{Kind, Tensor};
 
 use super::encoder_layer::EncoderLayer;
-use crate::nn::{Embedding, LayerNorm};
+use crate::nn::{Embedding, LayerNorm, Linear};
 use crate::text::{Hidden, Select, TextEncoder};
 use crate::weights::Weights;
 use crate::{Cancel, Error, Result};
 
-/// `CLIPTextModel` of transformers' `models/clip/modeling_clip.py`.
+/// `CLIPTextModel` of transformers' `models/clip/modeling_clip.py`, and `CLIPTextModelWithProjection`, whose pooled state is
+/// projected.
 #[derive(Debug)]
 pub struct ClipTextModel {
     token_embedding: Embedding,
     position_embedding: Embedding,
     layers: Vec<EncoderLayer>,
     final_layer_norm: LayerNorm,
+    text_projection: Option<Linear>,
     config: ClipTextConfig,
     weights: Weights,
 }
@@ -37,6 +39,7 @@ impl ClipTextModel {
         let embeddings = model.pp("embeddings");
         let layers = model.pp("encoder").pp("layers");
         let hidden = config.hidden_size;
+        let project = |outputs| Linear::without_bias(&weights.in_place().pp("text_projection"), hidden, outputs);
         let positions = config.max_position_embeddings;
         Ok(Self {
             token_embedding: Embedding::new(&embeddings.pp("token_embedding"), config.vocab_size, hidden)?,
@@ -45,6 +48,7 @@ impl ClipTextModel {
                 .map(|i| EncoderLayer::new(&layers.pp(i), config))
                 .collect::<Result<_>>()?,
             final_layer_norm: LayerNorm::new(&model.pp("final_layer_norm"), hidden, config.layer_norm_eps)?,
+            text_projection: config.projection_dim.map(project).transpose()?,
             config: config.clone(),
             weights: weights.clone(),
         })
@@ -84,7 +88,7 @@ impl ClipTextModel {
         Ok(Hidden { hidden_states, pooled })
     }
 
-    /// The normalised state at each prompt's first end mark.
+    /// The normalised state at each prompt's first end mark, projected where the model does so.
     fn pool(&self, last: &Tensor, input_ids: &Tensor) -> Tensor {
         let marks = match self.config.eos_token_id {
             2 => input_ids.shallow_clone(),
@@ -95,7 +99,11 @@ impl ClipTextModel {
             .zip(at)
             .map(|(row, position)| last.get(row).get(position))
             .collect();
-        self.final_layer_norm.forward(&Tensor::stack(&rows, 0))
+        let pooled = self.final_layer_norm.forward(&Tensor::stack(&rows, 0));
+        match &self.text_projection {
+            Some(projection) => projection.forward(&pooled),
+            None => pooled,
+        }
     }
 
     /// How many layers are to run for the selected state.

@@ -9,6 +9,7 @@ pub(super) const BUILT: Built = Built {
         ("unet", "UNet2DConditionModel"),
         ("vae", "AutoencoderKL"),
     ],
+    without: &[],
     tokenizers: &[("tokenizer", &["CLIPTokenizer", "CLIPTokenizerFast"])],
     denoiser: "unet",
     // `StableDiffusionPipeline.__init__` of diffusers 0.42: early files lack them, or say otherwise by mistake.
@@ -51,6 +52,7 @@ const CHECKPOINT: Checkpoint = Checkpoint {
     ],
     architecture: "stable-diffusion-v1",
     text_encoder: "FrozenCLIPEmbedder",
+    layer: "last",
     denoiser: &[
         ("in_channels", "4"),
         ("out_channels", "4"),

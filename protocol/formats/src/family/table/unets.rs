@@ -1,7 +1,9 @@
 //! Rows of families whose denoiser is a UNet.
 
 use crate::family::row::{diffusers, fact, has, original, sized};
-use crate::family::{Is, Mark, Row, stable_diffusion_1};
+use crate::family::{
+    Is, Mark, Row, stable_diffusion_1, stable_diffusion_2, stable_diffusion_xl, stable_diffusion_xl_refiner,
+};
 
 // UNets' first convolution and cross-attention, their embedding of anything but prompt and time, and what a ControlNet has for
 // its picture; in both layouts.
@@ -36,6 +38,55 @@ pub(in crate::family) const STABLE_DIFFUSION_1: Row = Row {
     built: Some(&stable_diffusion_1::BUILT),
 };
 
+pub(in crate::family) const STABLE_DIFFUSION_2: Row = Row {
+    label: "Stable Diffusion 2.x",
+    pipelines: &["StableDiffusionPipeline", "StableDiffusionImg2ImgPipeline"],
+    facts: &[
+        fact(UNET, "in_channels", Is::NumberOrMissing(4)),
+        fact(UNET, "use_linear_projection", Is::On),
+        fact(UNET, "addition_embed_type", Is::Off),
+        fact(UNET, "class_embed_type", Is::Off),
+    ],
+    signatures: &[
+        original(&[sized(CROSS, &[(1, 1024)])]).without(&[HINT]),
+        diffusers(&[sized(D_CROSS, &[(1, 1024)]), D_OUT]),
+    ],
+    built: Some(&stable_diffusion_2::BUILT),
+};
+
+pub(in crate::family) const STABLE_DIFFUSION_XL: Row = Row {
+    label: "SDXL",
+    pipelines: &[
+        "StableDiffusionXLPipeline",
+        "StableDiffusionXLImg2ImgPipeline",
+        "StableDiffusionXLInpaintPipeline",
+        "StableDiffusionXLModularPipeline",
+    ],
+    facts: &[
+        fact(UNET, "in_channels", Is::NumberOrMissing(4)),
+        fact(UNET, "addition_embed_type", Is::On),
+    ],
+    signatures: &[
+        original(&[sized(LABEL, &[(1, 2816)])]).without(&[HINT]),
+        diffusers(&[sized(D_LABEL, &[(1, 2816)]), D_OUT]),
+    ],
+    built: Some(&stable_diffusion_xl::BUILT),
+};
+
+pub(in crate::family) const STABLE_DIFFUSION_XL_REFINER: Row = Row {
+    label: "SDXL refiner",
+    pipelines: &["StableDiffusionXLImg2ImgPipeline"],
+    facts: &[
+        fact(UNET, "in_channels", Is::NumberOrMissing(4)),
+        fact(UNET, "addition_embed_type", Is::On),
+    ],
+    signatures: &[
+        original(&[sized(LABEL, &[(1, 2560)])]),
+        diffusers(&[sized(D_LABEL, &[(1, 2560)]), D_OUT]),
+    ],
+    built: Some(&stable_diffusion_xl_refiner::BUILT),
+};
+
 pub(super) const ROWS: &[Row] = &[
     STABLE_DIFFUSION_1,
     Row {
@@ -47,16 +98,7 @@ pub(super) const ROWS: &[Row] = &[
         ],
         ..Row::NOT_BUILT
     },
-    Row {
-        label: "SDXL refiner",
-        pipelines: &["StableDiffusionXLImg2ImgPipeline"],
-        facts: &[fact(UNET, "cross_attention_dim", Is::Number(1280))],
-        signatures: &[
-            original(&[sized(LABEL, &[(1, 2560)])]),
-            diffusers(&[sized(D_LABEL, &[(1, 2560)]), D_OUT]),
-        ],
-        ..Row::NOT_BUILT
-    },
+    STABLE_DIFFUSION_XL_REFINER,
     Row {
         label: "SDXL inpainting",
         pipelines: &["StableDiffusionXLInpaintPipeline"],
@@ -76,20 +118,7 @@ pub(super) const ROWS: &[Row] = &[
         ],
         ..Row::NOT_BUILT
     },
-    Row {
-        label: "SDXL",
-        pipelines: &[
-            "StableDiffusionXLPipeline",
-            "StableDiffusionXLImg2ImgPipeline",
-            "StableDiffusionXLInpaintPipeline",
-            "StableDiffusionXLModularPipeline",
-        ],
-        signatures: &[
-            original(&[sized(LABEL, &[(1, 2816)])]).without(&[HINT]),
-            diffusers(&[sized(D_LABEL, &[(1, 2816)]), D_OUT]),
-        ],
-        ..Row::NOT_BUILT
-    },
+    STABLE_DIFFUSION_XL,
     Row {
         label: "Kolors",
         pipelines: &["KolorsPipeline", "KolorsImg2ImgPipeline", "KolorsPAGPipeline"],
@@ -161,20 +190,7 @@ pub(super) const ROWS: &[Row] = &[
         ],
         ..Row::NOT_BUILT
     },
-    Row {
-        label: "Stable Diffusion 2.x",
-        pipelines: &["StableDiffusionPipeline", "StableDiffusionImg2ImgPipeline"],
-        facts: &[
-            fact(UNET, "in_channels", Is::NumberOrMissing(4)),
-            fact(UNET, "use_linear_projection", Is::On),
-            fact(UNET, "cross_attention_dim", Is::Number(1024)),
-        ],
-        signatures: &[
-            original(&[sized(CROSS, &[(1, 1024)])]).without(&[HINT]),
-            diffusers(&[sized(D_CROSS, &[(1, 1024)]), D_OUT]),
-        ],
-        ..Row::NOT_BUILT
-    },
+    STABLE_DIFFUSION_2,
     Row {
         label: "Stable Cascade",
         pipelines: &[

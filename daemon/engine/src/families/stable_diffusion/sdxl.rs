@@ -1,0 +1,211 @@
+//! SDXL and its refiner as a family (Podell et al. 2023, arXiv 2307.01952): one or two CLIP text encoders of which the layer before
+//! the last is read, a pooled state, and numbers that tell the denoiser a picture's size. Noise is that of Stable Diffusion 1, or
+//! that of Karras et al. 2022 (arXiv 2206.00364). Which models these are is decided in `darkroom_formats::family`; handing latents from one to the other is not
+//! done here.
+
+use std::rc::Rc;
+
+use darkroom_formats::card::scheduler_config;
+use darkroom_formats::family::{self, detect_folder};
+use darkroom_formats::folder::{Files, Folder};
+use darkroom_formats::schema::{Fields, StableDiffusionXl as Parts};
+use tch::Tensor;
+
+use super::keys::Spelling;
+use super::open_clip::OpenClip;
+use super::unet::TIME_IDS;
+use super::{AutoencoderKl, UNet2DConditionModel};
+use crate::model::{
+    Component, ComponentKind, Cond, Encoded, Family, LatentSpace, Model, Part, Passage, SamplingWish, Side,
+};
+use crate::sampling::{Plan, SchedulerConfig, plan, plan_edm};
+use crate::text::clip::{ClipTextConfig, ClipTextModel};
+use crate::text::{Encoder, Select, Tokenizer};
+use crate::weights::Piece;
+use crate::{Cancel, Error, Result};
+
+/// OpenAI's, which the refiner has not.
+const FIRST: &str = "text_encoder";
+/// open_clip's, whose pooled state counts.
+const SECOND: &str = "text_encoder_2";
+/// How good a picture is to look, for the prompt and for what is to be avoided: defaults of diffusers'
+/// `StableDiffusionXLImg2ImgPipeline`.
+const AESTHETIC: (f64, f64) = (6.0, 2.5);
+
+/// A model of SDXL, or its refiner.
+#[derive(Debug)]
+pub struct StableDiffusionXl {
+    components: Vec<Component>,
+    /// Its text encoders and their tokenizers, in the order in which their states stand beside each other.
+    texts: Vec<(&'static str, Tokenizer)>,
+    scheduler: SchedulerConfig,
+    latents: LatentSpace,
+    spelling: Spelling,
+    /// Whether it is told how good a picture is to look rather than the size that it is to have.
+    by_aesthetics: bool,
+    zeros_for_empty: bool,
+    /// Whether its noise is that of Karras et al. 2022: Playground 2.5 and CosXL.
+    edm: bool,
+}
+
+impl StableDiffusionXl {
+    /// The model in `folder`; `None` when its pipeline is another family's.
+    ///
+    /// # Errors
+    /// What speaks against it, in words.
+    pub fn open(folder: &Folder, files: &dyn Files) -> Result<Option<Box<dyn Family>>> {
+        use family::Family::{StableDiffusionXl as Base, StableDiffusionXlRefiner as Refiner};
+        if ![Base, Refiner]
+            .iter()
+            .any(|one| one.pipelines().contains(&folder.class.as_str()))
+        {
+            return Ok(None);
+        }
+        let family = detect_folder(folder)?;
+        if ![Base, Refiner].contains(&family) {
+            return Ok(None);
+        }
+        let parts = Parts::read(folder)?;
+        let scheduler = scheduler_config(folder, family)?;
+        let open_clip = OpenClip {
+            layers: parts.text_encoder_2.num_hidden_layers,
+            projects: true,
+        };
+        let tokenizer = |name: &str, config: &ClipTextConfig| {
+            let encoder = Encoder {
+                rows: config.vocab_size,
+                positions: config.max_position_embeddings,
+            };
+            Tokenizer::in_folder(files, name, encoder)
+        };
+        let mut texts = Vec::new();
+        if let Some(first) = &parts.text_encoder {
+            texts.push((FIRST, tokenizer("tokenizer", first)?));
+        }
+        texts.push((SECOND, tokenizer("tokenizer_2", &parts.text_encoder_2)?));
+        Ok(Some(Box::new(Self {
+            texts,
+            scheduler: SchedulerConfig::read(Fields::new("scheduler", &scheduler))?,
+            latents: LatentSpace {
+                kind: parts.vae.latents(),
+                tile: parts.vae.tile() as u32,
+            },
+            spelling: Spelling::new(&parts.unet, &[(SECOND, open_clip)]),
+            by_aesthetics: parts.numbers() == 5,
+            zeros_for_empty: parts.zeros_for_empty,
+            edm: folder.scheduler.class.starts_with("EDM"),
+            components: components(parts),
+        })))
+    }
+
+    /// What the denoiser is told of a pass beside the prompt: the size that a picture was cut from, where, and the size that it is
+    /// to have, or how good it is to look (`_get_add_time_ids` of diffusers' pipelines, with their defaults).
+    fn numbers(&self, passage: &Passage) -> Vec<f64> {
+        let size = [f64::from(passage.height), f64::from(passage.width)];
+        let score = match passage.side {
+            Side::Positive => AESTHETIC.0,
+            Side::Negative => AESTHETIC.1,
+        };
+        let cut = [0.0, 0.0];
+        match self.by_aesthetics {
+            true => size.into_iter().chain(cut).chain([score]).collect(),
+            false => size.into_iter().chain(cut).chain(size).collect(),
+        }
+    }
+}
+
+fn components(parts: Parts) -> Vec<Component> {
+    let text = |name, config| {
+        Component::new(name, ComponentKind::TextEncoder, config, |weights, config| {
+            Ok(Part::TextEncoder(Rc::new(ClipTextModel::new(weights, config)?)))
+        })
+    };
+    let first = parts.text_encoder.map(|config| text(FIRST, config));
+    let rest = [
+        text(SECOND, parts.text_encoder_2),
+        Component::new("unet", ComponentKind::Denoiser, parts.unet, |weights, config| {
+            Ok(Part::Denoiser(Rc::new(UNet2DConditionModel::new(weights, config)?)))
+        })
+        .quantised(),
+        Component::new("vae", ComponentKind::Autoencoder, parts.vae, |weights, config| {
+            Ok(Part::Autoencoder(Rc::new(AutoencoderKl::new(weights, config)?)))
+        }),
+    ];
+    first.into_iter().chain(rest).collect()
+}
+
+impl Family for StableDiffusionXl {
+    fn components(&self) -> &[Component] {
+        &self.components
+    }
+
+    fn spell(&self, component: &str, key: &str) -> Vec<Piece> {
+        self.spelling.spell(component, key)
+    }
+
+    fn spelling(&self, component: &str, name: &str) -> Option<String> {
+        self.spelling.spelling(component, name)
+    }
+
+    fn latents(&self) -> LatentSpace {
+        self.latents
+    }
+
+    fn encode(&self, model: &Model, prompts: &[&str], cancel: &Cancel) -> Result<Vec<Encoded>> {
+        let mut states: Vec<Vec<Tensor>> = prompts.iter().map(|_| Vec::new()).collect();
+        let mut pooled: Vec<Option<Tensor>> = prompts.iter().map(|_| None).collect();
+        let mut notices: Vec<Option<String>> = prompts.iter().map(|_| None).collect();
+        // One encoder after the other: where memory is short, only one of them is in it.
+        for (name, tokenizer) in &self.texts {
+            let encoder = model.text_encoder(name)?;
+            for (n, prompt) in prompts.iter().enumerate() {
+                cancel.check()?;
+                let chunk = tokenizer.chunk(prompt)?;
+                let ids = Tensor::from_slice(&chunk.ids).unsqueeze(0);
+                let select = Select {
+                    skip_layers: 1,
+                    final_layer_norm: false,
+                    pooled: *name == SECOND,
+                };
+                let hidden = encoder.encode(&ids, select, cancel)?;
+                states[n].push(hidden.hidden_states);
+                pooled[n] = hidden.pooled.or(pooled[n].take());
+                notices[n] = chunk.dropped.map(|dropped| tokenizer.describe(&dropped));
+            }
+            encoder.rest();
+        }
+        let one = |((states, pooled), notice): ((Vec<Tensor>, Option<Tensor>), Option<String>)| Encoded {
+            cond: Cond {
+                pooled,
+                ..Cond::of(Tensor::cat(&states, -1))
+            },
+            notice,
+        };
+        Ok(states.into_iter().zip(pooled).zip(notices).map(one).collect())
+    }
+
+    fn complete(&self, cond: &Cond, passage: &Passage) -> Result<Cond> {
+        let mut cond = cond.for_batch(cond.batch());
+        if self.zeros_for_empty && passage.side == Side::Negative && passage.negative_is_empty {
+            cond.tokens = cond.tokens.zeros_like();
+            cond.pooled = cond.pooled.map(|pooled| pooled.zeros_like());
+        }
+        let device = cond.tokens.device();
+        let ids = Tensor::from_slice(&self.numbers(passage))
+            .unsqueeze(0)
+            .to_kind(tch::Kind::Float)
+            .to_device(device);
+        if cond.pooled.is_none() {
+            return Err(Error::Defect);
+        }
+        cond.extras
+            .insert(TIME_IDS, ids.expand([cond.batch(), ids.size()[1]], false));
+        Ok(cond)
+    }
+
+    fn plan(&self, wish: &SamplingWish) -> Result<Plan> {
+        let scheduler = self.scheduler.predicting(wish.prediction);
+        let lay = if self.edm { plan_edm } else { plan };
+        lay(&scheduler, wish.sampler, wish.schedule, wish.steps)
+    }
+}
