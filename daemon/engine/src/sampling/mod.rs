@@ -9,17 +9,9 @@ mod brownian;
 #[cfg(test)]
 mod brownian_tests;
 mod classes;
-mod ddim;
-mod dpm2;
-mod dpmpp_2m;
-mod dpmpp_sde;
 mod draft;
-mod euler;
-mod euler_ancestral;
 mod guided;
-mod heun;
 mod level;
-mod lms;
 mod noise;
 mod noising;
 #[cfg(test)]
@@ -30,15 +22,20 @@ mod plan_tests;
 mod prediction;
 mod run;
 mod samplers;
+#[cfg(test)]
+mod samplers_tests;
 mod schedules;
 #[cfg(test)]
 mod schedules_tests;
 mod seed_sequence;
+mod solvers;
 mod spacing;
 mod table;
+mod thresholding;
+mod tuning;
 
 pub use darkroom_formats::schema::{BetaSchedule, FinalSigma, Prediction, SchedulerConfig, Spacing};
-pub use draft::{plan, plan_flow};
+pub use draft::{plan, plan_flow, plan_flow_on};
 pub use guided::Guided;
 pub use level::Level;
 pub use noise::NoiseStream;
@@ -46,6 +43,7 @@ pub use noising::Noising;
 pub use plan::Plan;
 pub use run::StepInfo;
 pub use samplers::sample;
+pub use tuning::Tuning;
 
 use crate::Error;
 

@@ -97,7 +97,7 @@ fn edm_is_laid_by_the_same_rows(#[values(Schedule::Auto, Schedule::Karras)] sche
         ..K_DIFFUSION.bare_layout(1000)
     };
     let edm = Noising::Edm { data: 0.5 };
-    let Laid { sigmas, timesteps } = (row(schedule).lay)(&edm, 5, &layout).unwrap();
+    let Laid { sigmas, timesteps, .. } = (row(schedule).lay)(&edm, 5, &layout).unwrap();
     assert_near(
         &sigmas,
         &[
