@@ -55,7 +55,7 @@ pub use picture::{Format, Picture};
 pub use prediction::Prediction;
 pub use quant::Quant;
 pub use residency::{Residency, ResidentComponent, ResidentModel};
-pub use sampler::{Sampler, Schedule};
+pub use sampler::{NoiseSource, Sampler, Schedule};
 pub use task::{ImageTask, ModelSource, Task};
 pub use worker_status::{WorkerState, WorkerStatus};
 

@@ -1,7 +1,13 @@
-//! Samplers and schedules by name: those that are built under every name that other programs have for them, and those that are
-//! known and not built. Their mathematics is in the engine.
+//! Samplers, schedules and sources of noise by name: those that are built under every name that other programs have for them
+//! (`sampler/`), and those that are known and not built. Their mathematics is in the engine.
 
-use serde::{Deserialize, Serialize};
+mod noise_source;
+mod samplers;
+mod schedules;
+
+pub use noise_source::NoiseSource;
+pub use samplers::Sampler;
+pub use schedules::Schedule;
 
 use crate::text::{closest, fold};
 
@@ -37,202 +43,34 @@ pub trait Named: Sized + Copy + PartialEq + 'static {
     }
 }
 
+/// A noise level or timestep of a list as it is kept; `None` for what is no number of 0 and above.
+pub(crate) fn level(text: &str) -> Option<String> {
+    let text = text.trim();
+    let number: f64 = text.parse().ok().filter(|_| text.len() <= 24)?;
+    (0.0..=1e6).contains(&number).then(|| text.to_owned())
+}
+
 /// `text` for comparison; `None` for one that is too long to be a name.
 fn folded(text: &str) -> Option<String> {
     (text.chars().nth(LONGEST).is_none()).then(|| fold(text))
 }
 
-/// How the denoise loop steps from one σ to the next.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Sampler {
-    /// Denoising diffusion implicit models, η = 0 (Song et al. 2020, arXiv 2010.02502).
-    Ddim,
-    /// Euler's method on the probability-flow ODE (Karras et al. 2022, arXiv 2206.00364, algorithm 2).
-    #[default]
-    Euler,
-    /// Euler with fresh noise each step (k-diffusion `sample_euler_ancestral`).
-    EulerAncestral,
-    /// Second-order multistep DPM-Solver++ (Lu et al. 2022, arXiv 2211.01095).
-    DpmPp2m,
-    /// Heun's method on the same ODE: two calls of the network a step (Karras et al. 2022, algorithm 1).
-    Heun,
-    /// DPM-Solver-2, the midpoint method in log σ: two calls a step (k-diffusion `sample_dpm_2`).
-    Dpm2,
-    /// The same with fresh noise each step (k-diffusion `sample_dpm_2_ancestral`).
-    Dpm2Ancestral,
-    /// Linear multistep of fourth order (k-diffusion `sample_lms`).
-    Lms,
-    /// DPM-Solver++ on the reverse SDE: two calls a step (k-diffusion `sample_dpmpp_sde`).
-    DpmPpSde,
-    /// Second-order multistep DPM-Solver++ on the reverse SDE (k-diffusion `sample_dpmpp_2m_sde`).
-    DpmPp2mSde,
-}
-
-impl Named for Sampler {
-    /// Names of AUTOMATIC1111, ComfyUI, k-diffusion, InvokeAI, stable-diffusion.cpp, hosted services and diffusers' classes.
-    const NAMES: &'static [(Self, &'static str, &'static [&'static str])] = &[
-        (Self::Ddim, "DDIM", &["k_ddim", "DDIMScheduler"]),
-        (
-            Self::Euler,
-            "Euler",
-            &["k_euler", "sample_euler", "euler_discrete", "EulerDiscreteScheduler"],
-        ),
-        (
-            Self::EulerAncestral,
-            "Euler a",
-            &[
-                "euler_ancestral",
-                "k_euler_a",
-                "k_euler_ancestral",
-                "sample_euler_ancestral",
-                "euler_ancestral_discrete",
-                "EulerAncestralDiscreteScheduler",
-            ],
-        ),
-        (
-            Self::DpmPp2m,
-            "DPM++ 2M",
-            &[
-                "dpmpp_2m",
-                "k_dpmpp_2m",
-                "sample_dpmpp_2m",
-                "k_dpm++_2m",
-                "dpm_plus_plus_2m",
-                "dpmsolver++",
-                "dpmsolver++_2m",
-                "dpmsolver_multistep",
-                "dpmpp_multistep",
-                "DPMSolverMultistepScheduler",
-            ],
-        ),
-        (
-            Self::Heun,
-            "Heun",
-            &["k_heun", "sample_heun", "heun_discrete", "HeunDiscreteScheduler"],
-        ),
-        (
-            Self::Dpm2,
-            "DPM2",
-            &["dpm_2", "k_dpm_2", "sample_dpm_2", "KDPM2DiscreteScheduler"],
-        ),
-        (
-            Self::Dpm2Ancestral,
-            "DPM2 a",
-            &[
-                "dpm2_ancestral",
-                "dpm_2_a",
-                "dpm_2_ancestral",
-                "k_dpm_2_a",
-                "k_dpm_2_ancestral",
-                "sample_dpm_2_ancestral",
-                "KDPM2AncestralDiscreteScheduler",
-            ],
-        ),
-        (
-            Self::Lms,
-            "LMS",
-            &["k_lms", "sample_lms", "lms_discrete", "LMSDiscreteScheduler"],
-        ),
-        (
-            Self::DpmPpSde,
-            "DPM++ SDE",
-            &[
-                "dpmpp_sde",
-                "k_dpmpp_sde",
-                "sample_dpmpp_sde",
-                "DPM SDE",
-                "DPMSolverSDEScheduler",
-            ],
-        ),
-        (
-            Self::DpmPp2mSde,
-            "DPM++ 2M SDE",
-            &[
-                "dpmpp_2m_sde",
-                "k_dpmpp_2m_sde",
-                "sample_dpmpp_2m_sde",
-                "sde-dpmsolver++",
-            ],
-        ),
-    ];
-
-    fn hint(text: &str) -> Option<String> {
-        let alone = split_schedule(text).map_or_else(|| text.to_owned(), |(name, _)| name);
-        if let Some(schedule) = Schedule::from_name(text) {
-            return Some(format!("{} is a schedule, not a sampler.", schedule.name()));
-        }
-        if let Some(known) = listed(UNBUILT_SAMPLERS, &alone) {
-            return Some(format!("{known} is not built yet."));
-        }
-        let near = nearest::<Self>(&alone)?;
-        let schedule = split_schedule(text).map_or(String::new(), |(_, schedule)| format!(" {}", schedule.name()));
-        Some(format!("did you mean {}{schedule}?", near.name()))
-    }
-}
-
-/// How the σs of the steps are spaced.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Schedule {
-    /// As the model's scheduler_config says.
-    #[default]
-    Auto,
-    /// ρ = 7 between σ_min and σ_max (Karras et al. 2022, eq. 5).
-    Karras,
-    /// Evenly in log σ.
-    Exponential,
-    /// Evenly in the timestep, both ends included (k-diffusion `get_sigmas`).
-    Normal,
-    /// The same with one step more, which is not taken: the last step starts above the lowest σ.
-    SgmUniform,
-}
-
-impl Named for Schedule {
-    const NAMES: &'static [(Self, &'static str, &'static [&'static str])] = &[
-        (Self::Auto, "Automatic", &["auto", "default"]),
-        (Self::Karras, "Karras", &["karras_sigmas"]),
-        (Self::Exponential, "Exponential", &["exponential_sigmas"]),
-        (Self::Normal, "Normal", &["uniform"]),
-        (Self::SgmUniform, "SGM Uniform", &["sgm"]),
-    ];
-
-    fn hint(text: &str) -> Option<String> {
-        if let Some((sampler, _)) = Sampler::with_schedule(text) {
-            return Some(format!("{} is a sampler, not a schedule.", sampler.name()));
-        }
-        if let Some(known) = listed(UNBUILT_SCHEDULES, text) {
-            let instead = "Automatic spaces the steps as the model's own scheduler does";
-            return Some(format!("{known} is not built yet; {instead}."));
-        }
-        Some(format!("did you mean {}?", nearest::<Self>(text)?.name()))
-    }
-}
-
 /// Ends of a sampler's name that mean a schedule: AUTOMATIC1111 up to 1.8 ("DPM++ 2M Karras", "k_dpmpp_2m_ka"), InvokeAI
-/// ("dpmpp_2m_k").
+/// ("dpmpp_2m_k"), stable-diffusion.cpp ("ddim_trailing"), SD.Next ("Euler SGM", of which the timesteps are trailing).
 const ENDS: &[(Schedule, &[&str])] = &[
     (Schedule::Karras, &["karras", "ka", "k"]),
     (Schedule::Exponential, &["exponential", "exp"]),
+    (Schedule::Trailing, &["trailing", "sgm"]),
     (Schedule::Auto, &["automatic", "auto", "default"]),
 ];
 
-/// Samplers of other programs that are not built.
-const UNBUILT_SAMPLERS: &str = "PLMS, PNDM, PNDMScheduler, \
-    HeunPP2, DPM fast, k_dpm_fast, DPM adaptive, k_dpm_adaptive, \
-    DPM++, DPM++ 1S, DPM++ 2S, DPM++ 3M, DPM++ 2S a, dpmpp_2s_ancestral, k_dpmpp_2s_a, \
-    k_dpmpp_2s_ancestral, DPM++ 2M SDE Heun, dpmpp_2m_sde_heun, DPM++ 3M SDE, dpmpp_3m_sde, DPM++ 2Mv2, dpmpp_2mv2, \
-    DPMSolverSinglestepScheduler, Restart, IPNDM, IPNDM_V, DEIS, \
-    DEISMultistepScheduler, DDPM, DDPMScheduler, UniPC, uni_pc, uni_pc_bh2, UniPCMultistepScheduler, LCM, \
-    LCMScheduler, TCD, TCDScheduler, DDIM CFG++, ddim_trailing, DDIM trailing, Euler CFG++, euler_cfg_pp, \
-    Euler a CFG++, euler_ancestral_cfg_pp, Euler trailing, Euler a trailing, DPM++ 2M trailing, Euler EDM, \
-    Euler FlowMatch, res_multistep, res_2s, er_sde, sa_solver, gradient_estimation, seeds_2, seeds_3, \
-    KOhaku_LoNyu_Yog";
+/// Samplers of other programs that are not built. Those of SD.Next's Res4Lyf block are not listed.
+const UNBUILT_SAMPLERS: &str = "IPNDMScheduler, DPM++ 1S, DPM++ 2S, DPM++ 2Mv2, dpmpp_2mv2, DPMSolverSinglestepScheduler, \
+    DPM++ Cosine, DPM++ 2M EDM, Euler EDM, DPM++ Inverse, DPM++ 2M Inverse, DPM++ 3M Inverse, DC Solver, TDD, PeRFlow, \
+    UFOGen, CMSI, Flash FlowMatch, VDM Solver, BDIA DDIM, CogX DDIM, res_2s, KOhaku_LoNyu_Yog";
 
 /// Schedules of other programs that are not built.
-const UNBUILT_SCHEDULES: &str = "Simple, DDIM Uniform, Beta, Betas, Polyexponential, KL Optimal, \
-    Align Your Steps, AYS, AYS GITS, AYS 11, AYS 32, GITS, Turbo, Discrete, Linear Quadratic, Lambdas, \
-    Flowmatch, Smoothstep, LCM, Bong tangent, Linear, Leading, Trailing, Linspace";
+const UNBUILT_SCHEDULES: &str = "Lambdas, Flowmatch, Smoothstep, LCM, Bong tangent, Linear, vp";
 
 impl Sampler {
     /// The sampler that `text` names and the schedule that its end names, as in "DPM++ 2M Karras".
@@ -292,7 +130,9 @@ mod tests {
     #[case("EULER A", Some(Sampler::EulerAncestral))]
     #[case("K_EULER_ANCESTRAL", Some(Sampler::EulerAncestral))]
     #[case("ddim", Some(Sampler::Ddim))]
-    #[case("plms", None)]
+    #[case("plms", Some(Sampler::Plms))]
+    #[case("dpmpp_3m_sde_gpu", Some(Sampler::DpmPp3mSde))]
+    #[case("DC Solver", None)]
     fn samplers_by_name(#[case] name: &str, #[case] sampler: Option<Sampler>) {
         assert_eq!(Sampler::from_name(name), sampler);
     }
@@ -307,14 +147,16 @@ mod tests {
     #[case("DDIM Automatic", Sampler::Ddim, Some(Schedule::Auto))]
     #[case("Euler", Sampler::Euler, None)]
     #[case("DPM++ 2M SDE Karras", Sampler::DpmPp2mSde, Some(Schedule::Karras))]
+    #[case("Euler SGM", Sampler::Euler, Some(Schedule::Trailing))]
+    #[case("ddim_trailing", Sampler::Ddim, Some(Schedule::Trailing))]
     #[case("k_dpm_2_a_ka", Sampler::Dpm2Ancestral, Some(Schedule::Karras))]
     fn a_name_may_end_in_a_schedule(#[case] text: &str, #[case] sampler: Sampler, #[case] schedule: Option<Schedule>) {
         assert_eq!(Sampler::with_schedule(text), Some((sampler, schedule)));
     }
 
     #[rstest]
-    #[case("DPM++ 3M SDE Karras", Some("DPM++ 3M SDE is not built yet."))]
-    #[case("uni_pc", Some("UniPC is not built yet."))]
+    #[case("DPM++ Cosine Karras", Some("DPM++ Cosine is not built yet."))]
+    #[case("dc_solver", Some("DC Solver is not built yet."))]
     #[case("eulr", Some("did you mean Euler?"))]
     #[case("dpm++ 2n karas", None)]
     #[case("DPM++ 2N Karras", Some("did you mean DPM++ 2M Karras?"))]
@@ -328,8 +170,8 @@ mod tests {
     #[case("karass", Some("did you mean Karras?"))]
     #[case("k_euler", Some("Euler is a sampler, not a schedule."))]
     #[case(
-        "simple",
-        Some("Simple is not built yet; Automatic spaces the steps as the model's own scheduler does.")
+        "lambdas",
+        Some("Lambdas is not built yet; Automatic spaces the steps as the model's own scheduler does.")
     )]
     fn hints_for_schedules(#[case] text: &str, #[case] hint: Option<&str>) {
         assert_eq!(Schedule::hint(text).as_deref(), hint);

@@ -7,7 +7,7 @@ mod written;
 use serde::{Deserialize, Serialize};
 
 use crate::sampler::Named;
-use crate::{Dtype, Format, GenerateRequest, Prediction, Quant, Sampler, Schedule};
+use crate::{Dtype, Format, GenerateRequest, NoiseSource, Prediction, Quant, Sampler, Schedule};
 
 /// What a worker is to do. A worker says in its capabilities which kinds it runs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -134,6 +134,35 @@ pub struct Sampling {
     pub schedule: Schedule,
     /// What the denoiser predicts; `None` where that is what the model's files say of themselves, the noise.
     pub prediction: Option<Prediction>,
+    /// What a sampler takes beside; `None` is its own default. The engine's `sampling/tuning.rs` says which takes what.
+    pub eta: Option<f64>,
+    pub s_churn: Option<f64>,
+    pub s_tmin: Option<f64>,
+    pub s_tmax: Option<f64>,
+    pub s_noise: Option<f64>,
+    pub solver_order: Option<u32>,
+    pub lower_order_final: Option<bool>,
+    /// Whether clean samples are bounded on the way.
+    pub thresholding: bool,
+    /// Whether the betas are rescaled so that the last training timestep is pure noise.
+    pub rescale_betas: bool,
+    /// How far a flow's σs are pushed toward noise; `None` is as its model says.
+    pub shift: Option<f64>,
+    /// σs in place of a schedule's and of `steps`, numbers that fall.
+    pub sigmas: Vec<String>,
+    /// Timesteps in place of them.
+    pub timesteps: Vec<String>,
+    pub noise_source: NoiseSource,
+    /// The seed of the noise that is mixed in: picture `i` has `subseed + i`. Counts with a strength above 0.
+    pub subseed: i64,
+    /// 0 to 1: how much of it.
+    pub subseed_strength: f64,
+    /// The height in pixels at which the seed's noise is drawn, and put in the middle; 0 is the picture's.
+    pub seed_resize_from_h: u32,
+    /// The width.
+    pub seed_resize_from_w: u32,
+    /// What is added to the seed for the noise on the way: A1111's ENSD.
+    pub eta_noise_seed_delta: i64,
 }
 
 impl Default for Sampling {
@@ -144,6 +173,24 @@ impl Default for Sampling {
             sampler: Sampler::default(),
             schedule: Schedule::default(),
             prediction: None,
+            eta: None,
+            s_churn: None,
+            s_tmin: None,
+            s_tmax: None,
+            s_noise: None,
+            solver_order: None,
+            lower_order_final: None,
+            thresholding: false,
+            rescale_betas: false,
+            shift: None,
+            sigmas: Vec::new(),
+            timesteps: Vec::new(),
+            noise_source: NoiseSource::default(),
+            subseed: 0,
+            subseed_strength: 0.0,
+            seed_resize_from_h: 0,
+            seed_resize_from_w: 0,
+            eta_noise_seed_delta: 0,
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::keep_alive::KeepAlive;
 use crate::picture::Format;
 use crate::prediction::Prediction;
 use crate::quant::Quant;
-use crate::sampler::{Sampler, Schedule};
+use crate::sampler::{NoiseSource, Sampler, Schedule, level};
 use crate::tag;
 use crate::task::ImageTask;
 
@@ -214,6 +214,137 @@ parameters! {
         unset: Unset::OfModel(|card| card.prediction.to_value()), metadata: "Prediction type",
         help: "What the model predicts, where its files say nothing or the wrong thing.",
         long: "A checkpoint that makes noise or grey pictures was often trained for v_prediction.",
+    }
+    eta: f64 {
+        flag: "eta", short: None, aliases: &["scheduler_eta", "ddim_eta"],
+        category: Category::Sampling, task: given sampling.eta,
+        kind: Kind::Number { min: 0.0, max: 10.0 },
+        unset: Unset::Settled("the sampler's own"), metadata: "Eta",
+        help: "How much of a step is fresh noise, for ancestral and SDE samplers, DDIM and TCD.",
+        long: "docs/samplers.md says which samplers take it; one that does not leaves it out and says so. That holds for all options of samplers.",
+    }
+    s_churn: f64 {
+        flag: "s-churn", short: None, aliases: &[],
+        category: Category::Sampling, task: given sampling.s_churn,
+        kind: Kind::Number { min: 0.0, max: 100.0 },
+        unset: Unset::Settled("0"), metadata: "Sigma churn",
+        help: "Noise thrown in before steps, over all of them (Euler, Heun, DPM2, HeunPP2).",
+    }
+    s_tmin: f64 {
+        flag: "s-tmin", short: None, aliases: &["s_min"],
+        category: Category::Sampling, task: given sampling.s_tmin,
+        kind: Kind::Number { min: 0.0, max: 1e6 },
+        unset: Unset::Settled("0"), metadata: "Sigma tmin",
+        help: "The lowest noise level at which --s-churn throws it in.",
+    }
+    s_tmax: f64 {
+        flag: "s-tmax", short: None, aliases: &["s_max"],
+        category: Category::Sampling, task: given sampling.s_tmax,
+        kind: Kind::Number { min: 0.0, max: 1e6 },
+        unset: Unset::Settled("no limit"), metadata: "Sigma tmax",
+        help: "The highest noise level at which --s-churn throws it in.",
+    }
+    s_noise: f64 {
+        flag: "s-noise", short: None, aliases: &[],
+        category: Category::Sampling, task: given sampling.s_noise,
+        kind: Kind::Number { min: 0.0, max: 2.0 },
+        unset: Unset::Settled("1"), metadata: "Sigma noise",
+        help: "What fresh noise is scaled with.",
+    }
+    solver_order: u32 {
+        flag: "solver-order", short: None, aliases: &["schedulers_solver_order"],
+        category: Category::Sampling, task: given sampling.solver_order,
+        kind: Kind::Integer { min: 1, max: 4 },
+        unset: Unset::Settled("the sampler's own"), metadata: "Solver order",
+        help: "The highest order of a step, for multistep samplers.",
+    }
+    lower_order_final: bool {
+        flag: "lower-order-final", short: None, aliases: &["schedulers_use_loworder"],
+        category: Category::Sampling, task: given sampling.lower_order_final,
+        kind: Kind::Switch,
+        unset: Unset::Settled("the sampler's own"), metadata: "Lower order final",
+        help: "Whether the last steps are of lower order, for UniPC, DEIS logrho, SA-Solver and DPM++ 3M.",
+    }
+    thresholding: bool {
+        flag: "thresholding", short: None, aliases: &["dynamic_thresholding", "schedulers_use_thresholding"],
+        category: Category::Sampling, task: changed sampling.thresholding,
+        kind: Kind::Switch,
+        unset: Unset::Value("off"), metadata: "Thresholding",
+        help: "Keep what each step takes for the clean sample within bounds; for models of pixels.",
+    }
+    rescale_betas: bool {
+        flag: "rescale-betas", short: None, aliases: &["rescale_betas_zero_snr", "schedulers_rescale_betas", "zero_terminal_snr"],
+        category: Category::Sampling, task: changed sampling.rescale_betas,
+        kind: Kind::Switch,
+        unset: Unset::Value("off"), metadata: "Rescale betas",
+        help: "Rescale the model's betas so that it begins at nothing but noise, for models trained so.",
+        long: "Lin et al. 2023, arXiv 2305.08891; models that say it of themselves need no asking.",
+    }
+    shift: f64 {
+        flag: "shift", short: None, aliases: &["schedulers_shift", "flow_shift"],
+        category: Category::Sampling, task: given sampling.shift,
+        kind: Kind::Number { min: 0.01, max: 100.0 },
+        unset: Unset::Settled("the model's own"), metadata: "Shift",
+        help: "How far the noise levels of a flow-matching model are pushed toward noise.",
+    }
+    sigmas: Vec<String> {
+        flag: "sigmas", short: None, aliases: &["schedulers_sigmas"],
+        category: Category::Sampling, task: changed sampling.sigmas,
+        kind: Kind::List { of: "numbers of 0 and above that fall", most: 1000, canonical: level },
+        unset: Unset::Settled("none: the schedule's"), metadata: "Sigmas",
+        help: "Noise levels in place of a schedule and of --steps, as in 14.6,6.5,2.9,1.1,0.4.",
+        long: "The last step ends without noise.",
+    }
+    timesteps: Vec<String> {
+        flag: "timesteps", short: None, aliases: &["schedulers_timesteps"],
+        category: Category::Sampling, task: changed sampling.timesteps,
+        kind: Kind::List { of: "numbers of 0 and above that fall", most: 1000, canonical: level },
+        unset: Unset::Settled("none: the schedule's"), metadata: "Timesteps",
+        help: "Timesteps in place of a schedule and of --steps, as in 999,850,736,645,545,455,343,233,124,24.",
+        long: "The last step ends without noise.",
+    }
+    noise_source: NoiseSource {
+        flag: "noise-source", short: None, aliases: &["randn_source", "rng"],
+        category: Category::Sampling, task: changed sampling.noise_source,
+        kind: choice::<NoiseSource>(),
+        unset: Unset::Value("cpu"), metadata: "RNG",
+        help: "Whose random numbers: cpu is diffusers' and A1111's CPU, philox A1111's GPU and NV, comfy ComfyUI's, one draw for a batch.",
+    }
+    subseed: i64 {
+        flag: "subseed", short: None, aliases: &["variation_seed"],
+        category: Category::Sampling, task: changed sampling.subseed,
+        kind: Kind::Integer { min: 0, max: MAX_SEED },
+        unset: Unset::Value("0"), metadata: "Variation seed",
+        help: "The seed of noise that is mixed in; counts with --subseed-strength.",
+    }
+    subseed_strength: f64 {
+        flag: "subseed-strength", short: None, aliases: &["variation_strength", "variation_seed_strength"],
+        category: Category::Sampling, task: changed sampling.subseed_strength,
+        kind: Kind::Number { min: 0.0, max: 1.0 },
+        unset: Unset::Value("0"), metadata: "Variation seed strength",
+        help: "How much of the subseed's noise there is in a picture's: 0 none, 1 nothing else.",
+    }
+    seed_resize_from_w: u32 {
+        flag: "seed-resize-from-w", short: None, aliases: &[],
+        category: Category::Sampling, task: changed sampling.seed_resize_from_w,
+        kind: Kind::Integer { min: 0, max: 8192 },
+        unset: Unset::Value("0"), metadata: "Seed resize from width",
+        help: "Draw the seed's noise at this width and put it in the middle, so that a picture of another size is like that one; 0 does not.",
+        long: "Counts with --seed-resize-from-h, both multiples of the model's VAE factor.",
+    }
+    seed_resize_from_h: u32 {
+        flag: "seed-resize-from-h", short: None, aliases: &[],
+        category: Category::Sampling, task: changed sampling.seed_resize_from_h,
+        kind: Kind::Integer { min: 0, max: 8192 },
+        unset: Unset::Value("0"), metadata: "Seed resize from height",
+        help: "The height to it.",
+    }
+    eta_noise_seed_delta: i64 {
+        flag: "eta-noise-seed-delta", short: None, aliases: &["ensd"],
+        category: Category::Sampling, task: changed sampling.eta_noise_seed_delta,
+        kind: Kind::Integer { min: -1000000, max: 1000000 },
+        unset: Unset::Value("0"), metadata: "ENSD",
+        help: "What is added to the seed for the noise on the way; 31337 is what some pictures of A1111's were made with.",
     }
     seed: i64 {
         flag: "seed", short: None, aliases: &[],

@@ -9,7 +9,7 @@ use crate::keep_alive::KeepAlive;
 use crate::picture::Format;
 use crate::prediction::Prediction;
 use crate::quant::Quant;
-use crate::sampler::{Named, Sampler, Schedule};
+use crate::sampler::{Named, NoiseSource, Sampler, Schedule};
 
 /// The value of a parameter, whatever its type.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -161,4 +161,4 @@ macro_rules! named_field {
     )*};
 }
 
-named_field!(Sampler, Schedule, Prediction, Dtype, Quant, Format);
+named_field!(Sampler, Schedule, NoiseSource, Prediction, Dtype, Quant, Format);

@@ -147,6 +147,12 @@ mod tests {
             sampler: Sampler::DpmPp2m,
             schedule: Schedule::Karras,
             prediction: Some(Prediction::VPrediction),
+            eta: Some(0.5),
+            sigmas: vec!["14.6".into(), "2.5".into()],
+            noise_source: crate::NoiseSource::Philox,
+            subseed: 3,
+            subseed_strength: 0.25,
+            ..Sampling::default()
         };
         task.guidance.cfg_scale = 5.5;
         task.compute = Compute {

@@ -40,6 +40,7 @@ pub fn image() -> ImageTask {
             sampler: Sampler::EulerAncestral,
             schedule: Schedule::Karras,
             prediction: Some(Prediction::VPrediction),
+            ..task::Sampling::default()
         },
         guidance: task::Guidance {
             cfg_scale: 5.5,

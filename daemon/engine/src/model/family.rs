@@ -26,6 +26,11 @@ pub trait Family: Debug {
     /// How its latents look.
     fn latents(&self) -> LatentSpace;
 
+    /// Whether it is Stable Diffusion XL, for which some schedules have a table of their own.
+    fn is_xl(&self) -> bool {
+        false
+    }
+
     /// Prompts as its denoiser reads them, in their order. Text encoders are asked for once.
     ///
     /// # Errors

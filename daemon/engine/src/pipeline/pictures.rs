@@ -16,7 +16,7 @@ use super::relief::{Relief, Room, stage};
 use super::save::save;
 use super::{Observer, Work};
 use crate::model::{Model, Posterior, Prompts, SamplingWish};
-use crate::sampling::Plan;
+use crate::sampling::{Plan, Tuning};
 use crate::torch::{self, Device};
 use crate::{Error, Result};
 
@@ -85,6 +85,7 @@ fn plan(task: &ImageTask, model: &Model) -> Result<Plan> {
         steps: task.sampling.steps as usize,
         prediction: task.sampling.prediction,
     })?;
+    let plan = plan.tuned(&Tuning::of(&task.sampling, model.family().is_xl()))?;
     match &task.inputs.init_image {
         Some(_) => plan.denoise(task.inputs.denoise()),
         None => Ok(plan),

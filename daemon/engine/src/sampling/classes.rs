@@ -16,7 +16,7 @@ pub(super) struct Class {
     pub betas: (f64, f64),
     /// Its spacing for a configuration that names none.
     pub timestep_spacing: Spacing,
-    /// As [`Layout::spare`]; only such a class reads `lambda_min_clipped`.
+    /// As [`Layout::spare`].
     pub spare: bool,
     /// As [`Layout::whole`].
     pub whole: bool,
@@ -28,10 +28,25 @@ pub(super) struct Class {
     pub told: fn(Schedule, Option<BetaSchedule>) -> Rounding,
     /// Whether it reads `use_karras_sigmas` and its kin.
     pub has_schedule: bool,
-    /// Whether it reads `final_sigmas_type`; else the last step ends at σ = 0.
-    pub has_final: bool,
+    /// Where the last step ends.
+    pub end: End,
+    /// Training steps of a distilled model, of which it visits some, where it does so.
+    pub distilled: Option<usize>,
+    /// Whether it reads `lambda_min_clipped`.
+    pub clips: bool,
     /// What the first state is.
     pub init: Init,
+}
+
+/// Where the last step ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// At σ = 0.
+    Zero,
+    /// As `final_sigmas_type` says, at σ = 0 where it says nothing.
+    Configured,
+    /// At σ of the first training timestep; at σ = 0 on a schedule by name.
+    Lowest,
 }
 
 /// What unit noise is scaled with to be the first state.
@@ -57,7 +72,9 @@ pub(super) const DDIM: Class = Class {
     ends: Ends::Visited,
     told: |_, _| Rounding::Exact,
     has_schedule: false,
-    has_final: false,
+    end: End::Zero,
+    distilled: None,
+    clips: false,
     init: Init::Unit,
 };
 
@@ -71,13 +88,15 @@ pub(super) const K_DIFFUSION: Class = Class {
     ends: Ends::Visited,
     told: |_, _| Rounding::Single,
     has_schedule: true,
-    has_final: false,
+    end: End::Zero,
+    distilled: None,
+    clips: false,
     init: Init::Sigma,
 };
 
 /// `EulerDiscreteScheduler`.
 pub(super) const EULER: Class = Class {
-    has_final: true,
+    end: End::Configured,
     ..K_DIFFUSION
 };
 
@@ -117,16 +136,51 @@ pub(super) const SOLVER: Class = Class {
         Schedule::Karras if betas != Some(BetaSchedule::SquaredCosine) => Rounding::Nearest,
         _ => Rounding::Down,
     },
-    has_final: true,
+    end: End::Configured,
+    clips: true,
     init: Init::Whole,
     ..K_DIFFUSION
+};
+
+/// `UniPCMultistepScheduler`.
+pub(super) const UNIPC: Class = Class { clips: false, ..SOLVER };
+
+/// `DEISMultistepScheduler`.
+pub(super) const DEIS: Class = Class {
+    end: End::Lowest,
+    ..UNIPC
+};
+
+/// `SASolverScheduler`.
+pub(super) const SA: Class = Class { clips: true, ..DEIS };
+
+/// `PNDMScheduler` without its Runge-Kutta steps.
+pub(super) const PNDM: Class = DDIM;
+
+/// `DDPMScheduler`.
+pub(super) const DDPM: Class = DDIM;
+
+/// `LCMScheduler`.
+pub(super) const LCM: Class = Class {
+    betas: (0.00085, 0.012),
+    distilled: Some(50),
+    has_schedule: false,
+    init: Init::Whole,
+    told: |_, _| Rounding::Single,
+    ..K_DIFFUSION
+};
+
+/// `TCDScheduler`.
+pub(super) const TCD: Class = Class {
+    end: End::Lowest,
+    ..LCM
 };
 
 impl Class {
     /// How it lays a schedule for a model with that configuration and noise.
     pub fn layout(&self, config: &SchedulerConfig, noising: &Noising, schedule: Schedule) -> Result<Layout> {
         let train = config.train_timesteps()?;
-        let floor = config.lambda_min_clipped.filter(|_| self.spare);
+        let floor = config.lambda_min_clipped.filter(|_| self.clips);
         let visited = match (noising, floor) {
             (Noising::VariancePreserving { table, .. }, Some(floor)) => table.above_lambda(floor),
             _ => train,
@@ -160,19 +214,22 @@ impl Class {
             within: self.within,
             told: (self.told)(Schedule::Auto, None),
             ends: self.ends,
+            distilled: self.distilled,
             sigma_min: None,
             sigma_max: None,
+            xl: false,
         }
     }
 
     /// σ after the last step.
-    pub fn final_sigma(&self, config: &SchedulerConfig, noising: &Noising) -> f64 {
+    pub fn final_sigma(&self, config: &SchedulerConfig, noising: &Noising, schedule: Schedule) -> f64 {
+        let lowest = match self.end {
+            End::Zero => false,
+            End::Configured => config.final_sigmas_type == Some(FinalSigma::SigmaMin),
+            End::Lowest => schedule == Schedule::Auto,
+        };
         match noising {
-            Noising::VariancePreserving { table, .. }
-                if self.has_final && config.final_sigmas_type == Some(FinalSigma::SigmaMin) =>
-            {
-                table.ends().0
-            }
+            Noising::VariancePreserving { table, .. } if lowest => table.ends().0,
             _ => 0.0,
         }
     }

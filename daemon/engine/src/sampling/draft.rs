@@ -8,10 +8,23 @@ use darkroom_protocol::{Sampler, Schedule};
 use super::noising::Noising;
 use super::plan::Settings;
 use super::samplers::{self, Row};
-use super::schedules::{self, Laid};
+use super::schedules::{self, Ends, Laid, Rounding};
 use super::table::NoiseTable;
-use super::{Plan, Prediction, SchedulerConfig, Spacing, config_error};
+use super::thresholding::Thresholding;
+use super::tuning::Knob;
+use super::{Plan, Prediction, SchedulerConfig, Spacing, Tuning, config_error};
 use crate::{Error, Result};
+
+/// What a plan is drafted from.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Source {
+    /// A model of which the variance is preserved, with its scheduler's configuration.
+    Table(Box<SchedulerConfig>),
+    /// A model whose noise flows.
+    Flow { shift: f64, train: usize },
+    /// A model of the noise of Karras et al. 2022, with its scheduler's configuration.
+    Edm(Box<SchedulerConfig>),
+}
 
 /// Plans a denoise loop of `steps` steps with `sampler`.
 ///
@@ -21,17 +34,8 @@ use crate::{Error, Result};
 /// # Errors
 /// `Error::Config` for a number out of range, and for a setting that changes the picture and is not built.
 pub fn plan(config: &SchedulerConfig, sampler: Sampler, schedule: Schedule, steps: usize) -> Result<Plan> {
-    check_steps(steps, config.train_timesteps()?)?;
-    let row = samplers::row(sampler);
-    refuse_unbuilt(config, sampler)?;
-    let noising = Noising::VariancePreserving {
-        table: NoiseTable::new(&with_betas(config, row.class.betas))?,
-        prediction: config.prediction_type.unwrap_or_default(),
-    };
-    let (schedule, notice) = resolve(config, row.class.has_schedule, schedule);
-    let mut plan = draft(row, config, noising, schedule, steps)?;
-    plan.notices.extend(notice);
-    Ok(plan)
+    let source = Source::Table(Box::new(config.clone()));
+    source.draft(sampler, schedule, steps, &Tuning::default())
 }
 
 /// Plans a denoise loop of a model whose noise flows, over σs from 1 down to `1 / train` as diffusers'
@@ -40,25 +44,16 @@ pub fn plan(config: &SchedulerConfig, sampler: Sampler, schedule: Schedule, step
 /// # Errors
 /// `Error::Unsupported` for a sampler that is not right there, `Error::Config` for numbers out of range.
 pub fn plan_flow(shift: f64, train: usize, sampler: Sampler, steps: usize) -> Result<Plan> {
-    let row = samplers::row(sampler);
-    if !row.flows {
-        let flowing = Sampler::NAMES.iter().filter(|(one, ..)| samplers::row(*one).flows);
-        let names: Vec<&str> = flowing.map(|(_, name, _)| *name).collect();
-        return Err(Error::Unsupported(format!(
-            "{} does not fit a model whose noise flows: choose {}.",
-            sampler.name(),
-            names.join(" or ")
-        )));
-    }
-    if !(shift > 0.0 && shift <= 1e3) {
-        return Err(config_error("shift", format!("{shift} is not between 0 and 1000.")));
-    }
-    check_steps(steps, train)?;
-    let noising = Noising::Flow {
-        shift,
-        train: train as f64,
-    };
-    draft(row, &SchedulerConfig::default(), noising, Schedule::Auto, steps)
+    plan_flow_on(shift, train, sampler, Schedule::Auto, steps)
+}
+
+/// The same on a schedule by name.
+///
+/// # Errors
+/// As there, and `Error::Config` for a schedule that noise which flows has not.
+pub fn plan_flow_on(shift: f64, train: usize, sampler: Sampler, schedule: Schedule, steps: usize) -> Result<Plan> {
+    let source = Source::Flow { shift, train };
+    source.draft(sampler, schedule, steps, &Tuning::default())
 }
 
 /// Plans a denoise loop of a model that was trained with the noise of Karras et al. 2022, as diffusers' EDMEulerScheduler and
@@ -67,16 +62,171 @@ pub fn plan_flow(shift: f64, train: usize, sampler: Sampler, steps: usize) -> Re
 /// # Errors
 /// `Error::Unsupported` for a sampler that needs a table of training timesteps, `Error::Config` for numbers out of range.
 pub fn plan_edm(config: &SchedulerConfig, sampler: Sampler, schedule: Schedule, steps: usize) -> Result<Plan> {
-    check_steps(steps, config.train_timesteps()?)?;
-    let data = config.sigma_data.unwrap_or(0.5);
-    if !(data > 0.0 && data <= 1e3) {
-        return Err(config_error("sigma_data", format!("{data} is not between 0 and 1000.")));
-    }
     let range = SchedulerConfig {
         sigma_min: config.sigma_min.or(Some(0.002)),
         sigma_max: config.sigma_max.or(Some(80.0)),
         ..config.clone()
     };
+    Source::Edm(Box::new(range)).draft(sampler, schedule, steps, &Tuning::default())
+}
+
+/// `plan` drafted once more, as `tuning` asks.
+pub(super) fn again(plan: Plan, tuning: &Tuning) -> Result<Plan> {
+    let (sampler, steps) = (plan.sampler, plan.timesteps.len());
+    let row = samplers::row(sampler);
+    let mut tuning = tuning.clone();
+    let mut takes = row.takes.to_vec();
+    if matches!(plan.source, Source::Flow { .. }) {
+        // Noise thrown in, and noise of samplers that are right for flows without it only, would leave the line of a flow.
+        takes.retain(|knob| {
+            !matches!(knob, Knob::Churn | Knob::Thresholding) && !(row.flows_still && *knob != Knob::Order)
+        });
+    }
+    let mut notices: Vec<String> = tuning
+        .keep(&takes)
+        .into_iter()
+        .map(|knob| useless(knob, sampler))
+        .collect();
+    let asked = plan.asked;
+    let source = match plan.source {
+        Source::Table(config) => {
+            notices.extend(without_shift(&mut tuning));
+            Source::Table(Box::new(tuned(*config, &tuning)))
+        }
+        Source::Edm(config) => {
+            notices.extend(without_shift(&mut tuning));
+            notices.extend(without_betas(&mut tuning));
+            Source::Edm(Box::new(tuned(*config, &tuning)))
+        }
+        Source::Flow { shift, train } => {
+            notices.extend(without_betas(&mut tuning));
+            Source::Flow {
+                shift: tuning.shift.unwrap_or(shift),
+                train,
+            }
+        }
+    };
+    let steps = match tuning.listed() {
+        0 => steps,
+        listed => {
+            if listed != steps {
+                notices.push(format!(
+                    "steps: the list has {listed}, so there are as many and not {steps}."
+                ));
+            }
+            listed
+        }
+    };
+    let mut drafted = source.draft(sampler, asked, steps, &tuning)?;
+    drafted.notices.splice(0..0, notices);
+    Ok(drafted)
+}
+
+fn without_shift(tuning: &mut Tuning) -> Option<String> {
+    let given = tuning.shift.take().is_some();
+    given.then(|| "shift: only noise that flows is shifted: it is left out.".to_owned())
+}
+
+fn without_betas(tuning: &mut Tuning) -> Option<String> {
+    let given = std::mem::take(&mut tuning.zero_snr);
+    given.then(|| "rescale_betas: this model's noise has no betas: it is left out.".to_owned())
+}
+
+fn useless(knob: Knob, sampler: Sampler) -> String {
+    format!(
+        "{}: {} has no use for it here: it is left out.",
+        knob.parameters(),
+        sampler.name()
+    )
+}
+
+/// `config` with what of `tuning` classes read from it.
+fn tuned(config: SchedulerConfig, tuning: &Tuning) -> SchedulerConfig {
+    let set = |on: bool, was: Option<bool>| if on { Some(true) } else { was };
+    SchedulerConfig {
+        lower_order_final: tuning.lower_order_final.or(config.lower_order_final),
+        thresholding: set(tuning.thresholding, config.thresholding),
+        rescale_betas_zero_snr: set(tuning.zero_snr, config.rescale_betas_zero_snr),
+        ..config
+    }
+}
+
+impl Source {
+    fn draft(self, sampler: Sampler, schedule: Schedule, steps: usize, tuning: &Tuning) -> Result<Plan> {
+        let row = samplers::row(sampler);
+        let default = SchedulerConfig::default();
+        let (config, noising, resolved, notice) = match &self {
+            Self::Table(config) => {
+                check_steps(steps, config.train_timesteps()?)?;
+                refuse_unbuilt(config, sampler)?;
+                let noising = Noising::VariancePreserving {
+                    table: NoiseTable::new(&with_betas(config, row.class.betas))?,
+                    prediction: config.prediction_type.unwrap_or_default(),
+                };
+                let (resolved, notice) = resolve(config, row.class.has_schedule, schedule);
+                (config.as_ref(), noising, resolved, notice)
+            }
+            Self::Flow { shift, train } => {
+                let noising = flow(row, *shift, *train, steps)?;
+                (&default, noising, schedule, None)
+            }
+            Self::Edm(config) => (config.as_ref(), edm(config, steps)?, schedule, None),
+        };
+        let thresholding = thresholding(row, config);
+        let mut plan = draft(
+            row,
+            config,
+            noising,
+            (resolved, steps),
+            schedule != Schedule::Auto,
+            tuning,
+            self.clone(),
+        )?;
+        if matches!(self, Self::Edm(_)) {
+            if matches!(plan.settings, Settings::Ddim { .. }) {
+                return Err(Error::Unsupported(format!(
+                    "{} does not fit a model with this kind of noise, which has no training timesteps: choose Euler or DPM++ 2M.",
+                    sampler.name()
+                )));
+            }
+            // The schedulers' own, whatever the deviation of clean samples.
+            plan.init_scale = plan.sigmas[0].hypot(1.0);
+        }
+        plan.asked = schedule;
+        plan.thresholding = thresholding;
+        plan.notices.extend(notice);
+        Ok(plan)
+    }
+}
+
+/// How noise mixes where it flows.
+fn flow(row: &Row, shift: f64, train: usize, steps: usize) -> Result<Noising> {
+    if !row.flows {
+        let flowing = Sampler::NAMES.iter().filter(|(one, ..)| samplers::row(*one).flows);
+        let names: Vec<&str> = flowing.map(|(_, name, _)| *name).collect();
+        return Err(Error::Unsupported(format!(
+            "{} does not fit a model whose noise flows: choose one of {}.",
+            row.sampler.name(),
+            names.join(", ")
+        )));
+    }
+    if !(shift > 0.0 && shift <= 1e3) {
+        return Err(config_error("shift", format!("{shift} is not between 0 and 1000.")));
+    }
+    check_steps(steps, train)?;
+    Ok(Noising::Flow {
+        shift,
+        train: train as f64,
+    })
+}
+
+/// How noise mixes in a model of Karras et al.'s.
+fn edm(config: &SchedulerConfig, steps: usize) -> Result<Noising> {
+    check_steps(steps, config.train_timesteps()?)?;
+    let data = config.sigma_data.unwrap_or(0.5);
+    if !(data > 0.0 && data <= 1e3) {
+        return Err(config_error("sigma_data", format!("{data} is not between 0 and 1000.")));
+    }
     let velocity = match config.prediction_type.unwrap_or_default() {
         Prediction::Epsilon => false,
         Prediction::VPrediction => true,
@@ -87,17 +237,16 @@ pub fn plan_edm(config: &SchedulerConfig, sampler: Sampler, schedule: Schedule, 
             ));
         }
     };
-    let noising = Noising::Edm { data, velocity };
-    let mut plan = draft(samplers::row(sampler), &range, noising, schedule, steps)?;
-    if matches!(plan.settings, Settings::Ddim { .. }) {
-        return Err(Error::Unsupported(format!(
-            "{} does not fit a model with this kind of noise, which has no training timesteps: choose Euler or DPM++ 2M.",
-            sampler.name()
-        )));
-    }
-    // The schedulers' own, whatever the deviation of clean samples.
-    plan.init_scale = plan.sigmas[0].hypot(1.0);
-    Ok(plan)
+    Ok(Noising::Edm { data, velocity })
+}
+
+/// How the configuration bounds clean samples, for a sampler whose class reads that.
+fn thresholding(row: &Row, config: &SchedulerConfig) -> Option<Thresholding> {
+    let reads = row.takes.contains(&Knob::Thresholding) && config.thresholding == Some(true);
+    reads.then(|| Thresholding {
+        ratio: config.dynamic_thresholding_ratio.unwrap_or(0.995).clamp(0.0, 1.0),
+        most: config.sample_max_value.unwrap_or(1.0).max(1.0),
+    })
 }
 
 /// What a sampler reads its own settings from.
@@ -108,16 +257,28 @@ pub(super) struct Asked<'a> {
     pub schedule: Schedule,
     pub steps: usize,
     pub laid: &'a Laid,
+    pub sampler: Sampler,
+    pub tuning: &'a Tuning,
 }
 
 fn draft(
     row: &'static Row,
     config: &SchedulerConfig,
     noising: Noising,
-    schedule: Schedule,
-    steps: usize,
+    (schedule, steps): (Schedule, usize),
+    named: bool,
+    tuning: &Tuning,
+    source: Source,
 ) -> Result<Plan> {
-    let layout = row.class.layout(config, &noising, schedule)?;
+    let mut layout = row.class.layout(config, &noising, schedule)?;
+    if named && !matches!(schedule, Schedule::Leading | Schedule::Linspace | Schedule::Trailing) {
+        // By name a schedule is k-diffusion's: over all that was trained, with timesteps as they come.
+        (layout.ends, layout.told) = (Ends::Trained, Rounding::Single);
+    }
+    if matches!(noising, Noising::Flow { .. }) {
+        // A flow's network is told σ: its timesteps are no places of a table.
+        layout.told = Rounding::Single;
+    }
     let leading = schedule == Schedule::Auto && layout.timestep_spacing == Spacing::Leading;
     if leading && layout.spare && steps >= layout.visited {
         let text = format!(
@@ -127,21 +288,32 @@ fn draft(
         );
         return Err(config_error("steps", text));
     }
-    let laid = (schedules::row(schedule).lay)(&noising, steps, &layout)?;
+    let laid = match schedules::listed(&noising, tuning, &layout)? {
+        Some(laid) => laid,
+        None => {
+            let layout = schedules::Layout {
+                xl: tuning.xl,
+                ..layout.clone()
+            };
+            (schedules::row(schedule).lay)(&noising, steps, &layout)?
+        }
+    };
+    // A schedule that meets one timestep twice leaves it out the second time.
+    let steps = laid.sigmas.len();
     let settings = (row.settings)(&Asked {
         config,
         noising: &noising,
         schedule,
         steps,
         laid: &laid,
+        sampler: row.sampler,
+        tuning,
     })?;
     let sigmas = settings.sigmas().unwrap_or_else(|| {
         // diffusers keeps these in f32.
-        let ends = laid
-            .sigmas
-            .iter()
-            .copied()
-            .chain([row.class.final_sigma(config, &noising)]);
+        let ends = laid.sigmas.iter().copied().chain([laid
+            .last
+            .unwrap_or_else(|| row.class.final_sigma(config, &noising, schedule))]);
         ends.map(|sigma| f64::from(sigma as f32)).collect()
     });
     Ok(Plan {
@@ -154,7 +326,10 @@ fn draft(
         noising,
         settings,
         start: 0,
-        calls_a_step: row.calls,
+        tuning: tuning.clone(),
+        thresholding: None,
+        source,
+        asked: schedule,
     })
 }
 
@@ -198,13 +373,11 @@ fn resolve(config: &SchedulerConfig, has_own: bool, schedule: Schedule) -> (Sche
 fn refuse_unbuilt(config: &SchedulerConfig, sampler: Sampler) -> Result<()> {
     let unlike = |value: &Option<String>, built: &str| value.as_deref().is_some_and(|v| v != built);
     let euler = sampler == Sampler::Euler;
-    let clips = matches!(sampler, Sampler::Ddim | Sampler::DpmPp2m | Sampler::DpmPp2mSde);
     let found = [
         (
             "clip_sample",
             sampler == Sampler::Heun && config.clip_sample == Some(true),
         ),
-        ("thresholding", clips && config.thresholding == Some(true)),
         ("use_flow_sigmas", config.use_flow_sigmas == Some(true)),
         (
             "variance_type",

@@ -1,8 +1,7 @@
 //! The denoise loop's mathematics: schedules, samplers and noise.
 //!
 //! [`plan()`] turns a model's scheduler_config.json, a sampler, a schedule and a number of steps into a [`Plan`]: every
-//! timestep and noise level, in f64 on the host; [`plan_flow`] does so for models whose noise flows, [`plan_edm`] for those with the noise of
-//! Karras et al. [`sample`] runs a plan over a
+//! timestep and noise level, in f64 on the host; [`plan_flow`] does so for models whose noise flows. [`sample`] runs a plan over a
 //! state tensor and a network's closure. How noise mixes is [`Noising`]'s business. Schedules and samplers are rows of two tables:
 //! pure functions over it and over a run, equal to diffusers' scheduler of the same name or to k-diffusion's function.
 
@@ -10,17 +9,9 @@ mod brownian;
 #[cfg(test)]
 mod brownian_tests;
 mod classes;
-mod ddim;
-mod dpm2;
-mod dpmpp_2m;
-mod dpmpp_sde;
 mod draft;
-mod euler;
-mod euler_ancestral;
 mod guided;
-mod heun;
 mod level;
-mod lms;
 mod noise;
 mod noising;
 #[cfg(test)]
@@ -31,15 +22,20 @@ mod plan_tests;
 mod prediction;
 mod run;
 mod samplers;
+#[cfg(test)]
+mod samplers_tests;
 mod schedules;
 #[cfg(test)]
 mod schedules_tests;
 mod seed_sequence;
+mod solvers;
 mod spacing;
 mod table;
+mod thresholding;
+mod tuning;
 
 pub use darkroom_formats::schema::{BetaSchedule, FinalSigma, Prediction, SchedulerConfig, Spacing};
-pub use draft::{plan, plan_edm, plan_flow};
+pub use draft::{plan, plan_edm, plan_flow, plan_flow_on};
 pub use guided::Guided;
 pub use level::Level;
 pub use noise::NoiseStream;
@@ -47,6 +43,7 @@ pub use noising::Noising;
 pub use plan::Plan;
 pub use run::StepInfo;
 pub use samplers::sample;
+pub use tuning::Tuning;
 
 use crate::Error;
 

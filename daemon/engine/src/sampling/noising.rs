@@ -13,6 +13,9 @@ use super::{Level, Prediction};
 /// The last σ's neighbourhood of 0, where a shift of t divides by it.
 const LEAST: f64 = 1e-12;
 
+/// The trace of the clean sample in what counts as pure noise where a ratio to it is needed, before the shift.
+const TRACE: f64 = 1e-4;
+
 /// See the module.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Noising {
@@ -93,6 +96,48 @@ impl Noising {
         match self {
             Self::Flow { .. } | Self::VariancePreserving { .. } => sigma,
             Self::Edm { data, .. } => sigma.hypot(*data),
+        }
+    }
+
+    /// The share of the clean sample in a state at σ.
+    pub fn alpha(&self, sigma: f64) -> f64 {
+        match self {
+            Self::Flow { .. } => 1.0 - sigma,
+            Self::VariancePreserving { .. } | Self::Edm { .. } => 1.0,
+        }
+    }
+
+    /// Noise by clean sample in a state at σ: e^−λ, λ half the logarithm of the ratio of signal to noise. Infinite where a flow is
+    /// nothing but noise.
+    pub fn ratio(&self, sigma: f64) -> f64 {
+        match self {
+            Self::Flow { .. } => sigma / (1.0 - sigma),
+            Self::VariancePreserving { .. } | Self::Edm { .. } => sigma,
+        }
+    }
+
+    /// σ of that ratio.
+    pub fn at_ratio(&self, ratio: f64) -> f64 {
+        match self {
+            Self::Flow { .. } => ratio / (1.0 + ratio),
+            Self::VariancePreserving { .. } | Self::Edm { .. } => ratio,
+        }
+    }
+
+    /// σ, and a trace less where that would be a flow's pure noise: as far down as a ten-thousandth of the way is.
+    pub fn with_trace(&self, sigma: f64) -> f64 {
+        match self {
+            Self::Flow { .. } if sigma >= 1.0 => self.shifted(1.0 - TRACE),
+            _ => sigma,
+        }
+    }
+
+    /// σ of the training timesteps, the lowest first, where there are such: a flow's as ComfyUI counts them, from 1.
+    pub fn trained(&self) -> Option<Vec<f64>> {
+        match self {
+            Self::VariancePreserving { table, .. } => Some((0..table.len()).map(|t| table.sigma(t as f64)).collect()),
+            Self::Flow { train, .. } => Some((1..=*train as usize).map(|t| self.shifted(t as f64 / train)).collect()),
+            Self::Edm { .. } => None,
         }
     }
 

@@ -4,9 +4,11 @@
 use darkroom_protocol::{Sampler, Schedule};
 use tch::{Kind, Tensor};
 
-use super::Level;
+use super::draft::{self, Source};
 use super::noising::Noising;
 use super::samplers::{self, NoiseKind};
+use super::thresholding::Thresholding;
+use super::{Level, Tuning};
 use crate::{Error, Result};
 
 /// Every number of one denoise loop.
@@ -27,8 +29,14 @@ pub struct Plan {
     pub(super) settings: Settings,
     pub(super) start: usize,
     pub(super) init_scale: f64,
-    /// Calls of the network in a step that does not end at σ = 0.
-    pub(super) calls_a_step: usize,
+    /// What was asked for beside, as far as the sampler takes it.
+    pub(super) tuning: Tuning,
+    /// How clean samples are bounded.
+    pub(super) thresholding: Option<Thresholding>,
+    /// What it was drafted from.
+    pub(super) source: Source,
+    /// The schedule that was asked for.
+    pub(super) asked: Schedule,
 }
 
 /// What some samplers are told beside their σs.
@@ -43,10 +51,24 @@ pub(super) enum Settings {
         clip: Option<f64>,
     },
     DpmPp2m {
-        single: bool,
+        /// The highest order of a step, 1 to 3.
+        order: usize,
         heun: bool,
         single_at_end: bool,
+        /// Whether the last step but one is of second order at most.
+        double_before: bool,
     },
+    /// Multistep solvers of diffusers.
+    Multistep {
+        /// The highest order of a step.
+        order: usize,
+        /// Whether orders fall toward the end.
+        lower_order_final: bool,
+        /// UniPC: whether B(h) is h rather than e^h − 1.
+        bh1: bool,
+    },
+    /// Whether the clean sample is mixed with the state where a distilled model's boundary is.
+    Lcm { boundary: bool },
 }
 
 impl Settings {
@@ -61,6 +83,22 @@ impl Settings {
 }
 
 impl Plan {
+    /// The same plan with what a person asks for beside: drafted again from what it was made of, begun where it began.
+    ///
+    /// What the sampler has no use for is left out, and a notice names it. The plan is the same where nothing is asked for.
+    ///
+    /// # Errors
+    /// `Error::Config` for values out of range or lists that are none, `Error::Unsupported` for what the model's kind of noise has
+    /// not.
+    pub fn tuned(self, tuning: &Tuning) -> Result<Self> {
+        if *tuning == Tuning::default() {
+            return Ok(self);
+        }
+        let start = self.start;
+        let drafted = draft::again(self, tuning)?;
+        Ok(Self { start, ..drafted })
+    }
+
     /// Steps that will run.
     pub fn steps(&self) -> usize {
         self.timesteps.len() - self.start
@@ -92,10 +130,14 @@ impl Plan {
         self.sigmas[self.start]
     }
 
-    /// Times that the network will be called.
+    /// Times that the network will be called; a guess for a sampler that finds its steps on the way.
     pub fn calls(&self) -> usize {
-        let ends = self.sigmas.iter().skip(self.start + 1);
-        ends.map(|sigma| if *sigma > 0.0 { self.calls_a_step } else { 1 }).sum()
+        (samplers::row(self.sampler).calls)(self)
+    }
+
+    /// σ before step `i` where a ratio to the clean sample is needed.
+    pub(super) fn within(&self, i: usize) -> f64 {
+        self.noising.with_trace(self.sigmas[i])
     }
 
     /// What the network is told at `sigma`: the step's own timestep where one begins there, else the family's.

@@ -9,6 +9,7 @@ use tch::{Kind, Tensor};
 
 use super::Guided;
 use super::run::{Network, Run};
+use super::table::NoiseTable;
 use super::{BetaSchedule, Plan, Prediction, SchedulerConfig, Spacing, StepInfo, plan, plan_flow, sample, schedules};
 use crate::{Error, Result};
 
@@ -31,7 +32,12 @@ fn unit() -> Tensor {
 }
 
 fn run(plan: &Plan) -> Result<Tensor> {
-    let mut network = |x: &Tensor, t: f64| Ok(Guided::alone(x.sin() * (t / 1000.0)));
+    let mut network = |x: &Tensor, t: f64| {
+        Ok(Guided {
+            guided: x.sin() * (t / 1000.0),
+            uncond: Some(x.sin() * (t / 2000.0)),
+        })
+    };
     watched(plan, plan.initial(&unit()), &mut network, &mut |_| Ok(()))
 }
 
@@ -46,12 +52,11 @@ fn watched(
 }
 
 #[rstest]
-fn a_named_schedule_spans_the_spaced_timesteps(
+fn a_named_schedule_spans_all_that_was_trained(
     #[values(Sampler::Ddim, Sampler::Euler, Sampler::EulerAncestral, Sampler::Heun)] sampler: Sampler,
     #[values(1, 2, 9)] steps: usize,
 ) {
-    let spaced = plan(&sd(), Sampler::Euler, Schedule::Auto, steps).unwrap().sigmas;
-    let (max, min) = (spaced[0], spaced[steps - 1]);
+    let (min, max) = NoiseTable::new(&sd()).unwrap().ends();
     for (schedule, ramp) in [
         (Schedule::Karras, schedules::karras(min, max, steps)),
         (Schedule::Exponential, schedules::exponential(min, max, steps)),
@@ -130,7 +135,6 @@ fn the_models_karras_is_kept_and_its_beta_schedule_is_replaced_with_a_line() {
 #[case(sd(), 1001, "steps: 1001 is not between 1")]
 #[case(SchedulerConfig { steps_offset: Some(-1), ..sd() }, 5, "steps_offset: -1")]
 #[case(SchedulerConfig { steps_offset: Some(1000), ..sd() }, 5, "steps_offset: 1000")]
-#[case(SchedulerConfig { thresholding: Some(true), ..sd() }, 5, "thresholding: this setting is not built")]
 #[case(SchedulerConfig { use_flow_sigmas: Some(true), ..sd() }, 5, "use_flow_sigmas")]
 #[case(SchedulerConfig { variance_type: Some("learned_range".into()), ..sd() }, 5, "variance_type")]
 #[case(SchedulerConfig { solver_order: Some(4), ..sd() }, 5, "solver_order: 4 is not between 1 and 3")]
@@ -282,10 +286,10 @@ fn a_run_remembers_as_many_steps_as_it_was_told() {
 
 #[rstest]
 #[case(
-    Sampler::EulerAncestral,
+    Sampler::Ddpm,
     3.0,
     8,
-    "Euler a does not fit a model whose noise flows: choose Euler or Heun."
+    "DDPM does not fit a model whose noise flows: choose one of Euler, Euler a, DPM++ 2M,"
 )]
 #[case(Sampler::Euler, 0.0, 8, "shift: 0 is not between 0 and 1000")]
 #[case(Sampler::Euler, f64::NAN, 8, "shift: NaN")]

@@ -2,17 +2,24 @@
 //! number of steps and a [`Layout`], in which whatever the classes of diffusers do differently is a value. [`super::draft`] calls
 //! them; which sampler runs afterwards is not known here. To add a schedule, write its function and its row.
 
+mod beta;
+mod tables;
+
 use darkroom_protocol::Schedule;
 
+use self::beta::quantile;
+use self::tables::{AYS_10, AYS_10_XL, AYS_11, AYS_11_XL, AYS_32, AYS_32_XL, GITS, GITS_11, GITS_11_XL};
 use super::noising::Noising;
-use super::spacing::{linspace, spaced};
-use super::{Spacing, config_error};
+use super::spacing::{distilled, linspace, spaced};
+use super::{Spacing, Tuning, config_error};
 use crate::Result;
 
 /// A schedule's row.
 pub(super) struct Row {
     pub schedule: Schedule,
     pub lay: fn(&Noising, usize, &Layout) -> Result<Laid>,
+    /// The implementation that defines it.
+    pub oracle: &'static str,
 }
 
 /// σ before each step, descending, and what the network is told there.
@@ -20,6 +27,8 @@ pub(super) struct Row {
 pub(super) struct Laid {
     pub sigmas: Vec<f64>,
     pub timesteps: Vec<f64>,
+    /// σ after the last step, where the schedule says it.
+    pub last: Option<f64>,
 }
 
 /// By what a schedule lays its steps, beside the model's noise and their number.
@@ -45,6 +54,10 @@ pub(super) struct Layout {
     pub sigma_min: Option<f64>,
     /// The upper end.
     pub sigma_max: Option<f64>,
+    /// Training steps of a distilled model, of which spaced timesteps are.
+    pub distilled: Option<usize>,
+    /// Whether tables for SDXL are taken where there are such.
+    pub xl: bool,
 }
 
 /// Between which σs a ramp goes.
@@ -68,26 +81,106 @@ pub(super) enum Rounding {
     Down,
 }
 
-const ROWS: [Row; 5] = [
+const ROWS: [Row; 20] = [
     Row {
         schedule: Schedule::Auto,
         lay: automatic,
+        oracle: "diffusers",
     },
     Row {
         schedule: Schedule::Karras,
         lay: |noising, n, layout| ramp(noising, n, layout, karras),
+        oracle: "k-diffusion",
     },
     Row {
         schedule: Schedule::Exponential,
         lay: |noising, n, layout| ramp(noising, n, layout, exponential),
+        oracle: "k-diffusion",
     },
     Row {
         schedule: Schedule::Normal,
         lay: |noising, n, _| even(noising, n, n),
+        oracle: "k-diffusion",
     },
     Row {
         schedule: Schedule::SgmUniform,
         lay: |noising, n, _| even(noising, n, n + 1),
+        oracle: "ComfyUI",
+    },
+    Row {
+        schedule: Schedule::Simple,
+        lay: simple,
+        oracle: "ComfyUI",
+    },
+    Row {
+        schedule: Schedule::DdimUniform,
+        lay: ddim_uniform,
+        oracle: "ComfyUI",
+    },
+    Row {
+        schedule: Schedule::Beta,
+        lay: beta_timesteps,
+        oracle: "ComfyUI",
+    },
+    Row {
+        schedule: Schedule::Betas,
+        lay: |noising, n, layout| ramp(noising, n, layout, betas),
+        oracle: "diffusers",
+    },
+    Row {
+        schedule: Schedule::LinearQuadratic,
+        lay: linear_quadratic,
+        oracle: "ComfyUI",
+    },
+    Row {
+        schedule: Schedule::KlOptimal,
+        lay: |noising, n, layout| ramp(noising, n, layout, kl_optimal),
+        oracle: "ComfyUI",
+    },
+    Row {
+        schedule: Schedule::AlignYourSteps,
+        lay: |noising, n, layout| table(noising, n, layout, (&AYS_11, &AYS_11_XL)),
+        oracle: "AUTOMATIC1111",
+    },
+    Row {
+        schedule: Schedule::AlignYourSteps10,
+        lay: ays_10,
+        oracle: "ComfyUI",
+    },
+    Row {
+        schedule: Schedule::AlignYourSteps32,
+        lay: |noising, n, layout| table(noising, n, layout, (&AYS_32, &AYS_32_XL)),
+        oracle: "Forge",
+    },
+    Row {
+        schedule: Schedule::AlignYourStepsGits,
+        lay: |noising, n, layout| table(noising, n, layout, (&GITS_11, &GITS_11_XL)),
+        oracle: "Forge",
+    },
+    Row {
+        schedule: Schedule::Gits,
+        lay: gits,
+        oracle: "ComfyUI",
+    },
+    Row {
+        schedule: Schedule::Laplace,
+        lay: |noising, n, layout| ramp(noising, n, layout, laplace),
+        oracle: "ComfyUI",
+    },
+    Row {
+        schedule: Schedule::Leading,
+        lay: |noising, n, layout| respaced(noising, n, layout, Spacing::Leading),
+        oracle: "diffusers",
+    },
+    Row {
+        schedule: Schedule::Linspace,
+        lay: |noising, n, layout| respaced(noising, n, layout, Spacing::Linspace),
+        oracle: "diffusers",
+    },
+    Row {
+        schedule: Schedule::Trailing,
+        lay: |noising, n, layout| respaced(noising, n, layout, Spacing::Trailing),
+        oracle: "diffusers",
     },
 ];
 
@@ -102,6 +195,7 @@ impl Laid {
         Self {
             sigmas: timesteps.iter().map(|t| noising.sigma(*t)).collect(),
             timesteps,
+            last: None,
         }
     }
 
@@ -109,6 +203,7 @@ impl Laid {
         Self {
             timesteps: sigmas.iter().map(|s| told.of(noising.timestep(*s))).collect(),
             sigmas,
+            last: None,
         }
     }
 }
@@ -129,7 +224,10 @@ impl Rounding {
 fn automatic(noising: &Noising, n: usize, layout: &Layout) -> Result<Laid> {
     match noising {
         Noising::VariancePreserving { table, .. } => {
-            let timesteps = spaced(table.len(), n, layout);
+            let timesteps = match layout.distilled {
+                Some(original) => distilled(table.len(), original, n)?,
+                None => spaced(table.len(), n, layout),
+            };
             let told = timesteps.into_iter().map(|t| layout.told.of(t)).collect();
             Ok(Laid::by_timesteps(noising, told))
         }
@@ -161,7 +259,7 @@ fn ends(noising: &Noising, n: usize, layout: &Layout) -> Result<(f64, f64)> {
     Ok(match (noising, layout.ends) {
         (Noising::Edm { .. }, _) => (f64::NAN, f64::NAN),
         (Noising::VariancePreserving { table, .. }, Ends::Trained) => table.ends(),
-        (Noising::Flow { train, .. }, Ends::Trained) => (noising.shifted(1.0 / train), 1.0),
+        (Noising::Flow { train, .. }, _) => (noising.shifted(1.0 / train), 1.0),
         (_, Ends::Visited) => {
             let sigmas = automatic(noising, n, layout)?.sigmas;
             let end = |sigma: Option<&f64>| sigma.copied().unwrap_or(f64::NAN);
@@ -201,5 +299,245 @@ fn even(noising: &Noising, n: usize, parts: usize) -> Result<Laid> {
     Ok(Laid {
         sigmas: sigmas.collect(),
         timesteps: timesteps.iter().map(|t| Rounding::Single.of(*t)).collect(),
+        last: None,
     })
+}
+
+/// Every train/n-th training timestep from the last one.
+fn simple(noising: &Noising, n: usize, layout: &Layout) -> Result<Laid> {
+    let trained = trained(noising, "simple")?;
+    let stride = trained.len() as f64 / n as f64;
+    let places = (0..n).map(|k| trained.len() - 1 - (k as f64 * stride) as usize);
+    Ok(Laid::by_sigmas(
+        noising,
+        places.map(|at| trained[at]).collect(),
+        layout.told,
+    ))
+}
+
+/// Every train/n-th training timestep from the second one, as many as there are.
+fn ddim_uniform(noising: &Noising, n: usize, layout: &Layout) -> Result<Laid> {
+    let trained = trained(noising, "ddim_uniform")?;
+    let stride = (trained.len() / n).max(1);
+    let sigmas: Vec<f64> = trained.iter().skip(1).step_by(stride).copied().rev().collect();
+    if sigmas.is_empty() {
+        return Err(config_error(
+            "schedule",
+            "this model has too few training timesteps for ddim_uniform.",
+        ));
+    }
+    Ok(Laid::by_sigmas(noising, sigmas, layout.told))
+}
+
+/// Training timesteps at quantiles of the beta distribution, each once.
+fn beta_timesteps(noising: &Noising, n: usize, layout: &Layout) -> Result<Laid> {
+    let trained = trained(noising, "beta")?;
+    let last = (trained.len() - 1) as f64;
+    let shares = (0..n).map(|k| 1.0 - k as f64 / n as f64);
+    let mut places: Vec<usize> = shares
+        .map(|p| (quantile(p) * last).round_ties_even() as usize)
+        .collect();
+    places.dedup();
+    Ok(Laid::by_sigmas(
+        noising,
+        places.into_iter().map(|at| trained[at]).collect(),
+        layout.told,
+    ))
+}
+
+/// σs at quantiles of the beta distribution between two.
+fn betas(min: f64, max: f64, steps: usize) -> Vec<f64> {
+    let shares = linspace(0.0, 1.0, steps).into_iter();
+    shares.map(|t| min + quantile(1.0 - t) * (max - min)).collect()
+}
+
+/// Evenly in arctan σ; the highest where there is one alone.
+fn kl_optimal(min: f64, max: f64, steps: usize) -> Vec<f64> {
+    let between = |t: f64| (t * min.atan() + (1.0 - t) * max.atan()).tan();
+    linspace(0.0, 1.0, steps).into_iter().map(between).collect()
+}
+
+/// Quantiles of ln σ's Laplace distribution about 0 with scale ½, within the two.
+fn laplace(min: f64, max: f64, steps: usize) -> Vec<f64> {
+    const SCALE: f64 = 0.5;
+    const TRACE: f64 = 1e-5;
+    let at = |t: f64| {
+        let way = 0.5 - t;
+        let sign = if way == 0.0 { 0.0 } else { way.signum() };
+        let log = -SCALE * sign * (1.0 - 2.0 * way.abs() + TRACE).ln();
+        log.exp().clamp(min, max)
+    };
+    linspace(0.0, 1.0, steps).into_iter().map(at).collect()
+}
+
+/// Half of the steps take a fortieth of the way, the others the rest in a parabola.
+fn linear_quadratic(noising: &Noising, n: usize, layout: &Layout) -> Result<Laid> {
+    const THRESHOLD: f64 = 0.025;
+    let high = ends(noising, n, layout)?.1;
+    let (steps, linear) = (n as f64, (n / 2) as f64);
+    let quadratic = steps - linear;
+    let rest = linear - THRESHOLD * steps;
+    let (bend, slope) = (
+        rest / (linear * quadratic * quadratic),
+        THRESHOLD / linear - 2.0 * rest / (quadratic * quadratic),
+    );
+    let at = |k: usize| {
+        let i = k as f64;
+        match k {
+            0 => 0.0,
+            _ if i < linear => i * THRESHOLD / linear,
+            _ => bend * i * i + slope * i + bend * linear * linear,
+        }
+    };
+    let sigmas = (0..n).map(|k| (1.0 - at(k)) * high).collect();
+    Ok(Laid::by_sigmas(noising, sigmas, layout.told))
+}
+
+/// A table's σs, between them in log σ where there are more or fewer steps.
+fn table(noising: &Noising, n: usize, layout: &Layout, (sd, xl): (&[f64], &[f64])) -> Result<Laid> {
+    optimised(noising)?;
+    let values = if layout.xl { xl } else { sd };
+    Ok(Laid::by_sigmas(noising, between(values, n), layout.told))
+}
+
+/// The table whose last σ gives way to the end.
+fn ays_10(noising: &Noising, n: usize, layout: &Layout) -> Result<Laid> {
+    optimised(noising)?;
+    let values: &[f64] = if layout.xl { &AYS_10_XL } else { &AYS_10 };
+    let mut sigmas = between(values, n + 1);
+    sigmas.truncate(n);
+    Ok(Laid::by_sigmas(noising, sigmas, layout.told))
+}
+
+/// GITS' table for that many steps; for more the longest, between its σs in log σ. One step has none: it begins where two do.
+fn gits(noising: &Noising, n: usize, layout: &Layout) -> Result<Laid> {
+    optimised(noising)?;
+    let row = GITS[n.clamp(2, GITS.len() + 1) - 2];
+    let mut sigmas = between(row, n.max(2) + 1);
+    sigmas.truncate(n);
+    Ok(Laid::by_sigmas(noising, sigmas, layout.told))
+}
+
+/// `n` of a table's falling values, evenly over its places, in between linear in the logarithm.
+fn between(values: &[f64], n: usize) -> Vec<f64> {
+    if n == values.len() {
+        return values.to_vec();
+    }
+    let last = values.len() - 1;
+    // From the low end, as the scripts that published the tables do: one value alone is the lowest.
+    let place = |k: usize| {
+        if n == 1 {
+            0.0
+        } else {
+            k as f64 / (n - 1) as f64 * last as f64
+        }
+    };
+    let at = |place: f64| {
+        let below = (place.floor() as usize).min(last.saturating_sub(1));
+        let (a, b) = (values[last - below].ln(), values[last - below - 1].ln());
+        (a + (b - a) * (place - below as f64)).exp()
+    };
+    (0..n).rev().map(|k| at(place(k))).collect()
+}
+
+/// Refuses a table that was optimised for other models.
+fn optimised(noising: &Noising) -> Result<()> {
+    match noising {
+        Noising::VariancePreserving { .. } => Ok(()),
+        _ => Err(config_error(
+            "schedule",
+            "this one was optimised for Stable Diffusion: choose another for this model.",
+        )),
+    }
+}
+
+/// σs of training timesteps, the lowest first.
+fn trained(noising: &Noising, schedule: &str) -> Result<Vec<f64>> {
+    let none = || {
+        config_error(
+            "schedule",
+            format!("this model has no training timesteps, of which {schedule} is made."),
+        )
+    };
+    noising.trained().filter(|trained| !trained.is_empty()).ok_or_else(none)
+}
+
+/// As diffusers spaces timesteps where the configuration asks for that spacing.
+fn respaced(noising: &Noising, n: usize, layout: &Layout, spacing: Spacing) -> Result<Laid> {
+    if !matches!(noising, Noising::VariancePreserving { .. }) {
+        return Err(config_error(
+            "schedule",
+            "this model's timesteps are not spaced: choose another schedule.",
+        ));
+    }
+    let layout = Layout {
+        timestep_spacing: spacing,
+        distilled: None,
+        ..layout.clone()
+    };
+    automatic(noising, n, &layout)
+}
+
+/// The σs or timesteps that were listed in place of a schedule; `None` where none were.
+///
+/// # Errors
+/// `Error::Config` for both, for values that do not fall, and for those that the model's noise has not.
+pub(super) fn listed(noising: &Noising, tuning: &Tuning, layout: &Layout) -> Result<Option<Laid>> {
+    let falls = |name: &str, values: &[f64]| {
+        let sound = values.iter().all(|v| v.is_finite() && *v >= 0.0) && values.windows(2).all(|w| w[0] > w[1]);
+        if sound {
+            Ok(())
+        } else {
+            Err(config_error(
+                name,
+                "the list must fall from value to value, down to 0 at most.",
+            ))
+        }
+    };
+    match (tuning.sigmas.as_slice(), tuning.timesteps.as_slice()) {
+        ([], []) => Ok(None),
+        (sigmas, []) => {
+            falls("sigmas", sigmas)?;
+            let steps = tuning.listed();
+            let most = if matches!(noising, Noising::Flow { .. }) {
+                1.0
+            } else {
+                1e6
+            };
+            if steps == 0 || sigmas[0] > most {
+                return Err(config_error(
+                    "sigmas",
+                    format!("the list must begin between 0 and {most}."),
+                ));
+            }
+            let laid = Laid::by_sigmas(noising, sigmas[..steps].to_vec(), layout.told);
+            Ok(Some(Laid {
+                last: Some(0.0),
+                ..laid
+            }))
+        }
+        ([], timesteps) => {
+            falls("timesteps", timesteps)?;
+            let last = match noising {
+                Noising::VariancePreserving { table, .. } => (table.len() - 1) as f64,
+                Noising::Flow { train, .. } => *train,
+                Noising::Edm { .. } => f64::INFINITY,
+            };
+            if timesteps[0] > last {
+                return Err(config_error(
+                    "timesteps",
+                    format!("{} is above the model's last, {last}.", timesteps[0]),
+                ));
+            }
+            let laid = Laid::by_timesteps(noising, timesteps.to_vec());
+            Ok(Some(Laid {
+                last: Some(0.0),
+                ..laid
+            }))
+        }
+        _ => Err(config_error(
+            "sigmas",
+            "there are timesteps too: leave one of the lists out.",
+        )),
+    }
 }

@@ -100,7 +100,7 @@ fn edm_is_laid_by_the_same_rows(#[values(Schedule::Auto, Schedule::Karras)] sche
         data: 0.5,
         velocity: false,
     };
-    let Laid { sigmas, timesteps } = (row(schedule).lay)(&edm, 5, &layout).unwrap();
+    let Laid { sigmas, timesteps, .. } = (row(schedule).lay)(&edm, 5, &layout).unwrap();
     assert_near(
         &sigmas,
         &[

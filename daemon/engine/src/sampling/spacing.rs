@@ -1,8 +1,9 @@
 //! Which training timesteps a spacing visits, as diffusers' `set_timesteps` divides them. The schedules without a name are made of
 //! these; σs are read elsewhere.
 
-use super::Spacing;
 use super::schedules::Layout;
+use super::{Spacing, config_error};
+use crate::Result;
 
 /// The timesteps that a spacing visits, descending: `steps` of `train`, fewer under trailing spacing where not all are visited.
 pub(super) fn spaced(train: usize, steps: usize, layout: &Layout) -> Vec<f64> {
@@ -29,6 +30,23 @@ pub(super) fn spaced(train: usize, steps: usize, layout: &Layout) -> Vec<f64> {
         }
     }
     timesteps
+}
+
+/// `steps` of a distilled model's `original` training steps, evenly from the last one (diffusers LCMScheduler and TCDScheduler).
+///
+/// # Errors
+/// `Error::Config` for more steps than those.
+pub(super) fn distilled(train: usize, original: usize, steps: usize) -> Result<Vec<f64>> {
+    let original = original.min(train);
+    if steps > original {
+        let text = format!("{steps} is more than the {original} steps that models of this sampler are distilled from.");
+        return Err(config_error("steps", text));
+    }
+    let stride = train / original;
+    let place = |k: usize| (k as f64 * (original as f64 / steps as f64)).floor() as usize;
+    Ok((0..steps)
+        .map(|k| ((original - place(k)) * stride - 1) as f64)
+        .collect())
 }
 
 fn leading(stride: usize, steps: usize, offset: i64) -> Vec<f64> {

@@ -75,8 +75,12 @@ pub struct SchedulerConfig {
     pub clip_sample: Option<bool>,
     /// DDIM: the greatest magnitude after clipping.
     pub clip_sample_range: Option<f64>,
-    /// Dynamic thresholding, for pixel-space models; not built.
+    /// Whether clean samples are bounded on the way, for pixel-space models (arXiv 2205.11487, section 2.3).
     pub thresholding: Option<bool>,
+    /// The share of magnitudes that thresholding leaves as they are.
+    pub dynamic_thresholding_ratio: Option<f64>,
+    /// The greatest bound of thresholding.
+    pub sample_max_value: Option<f64>,
     /// Whether β is rescaled so that the last timestep is pure noise (arXiv 2305.08891, algorithm 1).
     pub rescale_betas_zero_snr: Option<bool>,
     /// Whether the model's own schedule is Karras'.
@@ -151,6 +155,8 @@ impl SchedulerConfig {
             clip_sample: flag("clip_sample"),
             clip_sample_range: get(fields, "clip_sample_range")?,
             thresholding: flag("thresholding"),
+            dynamic_thresholding_ratio: get(fields, "dynamic_thresholding_ratio")?,
+            sample_max_value: get(fields, "sample_max_value")?,
             rescale_betas_zero_snr: flag("rescale_betas_zero_snr"),
             use_karras_sigmas: flag("use_karras_sigmas"),
             use_exponential_sigmas: flag("use_exponential_sigmas"),

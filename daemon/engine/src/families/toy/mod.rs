@@ -13,7 +13,7 @@ use crate::model::{
     Posterior, SamplingWish,
 };
 use crate::nn::{Conv2d, Linear, silu};
-use crate::sampling::{Plan, plan_flow};
+use crate::sampling::{Plan, plan_flow_on};
 use crate::text::clip::ClipTextModel;
 use crate::text::{Encoder, Select, Tokenizer};
 use crate::weights::{Piece, Weights};
@@ -139,7 +139,7 @@ impl Family for Toy {
     }
 
     fn plan(&self, wish: &SamplingWish) -> Result<Plan> {
-        plan_flow(self.shift, 1000, wish.sampler, wish.steps)
+        plan_flow_on(self.shift, 1000, wish.sampler, wish.schedule, wish.steps)
     }
 }
 

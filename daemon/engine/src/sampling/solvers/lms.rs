@@ -1,22 +1,30 @@
-//! Linear multistep, a row of [`super::samplers`]: it asks the network once a step and looks back at the last ones, which
-//! [`super::run`] remembers.
+//! Linear multistep, a row of [`crate::sampling::samplers`]: it asks the network once a step and looks back at the last ones, which
+//! [`crate::sampling::run`] remembers.
 
 use tch::Tensor;
 
-use super::run::Run;
 use crate::Result;
+use crate::sampling::noising::Noising;
+use crate::sampling::run::Run;
 
 /// The highest order: steps that are looked at, this one included.
-pub(super) const ORDER: usize = 4;
+pub(in crate::sampling) const ORDER: usize = 4;
 
 /// Linear multistep (Adams–Bashforth over uneven σs): the slopes of the last steps, each with the integral of its Lagrange polynomial
 /// (k-diffusion `sample_lms`, diffusers LMSDiscreteScheduler).
-pub(super) fn run(mut x: Tensor, run: &mut Run<'_>) -> Result<Tensor> {
+pub(in crate::sampling) fn run(mut x: Tensor, run: &mut Run<'_>) -> Result<Tensor> {
+    let order = run.order(ORDER).clamp(1, ORDER);
     for i in run.steps() {
         let (from, to) = (run.sigma(i), run.sigma(i + 1));
         let denoised = run.begin(i, &x)?;
+        if to == 0.0 && matches!(run.plan.noising, Noising::Flow { .. }) {
+            // ComfyUI's, by which flows are measured; k-diffusion and diffusers extrapolate here too.
+            x = denoised.shallow_clone();
+            run.report(i, &denoised)?;
+            continue;
+        }
         let mut nodes: Vec<f64> = Vec::new();
-        for seen in run.all_seen() {
+        for seen in run.all_seen().take(order) {
             // Steps without length, of which there can be some where σ_min is σ_max, span no polynomial.
             if nodes.last().is_none_or(|last| seen.sigma > *last) {
                 nodes.push(seen.sigma);
