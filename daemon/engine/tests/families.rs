@@ -235,12 +235,9 @@ impl Observer for Told {
     }
 }
 
-#[rstest]
-fn stages_are_those_of_diffusers(
-    #[values("sd2", "sdxl", "sdxl-refiner", "ssd", "koala", "playground", "cosxl")] name: &str,
-) {
-    let mut bench = Bench::new(name);
-    let (model, cancel) = (bench.load(), Cancel::new());
+/// Prompts encoded and one forward of the denoiser, as in the first case.
+fn stages_are_those_of_diffusers(bench: &Bench, model: &Model) {
+    let cancel = Cancel::new();
     let case = &bench.cases[0];
     let encoded = model.encode(&[&case.prompt, &case.negative], &cancel).unwrap();
     for (encoded, (tokens, pooled)) in encoded
@@ -267,11 +264,12 @@ fn stages_are_those_of_diffusers(
 }
 
 #[rstest]
-fn pictures_are_those_of_diffusers(
+fn stages_and_pictures_are_those_of_diffusers(
     #[values("sd2", "sdxl", "sdxl-refiner", "ssd", "koala", "playground", "cosxl")] name: &str,
 ) {
     let mut bench = Bench::new(name);
     let (model, cancel) = (bench.load(), Cancel::new());
+    stages_are_those_of_diffusers(&bench, &model);
     for (n, case) in bench.cases.iter().enumerate() {
         let told = bench.make(&model, case);
         let latents = told.latents.unwrap();

@@ -38,7 +38,8 @@ const SD1: Latents = Latents {
 
 /// Every kind of latents that can be shown.
 ///
-/// Matrices of Stable Diffusion and SDXL: stable-diffusion.cpp, `src/runtime/latent-preview.h` (MIT). That of the embedded model:
+/// Matrices of Stable Diffusion and SDXL: stable-diffusion.cpp, `src/runtime/latent-preview.h` (MIT). The last is Playground 2.5's,
+/// whose latents are SDXL's brought to unit variance: SDXL's matrix after its published means and deviations. That of the embedded model:
 /// `daemon/engine/tests/oracle/emoji_preview.py`. Decoders: madebyollin/taesd.
 pub const LATENT_FORMATS: &[LatentFormat] = &[
     LatentFormat {
@@ -78,6 +79,17 @@ pub const LATENT_FORMATS: &[LatentFormat] = &[
         bias: [0.534698, 0.552673, 0.758968],
         decoder: None,
     },
+    LatentFormat {
+        latents: Latents { scale: 0.5, ..SD1 },
+        rgb: &[
+            [0.571456, 0.614236, 0.729409],
+            [-0.460797, 0.162126, 0.021824],
+            [0.086202, 0.317636, -0.244428],
+            [-0.288742, -0.204211, -0.109040],
+        ],
+        bias: [-0.063544, -0.149992, -0.061044],
+        decoder: None,
+    },
 ];
 
 impl Latents {
@@ -104,6 +116,25 @@ mod tests {
         for format in LATENT_FORMATS {
             assert_eq!(format.rgb.len(), format.latents.channels as usize);
             assert_eq!(format.latents.format(), Some(format));
+        }
+    }
+
+    /// Playground 2.5's show what SDXL's would, from which they differ by the moments of its published VAE.
+    #[test]
+    fn latents_of_unit_variance_have_the_colours_of_those_they_were_made_of() {
+        const MEAN: [f64; 4] = [-1.6574, 1.886, -1.383, 2.5155];
+        const STD: [f64; 4] = [8.4927, 5.9022, 6.5498, 5.2299];
+        let row = |scale| Latents { scale, ..SD1 }.format().unwrap();
+        let (own, whole) = (row(0.5), row(0.13025));
+        let colour = |format: &LatentFormat, cell: [f64; 4], at: usize| {
+            let channels = cell.iter().zip(format.rgb);
+            channels.map(|(x, rgb)| x * f64::from(rgb[at])).sum::<f64>() + f64::from(format.bias[at])
+        };
+        for cell in [[0.0; 4], [0.5, -0.25, 0.125, 0.75], [-1.0, 0.5, 1.0, -0.5]] {
+            let encoded: [f64; 4] = std::array::from_fn(|i| (cell[i] * STD[i] / 0.5 + MEAN[i]) * 0.13025);
+            for at in 0..3 {
+                assert!((colour(own, cell, at) - colour(whole, encoded, at)).abs() < 1e-5);
+            }
         }
     }
 

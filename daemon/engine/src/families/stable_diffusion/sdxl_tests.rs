@@ -59,7 +59,7 @@ fn small() -> UNet2DConditionModel {
 
 fn cond(rows: i64, pooled: i64) -> Cond {
     let numbers = |size: &[i64]| {
-        let count = size.iter().product();
+        let count: i64 = size.iter().product();
         Tensor::arange(count, (Kind::Float, tch::Device::Cpu)).reshape(size) * 0.01
     };
     let mut cond = Cond::of(numbers(&[rows, 3, 6]));

@@ -80,11 +80,8 @@ fn configs_as_others_write_them_build_what_diffusers_builds(#[values("sd15-nulls
 #[rstest]
 fn unet_blocks_equal_diffusers(#[values("sd15", "sd15-mixed")] folder: &str) {
     let fixture = Fixture::open(folder);
-    let level = *UNetConfig::from_json(&fixture.json("unet"))
-        .unwrap()
-        .levels
-        .last()
-        .unwrap();
+    let config = UNetConfig::from_json(&fixture.json("unet")).unwrap();
+    let level = config.levels.last().unwrap();
     let middle = Weights::random("unet").pp("mid_block");
     let input = fixture.expected("block");
 

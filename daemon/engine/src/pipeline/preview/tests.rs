@@ -78,7 +78,7 @@ fn they_come_no_faster_than_wanted() {
 #[test]
 fn unknown_latents_are_not_shown_and_that_is_said_once() {
     let mut painter = Painter::default();
-    let unknown = Latents { scale: 0.5, ..sd1() };
+    let unknown = Latents { scale: 0.25, ..sd1() };
     let first = paint(&mut painter, unknown, WISH);
     assert_eq!(first.preview, None);
     assert!(
