@@ -21,6 +21,7 @@ pub mod job_name;
 pub mod keep_alive;
 pub mod load;
 pub mod log;
+pub mod lora;
 pub mod message;
 pub mod model;
 pub mod output;

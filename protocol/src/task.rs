@@ -6,6 +6,7 @@ mod written;
 
 use serde::{Deserialize, Serialize};
 
+use crate::lora::Lora;
 use crate::sampler::Named;
 use crate::{Dtype, Format, GenerateRequest, NoiseSource, Prediction, Quant, Sampler, Schedule};
 
@@ -81,6 +82,8 @@ pub struct What {
     /// What to avoid.
     pub negative: String,
     pub format: Format,
+    /// What is added to the model's weights, in this order. The tags of those that the prompt names stay in it.
+    pub loras: Vec<Lora>,
 }
 
 impl Default for What {
@@ -91,6 +94,7 @@ impl Default for What {
             prompt: String::new(),
             negative: String::new(),
             format: Format::default(),
+            loras: Vec::new(),
         }
     }
 }
@@ -332,15 +336,30 @@ impl ImageTask {
     pub fn to_request(&self) -> GenerateRequest {
         GenerateRequest {
             seed: Some(self.sampling.seed as i64),
+            loras: self.loras(Lora::pinned),
             ..GenerateRequest::of_task(self)
         }
+    }
+
+    /// Its LoRAs as words of a request; `None` where it has none.
+    fn loras(&self, word: fn(&Lora) -> String) -> Option<Vec<String>> {
+        let words: Vec<String> = self.what.loras.iter().map(word).collect();
+        (!words.is_empty()).then_some(words)
     }
 
     /// What metadata say of picture `index`, in A1111's order: key and value.
     pub fn metadata(&self, index: u32) -> Vec<(&'static str, String)> {
         let mut request = self.to_request();
         request.seed = Some((self.sampling.seed + u64::from(index)) as i64);
-        request.metadata()
+        request.loras = self.loras(Lora::named);
+        let mut metadata = request.metadata();
+        // As other programs have it: the first ten digits of each file's hash.
+        let hash = |lora: &Lora| format!("{}: {}", lora.name, lora.sha256.get(..10).unwrap_or(&lora.sha256));
+        let hashes: Vec<String> = self.what.loras.iter().map(hash).collect();
+        if !hashes.is_empty() {
+            metadata.push(("Lora hashes", hashes.join(", ")));
+        }
+        metadata
     }
 
     /// The sampler and schedule as A1111 names them.

@@ -82,6 +82,14 @@ pub enum Error {
         /// What is wrong with it.
         what: String,
     },
+    /// A LoRA cannot be applied.
+    #[error("LoRA {name}: {what}", name = darkroom_protocol::text::escape_line(.name))]
+    Lora {
+        /// Its name.
+        name: String,
+        /// What is wrong and what to do, whole sentences.
+        what: String,
+    },
     /// The task asks for something that this engine cannot do.
     #[error("{0}")]
     Unsupported(String),

@@ -4,6 +4,7 @@
 //! `Task → load → encode prompt → prepare latents → denoise loop → decode → PNG`.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod adapters;
 mod cancel;
 mod error;
 pub mod families;

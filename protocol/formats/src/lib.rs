@@ -4,6 +4,7 @@
 //! is allocated from it, and no input makes a function here panic.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod adapter;
 pub mod card;
 mod error;
 pub mod exif;

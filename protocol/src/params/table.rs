@@ -6,6 +6,7 @@ use super::value::{Field, Value};
 use super::{MAX_NAME, MAX_PRIORITY, MAX_PROMPT, MAX_SEED, MIN_PRIORITY};
 use crate::device::Dtype;
 use crate::keep_alive::KeepAlive;
+use crate::lora;
 use crate::picture::Format;
 use crate::prediction::Prediction;
 use crate::quant::Quant;
@@ -138,6 +139,14 @@ parameters! {
         unset: Unset::Settled("the configured model, else emoji"), metadata: "Model",
         help: "A model's folder or .safetensors file, or its name.",
         long: "Paths begin with /, ./, ../ or ~; names are those that `darkroom models` lists; a Hugging Face id is looked for in its cache.",
+    }
+    loras: Vec<String> {
+        flag: "lora", short: None, aliases: &["lora"],
+        category: Category::What, task: none,
+        kind: Kind::List { of: "LoRAs, each NAME, NAME:0.8 or NAME:0.8:0.5 for the denoiser and the text encoders", most: lora::MAX, canonical: lora::canonical },
+        unset: Unset::Settled("those that the prompt names"), metadata: "Loras",
+        help: "A LoRA's .safetensors file or its name, with its weight; may be given several times.",
+        long: "<lora:NAME:0.8> in the prompt is the same, and its weight counts where both name one.",
     }
     width: u32 {
         flag: "width", short: Some('W'), aliases: &[],

@@ -27,6 +27,13 @@ pub fn image() -> ImageTask {
             prompt: "a fox".into(),
             negative: "x".into(),
             format: Format::Png,
+            loras: vec![lora::Lora {
+                name: "detail".into(),
+                path: "/l/detail.safetensors".into(),
+                sha256: "1e".repeat(32),
+                unet: 0.8,
+                text: 0.5,
+            }],
         },
         size: task::Size {
             width: 64,

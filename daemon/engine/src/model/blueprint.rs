@@ -1,7 +1,7 @@
 //! What there is of a model beside its weights: its family's reading of the configuration, which files the weights are in, and
 //! whether they are still the same. `families::open` makes it, `residency/` keeps it and reads components by it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use darkroom_formats::folder::{Files, Folder, Watched};
 use darkroom_protocol::Quant;
@@ -117,7 +117,7 @@ impl Blueprint {
     /// # Errors
     /// What is wrong with the files.
     pub fn weights(&self, component: &Component, cancel: &Cancel) -> Result<Weights> {
-        self.weights_as(component, self.key.kind, cancel)
+        self.weights_on((self.key.device, self.key.kind), component, cancel)
     }
 
     /// The same in another number format than the model's.
@@ -125,13 +125,27 @@ impl Blueprint {
     /// # Errors
     /// As there.
     pub fn weights_as(&self, component: &Component, kind: Kind, cancel: &Cancel) -> Result<Weights> {
+        self.weights_on((self.key.device, kind), component, cancel)
+    }
+
+    /// The tensors of a component to which something can be added, and their shapes, without reading one.
+    ///
+    /// # Errors
+    /// As [`Self::build`].
+    pub fn offered(&self, component: &Component, cancel: &Cancel) -> Result<HashMap<String, Vec<i64>>> {
+        let weights = self.weights_on((Device::Meta, self.key.kind), component, cancel)?;
+        drop(self.build(component, &weights)?);
+        Ok(weights.patches().offered())
+    }
+
+    fn weights_on(&self, place: (Device, Kind), component: &Component, cancel: &Cancel) -> Result<Weights> {
         let spell = |component: &str, key: &str| self.family.spell(component, key);
         let weights = Weights::open_spelled(
             component.name,
             &self.source,
             &self.folder.component(component.name)?.weights,
             &spell,
-            (self.key.device, kind),
+            place,
             cancel.clone(),
         )?;
         Ok(weights.quantised(self.quant(component)))

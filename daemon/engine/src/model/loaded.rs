@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use tch::Kind;
 
-use super::{Autoencoder, Blueprint, Component, ComponentKind, Denoiser, Encoded, Family, Part};
+use super::{Adapt, Autoencoder, Blueprint, Component, ComponentKind, Denoiser, Encoded, Family, Part};
 use crate::text::TextEncoder;
 use crate::torch::Device;
 use crate::{Cancel, Error, Result};
@@ -16,6 +16,7 @@ use crate::{Cancel, Error, Result};
 pub struct Model {
     blueprint: Rc<Blueprint>,
     held: RefCell<Vec<(&'static str, Part)>>,
+    adapted: RefCell<Option<Rc<dyn Adapt>>>,
     cancel: Cancel,
 }
 
@@ -26,6 +27,7 @@ impl Model {
         Self {
             blueprint,
             held: RefCell::new(parts),
+            adapted: RefCell::default(),
             cancel,
         }
     }
@@ -34,6 +36,16 @@ impl Model {
     /// them near.
     pub fn offload(&self) {
         self.held.borrow_mut().clear();
+    }
+
+    /// Parts that are read from now on are changed so. Those that are in memory are their keeper's.
+    pub fn adapt(&self, with: Rc<dyn Adapt>) {
+        *self.adapted.borrow_mut() = Some(with);
+    }
+
+    /// What there is of it beside weights.
+    pub fn blueprint(&self) -> &Blueprint {
+        &self.blueprint
     }
 
     /// What its family says of it.
@@ -125,6 +137,10 @@ impl Model {
         }
         drop(held);
         let weights = self.blueprint.weights(component, &self.cancel)?;
-        self.blueprint.build(component, &weights)
+        let part = self.blueprint.build(component, &weights)?;
+        if let Some(adapted) = &*self.adapted.borrow() {
+            adapted.adapt(component.name, &weights);
+        }
+        Ok(part)
     }
 }

@@ -2,6 +2,7 @@
 //! says where they come from. A family (`families/`) fills this in; `residency/` keeps the components, `pipeline/` uses them.
 //! No family is named here.
 
+mod adapt;
 mod blueprint;
 mod component;
 mod cond;
@@ -11,6 +12,7 @@ mod identity;
 mod key;
 mod loaded;
 
+pub use adapt::Adapt;
 pub use blueprint::Blueprint;
 pub use component::{Autoencoder, Component, ComponentKind, Denoiser, Part, Plan, Posterior, Recipe};
 pub use cond::{Cond, Guide, Prompts};

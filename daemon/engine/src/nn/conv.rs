@@ -4,6 +4,7 @@
 
 use tch::{Kind, Tensor};
 
+use super::parameter::Parameter;
 use super::weight::{Form, Pack, Weight};
 use crate::Result;
 use crate::torch::{
@@ -23,7 +24,7 @@ pub struct Conv2d {
     weight: Weight<Packed>,
     /// The same weight for [`wide_conv3x3`], where that serves large inputs only.
     wide: Option<Weight<Packed>>,
-    bias: Tensor,
+    bias: Parameter,
     stride: i64,
     padding: i64,
 }
@@ -39,17 +40,17 @@ impl Conv2d {
     /// keeps height and width where the kernel is odd.
     pub fn new(weights: &Weights, inputs: i64, outputs: i64, kernel: i64) -> Result<Self> {
         let loaded = weights.weight("weight", &[outputs, inputs, kernel, kernel])?;
-        Ok(Self::bound(loaded, weights.get("bias", &[outputs])?))
+        Ok(Self::bound(loaded, Parameter::new(weights, "bias", &[outputs])?))
     }
 
     /// The same without a bias in the file.
     pub fn without_bias(weights: &Weights, inputs: i64, outputs: i64, kernel: i64) -> Result<Self> {
         let loaded = weights.weight("weight", &[outputs, inputs, kernel, kernel])?;
         let bias = torch::zeros(&[outputs], loaded.kind, weights.device())?;
-        Ok(Self::bound(loaded, bias))
+        Ok(Self::bound(loaded, bias.into()))
     }
 
-    fn bound(stored: Stored, bias: Tensor) -> Self {
+    fn bound(stored: Stored, bias: Parameter) -> Self {
         let kernel = stored.tensor.size()[2];
         let on_cpu = stored.kind == Kind::BFloat16 && stored.tensor.device() == tch::Device::Cpu;
         let wide = on_cpu && kernel == 3 && winograd_pays() && !wide_pays();
@@ -87,6 +88,7 @@ impl Conv2d {
 
     fn apply(&self, x: &Tensor, other: Option<&Tensor>) -> Tensor {
         let (x, stride, padding) = (x.to_kind(self.weight.kind()), self.stride, self.padding);
+        let bias = self.bias.get();
         let plus = |mut result: Tensor| match other {
             Some(other) => result.g_add_(other),
             None => result,
@@ -95,7 +97,7 @@ impl Conv2d {
             let found = wide.with(
                 |_| Ok(None),
                 |form| match form {
-                    Form::Plain(weight) => wide_conv3x3(&x, &weight, Some(&self.bias), other, Products::Floats),
+                    Form::Plain(weight) => wide_conv3x3(&x, &weight, Some(&bias), other, Products::Floats),
                     Form::Packed(_) => None,
                 },
             );
@@ -108,12 +110,15 @@ impl Conv2d {
             false => pack_conv(weight, &x.size(), stride, padding),
         };
         self.weight.with(pack, |weight| match weight {
-            Form::Packed(weight) => plus(weight.conv2d(&x, &self.bias, stride, padding)),
+            Form::Packed(weight) => plus(weight.conv2d(&x, &bias, stride, padding)),
             Form::Plain(weight) => {
-                let wide = self.is_wide(&weight).then(|| self.wide(&x, &weight, other)).flatten();
+                let wide = self
+                    .is_wide(&weight)
+                    .then(|| self.wide(&x, &weight, &bias, other))
+                    .flatten();
                 wide.unwrap_or_else(|| {
                     let (stride, padding) = ([stride, stride], [padding, padding]);
-                    plus(x.conv2d(&weight, Some(&self.bias), stride, padding, [1, 1], 1))
+                    plus(x.conv2d(&weight, Some(&bias), stride, padding, [1, 1], 1))
                 })
             }
         })
@@ -127,20 +132,14 @@ impl Conv2d {
             && ((kernel, self.padding) == (3, 1) || (kernel, self.padding) == (1, 0))
     }
 
-    fn wide(&self, x: &Tensor, weight: &Tensor, other: Option<&Tensor>) -> Option<Tensor> {
+    fn wide(&self, x: &Tensor, weight: &Tensor, bias: &Tensor, other: Option<&Tensor>) -> Option<Tensor> {
         if weight.size()[2] == 3 {
-            return wide_conv3x3(x, weight, Some(&self.bias), other, products());
+            return wide_conv3x3(x, weight, Some(bias), other, products());
         }
         // A kernel of one pixel is a linear layer of every pixel.
         let pixels = |x: &Tensor| x.permute([0, 2, 3, 1]).contiguous();
         let weight = weight.flatten(1, 3);
-        let result = wide_linear(
-            &pixels(x),
-            &weight,
-            Some(&self.bias),
-            other.map(pixels).as_ref(),
-            products(),
-        )?;
+        let result = wide_linear(&pixels(x), &weight, Some(bias), other.map(pixels).as_ref(), products())?;
         Some(result.permute([0, 3, 1, 2]))
     }
 }
@@ -206,8 +205,8 @@ mod tests {
     struct Noise;
 
     impl Delta for Noise {
-        fn delta(&self, shape: &[i64]) -> Result<Tensor> {
-            Generator::seeded(7)?.randn(shape)
+        fn delta(&self, weight: &Tensor) -> Result<Tensor> {
+            Generator::seeded(7)?.randn(&weight.size())
         }
     }
 
@@ -221,7 +220,8 @@ mod tests {
         let before = layer.forward(&x);
         let noise = vec![Arc::new(Noise) as Arc<dyn Delta>];
         assert!(weights.patches().set([("weight".to_owned(), noise)].into()).is_empty());
-        let sum = weights.get("weight", &shape).unwrap() + Noise.delta(&shape).unwrap();
+        let file = weights.get("weight", &shape).unwrap();
+        let sum = &file + Noise.delta(&file).unwrap();
         let bias = weights.get("bias", &[33]).unwrap();
         let expected = x.conv2d(&sum, Some(&bias), [1, 1], [padding, padding], [1, 1], 1);
         let scale = expected.abs().max().double_value(&[]);
@@ -243,7 +243,7 @@ mod tests {
             Conv2d {
                 wide: both.then(|| Weight::unpacked((loaded.shallow_clone(), kind))),
                 weight: Weight::new((loaded, kind)),
-                bias: layer.bias.to_kind(kind),
+                bias: layer.bias.get().to_kind(kind).into(),
                 ..layer
             }
         };
@@ -266,7 +266,7 @@ mod tests {
             wide: Some(Weight::unpacked((loaded.shallow_clone(), kind))),
             ..Conv2d::bound(
                 (loaded.shallow_clone(), kind).into(),
-                torch::zeros(&[33], kind, torch::Device::Cpu).unwrap(),
+                torch::zeros(&[33], kind, torch::Device::Cpu).unwrap().into(),
             )
         };
         for size in [[2, 20, 8, 8], [2, 20, 7, 9], [2, 20, 4, 4], [2, 20, 13, 16]] {

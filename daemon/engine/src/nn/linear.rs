@@ -5,6 +5,7 @@
 use darkroom_protocol::Quant;
 use tch::Tensor;
 
+use super::parameter::Parameter;
 use super::weight::{Form, Pack, Weight};
 use crate::Result;
 use crate::torch::{Int8, Packed, pack_linear, products, wide_linear, wide_serves};
@@ -14,7 +15,7 @@ use crate::weights::Weights;
 #[derive(Debug)]
 pub struct Linear {
     weight: Weight<Better>,
-    bias: Option<Tensor>,
+    bias: Option<Parameter>,
     quant: Quant,
     in_place: bool,
 }
@@ -38,7 +39,7 @@ impl Pack for Better {
 impl Linear {
     /// Binds `weight` `[outputs, inputs]` and `bias` `[outputs]`.
     pub fn new(weights: &Weights, inputs: i64, outputs: i64) -> Result<Self> {
-        let bias = Some(weights.get("bias", &[outputs])?);
+        let bias = Some(Parameter::new(weights, "bias", &[outputs])?);
         Ok(Self {
             bias,
             ..Self::without_bias(weights, inputs, outputs)?
@@ -66,7 +67,8 @@ impl Linear {
     }
 
     fn apply(&self, x: &Tensor, other: Option<&Tensor>) -> Tensor {
-        let (x, bias) = (x.to_kind(self.weight.kind()), self.bias.as_ref());
+        let (x, bias) = (x.to_kind(self.weight.kind()), self.bias.as_ref().map(Parameter::get));
+        let bias = bias.as_ref();
         let plus = |mut result: Tensor| match other {
             Some(other) => result.g_add_(other),
             None => result,
@@ -132,7 +134,7 @@ mod tests {
         let (weight, bias) = (weight.to_kind(kind), biased.then(|| bias.to_kind(kind)));
         let layer = Linear {
             weight: Weight::new((weight.shallow_clone(), kind)),
-            bias: bias.as_ref().map(Tensor::shallow_clone),
+            bias: bias.as_ref().map(|bias| bias.shallow_clone().into()),
             quant: Quant::None,
             in_place: false,
         };
@@ -158,8 +160,8 @@ mod tests {
     struct Noise(u64);
 
     impl Delta for Noise {
-        fn delta(&self, shape: &[i64]) -> Result<Tensor> {
-            Generator::seeded(self.0)?.randn(shape)
+        fn delta(&self, weight: &Tensor) -> Result<Tensor> {
+            Generator::seeded(self.0)?.randn(&weight.size())
         }
     }
 
@@ -185,7 +187,8 @@ mod tests {
             let sum = seeds
                 .iter()
                 .fold(weights.get("a.weight", &[40, 96]).unwrap(), |sum, seed| {
-                    sum + Noise(*seed).delta(&[40, 96]).unwrap()
+                    let delta = Noise(*seed).delta(&sum).unwrap();
+                    sum + delta
                 });
             let bias = exact(weights.get("a.bias", &[40]).unwrap());
             let expected = exact(x.shallow_clone()).linear(&exact(sum), Some(&bias));

@@ -9,6 +9,7 @@ mod conv;
 mod embedding;
 mod linear;
 mod norm;
+mod parameter;
 mod timestep;
 mod weight;
 

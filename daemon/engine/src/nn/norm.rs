@@ -1,10 +1,10 @@
 //! Group norm and layer norm, as UNet, VAE and text encoder have them. A group norm, with the bias before it and the SiLU behind
-//! it, is one kernel where that serves (`torch/fused.rs`), else libtorch's operations. Weights of norms are never packed, and
-//! what `weights/patches.rs` adds does not reach them.
+//! it, is one kernel where that serves (`torch/fused.rs`), else libtorch's operations. Weights of norms are never packed.
 
 use tch::Tensor;
 
 use super::activation::silu;
+use super::parameter::Parameter;
 use crate::Result;
 use crate::torch::{self, fused_group_norm};
 use crate::weights::Weights;
@@ -12,8 +12,8 @@ use crate::weights::Weights;
 /// Normalises groups of channels over their pixels, then scales and shifts each channel (Wu and He 2018).
 #[derive(Debug)]
 pub struct GroupNorm {
-    weight: Tensor,
-    bias: Tensor,
+    weight: Parameter,
+    bias: Parameter,
     groups: i64,
     eps: f64,
 }
@@ -32,29 +32,38 @@ impl GroupNorm {
 
     /// [B, channels, H, W] → the same shape.
     pub fn forward(&self, x: &Tensor) -> Tensor {
-        let x = x.to_kind(self.weight.kind());
-        fused_group_norm(&x, &self.fused(None, false)).unwrap_or_else(|| self.plain(&x))
+        let (weight, offset) = (self.weight.get(), self.bias.get());
+        let x = x.to_kind(weight.kind());
+        let fused = self.fused((&weight, &offset), None, false);
+        fused_group_norm(&x, &fused).unwrap_or_else(|| self.plain(&x, (&weight, &offset)))
     }
 
     /// [`silu`] of the normalised `x + bias`: [B, channels, H, W] → the same shape, `bias` [1 or B, channels].
     pub fn forward_silu(&self, x: &Tensor, bias: Option<&Tensor>) -> Tensor {
-        let x = x.to_kind(self.weight.kind());
-        let bias = bias.map(|bias| bias.to_kind(self.weight.kind()));
-        fused_group_norm(&x, &self.fused(bias.as_ref(), true)).unwrap_or_else(|| match &bias {
-            Some(bias) => silu(&self.plain(&(x + bias.unsqueeze(-1).unsqueeze(-1)))),
-            None => silu(&self.plain(&x)),
+        let (weight, offset) = (self.weight.get(), self.bias.get());
+        let x = x.to_kind(weight.kind());
+        let bias = bias.map(|bias| bias.to_kind(weight.kind()));
+        let fused = self.fused((&weight, &offset), bias.as_ref(), true);
+        fused_group_norm(&x, &fused).unwrap_or_else(|| match &bias {
+            Some(bias) => silu(&self.plain(&(x + bias.unsqueeze(-1).unsqueeze(-1)), (&weight, &offset))),
+            None => silu(&self.plain(&x, (&weight, &offset))),
         })
     }
 
-    fn plain(&self, x: &Tensor) -> Tensor {
-        x.group_norm(self.groups, Some(&self.weight), Some(&self.bias), self.eps, true)
+    fn plain(&self, x: &Tensor, (weight, offset): (&Tensor, &Tensor)) -> Tensor {
+        x.group_norm(self.groups, Some(weight), Some(offset), self.eps, true)
     }
 
-    fn fused<'a>(&'a self, bias: Option<&'a Tensor>, silu: bool) -> torch::GroupNorm<'a> {
+    fn fused<'a>(
+        &self,
+        (weight, offset): (&'a Tensor, &'a Tensor),
+        bias: Option<&'a Tensor>,
+        silu: bool,
+    ) -> torch::GroupNorm<'a> {
         torch::GroupNorm {
             bias,
-            weight: &self.weight,
-            offset: &self.bias,
+            weight,
+            offset,
             groups: self.groups,
             eps: self.eps,
             silu,
@@ -65,8 +74,8 @@ impl GroupNorm {
 /// Normalises the last dimension, then scales and shifts each channel (Ba, Kiros and Hinton 2016).
 #[derive(Debug)]
 pub struct LayerNorm {
-    weight: Tensor,
-    bias: Tensor,
+    weight: Parameter,
+    bias: Parameter,
     eps: f64,
 }
 
@@ -79,13 +88,15 @@ impl LayerNorm {
 
     /// [.., channels] → the same shape.
     pub fn forward(&self, x: &Tensor) -> Tensor {
-        let x = x.to_kind(self.weight.kind());
-        x.layer_norm(self.weight.size(), Some(&self.weight), Some(&self.bias), self.eps, true)
+        let (weight, bias) = (self.weight.get(), self.bias.get());
+        let x = x.to_kind(weight.kind());
+        x.layer_norm(weight.size(), Some(&weight), Some(&bias), self.eps, true)
     }
 }
 
-fn scale_and_shift(weights: &Weights, channels: i64) -> Result<[Tensor; 2]> {
-    Ok([weights.get("weight", &[channels])?, weights.get("bias", &[channels])?])
+fn scale_and_shift(weights: &Weights, channels: i64) -> Result<[Parameter; 2]> {
+    let one = |name| Parameter::new(weights, name, &[channels]);
+    Ok([one("weight")?, one("bias")?])
 }
 
 #[cfg(test)]
@@ -99,8 +110,8 @@ mod tests {
     fn norm(groups: i64, channels: i64, kind: Kind) -> GroupNorm {
         let layer = GroupNorm::new(&Weights::random("norm"), groups, channels, 1e-5).unwrap();
         GroupNorm {
-            weight: layer.weight.to_kind(kind),
-            bias: layer.bias.to_kind(kind),
+            weight: layer.weight.get().to_kind(kind).into(),
+            bias: layer.bias.get().to_kind(kind).into(),
             ..layer
         }
     }
@@ -114,7 +125,7 @@ mod tests {
         let grouped = x.reshape([size[0], layer.groups, -1]);
         let (variance, mean) = grouped.var_mean_dim([-1i64].as_slice(), false, true);
         let normal = ((grouped - mean) / (variance + layer.eps).sqrt()).reshape(&size);
-        let y = normal * column(&layer.weight) + column(&layer.bias);
+        let y = normal * column(&layer.weight.get()) + column(&layer.bias.get());
         if with_silu { y.silu() } else { y }
     }
 
@@ -140,21 +151,22 @@ mod tests {
         let layer = norm(groups, size[1], kind);
         let mut generator = Generator::seeded(1).unwrap();
         let x = channels_last(&(generator.randn(&size).unwrap() * 3 + mean).to_kind(kind)).unwrap();
-        let plain = layer.plain(&x);
+        let (weight, offset) = (layer.weight.get(), layer.bias.get());
+        let plain = layer.plain(&x, (&weight, &offset));
         let slack = if kind == Kind::Float { 1e-5 * (1.0 + mean) } else { 0.0 };
         for (found, bias, with_silu) in [
             (layer.forward(&x), None, false),
             (layer.forward_silu(&x, None), None, true),
             (
-                layer.forward_silu(&x, Some(&layer.weight.unsqueeze(0))),
-                Some(layer.weight.unsqueeze(0)),
+                layer.forward_silu(&x, Some(&weight.unsqueeze(0))),
+                Some(weight.unsqueeze(0)),
                 true,
             ),
         ] {
             let exact = by_hand(&layer, &x, bias.as_ref(), with_silu);
             let column = |t: &Tensor| t.unsqueeze(-1).unsqueeze(-1);
             let theirs = match (&bias, with_silu) {
-                (Some(bias), _) => layer.plain(&(&x + column(bias))).silu(),
+                (Some(bias), _) => layer.plain(&(&x + column(bias)), (&weight, &offset)).silu(),
                 (None, true) => plain.silu(),
                 (None, false) => plain.shallow_clone(),
             };

@@ -1,4 +1,5 @@
 use darkroom_protocol::ImageTask;
+use darkroom_protocol::lora::without_tags;
 
 use super::{Observer, check_numbers};
 use crate::model::{ComponentKind, Guide, Model, Prompts};
@@ -12,7 +13,9 @@ pub fn encode_prompts(
     observer: &mut dyn Observer,
 ) -> Result<Prompts> {
     cancel.check()?;
-    let mut texts = vec![task.what.prompt.as_str()];
+    // Tags of LoRAs name files, which the task has: they are no words.
+    let prompt = without_tags(&task.what.prompt);
+    let mut texts = vec![prompt.as_str()];
     if task.is_guided() {
         texts.push(task.what.negative.as_str());
     }

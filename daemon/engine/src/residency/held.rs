@@ -7,6 +7,7 @@ use std::time::Instant;
 use darkroom_protocol::KeepAlive;
 
 use crate::Result;
+use crate::adapters::Set;
 use crate::model::{Blueprint, Component, Identity, Key, Part};
 use crate::weights::Weights;
 
@@ -65,6 +66,8 @@ pub struct Entry {
     pub blueprint: Rc<Blueprint>,
     /// Numbers of its parts, in the order of its components. Those that were evicted are not held any more.
     pub parts: Vec<u64>,
+    /// The LoRAs that its parts have, where its last task had any.
+    pub set: Option<Rc<Set>>,
     /// Whether it stays until it is unpinned.
     pub pinned: bool,
     /// Whether a task uses it.

@@ -8,6 +8,7 @@ use darkroom_protocol::KeepAlive;
 
 use super::held::{Entry, Held};
 use super::room::{Occupant, evicted};
+use crate::adapters::Files;
 use crate::families;
 use crate::model::{Blueprint, Key, Model, Part};
 use crate::torch::{self, Device};
@@ -31,6 +32,8 @@ pub struct Models {
     pub(super) beside: u64,
     /// What it was at the start.
     pub(super) floor: u64,
+    /// LoRA files that were used last.
+    pub(super) files: Files,
     device: Device,
     clock: u64,
 }
@@ -49,6 +52,7 @@ impl Models {
             entries: Vec::new(),
             beside,
             floor: beside,
+            files: Files::default(),
             device,
             clock: 0,
         }
@@ -178,6 +182,7 @@ impl Models {
         self.entries.push(Entry {
             blueprint,
             parts,
+            set: before.as_ref().and_then(|entry| entry.set.clone()),
             pinned: before.as_ref().is_some_and(|entry| entry.pinned),
             busy: true,
             used: Instant::now(),

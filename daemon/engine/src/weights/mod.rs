@@ -13,8 +13,10 @@ mod same;
 mod source;
 mod store;
 
+pub(crate) use dtype::kind as stored_kind;
+pub(crate) use files::map;
 pub use ledger::Ledger;
-pub use patches::{Delta, Patches};
+pub use patches::{Delta, Deltas, Patches};
 pub use pieces::{Piece, Rows};
 pub use source::{Source, Spell, embedded_models};
 pub use store::{Provenance, Stored, Weights};

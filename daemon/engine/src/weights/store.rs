@@ -166,7 +166,7 @@ impl Weights {
     /// As [`Weights::get`].
     pub fn weight(&self, name: &str, shape: &[i64]) -> Result<Stored> {
         let (tensor, kind) = self.stored(name, shape)?;
-        self.shared.patches.offer(self.key(name));
+        self.shared.patches.offer(self.key(name), shape);
         Ok(Stored {
             tensor: self.placed(tensor, kind)?,
             kind,
@@ -379,7 +379,10 @@ impl Provenance {
         }
         let sum = torch::catch(|| {
             // Never in place: in f32 it may be the file's own memory.
-            let plus = |sum: Tensor, delta: &Arc<dyn Delta>| -> Result<Tensor> { Ok(sum + delta.delta(&self.shape)?) };
+            let plus = |sum: Tensor, delta: &Arc<dyn Delta>| -> Result<Tensor> {
+                let delta = delta.delta(&sum)?;
+                Ok(sum + delta)
+            };
             let sum = deltas.iter().try_fold(tensor.to_kind(Kind::Float), plus)?;
             Ok(sum.to_kind(kind))
         })?;

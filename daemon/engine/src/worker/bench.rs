@@ -51,9 +51,13 @@ fn measure(order: &BenchOrder) -> Result<BenchReport> {
         quant,
     };
     let cancel = Cancel::new();
-    let model = Models::new(u64::MAX).load(&key, &cancel, &mut |done, all| {
+    let mut models = Models::new(u64::MAX);
+    let model = models.load(&key, &cancel, &mut |done, all| {
         watch.progress(pipeline::loading(done, all))
     })?;
+    for line in models.adapt(&model, &task.what.loras, &cancel)? {
+        watch.notice(&line);
+    }
     let staging = Path::new(&order.staging);
     let work = Work {
         job: "bench".to_owned(),

@@ -181,7 +181,8 @@ impl Executor {
         if task.compute.offload && device == Device::Cpu {
             reporter.notice("Offload does nothing on the CPU: the model is there already.");
         }
-        let mut relief = Relief::new(task.clone(), Shelf::new(&mut self.models, key));
+        let shelf = Shelf::new(&mut self.models, key).with_loras(task.what.loras.clone());
+        let mut relief = Relief::new(task.clone(), shelf);
         let made = make(&mut relief, job, &self.folders, skip, cancel, &mut reporter);
         relief.into_room().release(keep_alive);
         made
@@ -228,7 +229,7 @@ fn make(
 ) -> Result<()> {
     let model = loop {
         let offload = relief.task().compute.offload;
-        match stage(Phase::Load, || relief.room().load(offload, cancel, reporter)) {
+        match stage(Phase::Load, || relief.room().load_adapted(offload, cancel, reporter)) {
             Ok(model) => break model,
             Err(error) => relief.after(error, Phase::Load, None, reporter)?,
         }

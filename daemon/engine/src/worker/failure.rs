@@ -30,6 +30,7 @@ fn kind(error: &Error) -> FailureKind {
         | Error::MissingTensor { .. }
         | Error::TensorShape { .. }
         | Error::Config { .. }
+        | Error::Lora { .. }
         | Error::Format(_) => FailureKind::BadModel,
         Error::Torch(_) | Error::Defect | Error::Cancelled => FailureKind::Internal,
     }

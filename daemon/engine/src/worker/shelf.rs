@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use darkroom_protocol::KeepAlive;
+use darkroom_protocol::lora::Lora;
 
 use super::reporter::Reporter;
 use crate::model::{Key, Model};
@@ -18,12 +19,33 @@ use crate::{Cancel, Error, Result};
 pub struct Shelf<'a> {
     models: &'a mut Models,
     key: Key,
+    loras: Vec<Lora>,
 }
 
 impl<'a> Shelf<'a> {
     /// For a task with the model of `key`.
     pub fn new(models: &'a mut Models, key: Key) -> Self {
-        Self { models, key }
+        Self {
+            models,
+            key,
+            loras: Vec::new(),
+        }
+    }
+
+    /// The same for a task with these LoRAs.
+    pub fn with_loras(self, loras: Vec<Lora>) -> Self {
+        Self { loras, ..self }
+    }
+
+    /// The model with the task's LoRAs and no others, as [`Self::load`] has it; what is to be said of them is told.
+    ///
+    /// # Errors
+    /// As [`Self::load`] and [`Models::adapt`].
+    pub fn load_adapted(&mut self, offload: bool, cancel: &Cancel, observer: &mut dyn Observer) -> Result<Rc<Model>> {
+        let model = self.load(offload, cancel, observer)?;
+        let notices = self.models.adapt(&model, &self.loras, cancel)?;
+        notices.iter().for_each(|line| observer.notice(line));
+        Ok(model)
     }
 
     /// The model; where each part is `offload`ed, they are read when they are used.
