@@ -7,7 +7,7 @@ mod written;
 use serde::{Deserialize, Serialize};
 
 use crate::sampler::Named;
-use crate::{Dtype, Format, GenerateRequest, Prediction, Quant, Sampler, Schedule};
+use crate::{Dtype, Format, GenerateRequest, Prediction, Quant, Sampler, Schedule, upscaler};
 
 /// What a worker is to do. A worker says in its capabilities which kinds it runs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -108,6 +108,10 @@ pub struct Size {
     pub batch: u32,
     /// Of these the only one that is made, from 0, as it comes out among the others.
     pub only: Option<u32>,
+    /// What makes a finished picture larger: a word of [`crate::upscaler`], or the absolute path of a network's file.
+    pub upscaler: String,
+    /// How many times as wide and high it becomes; `None` where that is what the network was made for.
+    pub upscale: Option<f64>,
 }
 
 impl Default for Size {
@@ -117,6 +121,8 @@ impl Default for Size {
             height: 512,
             batch: 1,
             only: None,
+            upscaler: upscaler::NONE.to_owned(),
+            upscale: None,
         }
     }
 }
@@ -207,6 +213,9 @@ pub struct Compute {
     /// Whether the predictions with and without the prompt are computed one after the other, which needs less memory. Where it
     /// runs out this is set; nobody asks for it.
     pub two_passes: bool,
+    /// The largest side of the tiles in which a network makes pictures larger, in pixels of the smaller picture. Where memory runs
+    /// out this is halved; nobody asks for it.
+    pub upscale_tile: u32,
 }
 
 impl Default for Compute {
@@ -220,6 +229,7 @@ impl Default for Compute {
             vae_tiling: false,
             offload: false,
             two_passes: false,
+            upscale_tile: 256,
         }
     }
 }
@@ -258,6 +268,11 @@ impl ImageTask {
         u64::from(self.size.width) * u64::from(self.size.height)
     }
 
+    /// Whether finished pictures are made larger.
+    pub fn is_upscaled(&self) -> bool {
+        self.size.upscaler != upscaler::NONE
+    }
+
     /// The task that makes picture `index` of this one alone: what one that is to be like it begins with.
     pub fn alone(&self, index: u32) -> Self {
         let mut task = self.clone();
@@ -293,6 +308,9 @@ impl ImageTask {
     pub fn metadata(&self, index: u32) -> Vec<(&'static str, String)> {
         let mut request = self.to_request();
         request.seed = Some((self.sampling.seed + u64::from(index)) as i64);
+        // Where there is none, other programs say nothing of it; and a path is nobody else's business.
+        let upscaler = request.upscaler.filter(|upscaler| upscaler != upscaler::NONE);
+        request.upscaler = upscaler.map(|upscaler| upscaler::short(&upscaler).to_owned());
         request.metadata()
     }
 

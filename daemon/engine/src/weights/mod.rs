@@ -16,5 +16,5 @@ mod store;
 pub use ledger::Ledger;
 pub use patches::{Delta, Patches};
 pub use pieces::{Piece, Rows};
-pub use source::{Source, Spell, embedded_models};
+pub use source::{Source, Spell, embedded_models, embedded_upscaler};
 pub use store::{Provenance, Stored, Weights};
