@@ -242,7 +242,7 @@ parameters! {
         kind: Kind::Text { max_bytes: MAX_NAME },
         unset: Unset::OfModel(|card| card.upscaler.to_value()), metadata: "Postprocess upscaler",
         help: "What makes a finished picture larger: none, a filter, realesr-animevideov3, or a network's file.",
-        long: "Filters are nearest, box, bilinear, bicubic and lanczos. Files are ESRGAN, Real-ESRGAN and Real-ESRGAN Compact as .safetensors or .pth: paths, or names in the subfolders upscale_models, ESRGAN and RealESRGAN of the models folders. Only emoji has one by default.",
+        long: "Filters are nearest, box, bilinear, bicubic and lanczos. Files are ESRGAN, Real-ESRGAN and Real-ESRGAN Compact as .safetensors or .pth: paths, or names in the subfolders upscale_models, ESRGAN and RealESRGAN of the models folders. Only emoji has one by itself, for pictures whose size nobody names.",
     }
     upscale: f64 {
         flag: "upscale", short: None, aliases: &["upscale_by", "upscaling_resize", "postprocess_upscale_by"],

@@ -92,8 +92,11 @@ fn resized(pixels: &Tensor, wanted: (u32, u32), filter: Filter) -> Result<Tensor
     if size_of(pixels) == wanted {
         return Ok(pixels.shallow_clone());
     }
-    let made = resample(&to_rgb8(pixels)?, wanted, filter).ok_or(Error::Defect)?;
-    Ok(tensor(&made))
+    let picture = to_rgb8(pixels)?;
+    let size = (picture.width(), picture.height());
+    let made = resample(picture.pixels(), size, wanted, filter);
+    let made = made.and_then(|pixels| Rgb8::new(wanted.0, wanted.1, pixels));
+    Ok(tensor(&made.ok_or(Error::Defect)?))
 }
 
 /// [1, 3, H, W] in 0..1, f32, on the CPU: 255 times that are the picture's bytes again.

@@ -5,35 +5,32 @@
 
 use darkroom_protocol::upscaler::Filter;
 
-use crate::pipeline::encode::Rgb8;
-
 /// Bits behind the point of a weight: sums of bytes with them stay within 32.
 const PRECISION: u32 = 32 - 8 - 2;
 /// Red, green, blue.
 const CHANNELS: usize = 3;
 
-/// The picture at `width`×`height`, its shape stretched to that. `None` for a size without pixels, or of more bytes than there are
+/// The picture of `pixels` (rows from the top, red, green, blue), which is `from` wide and high, at the size `to`, its shape stretched
+/// to that. `None` where the bytes are not as many as the size has, for a size without pixels, or one of more bytes than there are
 /// addresses.
-pub fn resample(picture: &Rgb8, (width, height): (u32, u32), filter: Filter) -> Option<Rgb8> {
-    let from = (picture.width() as usize, picture.height() as usize);
-    let to = (width as usize, height as usize);
-    if to.0 == 0 || to.1 == 0 {
+pub fn resample(pixels: &[u8], from: (u32, u32), to: (u32, u32), filter: Filter) -> Option<Vec<u8>> {
+    let size = |(width, height): (u32, u32)| (width as usize, height as usize);
+    let (from, to) = (size(from), size(to));
+    let bytes = from.0.checked_mul(from.1)?.checked_mul(CHANNELS)?;
+    if bytes == 0 || bytes != pixels.len() || to.0 == 0 || to.1 == 0 {
         return None;
     }
-    let pixels = match filter {
-        Filter::Nearest => nearest(picture.pixels(), from, to)?,
-        _ => {
-            let wide = match from.0 == to.0 {
-                true => picture.pixels().to_vec(),
-                false => along_rows(picture.pixels(), from, &Weights::new(from.0, to.0, filter))?,
-            };
-            match from.1 == to.1 {
-                true => wide,
-                false => along_columns(&wide, to.0, &Weights::new(from.1, to.1, filter))?,
-            }
-        }
+    if filter == Filter::Nearest {
+        return nearest(pixels, from, to);
+    }
+    let wide = match from.0 == to.0 {
+        true => pixels.to_vec(),
+        false => along_rows(pixels, from, &Weights::new(from.0, to.0, filter))?,
     };
-    Rgb8::new(width, height, pixels)
+    match from.1 == to.1 {
+        true => Some(wide),
+        false => along_columns(&wide, to.0, &Weights::new(from.1, to.1, filter)),
+    }
 }
 
 /// The pixel under the middle of each new one. Places are added up as Pillow adds them, so that they round alike.
@@ -182,11 +179,12 @@ mod tests {
     use super::*;
     use crate::families::fixture::Fixture;
 
-    fn picture(key: &str) -> Rgb8 {
+    /// Width, height and bytes.
+    fn picture(key: &str) -> ((u32, u32), Vec<u8>) {
         let tensor = Fixture::open("upscale").expected(key);
-        let (height, width) = (tensor.size()[0] as u32, tensor.size()[1] as u32);
         let values = Vec::<f32>::try_from(tensor.flatten(0, -1)).unwrap();
-        Rgb8::new(width, height, values.into_iter().map(|v| v as u8).collect()).unwrap()
+        let size = (tensor.size()[1] as u32, tensor.size()[0] as u32);
+        (size, values.into_iter().map(|value| value as u8).collect())
     }
 
     #[rstest]
@@ -194,15 +192,17 @@ mod tests {
         #[values(Filter::Nearest, Filter::Box, Filter::Bilinear, Filter::Bicubic, Filter::Lanczos)] filter: Filter,
         #[values((26, 18), (29, 31), (7, 5), (13, 22), (40, 9), (1, 1), (3, 40))] size: (u32, u32),
     ) {
-        let expected = picture(&format!("{}.{}x{}", filter.name(), size.0, size.1));
-        let found = resample(&picture("picture"), size, filter).unwrap();
-        assert_eq!(found, expected);
+        let (_, expected) = picture(&format!("{}.{}x{}", filter.name(), size.0, size.1));
+        let (from, pixels) = picture("picture");
+        assert_eq!(resample(&pixels, from, size, filter), Some(expected));
     }
 
     #[test]
     fn a_size_without_pixels_is_none() {
-        let one = Rgb8::new(1, 1, vec![1, 2, 3]).unwrap();
-        assert_eq!(resample(&one, (0, 4), Filter::Lanczos), None);
-        assert_eq!(resample(&one, (1, 1), Filter::Bicubic), Some(one));
+        let one = [1, 2, 3];
+        assert_eq!(resample(&one, (1, 1), (0, 4), Filter::Lanczos), None);
+        assert_eq!(resample(&one, (1, 2), (4, 4), Filter::Nearest), None);
+        assert_eq!(resample(&[], (0, 0), (4, 4), Filter::Box), None);
+        assert_eq!(resample(&one, (1, 1), (1, 1), Filter::Bicubic), Some(one.to_vec()));
     }
 }

@@ -36,6 +36,7 @@ pub fn known(module: &str, name: &str) -> Option<Known> {
         ("torch.storage", "UntypedStorage") | ("torch", "UntypedStorage") => Known::Storage(None),
         ("torch", "Size") => Known::Size,
         ("torch", "device")
+        | ("builtins" | "__builtin__", "set" | "frozenset" | "bytearray" | "complex")
         | ("numpy", "dtype")
         | ("numpy.core.multiarray" | "numpy._core.multiarray", "scalar")
         | ("_codecs", "encode") => Known::Inert,

@@ -72,6 +72,11 @@ impl<'a> Made<'a> {
         self.values.get(id as usize).unwrap_or(&Value::Inert)
     }
 
+    /// Every value that was made.
+    pub fn all(&self) -> impl Iterator<Item = &Value> {
+        self.values.iter()
+    }
+
     /// The text at `id`; `None` for anything else.
     pub fn text(&self, id: Id) -> Option<&'a str> {
         text(self.bytes, self.get(id))
@@ -97,6 +102,7 @@ pub fn run(bytes: &[u8]) -> Result<Made<'_>, PickleProblem> {
         stack: Vec::new(),
         marks: Vec::new(),
         memo: HashMap::new(),
+        copied: 0,
     };
     loop {
         let here = machine.at;
@@ -112,7 +118,11 @@ pub fn run(bytes: &[u8]) -> Result<Made<'_>, PickleProblem> {
         }
         let done = machine.step(code)?;
         done.ok_or(PickleProblem::Instruction { code, at: here })?;
-        if machine.values.len() > MAX_VALUES || machine.stack.len() > MAX_VALUES || machine.marks.len() > MAX_VALUES {
+        if machine.values.len() > MAX_VALUES
+            || machine.stack.len() > MAX_VALUES
+            || machine.marks.len() > MAX_VALUES
+            || machine.copied > MAX_VALUES
+        {
             return Err(PickleProblem::TooMuch {
                 what: "a pickle of more than a million objects",
             });
@@ -132,6 +142,8 @@ struct Machine<'a> {
     stack: Vec<Id>,
     marks: Vec<usize>,
     memo: HashMap<u64, Id>,
+    /// What calls and names have copied of what is there already, in words: the one way in which an instruction makes much of little.
+    copied: usize,
 }
 
 /// `None` where an instruction makes no sense.
@@ -158,7 +170,11 @@ impl<'a> Machine<'a> {
 
     /// An unsigned number of so many bytes, at most 8.
     fn number(&mut self, bytes: u64) -> Result<u64, PickleProblem> {
-        Ok(self.take(bytes)?.iter().rev().fold(0, |n, byte| (n << 8) | u64::from(*byte)))
+        Ok(self
+            .take(bytes)?
+            .iter()
+            .rev()
+            .fold(0, |n, byte| (n << 8) | u64::from(*byte)))
     }
 
     /// Where the rest of the line is, without its end.
@@ -442,7 +458,12 @@ impl<'a> Machine<'a> {
     }
 
     fn global(&mut self, module: &str, name: &str) {
-        let spelled: String = format!("{module}.{name}").chars().take(200).collect();
+        let spelled: String = [module, ".", name]
+            .iter()
+            .flat_map(|part| part.chars())
+            .take(200)
+            .collect();
+        self.copied += spelled.len() / 8;
         self.push(Value::Global(known(module, name), spelled));
     }
 
@@ -475,8 +496,22 @@ impl<'a> Machine<'a> {
         let made = match what {
             None | Some(Known::Storage(_) | Known::Dtype(_)) => return Err(PickleProblem::Calls { name }),
             Some(Known::Inert) => Some(Value::Inert),
-            Some(Known::Dict) => self.dict(arguments),
-            Some(Known::Size) => self.argument(arguments, 0).and_then(|of| Some(Value::List(self.list(of)?.to_vec()))),
+            Some(Known::Dict) => {
+                let made = self.dict(arguments);
+                self.copied += self
+                    .argument(arguments, 0)
+                    .and_then(|of| self.list(of))
+                    .map_or(0, <[Id]>::len);
+                made
+            }
+            Some(Known::Size) => {
+                let items = self
+                    .argument(arguments, 0)
+                    .and_then(|of| self.list(of))
+                    .map(<[Id]>::to_vec);
+                self.copied += items.as_ref().map_or(0, Vec::len);
+                items.map(Value::List)
+            }
             Some(Known::Parameter) => {
                 let data = self.argument(arguments, 0);
                 let is_tensor = |id: &Id| matches!(self.values.get(*id as usize), Some(Value::Tensor(_)));

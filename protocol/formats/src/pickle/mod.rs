@@ -20,7 +20,7 @@ use darkroom_protocol::files;
 pub use problem::PickleProblem;
 pub use source::Source;
 
-use crate::safetensors::Header;
+use crate::safetensors::{Header, MAX_HEADER};
 use crate::{Error, Result};
 
 /// The longest pickle that is read, in bytes. Those of published checkpoints have some hundred thousand.
@@ -30,9 +30,11 @@ const MAX_VALUES: usize = 1 << 20;
 /// The most entries of an archive: one a tensor, and a few.
 const MAX_ENTRIES: u64 = 70_000;
 
-/// Whether a file that begins with `first` may be one of PyTorch's: a zip archive or a pickle.
+/// Whether a file that begins with `first`, at least 8 bytes, may be one of PyTorch's: a zip archive or a pickle.
 pub fn is_pickle(first: &[u8]) -> bool {
-    is_archive(first) || matches!(first, [0x80, 2..=5, ..])
+    // The same bytes may be the length of a safetensors header, where that is not too long.
+    let length = first.first_chunk().map_or(0, |eight| u64::from_le_bytes(*eight));
+    is_archive(first) || (matches!(first, [0x80, 2..=5, ..]) && length > MAX_HEADER)
 }
 
 fn is_archive(first: &[u8]) -> bool {

@@ -26,7 +26,9 @@ pub enum PickleProblem {
     #[error("the file could not be read: {}.", Shown(.0))]
     Unread(String),
     /// An instruction that no checkpoint has, or one that makes no sense where it stands.
-    #[error("byte {at} of its pickle is an instruction (0x{code:02x}) that makes no sense there. The file is damaged or hostile.")]
+    #[error(
+        "byte {at} of its pickle is an instruction (0x{code:02x}) that makes no sense there. The file is damaged or hostile."
+    )]
     Instruction {
         /// The instruction.
         code: u8,

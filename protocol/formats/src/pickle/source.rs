@@ -20,7 +20,9 @@ pub trait Source {
 
 fn fits(len: u64, at: u64, count: u64) -> Result<(usize, usize), PickleProblem> {
     let end = at.checked_add(count).filter(|end| *end <= len);
-    let end = end.and_then(|end| usize::try_from(end).ok()).ok_or(PickleProblem::Cut)?;
+    let end = end
+        .and_then(|end| usize::try_from(end).ok())
+        .ok_or(PickleProblem::Cut)?;
     Ok((at as usize, end))
 }
 
