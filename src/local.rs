@@ -32,6 +32,20 @@ pub fn model(name: &str) -> Result<String> {
     Ok(id.then(repository).flatten().unwrap_or(found))
 }
 
+/// What `--upscaler` names: an absolute path where it is written as a path or is a file that is there, else a name.
+///
+/// # Errors
+/// As [`model`].
+pub fn upscaler(name: &str) -> Result<String> {
+    if crate::host::chosen().is_some() || darkroom_protocol::upscaler::known(name).is_some() {
+        return Ok(name.to_owned());
+    }
+    resolve(name, home().as_deref(), Path::is_file).map_err(|e| match e {
+        Error::Usage(what) => Error::Usage(what.replacen("-m ", "--upscaler ", 1)),
+        other => other,
+    })
+}
+
 fn is_here(path: &Path) -> bool {
     let word = path.components().count() == 1;
     let model = || path.is_file() || path.join("model_index.json").is_file() || path.join("snapshots").is_dir();

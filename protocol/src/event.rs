@@ -238,6 +238,8 @@ pub enum Phase {
     Denoise,
     /// Latents to pixels.
     Decode,
+    /// Pixels to more of them.
+    Upscale,
     /// Pixels to a file.
     Save,
 }
@@ -251,6 +253,7 @@ impl Phase {
             Self::Prepare => "prepare",
             Self::Denoise => "denoise",
             Self::Decode => "decode",
+            Self::Upscale => "upscale",
             Self::Save => "save",
         }
     }

@@ -36,6 +36,7 @@ pub mod tag;
 pub mod task;
 pub mod text;
 pub mod time;
+pub mod upscaler;
 pub mod worker_status;
 
 mod error;

@@ -30,8 +30,15 @@ pub struct ModelCard {
     /// What its files say that its denoiser predicts.
     #[serde(default)]
     pub prediction: Prediction,
+    /// What makes its finished pictures larger where nobody says: a word of [`crate::upscaler`].
+    #[serde(default = "none")]
+    pub upscaler: String,
     /// Bytes of its weights on disk.
     pub bytes: u64,
     /// One line for the person, for instance that the scheduler it names was replaced.
     pub notice: Option<String>,
+}
+
+fn none() -> String {
+    crate::upscaler::NONE.to_owned()
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::lora::Lora;
 use crate::sampler::Named;
-use crate::{Dtype, Format, GenerateRequest, NoiseSource, Prediction, Quant, Sampler, Schedule};
+use crate::{Dtype, Format, GenerateRequest, NoiseSource, Prediction, Quant, Sampler, Schedule, upscaler};
 
 /// What a worker is to do. A worker says in its capabilities which kinds it runs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -112,6 +112,10 @@ pub struct Size {
     pub batch: u32,
     /// Of these the only one that is made, from 0, as it comes out among the others.
     pub only: Option<u32>,
+    /// What makes a finished picture larger: a word of [`crate::upscaler`], or the absolute path of a network's file.
+    pub upscaler: String,
+    /// How many times as wide and high it becomes; `None` where that is what the network was made for.
+    pub upscale: Option<f64>,
 }
 
 impl Default for Size {
@@ -121,6 +125,8 @@ impl Default for Size {
             height: 512,
             batch: 1,
             only: None,
+            upscaler: upscaler::NONE.to_owned(),
+            upscale: None,
         }
     }
 }
@@ -258,6 +264,9 @@ pub struct Compute {
     /// Whether the predictions with and without the prompt are computed one after the other, which needs less memory. Where it
     /// runs out this is set; nobody asks for it.
     pub two_passes: bool,
+    /// The largest side of the tiles in which a network makes pictures larger, in pixels of the smaller picture. Where memory runs
+    /// out this is halved; nobody asks for it.
+    pub upscale_tile: u32,
 }
 
 impl Default for Compute {
@@ -271,6 +280,7 @@ impl Default for Compute {
             vae_tiling: false,
             offload: false,
             two_passes: false,
+            upscale_tile: 256,
         }
     }
 }
@@ -307,6 +317,11 @@ impl ImageTask {
     /// Pixels of one picture.
     pub fn pixels(&self) -> u64 {
         u64::from(self.size.width) * u64::from(self.size.height)
+    }
+
+    /// Whether finished pictures are made larger.
+    pub fn is_upscaled(&self) -> bool {
+        self.size.upscaler != upscaler::NONE
     }
 
     /// The task that makes picture `index` of this one alone: what one that is to be like it begins with.
@@ -352,6 +367,9 @@ impl ImageTask {
         let mut request = self.to_request();
         request.seed = Some((self.sampling.seed + u64::from(index)) as i64);
         request.loras = self.loras(Lora::named);
+        // Where there is none, other programs say nothing of it; and a path is nobody else's business.
+        let upscaler = request.upscaler.filter(|upscaler| upscaler != upscaler::NONE);
+        request.upscaler = upscaler.map(|upscaler| upscaler::short(&upscaler).to_owned());
         let mut metadata = request.metadata();
         // As other programs have it: the first ten digits of each file's hash.
         let hash = |lora: &Lora| format!("{}: {}", lora.name, lora.sha256.get(..10).unwrap_or(&lora.sha256));

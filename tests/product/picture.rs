@@ -30,7 +30,7 @@ fn one_command_in_an_empty_home_turns_a_prompt_into_a_png() {
     ];
     let ran = home.run_args(args).ok();
     assert_eq!(ran.stdout, "apple.png\n");
-    assert_eq!(size(&home.at("apple.png")), (64, 64));
+    assert_eq!(size(&home.at("apple.png")), (256, 256));
     ran.printable();
 
     let texts = texts(&home, "apple.png");
@@ -43,6 +43,7 @@ fn one_command_in_an_empty_home_turns_a_prompt_into_a_png() {
         "Seed: 7",
         "Size: 64x64",
         "Model: emoji",
+        "Postprocess upscaler: realesr-animevideov3, Postprocess upscale by: 4",
     ] {
         assert!(parameters.contains(part), "{part}: {parameters}");
     }
@@ -200,6 +201,32 @@ fn what_a_picture_says_makes_it_again() {
             "{shown:#?}"
         );
     }
+}
+
+#[test]
+fn a_picture_is_made_as_large_as_is_asked_for() {
+    let home = Home::new();
+    for (flags, side) in [
+        ("", 256),
+        ("--upscaler none", 64),
+        ("-W 64 -H 64", 64),
+        ("--upscale 2", 128),
+        ("-W 16 -H 16 --upscaler lanczos", 32),
+    ] {
+        let ran = home
+            .run(&format!("generate fox --seed 3 --steps 1 --json {flags}"))
+            .ok();
+        let line = &ran.json()[0];
+        assert_eq!(
+            (&line["width"], &line["height"]),
+            (&side.into(), &side.into()),
+            "{flags}"
+        );
+    }
+    home.run("generate fox --steps 1 --upscaler ./none.pth")
+        .refused(4, &["no upscaler", "none.pth"]);
+    home.run("generate fox --steps 1 --upscaler none --upscale 2")
+        .refused(2, &["needs an upscaler"]);
 }
 
 #[test]

@@ -16,6 +16,7 @@ pub mod residency;
 pub mod sampling;
 pub mod text;
 pub mod torch;
+pub mod upscale;
 pub mod weights;
 pub mod worker;
 

@@ -231,10 +231,89 @@ fn every_tensor_of_the_kin_is_found_in_place(#[case] parts: &[Part], #[case] cou
     models.load(&key(&path), &Cancel::new(), &mut |_, _| {}).unwrap();
 }
 
+/// The same as torch.save writes a training's checkpoint: an archive with an entry a tensor, and the pickle that names them.
+fn write_checkpoint(path: &Path, tensors: &[Tensor]) {
+    let file = std::fs::File::create(path).unwrap();
+    let (mut at, mut directory) = (0u64, Vec::new());
+    let mut pickle = b"\x80\x02}X\x0a\0\0\0state_dict}(".to_vec();
+    let text = |pickle: &mut Vec<u8>, text: &str| {
+        pickle.extend([b"X".as_slice(), &(text.len() as u32).to_le_bytes(), text.as_bytes()].concat());
+    };
+    let numbers = |pickle: &mut Vec<u8>, numbers: &[i64]| {
+        pickle.push(b'(');
+        for number in numbers {
+            pickle.extend([b"J".as_slice(), &(*number as i32).to_le_bytes()].concat());
+        }
+        pickle.push(b't');
+    };
+    // The headers of an entry of so many bytes, aligned as torch aligns what follows; where its bytes begin.
+    let mut entry = |name: &str, bytes: u64| {
+        let pad = (64 - (at + 30 + name.len() as u64) % 64) % 64;
+        let sizes = [[0; 4], (bytes as u32).to_le_bytes(), (bytes as u32).to_le_bytes()].concat();
+        let lengths = [(name.len() as u16).to_le_bytes(), (pad as u16).to_le_bytes()].concat();
+        let local = [
+            b"PK\x03\x04\0\0\0\0\0\0\0\0\0\0".as_slice(),
+            &sizes,
+            &lengths,
+            name.as_bytes(),
+        ]
+        .concat();
+        file.write_all_at(&local, at).unwrap();
+        let begin = at + 30 + name.len() as u64 + pad;
+        let named = (name.len() as u16).to_le_bytes();
+        let place = (at as u32).to_le_bytes();
+        let rest = [
+            b"PK\x01\x02".as_slice(),
+            &[0; 12],
+            &sizes,
+            &named,
+            &[0; 12],
+            &place,
+            name.as_bytes(),
+        ];
+        directory.extend(rest.concat());
+        at = begin + bytes;
+        begin
+    };
+    for (key, tensor) in tensors.iter().enumerate() {
+        let count: i64 = tensor.shape.iter().product();
+        text(&mut pickle, &tensor.original);
+        pickle.extend(b"ctorch._utils\n_rebuild_tensor_v2\n((");
+        text(&mut pickle, "storage");
+        pickle.extend(b"ctorch\nBFloat16Storage\n");
+        text(&mut pickle, &key.to_string());
+        text(&mut pickle, "cpu");
+        pickle.extend([b"J".as_slice(), &(count as i32).to_le_bytes(), b"tQK\x00"].concat());
+        let strides = (1..=tensor.shape.len()).map(|at| tensor.shape[at..].iter().product());
+        numbers(&mut pickle, &tensor.shape);
+        numbers(&mut pickle, &strides.collect::<Vec<i64>>());
+        pickle.extend(b"\x89ccollections\nOrderedDict\n)RtR");
+        let begin = entry(&format!("archive/data/{key}"), 2 * count as u64);
+        let bits = (tensor.first.to_bits() >> 16) as u16;
+        file.write_all_at(&bits.to_le_bytes(), begin).unwrap();
+    }
+    pickle.extend(b"us.");
+    let begin = entry("archive/data.pkl", pickle.len() as u64);
+    file.write_all_at(&pickle, begin).unwrap();
+    let counts = [(tensors.len() as u16 + 1).to_le_bytes(); 2].concat();
+    let sizes = [(directory.len() as u32).to_le_bytes(), (at as u32).to_le_bytes()].concat();
+    let end = [&directory, b"PK\x05\x06\0\0\0\0".as_slice(), &counts, &sizes, &[0, 0]].concat();
+    file.write_all_at(&end, at).unwrap();
+}
+
 #[test]
 fn every_tensor_is_found_in_place() {
+    found_in_place("dream.safetensors", write);
+}
+
+#[test]
+fn those_of_a_checkpoint_are_found_where_it_has_them() {
+    found_in_place("dream.ckpt", write_checkpoint);
+}
+
+fn found_in_place(name: &str, write: fn(&Path, &[Tensor])) {
     let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("dream.safetensors");
+    let path = dir.path().join(name);
     let tensors = tensors(&SD1);
     assert_eq!(tensors.len(), 1130);
     write(&path, &tensors);

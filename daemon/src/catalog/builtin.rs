@@ -16,6 +16,9 @@ const STEPS: u32 = 25;
 /// Guidance that its README recommends.
 const CFG_SCALE: f64 = 4.0;
 
+/// It beside it in the worker makes of its 64×64 pixels clean 256×256.
+const UPSCALER: &str = darkroom_protocol::upscaler::EMBEDDED;
+
 /// What the daemon has of a file.
 enum Content {
     Text(&'static str),
@@ -88,6 +91,7 @@ fn read() -> std::result::Result<ModelCard, RemoteError> {
     Ok(ModelCard {
         steps: STEPS,
         cfg_scale: CFG_SCALE,
+        upscaler: UPSCALER.to_owned(),
         ..card.to_model_card(ModelSource::Embedded(EMOJI.to_owned()))
     })
 }

@@ -15,6 +15,7 @@ mod readers;
 mod remedy;
 mod scan;
 mod seen;
+mod upscalers;
 
 use std::collections::HashMap;
 use std::path::PathBuf;

@@ -173,7 +173,9 @@ pub(super) fn is_model(folder: &Path) -> bool {
 
 /// Whether the file is one that the catalogue lists.
 fn is_single(path: &Path) -> bool {
-    path.extension().is_some_and(|end| end == SINGLE[0]) && path.to_str().is_some() && path.is_file()
+    path.extension().is_some_and(|end| end == SINGLE[0] || end == SINGLE[1])
+        && path.to_str().is_some()
+        && path.is_file()
 }
 
 /// Whether the file is called as a component's weights are.

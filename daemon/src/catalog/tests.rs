@@ -463,7 +463,6 @@ fn a_single_file_is_found_by_path_and_by_name() {
     "lora.safetensors seems to be a LoRA"
 )]
 #[case("dream.gguf", "GGUF", "dream.gguf is a GGUF file, which Darkroom does not read yet")]
-#[case("dream.ckpt", "PK\x03\x04", "dream.ckpt holds Python objects")]
 fn other_files_are_named(#[case] name: &str, #[case] content: &str, #[case] words: &str) {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join(name);
@@ -480,6 +479,22 @@ fn other_files_are_named(#[case] name: &str, #[case] content: &str, #[case] word
         assert_eq!(kind, FailureKind::ModelNotFound);
         assert!(message.contains(words), "{message}");
     }
+}
+
+/// A file of PyTorch's is read as far as it holds tensors.
+#[test]
+fn what_a_checkpoint_calls_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("dream.ckpt");
+    let legacy = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.\x80\x02M\xe9\x03.\x80\x02}X\x0d\0\0\0little_endian\x88s.";
+    fs::write(
+        &file,
+        [legacy.as_slice(), b"\x80\x02cos\nsystem\nX\x04\0\0\0true\x85R."].concat(),
+    )
+    .unwrap();
+    let (kind, message) = refusal(&catalog(None, &[dir.path()]), "dream");
+    assert_eq!(kind, FailureKind::BadModel);
+    assert!(message.contains("dream.ckpt: it calls os.system,"), "{message}");
 }
 
 #[rstest]

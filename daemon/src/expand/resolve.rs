@@ -3,12 +3,16 @@
 //! daemon, `bench` in the command's own process. The card comes from `catalog/`, the random seed from `seed.rs`; what of the
 //! prompt is not understood is said by `notice.rs`.
 
+use std::path::Path;
+
 use darkroom_formats::card::check_size;
 use darkroom_protocol::device::canonical_device;
 use darkroom_protocol::message::RemoteError;
 use darkroom_protocol::params::{MAX_SEED, RANDOM_SEEDS};
+use darkroom_protocol::sampler::Named;
 use darkroom_protocol::task::Inputs;
 use darkroom_protocol::text::escape_line;
+use darkroom_protocol::upscaler::{self, Filter};
 use darkroom_protocol::{GenerateRequest, ImageTask, ModelCard, Prediction};
 
 use super::like::like;
@@ -47,6 +51,7 @@ pub fn resolve(
     task.inputs.denoise = denoise(request, task.sampling.steps)?;
     check_steps(&task)?;
     check_only(&task)?;
+    upscaling(&mut task, request)?;
     task.sampling.seed = seed(request.seed, task.size.batch, random)?;
     task.compute.device = device(asked.device.as_deref(), default_device)?;
     check_pixels(&task, card)?;
@@ -77,6 +82,47 @@ fn denoise(request: &GenerateRequest, steps: u32) -> Result<Option<f64>, RemoteE
             Ok(Some(denoise))
         }
     }
+}
+
+/// What makes finished pictures larger, and by how much. A model's own upscaler is for pictures of the model's own size: who asks for
+/// a size, or begins with a picture, gets that size.
+fn upscaling(task: &mut ImageTask, request: &GenerateRequest) -> Result<(), RemoteError> {
+    let sized = request.width.is_some() || request.height.is_some() || request.init_image.is_some();
+    let size = &mut task.size;
+    if request.upscaler.is_none() && sized && request.upscale.is_none() {
+        size.upscaler = upscaler::NONE.to_owned();
+    }
+    if let Some(known) = upscaler::known(&size.upscaler) {
+        size.upscaler = known.to_owned();
+    } else if !Path::new(&size.upscaler).is_absolute() {
+        return Err(RemoteError::usage(format!(
+            "There is no upscaler {}: give none, lanczos, {}, or the path of a network's file.",
+            escape_line(&size.upscaler),
+            upscaler::EMBEDDED
+        )));
+    }
+    match (size.upscaler.as_str(), size.upscale) {
+        (upscaler::NONE, Some(by)) if request.upscaler.is_some() && by > 1.0 => {
+            return Err(RemoteError::usage(format!(
+                "upscale {by} needs an upscaler, and that is none: give one, such as lanczos, or leave upscale out."
+            )));
+        }
+        (upscaler::NONE, Some(by)) if by > 1.0 => size.upscaler = Filter::Lanczos.name().to_owned(),
+        (upscaler::NONE, _) => size.upscale = None,
+        (word, None) if Filter::from_name(word).is_some() => size.upscale = Some(upscaler::FILTER_SCALE),
+        (upscaler::EMBEDDED, None) => size.upscale = Some(upscaler::EMBEDDED_SCALE.into()),
+        _ => {}
+    }
+    let by = size.upscale.unwrap_or(1.0);
+    let side = |side: u32| (f64::from(side) * by).round() as u64;
+    let (width, height) = (side(size.width), side(size.height));
+    if width * height > upscaler::MAX_PIXELS {
+        return Err(RemoteError::usage(format!(
+            "upscale {by} would make {width}×{height}, and the most is {} pixels, which is 8192×8192: give a smaller one.",
+            upscaler::MAX_PIXELS
+        )));
+    }
+    Ok(())
 }
 
 fn check_only(task: &ImageTask) -> Result<(), RemoteError> {

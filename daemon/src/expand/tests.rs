@@ -23,6 +23,7 @@ fn card() -> ModelCard {
         sampler: Sampler::DpmPp2m,
         schedule: Schedule::Auto,
         prediction: Prediction::Epsilon,
+        upscaler: "none".to_owned(),
         bytes: 1,
         notice: None,
     }
@@ -241,4 +242,49 @@ fn how_far_a_picture_may_change_needs_one_and_a_step() {
     assert_eq!(alone.inputs.denoise, Some(1.0), "nobody asked for less");
     let again = resolve(&one.to_request(), &card(), &Settings::default(), "cpu", Some((9, 9)), 7).unwrap();
     assert_eq!(again.size, one.size);
+}
+
+/// A request with the model's own upscaler: what upscales and by how much.
+fn upscaled(pairs: &[(&str, &str)]) -> (String, Option<f64>) {
+    let card = ModelCard {
+        upscaler: "realesr-animevideov3".to_owned(),
+        ..card()
+    };
+    let size = resolve(&request(pairs), &card, &Settings::default(), "cpu", None, 42)
+        .unwrap()
+        .size;
+    (size.upscaler, size.upscale)
+}
+
+#[rstest]
+#[case::of_the_model(&[], "realesr-animevideov3", Some(4.0))]
+#[case::by_another_factor(&[("upscale", "2")], "realesr-animevideov3", Some(2.0))]
+#[case::of_nobody(&[("upscaler", "None")], "none", None)]
+#[case::a_size_is_the_size(&[("width", "64")], "none", None)]
+#[case::unless_more_is_asked_for(&[("width", "64"), ("upscale", "4")], "realesr-animevideov3", Some(4.0))]
+#[case::a_filter(&[("upscaler", "Bicubic")], "bicubic", Some(2.0))]
+#[case::a_file(&[("upscaler", "/models/x.pth")], "/models/x.pth", None)]
+fn pictures_of_the_models_own_size_are_made_larger(
+    #[case] asked: &[(&str, &str)],
+    #[case] upscaler: &str,
+    #[case] by: Option<f64>,
+) {
+    assert_eq!(upscaled(asked), (upscaler.to_owned(), by));
+}
+
+#[test]
+fn a_factor_alone_is_a_filters() {
+    let size = task(&request(&[("upscale", "1.5")])).size;
+    assert_eq!((size.upscaler.as_str(), size.upscale), ("lanczos", Some(1.5)));
+    let size = task(&request(&[("upscale", "1")])).size;
+    assert_eq!((size.upscaler.as_str(), size.upscale), ("none", None));
+}
+
+#[rstest]
+#[case(&[("upscaler", "none"), ("upscale", "2")], "needs an upscaler")]
+#[case(&[("upscaler", "esrgan"), ("upscale", "2")], "no upscaler esrgan")]
+#[case(&[("width", "1024"), ("height", "1024"), ("upscale", "10")], "10240×10240")]
+fn what_does_not_go_together_is_refused(#[case] asked: &[(&str, &str)], #[case] told: &str) {
+    let refusal = refusal(&request(asked));
+    assert!(refusal.contains(told), "{refusal}");
 }

@@ -4,6 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::pickle::PickleProblem;
 use crate::safetensors::{HeaderProblem, IndexProblem};
 use crate::shown::Shown;
 
@@ -25,6 +26,14 @@ pub enum Error {
         file: String,
         /// What is wrong with it.
         problem: Box<HeaderProblem>,
+    },
+    /// A file of PyTorch that is damaged, or asks for code to be run.
+    #[error("{file}: {problem}", file = Shown(file))]
+    Pickle {
+        /// The file's name.
+        file: String,
+        /// What is wrong with it.
+        problem: Box<PickleProblem>,
     },
     /// A shard index that is damaged, or is not one.
     #[error("{file}: {problem}", file = Shown(file))]

@@ -15,6 +15,7 @@ pub mod infotext;
 #[cfg(feature = "pictures")]
 pub mod input;
 mod json;
+pub mod pickle;
 pub mod png;
 pub mod record;
 pub mod safetensors;

@@ -376,6 +376,22 @@ parameters! {
         unset: Unset::Settled("all of them"), metadata: "",
         help: "Of a batch make this picture only, from 0, as it comes out among the others.",
     }
+    upscaler: String {
+        flag: "upscaler", short: None, aliases: &["upscaler_1", "postprocess_upscaler"],
+        category: Category::Size, task: always size.upscaler,
+        kind: Kind::Text { max_bytes: MAX_NAME },
+        unset: Unset::OfModel(|card| card.upscaler.to_value()), metadata: "Postprocess upscaler",
+        help: "What makes a finished picture larger: none, a filter, realesr-animevideov3, or a network's file.",
+        long: "Filters are nearest, box, bilinear, bicubic and lanczos. Files are ESRGAN, Real-ESRGAN and Real-ESRGAN Compact as .safetensors or .pth: paths, or names in the subfolders upscale_models, ESRGAN and RealESRGAN of the models folders. Only emoji has one by itself, for pictures whose size nobody names.",
+    }
+    upscale: f64 {
+        flag: "upscale", short: None, aliases: &["upscale_by", "upscaling_resize", "postprocess_upscale_by"],
+        category: Category::Size, task: given size.upscale,
+        kind: Kind::Number { min: 1.0, max: 16.0 },
+        unset: Unset::Settled("what the network was made for; 2 with a filter"), metadata: "Postprocess upscale by",
+        help: "How many times as wide and high the upscaler makes a finished picture.",
+        long: "Where the model has no upscaler and none is named, lanczos does it. A network goes over the picture until it is large enough, and lanczos makes the rest.",
+    }
     device: String {
         flag: "device", short: None, aliases: &[],
         category: Category::Compute, task: always compute.device,

@@ -188,6 +188,7 @@ fn card() -> ModelCard {
         sampler: Sampler::DpmPp2m,
         schedule: Schedule::Karras,
         prediction: Prediction::VPrediction,
+        upscaler: "none".to_owned(),
         bytes: 1,
         notice: None,
     }

@@ -140,6 +140,7 @@ mod tests {
             height: 768,
             batch: 3,
             only: None,
+            ..Size::default()
         };
         task.sampling = Sampling {
             seed: u64::MAX >> 11,
@@ -164,6 +165,7 @@ mod tests {
             vae_tiling: true,
             offload: true,
             two_passes: true,
+            ..Compute::default()
         };
         task
     }

@@ -352,6 +352,7 @@ pub fn replies() -> Vec<Reply> {
         sampler: Sampler::Ddim,
         schedule: Schedule::Auto,
         prediction: Prediction::Epsilon,
+        upscaler: "none".to_owned(),
         bytes: 38,
         notice: None,
     };

@@ -9,7 +9,7 @@ use darkroom_daemon::catalog::{Catalog, caches};
 use darkroom_daemon::expand::resolve;
 use darkroom_daemon::settings::Live;
 use darkroom_protocol::paths::Paths;
-use darkroom_protocol::{GenerateRequest, ImageTask};
+use darkroom_protocol::{GenerateRequest, ImageTask, upscaler};
 
 use crate::{Error, Result, local, size, typed};
 
@@ -24,6 +24,8 @@ pub(super) fn request(matches: &ArgMatches, rows: &[&str]) -> Result<GenerateReq
     let mut request = GenerateRequest {
         prompt: Some(PROMPT.to_owned()),
         seed: Some(0),
+        // The model alone is measured.
+        upscaler: Some(upscaler::NONE.to_owned()),
         ..GenerateRequest::default()
     };
     let size = matches
@@ -97,6 +99,7 @@ mod tests {
             dtype: Some(darkroom_protocol::Dtype::F32),
             threads: Some(1),
             seed: Some(0),
+            upscaler: Some(upscaler::NONE.to_owned()),
             ..GenerateRequest::default()
         };
         assert_eq!(found.unwrap(), expected);

@@ -54,6 +54,7 @@ pub(super) fn build(
             }
             PROMPT if text == "-" => prompt(stdin)?,
             "model" => local::model(text)?,
+            "upscaler" => local::upscaler(text)?,
             _ if matches!(row.kind, Kind::File) => {
                 let bytes = file(row, text, stdin)?;
                 let name = name_of(&bytes);

@@ -252,7 +252,7 @@ pub fn percent(job: &Job, progress: &Progress) -> u32 {
     let part = match progress.phase {
         Phase::Load | Phase::Encode | Phase::Prepare => 0.0,
         Phase::Denoise => f64::from(progress.step) / f64::from(progress.steps.max(1)),
-        Phase::Decode | Phase::Save => 1.0,
+        Phase::Decode | Phase::Upscale | Phase::Save => 1.0,
     };
     let done = (f64::from(progress.image) + part * f64::from(at_once)) / f64::from(images);
     (100.0 * done).clamp(0.0, 99.0) as u32

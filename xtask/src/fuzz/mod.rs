@@ -18,12 +18,13 @@ use crate::failure::{Failure, Result};
 use crate::{repo, say};
 
 /// A file of protocol/fuzz/fuzz_targets each.
-const TARGETS: [&str; 11] = [
+const TARGETS: [&str; 12] = [
     "frames",
     "lines",
     "preface",
     "parameters",
     "safetensors",
+    "pickle",
     "infotext",
     "png",
     "exif",

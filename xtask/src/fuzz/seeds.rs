@@ -55,6 +55,8 @@ const HEADERS: &[&str] = &[
     r#"{"__metadata__":{"format":"pt"},"a":{"dtype":"F16","shape":[2,3],"data_offsets":[0,12]},"b":{"dtype":"BF16","shape":[],"data_offsets":[12,14]}}"#,
     r#"{"metadata":{"total_size":8},"weight_map":{"a":"one.safetensors","b":"two.safetensors"}}"#,
 ];
+/// Checkpoints as torch writes them.
+const PICKLES: [&str; 4] = ["trained.ckpt", "trained-legacy.ckpt", "tied.pt", "float8.pt"];
 /// 1×1, grey, with one tEXt chunk "parameters".
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\0\0\0\0:~\x9bU\0\0\0\x19tEXtparameters\0a fox\nSteps: 4\x1a\x90\x16\xc1\
     \0\0\0\x0aIDATx\x9cc`\0\0\0\x02\0\x01H\xaf\xa4q\0\0\0\0IEND\xaeB`\x82";
@@ -97,6 +99,10 @@ fn of(target: &str) -> Result<Vec<Vec<u8>>> {
         "preface" => PREFACES.iter().map(|bytes| bytes.to_vec()).collect(),
         "parameters" => texts(PARAMETERS),
         "safetensors" => texts(HEADERS),
+        "pickle" => PICKLES
+            .iter()
+            .map(|file| read(&format!("protocol/formats/tests/fixtures/pickle/{file}")))
+            .collect::<Result<_>>()?,
         "infotext" => texts(INFOTEXTS),
         "png" => vec![PNG.to_vec()],
         "exif" => EXIFS.iter().map(|bytes| bytes.to_vec()).collect(),

@@ -2,6 +2,8 @@
 
 use darkroom_protocol::{ImageTask, Phase};
 
+use crate::upscale::SMALLEST_TILE;
+
 /// One thing to try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rung {
@@ -15,6 +17,8 @@ pub enum Rung {
     SmallerBatch(u32),
     /// Predict with and without the prompt one after the other.
     TwoPasses,
+    /// Make pictures larger in tiles of so many pixels.
+    SmallerTiles(u32),
     /// Keep each part of the model on the device only while it is used.
     Offload,
 }
@@ -54,6 +58,9 @@ impl Ladder {
         if at.phase == Phase::Decode && !task.compute.vae_tiling && task.size.width.max(task.size.height) > at.tile {
             return Some(Rung::TileVae);
         }
+        if at.phase == Phase::Upscale && task.compute.upscale_tile > SMALLEST_TILE {
+            return Some(Rung::SmallerTiles((task.compute.upscale_tile / 2).max(SMALLEST_TILE)));
+        }
         let together = task.compute.micro_batch.min(task.size.batch);
         if at.phase == Phase::Denoise && together > 1 {
             return Some(Rung::SmallerBatch(together / 2));
@@ -73,6 +80,7 @@ impl Rung {
             Self::TileVae => task.compute.vae_tiling = true,
             Self::SmallerBatch(together) => task.compute.micro_batch = together,
             Self::TwoPasses => task.compute.two_passes = true,
+            Self::SmallerTiles(side) => task.compute.upscale_tile = side,
             Self::Offload => task.compute.offload = true,
         }
         true
@@ -87,6 +95,7 @@ impl Rung {
             Self::SmallerBatch(1) => "with one picture at a time".to_owned(),
             Self::SmallerBatch(together) => format!("with {together} pictures at a time"),
             Self::TwoPasses => "with the two predictions of a step one after the other".to_owned(),
+            Self::SmallerTiles(side) => format!("in tiles of {side} pixels"),
             Self::Offload => "with each part of the model on the device only while it is used".to_owned(),
         }
     }
@@ -111,11 +120,12 @@ mod tests {
         .collect()
     }
 
-    use Rung::{FreeCached, Offload, SmallerBatch, TileVae, TwoPasses, UnloadOthers};
+    use Rung::{FreeCached, Offload, SmallerBatch, SmallerTiles, TileVae, TwoPasses, UnloadOthers};
 
     #[rstest]
     #[case::everything_while_denoising(Phase::Denoise, false, true, &[FreeCached, UnloadOthers, SmallerBatch(3), SmallerBatch(1), TwoPasses, Offload])]
     #[case::everything_while_decoding(Phase::Decode, false, true, &[FreeCached, UnloadOthers, TileVae, Offload])]
+    #[case::making_larger(Phase::Upscale, false, true, &[FreeCached, UnloadOthers, SmallerTiles(128), SmallerTiles(64), Offload])]
     #[case::nothing_else_in_memory(Phase::Load, false, false, &[FreeCached, Offload])]
     #[case::the_processor_has_nowhere_to_offload_to(Phase::Load, true, true, &[FreeCached, UnloadOthers])]
     #[case::on_the_processor(Phase::Decode, true, false, &[FreeCached, TileVae])]

@@ -15,6 +15,7 @@ mod relief;
 mod save;
 #[cfg(test)]
 pub(crate) mod testing;
+mod upscale;
 mod work;
 
 pub use ladder::{Ladder, Rung, Shortage};

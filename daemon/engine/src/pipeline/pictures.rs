@@ -14,6 +14,7 @@ use super::encode_prompts::encode_prompts;
 use super::prepare::{Group, beginning, prepare};
 use super::relief::{Relief, Room, stage};
 use super::save::save;
+use super::upscale::Upscaler;
 use super::{Observer, Work};
 use crate::model::{Model, Posterior, Prompts, SamplingWish};
 use crate::sampling::{Plan, Tuning};
@@ -47,6 +48,9 @@ pub fn make_pictures_within<R: Room>(
     relief.set_tile(space.tile * space.kind.factor);
     let plan = plan(relief.task(), model)?;
     plan.notices.iter().for_each(|line| observer.notice(line));
+    let upscaler = relief.stage(Phase::Upscale, model, observer, |task, _| {
+        Upscaler::open(task, model.device(), work.cancel)
+    })?;
     observer.progress(at(relief.task(), Phase::Encode, 0, 0, 1));
     let prompts = relief.stage(Phase::Encode, model, observer, |task, observer| {
         encode_prompts(model, task, work.cancel, observer)
@@ -63,6 +67,7 @@ pub fn make_pictures_within<R: Room>(
         plan: &plan,
         prompts: &prompts,
         beginning: beginning.as_ref(),
+        upscaler: upscaler.as_ref(),
         done: work.skip.iter().copied().chain(unwanted(relief.task())).collect(),
     };
     while let Some(group) = pictures.next_group(relief.task()) {
@@ -99,6 +104,7 @@ struct Pictures<'a> {
     plan: &'a Plan,
     prompts: &'a Prompts,
     beginning: Option<&'a Posterior>,
+    upscaler: Option<&'a Upscaler>,
     /// Those that exist.
     done: HashSet<u32>,
 }
@@ -150,6 +156,14 @@ impl Pictures<'_> {
             let pixels = relief.stage(Phase::Decode, model, observer, |task, observer| {
                 decode(model, &one, task.compute.vae_tiling, work.cancel, observer)
             })?;
+            let pixels = match self.upscaler {
+                Some(upscaler) => relief.stage(Phase::Upscale, model, observer, |task, observer| {
+                    upscaler.apply(task, &pixels, work.cancel, &mut |done, all| {
+                        observer.progress(at(task, Phase::Upscale, index, done, all));
+                    })
+                })?,
+                None => pixels,
+            };
             observer.progress(at(&task, Phase::Save, index, index, task.size.batch));
             observer.saved(save(relief.task(), work, index, &pixels, begun)?);
             self.done.insert(index);

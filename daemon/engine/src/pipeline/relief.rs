@@ -126,7 +126,7 @@ impl<R: Room> Relief<R> {
                 }
                 self.room.free_cached();
             }
-            Rung::TileVae | Rung::SmallerBatch(_) | Rung::TwoPasses => {}
+            Rung::TileVae | Rung::SmallerBatch(_) | Rung::TwoPasses | Rung::SmallerTiles(_) => {}
         }
         if rung.change(&mut self.task) {
             observer.adjusted(&self.task);
@@ -161,6 +161,7 @@ fn doing_now(phase: Phase, task: &ImageTask) -> String {
         (Phase::Denoise, 0 | 1) => format!("at {size}"),
         (Phase::Denoise, together) => format!("at {size} with {together} pictures at a time"),
         (Phase::Decode, _) => format!("decoding {size}"),
+        (Phase::Upscale, _) => format!("making {size} larger"),
         (Phase::Save, _) => format!("saving {size}"),
     }
 }
@@ -180,7 +181,7 @@ fn advice(doing: &str, phase: Phase, task: &ImageTask, asked: u64, free: u64) ->
 
 /// About the largest size of the same shape whose computing fits, in multiples of 64; `None` where size is not what matters.
 fn largest(phase: Phase, task: &ImageTask, asked: u64, free: u64) -> Option<(u32, u32)> {
-    if !matches!(phase, Phase::Prepare | Phase::Denoise | Phase::Decode) {
+    if !matches!(phase, Phase::Prepare | Phase::Denoise | Phase::Decode | Phase::Upscale) {
         return None;
     }
     // What was asked for came on top of about as much again.

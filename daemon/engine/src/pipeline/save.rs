@@ -44,8 +44,8 @@ pub fn save(task: &ImageTask, work: &Work, index: u32, pixels: &Tensor, begun: I
         file,
         sha256: hex(Sha256::digest(&bytes)),
         bytes: bytes.len() as u64,
-        width: task.size.width,
-        height: task.size.height,
+        width: image.width(),
+        height: image.height(),
         seed,
         elapsed_ms: begun.elapsed().as_millis() as u64,
     })

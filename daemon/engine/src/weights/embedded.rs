@@ -5,8 +5,11 @@ use darkroom_formats::folder::Embedded;
 struct Aligned<T: ?Sized>(T);
 
 macro_rules! file {
-    ($name:literal) => {{
-        static BYTES: &Aligned<[u8]> = &Aligned(*include_bytes!(concat!("../../assets/emoji/", $name)));
+    ($name:literal) => {
+        file!("emoji", $name)
+    };
+    ($folder:literal, $name:literal) => {{
+        static BYTES: &Aligned<[u8]> = &Aligned(*include_bytes!(concat!("../../assets/", $folder, "/", $name)));
         ($name, &BYTES.0)
     }};
 }
@@ -27,4 +30,10 @@ pub static EMOJI: Embedded = Embedded {
         file!("vae/config.json"),
         file!("vae/diffusion_pytorch_model.safetensors"),
     ],
+};
+
+/// The small upscaler inside the program: Real-ESRGAN's `realesr-animevideov3`, BSD-3-Clause (`assets/realesr-animevideov3`).
+pub static UPSCALER: Embedded = Embedded {
+    name: darkroom_protocol::upscaler::EMBEDDED,
+    files: &[file!("realesr-animevideov3", "realesr-animevideov3-x4.safetensors")],
 };

@@ -1,10 +1,11 @@
-//! The safetensors files of one component, mapped: which tensor of the layers is where in them. [`super::origin`] makes tensors of
+//! The files of one component (safetensors, or PyTorch's own), mapped: which tensor of the layers is where in them. [`super::origin`] makes tensors of
 //! that; nothing is read here but headers.
 
 use std::collections::HashMap;
 use std::ops::Range;
 use std::path::Path;
 
+use darkroom_formats::pickle;
 use darkroom_formats::safetensors::{Dtype, Entry, Header};
 use darkroom_protocol::text::escape_line;
 use memmap2::Mmap;
@@ -179,6 +180,9 @@ fn header(source: &Source, name: &str, bytes: &Bytes) -> Result<Header> {
         path: source.called(name).into(),
         what,
     };
+    if pickle::is_pickle(all) {
+        return pickle::index(&all).map_err(|e| bad(e.to_string()));
+    }
     let first = all.get(..8).ok_or_else(|| {
         bad(format!(
             "it has {} bytes, a safetensors file has at least 8.",

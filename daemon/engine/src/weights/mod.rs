@@ -18,5 +18,5 @@ pub(crate) use files::map;
 pub use ledger::Ledger;
 pub use patches::{Delta, Deltas, Patches};
 pub use pieces::{Piece, Rows};
-pub use source::{Source, Spell, embedded_models};
+pub use source::{Source, Spell, embedded_models, embedded_upscaler};
 pub use store::{Provenance, Stored, Weights};

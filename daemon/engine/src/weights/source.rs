@@ -40,6 +40,24 @@ static EMBEDDED: &[&Embedded] = &[&super::embedded::EMOJI];
 #[cfg(not(feature = "embedded-model"))]
 static EMBEDDED: &[&Embedded] = &[];
 
+/// The upscaler inside the program, and what its file is called there.
+///
+/// # Errors
+/// [`Error::Unsupported`] where this build lacks it.
+pub fn embedded_upscaler() -> Result<(Source, String)> {
+    #[cfg(feature = "embedded-model")]
+    {
+        let upscaler = super::embedded::UPSCALER;
+        let file = upscaler.files.first().ok_or(Error::Defect)?.0.to_owned();
+        Ok((Source::Embedded(upscaler), file))
+    }
+    #[cfg(not(feature = "embedded-model"))]
+    Err(Error::Unsupported(format!(
+        "This worker was built without the upscaler {}: name another one, or none.",
+        darkroom_protocol::upscaler::EMBEDDED
+    )))
+}
+
 impl Source {
     /// The files that a task names.
     ///

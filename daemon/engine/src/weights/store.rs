@@ -71,6 +71,23 @@ impl Weights {
         Ok(Self::of(component, Origin::Files(origin), device, Some(kind), cancel))
     }
 
+    /// As [`Weights::open`] with every tensor under the name that `rename` gives it; without those that it gives none.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn open_renamed(
+        component: &str,
+        source: &Source,
+        files: &[String],
+        rename: &dyn Fn(&str) -> Option<String>,
+        (device, kind): (Device, Kind),
+        cancel: Cancel,
+    ) -> Result<Self> {
+        let pieces = |_: &str, key: &str| rename(key).map(Piece::whole).into_iter().collect();
+        let origin = TensorFiles::open(source, files, &pieces)?;
+        Ok(Self::of(component, Origin::Files(origin), device, Some(kind), cancel))
+    }
+
     /// Weights filled by their names, on the CPU in f32: for tests and benches. The rule is that of `tests/oracle/fill.py`.
     pub fn random(component: &str) -> Self {
         Self::of(component, Origin::Random, Device::Cpu, None, Cancel::new())
@@ -271,6 +288,18 @@ impl Weights {
             place.shape.iter().product::<u64>() * size
         };
         files.iter().flat_map(|(_, places)| places).map(one).sum()
+    }
+
+    /// Name and shape of every tensor that is whole in the files.
+    pub fn shapes(&self) -> std::collections::BTreeMap<String, Vec<i64>> {
+        let Origin::Files(files) = &self.shared.origin else {
+            return Default::default();
+        };
+        let one = |(name, places): (&str, &[Place])| match places {
+            [place] => Some((name.to_owned(), place.size())),
+            _ => None,
+        };
+        files.iter().filter_map(one).collect()
     }
 
     /// Which part of a model this is, for messages.

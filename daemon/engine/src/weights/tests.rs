@@ -357,3 +357,26 @@ fn eight_bit_floats_may_have_a_factor() {
         assert!(error.contains("d.scale_weight has [2] factors"), "{error}");
     }
 }
+
+/// PyTorch's own files are read as safetensors files are, and each tensor is the same to the last bit.
+#[test]
+fn pytorchs_files_hold_the_same() {
+    let folder = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../protocol/formats/tests/fixtures/pickle"
+    );
+    let source = Source::open(&ModelSource::Folder(folder.to_owned())).unwrap();
+    let open = |name: &str| Weights::open("unet", &source, &[name.to_owned()], Device::Cpu, None, Cancel::new());
+    let plain = open("plain.safetensors").unwrap();
+    for file in ["plain.ckpt", "legacy.ckpt", "trained.ckpt", "trained-legacy.ckpt"] {
+        let found = open(file).unwrap();
+        assert_eq!(found.shapes(), plain.shapes(), "{file}");
+        assert!(plain.is_same_as(&found, &Cancel::new()).unwrap(), "{file}");
+        assert_eq!(
+            floats(&found.get("model.weight", &[3, 2, 2]).unwrap()),
+            floats(&plain.get("model.weight", &[3, 2, 2]).unwrap())
+        );
+    }
+    let told = open("strided.pt").unwrap_err().to_string();
+    assert!(told.contains("strided.pt") && told.contains("'turned'"), "{told}");
+}

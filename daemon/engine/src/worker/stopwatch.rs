@@ -98,7 +98,7 @@ fn times(marks: &[(f64, Phase, u32)], end: f64) -> Times {
                 times.steps.push(took);
             }
             Phase::Decode => times.decode += took,
-            Phase::Prepare | Phase::Denoise | Phase::Save => {}
+            Phase::Prepare | Phase::Denoise | Phase::Upscale | Phase::Save => {}
         }
     }
     times

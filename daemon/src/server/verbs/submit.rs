@@ -11,7 +11,7 @@ use darkroom_protocol::message::RemoteError;
 use darkroom_protocol::message::client::{Submit, Submitted};
 use darkroom_protocol::text::escape_line;
 use darkroom_protocol::{
-    EventKind, FailureKind, GenerateRequest, ImageTask, ModelCard, Output, Reply, Task, failpoint,
+    EventKind, FailureKind, GenerateRequest, ImageTask, ModelCard, Output, Reply, Task, failpoint, upscaler,
 };
 
 use super::blocking;
@@ -135,6 +135,8 @@ async fn work_out(context: &Arc<Context>, request: &GenerateRequest) -> Result<W
         }
         None => None,
     };
+    let found = upscaler(context, request).await?;
+    let request = found.as_ref().unwrap_or(request);
     let board = context.dispatch.board();
     check_needs(request, &board.capabilities)?;
     let task = resolve(
@@ -152,6 +154,20 @@ async fn work_out(context: &Arc<Context>, request: &GenerateRequest) -> Result<W
         complaint: context.settings.complaint(),
     };
     Ok(WorkedOut { task, told, short })
+}
+
+/// The request with its upscaler as a task has it; `None` where there is nothing to find.
+async fn upscaler(context: &Arc<Context>, request: &GenerateRequest) -> Result<Option<GenerateRequest>, RemoteError> {
+    let is_file = |upscaler: &String| upscaler::known(upscaler).is_none();
+    let Some(given) = request.upscaler.clone().filter(is_file) else {
+        return Ok(None);
+    };
+    let context = context.clone();
+    let found = blocking(move || context.catalog.upscaler(&given)).await?;
+    Ok(Some(GenerateRequest {
+        upscaler: Some(found),
+        ..request.clone()
+    }))
 }
 
 /// Width and height of the picture that was uploaded as `sha256`.

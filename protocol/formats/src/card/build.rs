@@ -131,6 +131,7 @@ impl Card {
             sampler: self.sampler,
             schedule: Schedule::Auto,
             prediction: self.prediction,
+            upscaler: darkroom_protocol::upscaler::NONE.to_owned(),
             bytes: self.bytes,
             notice: self.notice.clone(),
         }

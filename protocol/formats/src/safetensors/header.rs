@@ -14,7 +14,7 @@ use serde::de::DeserializeSeed as _;
 
 use super::raw::{Dimensions, HeaderSeed, RawEntry, Tables};
 use super::{Dtype, HeaderProblem, MAX_HEADER, MAX_RANK};
-use crate::{Error, Result};
+use crate::{Error, Result, pickle};
 
 /// Bytes of the little-endian length that every safetensors file starts with.
 const LENGTH: usize = 8;
@@ -97,10 +97,11 @@ impl Header {
         Ok(LENGTH as u64 + claimed)
     }
 
-    /// The header of the file at `path`, which must be a regular file. Only the header is read.
+    /// The header of the file at `path`, which must be a regular file; of one of PyTorch's own what it would say. Only the header is
+    /// read.
     ///
     /// # Errors
-    /// [`Error::Io`] and [`Error::Header`], both with the path.
+    /// [`Error::Io`], [`Error::Header`] and [`Error::Pickle`], all with the path.
     pub fn read(path: &Path) -> Result<Self> {
         let io = |source| Error::io(path, source);
         let mut file = files::open(path).map_err(io)?;
@@ -108,6 +109,9 @@ impl Header {
         let named = |problem: HeaderProblem| problem.in_file(path.display());
         let mut prefix = Vec::new();
         file.by_ref().take(LENGTH as u64).read_to_end(&mut prefix).map_err(io)?;
+        if pickle::is_pickle(&prefix) {
+            return pickle::read(path);
+        }
         let needed = Self::prefix_len(&prefix, len).map_err(named)?;
         // The file has so many, and they are few: no vector that doubles.
         prefix.reserve_exact((needed as usize).saturating_sub(prefix.len()));

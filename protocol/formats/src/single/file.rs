@@ -190,9 +190,6 @@ fn foreign(path: &Path) -> Option<Error> {
     files::open(path).ok()?.read_exact(&mut first).ok()?;
     let what = match &first {
         b"GGUF" => "is a GGUF file, which Darkroom does not read yet: use its .safetensors file.",
-        [b'P', b'K', 3, 4] | [0x80, 2..=5, ..] => {
-            "holds Python objects, which can run code when they are read, so Darkroom does not: use its .safetensors file."
-        }
         _ => return None,
     };
     Some(refused(path, what.to_owned()))

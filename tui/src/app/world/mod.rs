@@ -160,7 +160,7 @@ impl World {
         let progress = self.progress.get(&job)?;
         let of_one = match progress.phase {
             Phase::Denoise => f64::from(progress.step) / f64::from(progress.steps.max(1)),
-            Phase::Decode | Phase::Save => 1.0,
+            Phase::Decode | Phase::Upscale | Phase::Save => 1.0,
             Phase::Load | Phase::Encode | Phase::Prepare => 0.0,
         };
         let done = (f64::from(progress.image) + of_one) / f64::from(progress.images.max(1));
