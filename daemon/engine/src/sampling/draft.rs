@@ -6,7 +6,7 @@ use darkroom_protocol::sampler::Named as _;
 use darkroom_protocol::{Sampler, Schedule};
 
 use super::noising::Noising;
-use super::samplers::{self, Row};
+use super::samplers::{self, NoiseKind, Row};
 use super::schedules::{self, Ends, Laid, Rounding};
 use super::table::NoiseTable;
 use super::thresholding::Thresholding;
@@ -64,6 +64,11 @@ pub(super) fn again(plan: Plan, tuning: &Tuning) -> Result<Plan> {
         takes.retain(|knob| !matches!(knob, Knob::Churn | Knob::Thresholding) && !(row.flows_still && *knob != Knob::Order));
     }
     let mut notices: Vec<String> = tuning.keep(&takes).into_iter().map(|knob| useless(knob, sampler)).collect();
+    let fresh = row.noise == NoiseKind::Fresh && takes.contains(&Knob::Noise);
+    if std::mem::take(&mut tuning.seed_delta) && !fresh {
+        let name = sampler.name();
+        notices.push(format!("eta_noise_seed_delta: {name} draws no noise on the way: it is left out."));
+    }
     let asked = plan.asked;
     let source = match plan.source {
         Source::Table(config) => {

@@ -103,7 +103,7 @@ const ROWS: [Row; 45] = [
     Row { sampler: Sampler::DpmAdaptive, run: dpm_adaptive::run, class: classes::K_DIFFUSION, calls: dpm_adaptive::calls, flows_still: true, takes: ANCESTRAL, ..EULER },
     Row { sampler: Sampler::HeunPp2, run: heunpp::run, calls: heunpp::calls, takes: CHURNS, ..COMFY },
     Row { sampler: Sampler::Restart, run: restart::run, class: classes::K_DIFFUSION, calls: restart::calls, flows: false, takes: &[Knob::Noise], oracle: "AUTOMATIC1111", ..EULER },
-    Row { sampler: Sampler::Ddpm, run: ddpm::run, class: classes::DDPM, settings: ddpm::settings, flows: false, takes: &[Knob::Thresholding], oracle: DIFFUSERS, ..EULER },
+    Row { sampler: Sampler::Ddpm, run: ddpm::run, class: classes::DDPM, settings: ddpm::settings, flows: false, takes: &[Knob::Noise, Knob::Thresholding], oracle: DIFFUSERS, ..EULER },
     Row { sampler: Sampler::Plms, run: plms::run, class: classes::PNDM, settings: plms::settings, calls: plms::calls, flows: false, takes: &[], oracle: DIFFUSERS, ..EULER },
     Row { sampler: Sampler::Ipndm, run: ipndm::run, remembers: ipndm::ORDER, takes: &[Knob::Order], ..COMFY },
     Row { sampler: Sampler::IpndmV, run: ipndm::run_uneven, remembers: ipndm::ORDER, takes: &[Knob::Order], ..COMFY },
