@@ -328,10 +328,19 @@ impl ImageTask {
     pub fn alone(&self, index: u32) -> Self {
         let mut task = self.clone();
         task.sampling.seed = task.sampling.seed.saturating_add(u64::from(index));
+        task.sampling.subseed = self.subseed_of(index);
         task.size.batch = 1;
         task.size.only = None;
         task.compute.micro_batch = 1;
         task
+    }
+
+    /// The subseed of picture `index`; 0 where none is mixed in.
+    fn subseed_of(&self, index: u32) -> i64 {
+        match self.sampling.subseed_strength > 0.0 {
+            true => self.sampling.subseed.saturating_add(i64::from(index)),
+            false => 0,
+        }
     }
 
     /// The task that makes picture `index` of this one once more: among the same others, so that it is the same to the last bit on any
@@ -366,6 +375,7 @@ impl ImageTask {
     pub fn metadata(&self, index: u32) -> Vec<(&'static str, String)> {
         let mut request = self.to_request();
         request.seed = Some((self.sampling.seed + u64::from(index)) as i64);
+        request.subseed = request.subseed.map(|_| self.subseed_of(index));
         request.loras = self.loras(Lora::named);
         // Where there is none, other programs say nothing of it; and a path is nobody else's business.
         let upscaler = request.upscaler.filter(|upscaler| upscaler != upscaler::NONE);

@@ -15,7 +15,7 @@ use tch::{Kind, Tensor};
 use super::decode::encode;
 use super::{Observer, Work};
 use crate::model::{Model, Posterior};
-use crate::sampling::{NoiseStream, Plan};
+use crate::sampling::{NoiseStream, Plan, Wish};
 use crate::{Error, Result, torch};
 
 /// Pictures that are computed together.
@@ -68,15 +68,16 @@ pub fn prepare(group: &Group, plan: &Plan, beginning: Option<&Posterior>) -> Res
     let space = group.model.family().latents().kind;
     let side = |pixels: u32| i64::from(pixels / space.factor);
     let shape = [i64::from(space.channels), side(task.size.height), side(task.size.width)];
-    let seed = task.sampling.seed + u64::from(group.pictures.start);
-    let mut stream = NoiseStream::new(seed, group.len(), &shape)?.along(plan)?;
-    let mut draw = || torch::to(&stream.draw()?, device, Kind::Float);
+    let wish = Wish::of(&task.sampling, space.factor);
+    let pictures = i64::from(group.pictures.start)..i64::from(group.pictures.end);
+    let mut stream = NoiseStream::of(wish, pictures, i64::from(task.size.batch), &shape)?.along(plan)?;
+    let there = |noise: Tensor| torch::to(&noise, device, Kind::Float);
     let latents = match beginning {
         Some(picture) => {
-            let clean = picture.sample(&draw()?);
-            plan.noised(&clean, &draw()?)
+            let clean = picture.sample(&there(stream.posterior()?)?);
+            plan.noised(&clean, &there(stream.first()?)?)
         }
-        None => plan.initial(&draw()?),
+        None => plan.initial(&there(stream.first()?)?),
     };
     Ok((latents, stream))
 }

@@ -7,7 +7,7 @@ use darkroom_protocol::{Sampler, Schedule};
 
 use super::noising::Noising;
 use super::plan::Settings;
-use super::samplers::{self, Row};
+use super::samplers::{self, NoiseKind, Row};
 use super::schedules::{self, Ends, Laid, Rounding};
 use super::table::NoiseTable;
 use super::thresholding::Thresholding;
@@ -87,6 +87,13 @@ pub(super) fn again(plan: Plan, tuning: &Tuning) -> Result<Plan> {
         .into_iter()
         .map(|knob| useless(knob, sampler))
         .collect();
+    let fresh = row.noise == NoiseKind::Fresh && takes.contains(&Knob::Noise);
+    if std::mem::take(&mut tuning.seed_delta) && !fresh {
+        let name = sampler.name();
+        notices.push(format!(
+            "eta_noise_seed_delta: {name} draws no noise on the way: it is left out."
+        ));
+    }
     let asked = plan.asked;
     let source = match plan.source {
         Source::Table(config) => {

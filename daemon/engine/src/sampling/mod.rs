@@ -16,6 +16,7 @@ mod noise;
 mod noising;
 #[cfg(test)]
 mod oracle;
+mod philox;
 mod plan;
 #[cfg(test)]
 mod plan_tests;
@@ -38,7 +39,7 @@ pub use darkroom_formats::schema::{BetaSchedule, FinalSigma, Prediction, Schedul
 pub use draft::{plan, plan_edm, plan_flow, plan_flow_on};
 pub use guided::Guided;
 pub use level::Level;
-pub use noise::NoiseStream;
+pub use noise::{NoiseStream, Wish};
 pub use noising::Noising;
 pub use plan::Plan;
 pub use run::StepInfo;

@@ -243,7 +243,7 @@ const ROWS: [Row; 45] = [
         class: classes::DDPM,
         settings: ddpm::settings,
         flows: false,
-        takes: &[Knob::Thresholding],
+        takes: &[Knob::Noise, Knob::Thresholding],
         oracle: DIFFUSERS,
         ..EULER
     },

@@ -30,6 +30,8 @@ pub struct Tuning {
     pub sigmas: Vec<f64>,
     /// Timesteps to visit in place of a schedule's, descending.
     pub timesteps: Vec<f64>,
+    /// Whether the noise on the way has a seed of its own.
+    pub seed_delta: bool,
     /// Whether the model is an SDXL, for which some schedules have a table of their own.
     pub xl: bool,
 }
@@ -110,6 +112,7 @@ impl Tuning {
             shift: task.shift,
             sigmas: list(&task.sigmas),
             timesteps: list(&task.timesteps),
+            seed_delta: task.eta_noise_seed_delta != 0,
             xl,
         }
     }

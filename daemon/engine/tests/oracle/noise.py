@@ -4,8 +4,8 @@
     python noise.py OUT_DIR FORGE_FOLDER COMFYUI_FOLDER
 
 Writes OUT_DIR/values.json: first and next noise of A1111's ImageRNG (Forge's modules/rng.py and rng_philox.py, run here and kept
-nowhere) with the sources CPU and NV, subseeds, resized seeds and ENSD; and ComfyUI's: comfy/sample.py `prepare_noise` and the
-`default_noise_sampler` of its ancestral samplers. Of each tensor the first and last values, their sum and the sum of their squares.
+nowhere) with the sources CPU and NV, subseeds, resized seeds and ENSD; and ComfyUI's: comfy/sample.py `prepare_noise`, and what its
+`default_noise_sampler` draws on an NVIDIA card. Of each tensor the first and last values, their sum and the sum of their squares.
 Needs torch and numpy.
 """
 import importlib.util, json, pathlib, sys, types
@@ -62,10 +62,16 @@ def main():
                 cases.append(dict(source=dict(CPU="cpu", NV="philox")[source], seed=42, delta=delta,
                                   subseed=wish.get("subseeds", [0])[0], strength=wish.get("subseed_strength", 0.0),
                                   from_h=wish.get("seed_resize_from_h", 0), from_w=wish.get("seed_resize_from_w", 0), draws=draws))
-    # ComfyUI: what prepare_noise and default_noise_sampler do for a batch of two, whose latents are on the CPU and on a card.
-    first = torch.randn((2, 4, 12, 10), generator=torch.manual_seed(42), device="cpu")
-    on_the_way = torch.Generator().manual_seed(42 + 1)
-    draws = [told(first)] + [told(torch.randn((2, 4, 12, 10), generator=on_the_way)) for _ in range(2)]
+    # ComfyUI's prepare_noise for a batch of two; on the way its samplers draw on the card, of which A1111's NV are the numbers.
+    module = types.ModuleType
+    for name in ("comfy", "comfy.model_management", "comfy.samplers", "comfy.utils", "comfy.nested_tensor"):
+        sys.modules[name] = module(name)
+        sys.modules[name].__path__ = []
+    sys.modules["comfy"].model_management, sys.modules["comfy"].samplers = sys.modules["comfy.model_management"], sys.modules["comfy.samplers"]
+    sample = load("comfy.sample", f"{sys.argv[3]}/comfy/sample.py")
+    first = sample.prepare_noise(torch.zeros(2, 4, 12, 10), 42)
+    card = sys.modules["modules.rng_philox"].Generator(42)
+    draws = [told(first)] + [told(torch.asarray(card.randn((2, 4, 12, 10)))) for _ in range(2)]
     cases.append(dict(source="comfy", seed=42, delta=0, subseed=0, strength=0.0, from_h=0, from_w=0, draws=draws))
     (out / "values.json").write_text("[\n" + ",\n".join(json.dumps(case, separators=(",", ":")) for case in cases) + "\n]\n")
     print(len(cases), "cases")
