@@ -7,7 +7,7 @@ mod written;
 use serde::{Deserialize, Serialize};
 
 use crate::sampler::Named;
-use crate::{Dtype, Format, GenerateRequest, Prediction, Quant, Sampler, Schedule};
+use crate::{Dtype, Emphasis, Format, GenerateRequest, Prediction, PromptSyntax, Quant, Sampler, Schedule};
 
 /// What a worker is to do. A worker says in its capabilities which kinds it runs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -80,7 +80,20 @@ pub struct What {
     pub prompt: String,
     /// What to avoid.
     pub negative: String,
+    /// How both prompts are written.
+    pub syntax: PromptSyntax,
+    /// What their weights do; see [`Self::emphasis`].
+    pub emphasis: Option<Emphasis>,
+    /// The text encoder's layer from its end, from 1, where the task says so.
+    pub clip_skip: Option<f64>,
     pub format: Format,
+}
+
+impl What {
+    /// What the weights of the prompts do.
+    pub fn emphasis(&self) -> Emphasis {
+        self.emphasis.unwrap_or(self.syntax.emphasis())
+    }
 }
 
 impl Default for What {
@@ -90,6 +103,9 @@ impl Default for What {
             source: ModelSource::Embedded(String::new()),
             prompt: String::new(),
             negative: String::new(),
+            syntax: PromptSyntax::default(),
+            emphasis: None,
+            clip_skip: None,
             format: Format::default(),
         }
     }
@@ -175,6 +191,20 @@ pub struct Inputs {
     pub init_image: Option<String>,
     /// 0 to 1: how far it may change; see [`Self::denoise`]. Set where there is a picture to begin with.
     pub denoise: Option<f64>,
+    /// Embeddings that the prompts name.
+    pub embeddings: Vec<EmbeddingFile>,
+}
+
+/// The file of an embedding (textual inversion), as the daemon found it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct EmbeddingFile {
+    /// What a prompt calls it: the file's name without its extension.
+    pub name: String,
+    /// Absolute.
+    pub path: String,
+    /// Of its bytes, lower-case hexadecimal.
+    pub sha256: String,
 }
 
 impl Inputs {

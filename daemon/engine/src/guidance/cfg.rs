@@ -4,6 +4,7 @@
 use darkroom_protocol::task;
 use tch::Tensor;
 
+use super::composed::predicted;
 use super::{Guidance, Predict};
 use crate::Result;
 use crate::model::{Cond, Guide};
@@ -37,6 +38,14 @@ pub fn cfg(asked: &task::Guidance, passes: Passes) -> Box<dyn Guidance> {
 impl Guidance for Cfg {
     fn predict(&self, input: &Tensor, guide: &Guide, predict: &mut Predict<'_>) -> Result<Guided> {
         let batch = input.size()[0];
+        if let Some(composed) = &guide.composed {
+            let negative = guide.negative.as_ref().filter(|_| self.needs_negative());
+            let (uncond, cond) = predicted(input, guide, composed, (negative, self.passes), predict)?;
+            return Ok(match uncond {
+                Some(uncond) => self.guided(uncond, &cond),
+                None => Guided::alone(cond),
+            });
+        }
         let with = guide.positive.for_batch(batch);
         let Some(negative) = guide.negative.as_ref().filter(|_| self.needs_negative()) else {
             return predict(input, &with).map(Guided::alone);
@@ -49,16 +58,22 @@ impl Guidance for Cfg {
             }
             Passes::Two => (predict(input, &without)?, predict(input, &with)?),
         };
-        let guided = &uncond + (&cond - &uncond) * self.asked.cfg_scale;
-        let guided = rescaled(guided, &cond, self.asked.guidance_rescale);
-        Ok(Guided {
-            guided,
-            uncond: Some(uncond),
-        })
+        Ok(self.guided(uncond, &cond))
     }
 
     fn needs_negative(&self) -> bool {
         self.asked.cfg_scale > 1.0
+    }
+}
+
+impl Cfg {
+    /// Both predictions as one.
+    fn guided(&self, uncond: Tensor, cond: &Tensor) -> Guided {
+        let guided = &uncond + (cond - &uncond) * self.asked.cfg_scale;
+        Guided {
+            guided: rescaled(guided, cond, self.asked.guidance_rescale),
+            uncond: Some(uncond),
+        }
     }
 }
 
@@ -101,10 +116,7 @@ mod tests {
 
     fn guide(positive: f64, negative: Option<f64>) -> Guide {
         let cond = |value: f64| Cond::of(Tensor::full([1, 3, 2], value, (tch::Kind::Float, tch::Device::Cpu)));
-        Guide {
-            positive: cond(positive),
-            negative: negative.map(cond),
-        }
+        Guide::of(cond(positive), negative.map(cond))
     }
 
     fn input() -> Tensor {

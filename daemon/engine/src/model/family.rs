@@ -6,7 +6,9 @@ use darkroom_formats::card::Latents;
 use darkroom_protocol::{Prediction, Sampler, Schedule};
 
 use super::{Component, Cond, Model};
+use crate::prompt::Wording;
 use crate::sampling::Plan;
+use crate::torch::Device;
 use crate::weights::Piece;
 use crate::{Cancel, Result};
 
@@ -26,11 +28,11 @@ pub trait Family: Debug {
     /// How its latents look.
     fn latents(&self) -> LatentSpace;
 
-    /// Prompts as its denoiser reads them, in their order. Text encoders are asked for once.
+    /// Prompts as its denoiser reads them, in their order. Text encoders are asked for once; [`crate::prompt::encode`] does the rest.
     ///
     /// # Errors
     /// Those of its text encoders and of loading them, [`crate::Error::Cancelled`].
-    fn encode(&self, model: &Model, prompts: &[&str], cancel: &Cancel) -> Result<Vec<Encoded>>;
+    fn encode(&self, model: &Model, prompts: &[Wording], cancel: &Cancel) -> Result<Vec<Encoded>>;
 
     /// Every number of a denoise loop.
     ///
@@ -47,6 +49,16 @@ pub struct Encoded {
     pub cond: Cond,
     /// One line where not all of the prompt was read.
     pub notice: Option<String>,
+}
+
+impl Encoded {
+    /// The same on `device`; where it is there already, the very same memory.
+    pub(super) fn to(&self, device: Device) -> Result<Self> {
+        Ok(Self {
+            cond: self.cond.to(device)?,
+            notice: self.notice.clone(),
+        })
+    }
 }
 
 /// How a family's latents look.

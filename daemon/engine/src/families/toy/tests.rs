@@ -12,6 +12,7 @@ use crate::Cancel;
 use crate::families::fixture::{Fixture, assert_close};
 use crate::model::{Cond, Extras, Key, SamplingWish};
 use crate::pipeline::{Observer, Saved, Work, make_pictures};
+use crate::prompt::Wording;
 use crate::residency::Models;
 use crate::torch::Device;
 use crate::weights::{Piece, Weights};
@@ -98,7 +99,9 @@ fn two_encoders_become_one_conditioning() {
     let model = Models::new(u64::MAX)
         .load(&key(folder.path()), &Cancel::new(), &mut |_, of| assert_eq!(of, 4))
         .unwrap();
-    let encoded = model.encode(&["a fox", "blurry"], &Cancel::new()).unwrap();
+    let encoded = model
+        .encode(&["a fox", "blurry"].map(Wording::plain), &Cancel::new())
+        .unwrap();
     let sizes: Vec<_> = encoded
         .iter()
         .map(|e| (e.cond.tokens.size(), e.cond.pooled.as_ref().unwrap().size()))
@@ -143,7 +146,11 @@ fn a_picture_flows_from_noise() {
         prediction: None,
     };
     let plan = model.family().plan(&wish).unwrap();
-    let cond = model.encode(&[&task.what.prompt], &cancel).unwrap().remove(0).cond;
+    let cond = model
+        .encode(&[Wording::plain(&task.what.prompt)], &cancel)
+        .unwrap()
+        .remove(0)
+        .cond;
     let mut x = crate::sampling::NoiseStream::new(task.sampling.seed, 1, &[2, 8, 16])
         .unwrap()
         .draw()
