@@ -92,6 +92,7 @@ fn rescaled(guided: Tensor, cond: &Tensor, rescale: f64) -> Tensor {
 mod tests {
     use super::*;
     use crate::Error;
+    use crate::model::Composed;
     use rstest::rstest;
 
     /// A denoiser whose prediction is its input plus its context's mean; it notes the batch of each call.
@@ -165,6 +166,30 @@ mod tests {
             .unwrap();
         let expected = Tensor::from_slice(expected).reshape([2, 1, 2, 3]);
         assert!(got.guided.allclose(&expected, 1e-5, 1e-5, false), "{}", got.guided);
+    }
+
+    /// AUTOMATIC1111's `combine_denoised`: u + Σ (cᵢ − u)·wᵢ·s. Without u it is the weighted mean.
+    #[rstest]
+    #[case(4.0, Passes::One, &[6], 0.5 + (1.5 * 0.75 + 2.5 * -0.5) * 4.0)]
+    #[case(4.0, Passes::Two, &[2, 2, 2], 0.5 + (1.5 * 0.75 + 2.5 * -0.5) * 4.0)]
+    #[case(1.0, Passes::One, &[4], (2.0 * 0.75 - 3.0 * 0.5) / 0.25)]
+    fn prompts_compose(#[case] scale: f64, #[case] passes: Passes, #[case] batches: &[i64], #[case] shift: f64) {
+        let mut guide = guide(2.0, Some(0.5));
+        let other = Cond::of(Tensor::full([1, 3, 2], 3.0, (tch::Kind::Float, tch::Device::Cpu)));
+        guide.composed = Some(Composed {
+            weight: 0.75,
+            others: vec![(-0.5, other)],
+        });
+        let mut calls = Vec::new();
+        let got = cfg(&asked(scale), passes)
+            .predict(&input(), &guide, &mut denoiser(&mut calls))
+            .unwrap();
+        assert!(
+            got.guided.allclose(&(input() + shift), 1e-5, 1e-5, false),
+            "{}",
+            got.guided
+        );
+        assert_eq!((calls.as_slice(), got.uncond.is_some()), (batches, scale > 1.0));
     }
 
     #[test]

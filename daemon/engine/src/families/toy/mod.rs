@@ -118,7 +118,7 @@ impl Family for Toy {
             final_layer_norm: false,
             pooled: true,
         };
-        let path = |at: usize| {
+        let path = |at: usize| -> Result<Path> {
             Ok(Path {
                 tokenizer: &self.tokenizers[at],
                 encoder: model.text_encoder(ENCODERS[at])?,
