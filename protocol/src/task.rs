@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::lora::Lora;
 use crate::sampler::Named;
-use crate::{Dtype, Format, GenerateRequest, NoiseSource, Prediction, Quant, Sampler, Schedule, upscaler};
+use crate::{
+    Dtype, Emphasis, Format, GenerateRequest, NoiseSource, Prediction, PromptSyntax, Quant, Sampler, Schedule, upscaler,
+};
 
 /// What a worker is to do. A worker says in its capabilities which kinds it runs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -81,9 +83,22 @@ pub struct What {
     pub prompt: String,
     /// What to avoid.
     pub negative: String,
+    /// How both prompts are written.
+    pub syntax: PromptSyntax,
+    /// What their weights do; see [`Self::emphasis`].
+    pub emphasis: Option<Emphasis>,
+    /// The text encoder's layer from its end, from 1, where the task says so.
+    pub clip_skip: Option<f64>,
     pub format: Format,
     /// What is added to the model's weights, in this order. The tags of those that the prompt names stay in it.
     pub loras: Vec<Lora>,
+}
+
+impl What {
+    /// What the weights of the prompts do.
+    pub fn emphasis(&self) -> Emphasis {
+        self.emphasis.unwrap_or(self.syntax.emphasis())
+    }
 }
 
 impl Default for What {
@@ -93,6 +108,9 @@ impl Default for What {
             source: ModelSource::Embedded(String::new()),
             prompt: String::new(),
             negative: String::new(),
+            syntax: PromptSyntax::default(),
+            emphasis: None,
+            clip_skip: None,
             format: Format::default(),
             loras: Vec::new(),
         }
@@ -232,6 +250,20 @@ pub struct Inputs {
     pub init_image: Option<String>,
     /// 0 to 1: how far it may change; see [`Self::denoise`]. Set where there is a picture to begin with.
     pub denoise: Option<f64>,
+    /// Embeddings that the prompts name.
+    pub embeddings: Vec<EmbeddingFile>,
+}
+
+/// The file of an embedding (textual inversion), as the daemon found it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct EmbeddingFile {
+    /// What a prompt calls it: the file's name without its extension.
+    pub name: String,
+    /// Absolute.
+    pub path: String,
+    /// Of its bytes, lower-case hexadecimal.
+    pub sha256: String,
 }
 
 impl Inputs {

@@ -12,6 +12,7 @@ pub mod guidance;
 pub mod model;
 pub mod nn;
 pub mod pipeline;
+pub mod prompt;
 pub mod residency;
 pub mod sampling;
 pub mod text;

@@ -11,6 +11,7 @@ use darkroom_engine::families::stable_diffusion::{AutoencoderKl, UNet2DCondition
 use darkroom_engine::model::{Extras, Key, Model, Passage, Side};
 use darkroom_engine::pipeline::preview::Estimate;
 use darkroom_engine::pipeline::{Observer, Saved, Work, make_pictures};
+use darkroom_engine::prompt::Wording;
 use darkroom_engine::residency::Models;
 use darkroom_engine::text::clip::{ClipTextConfig, ClipTextModel};
 use darkroom_engine::torch::Device;
@@ -239,7 +240,9 @@ impl Observer for Told {
 fn stages_are_those_of_diffusers(bench: &Bench, model: &Model) {
     let cancel = Cancel::new();
     let case = &bench.cases[0];
-    let encoded = model.encode(&[&case.prompt, &case.negative], &cancel).unwrap();
+    let encoded = model
+        .encode(&[Wording::plain(&case.prompt), Wording::plain(&case.negative)], &cancel)
+        .unwrap();
     for (encoded, (tokens, pooled)) in encoded
         .iter()
         .zip([("embeds", "pooled"), ("negative", "negative_pooled")])
@@ -298,7 +301,7 @@ fn stages_and_pictures_are_those_of_diffusers(
 fn sdxl_is_told_the_size_of_the_picture() {
     let mut bench = Bench::new("sdxl");
     let model = bench.load();
-    let encoded = model.encode(&["x"], &Cancel::new()).unwrap();
+    let encoded = model.encode(&[Wording::plain("x")], &Cancel::new()).unwrap();
     let told = |height, width, side| {
         let passage = Passage {
             height,
@@ -317,7 +320,7 @@ fn sdxl_is_told_the_size_of_the_picture() {
 
     let mut refiner = Bench::new("sdxl-refiner");
     let model = refiner.load();
-    let encoded = model.encode(&["x"], &Cancel::new()).unwrap();
+    let encoded = model.encode(&[Wording::plain("x")], &Cancel::new()).unwrap();
     for (side, score) in [(Side::Positive, 6.0), (Side::Negative, 2.5)] {
         let passage = Passage {
             height: 64,

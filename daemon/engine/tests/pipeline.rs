@@ -282,10 +282,7 @@ fn latents_are_those_of_diffusers() {
         .unwrap();
         let shape = [4, i64::from(case.height / 8), i64::from(case.width / 8)];
         let mut noise = NoiseStream::new(case.seed, 1, &shape).unwrap();
-        let guide = Guide {
-            positive: encode(&case.prompt),
-            negative: Some(encode(&case.negative)),
-        };
+        let guide = Guide::of(encode(&case.prompt), Some(encode(&case.negative)));
         let guidance = guidance::cfg(&task.guidance, Passes::One);
         let mut model = |x: &Tensor, t: f64| {
             let mut predict = |x: &Tensor, cond: &Cond| unet.forward(x, t, cond, &Extras::default(), &cancel);

@@ -9,6 +9,7 @@ use crate::keep_alive::KeepAlive;
 use crate::lora;
 use crate::picture::Format;
 use crate::prediction::Prediction;
+use crate::prompting::{Emphasis, PromptSyntax};
 use crate::quant::Quant;
 use crate::sampler::{NoiseSource, Sampler, Schedule, level};
 use crate::tag;
@@ -131,6 +132,30 @@ parameters! {
         unset: Unset::Value(""), metadata: "Negative prompt",
         help: "What to avoid.",
         long: "Counts only with a guidance above 1.",
+    }
+    prompt_syntax: PromptSyntax {
+        flag: "prompt-syntax", short: None, aliases: &["prompt_attention", "prompt_parser", "parser"],
+        category: Category::What, task: changed what.syntax,
+        kind: choice::<PromptSyntax>(),
+        unset: Unset::Value("a1111"), metadata: "Parser",
+        help: "How prompts are written: (a1111:1.3), (comfy:1.3), (compel)1.3, or plain for none.",
+        long: "docs/prompts.md shows what each knows.",
+    }
+    emphasis: Emphasis {
+        flag: "emphasis", short: None, aliases: &["emphasis_mode"],
+        category: Category::What, task: given what.emphasis,
+        kind: choice::<Emphasis>(),
+        unset: Unset::Settled("what the program does whose syntax it is"), metadata: "Emphasis",
+        help: "What weights in a prompt do.",
+        long: "Original scales states and restores their mean, no norm only scales; comfy and compel move them away from an empty prompt's; ignore leaves weights out, none does not even read them.",
+    }
+    clip_skip: f64 {
+        flag: "clip-skip", short: None, aliases: &["clip_stop_at_last_layers"],
+        category: Category::What, task: given what.clip_skip,
+        kind: Kind::Number { min: 1.0, max: 32.0 },
+        unset: Unset::Settled("the layer that the model was trained with"), metadata: "Clip skip",
+        help: "Which layer of the text encoder is read, from its end: 1 is the last, 2 the one before.",
+        long: "Between two, as in 1.5, their states are blended.",
     }
     model: String {
         flag: "model", short: Some('m'), aliases: &["model_name", "checkpoint"],

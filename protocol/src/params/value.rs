@@ -8,6 +8,7 @@ use crate::device::Dtype;
 use crate::keep_alive::KeepAlive;
 use crate::picture::Format;
 use crate::prediction::Prediction;
+use crate::prompting::{Emphasis, PromptSyntax};
 use crate::quant::Quant;
 use crate::sampler::{Named, NoiseSource, Sampler, Schedule};
 
@@ -161,4 +162,14 @@ macro_rules! named_field {
     )*};
 }
 
-named_field!(Sampler, Schedule, NoiseSource, Prediction, Dtype, Quant, Format);
+named_field!(
+    Sampler,
+    Schedule,
+    NoiseSource,
+    Prediction,
+    Dtype,
+    Quant,
+    Format,
+    PromptSyntax,
+    Emphasis
+);

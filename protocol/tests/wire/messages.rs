@@ -26,6 +26,9 @@ pub fn image() -> ImageTask {
             source: ModelSource::Embedded("emoji".into()),
             prompt: "a fox".into(),
             negative: "x".into(),
+            syntax: PromptSyntax::Compel,
+            emphasis: Some(Emphasis::NoNorm),
+            clip_skip: Some(1.5),
             format: Format::Png,
             loras: vec![lora::Lora {
                 name: "detail".into(),
@@ -56,6 +59,11 @@ pub fn image() -> ImageTask {
         inputs: task::Inputs {
             init_image: Some("0f".repeat(32)),
             denoise: Some(0.6),
+            embeddings: vec![task::EmbeddingFile {
+                name: "style".into(),
+                path: "/models/embeddings/style.safetensors".into(),
+                sha256: "1e".repeat(32),
+            }],
         },
         compute: task::Compute {
             device: "cpu".into(),

@@ -4,6 +4,7 @@
 use darkroom_protocol::task;
 use tch::Tensor;
 
+use super::composed::predicted;
 use super::{Guidance, Predict};
 use crate::Result;
 use crate::model::{Cond, Guide};
@@ -37,6 +38,14 @@ pub fn cfg(asked: &task::Guidance, passes: Passes) -> Box<dyn Guidance> {
 impl Guidance for Cfg {
     fn predict(&self, input: &Tensor, guide: &Guide, predict: &mut Predict<'_>) -> Result<Guided> {
         let batch = input.size()[0];
+        if let Some(composed) = &guide.composed {
+            let negative = guide.negative.as_ref().filter(|_| self.needs_negative());
+            let (uncond, cond) = predicted(input, guide, composed, (negative, self.passes), predict)?;
+            return Ok(match uncond {
+                Some(uncond) => self.guided(uncond, &cond),
+                None => Guided::alone(cond),
+            });
+        }
         let with = guide.positive.for_batch(batch);
         let Some(negative) = guide.negative.as_ref().filter(|_| self.needs_negative()) else {
             return predict(input, &with).map(Guided::alone);
@@ -49,16 +58,22 @@ impl Guidance for Cfg {
             }
             Passes::Two => (predict(input, &without)?, predict(input, &with)?),
         };
-        let guided = &uncond + (&cond - &uncond) * self.asked.cfg_scale;
-        let guided = rescaled(guided, &cond, self.asked.guidance_rescale);
-        Ok(Guided {
-            guided,
-            uncond: Some(uncond),
-        })
+        Ok(self.guided(uncond, &cond))
     }
 
     fn needs_negative(&self) -> bool {
         self.asked.cfg_scale > 1.0
+    }
+}
+
+impl Cfg {
+    /// Both predictions as one.
+    fn guided(&self, uncond: Tensor, cond: &Tensor) -> Guided {
+        let guided = &uncond + (cond - &uncond) * self.asked.cfg_scale;
+        Guided {
+            guided: rescaled(guided, cond, self.asked.guidance_rescale),
+            uncond: Some(uncond),
+        }
     }
 }
 
@@ -77,6 +92,7 @@ fn rescaled(guided: Tensor, cond: &Tensor, rescale: f64) -> Tensor {
 mod tests {
     use super::*;
     use crate::Error;
+    use crate::model::Composed;
     use rstest::rstest;
 
     /// A denoiser whose prediction is its input plus its context's mean; it notes the batch of each call.
@@ -101,10 +117,7 @@ mod tests {
 
     fn guide(positive: f64, negative: Option<f64>) -> Guide {
         let cond = |value: f64| Cond::of(Tensor::full([1, 3, 2], value, (tch::Kind::Float, tch::Device::Cpu)));
-        Guide {
-            positive: cond(positive),
-            negative: negative.map(cond),
-        }
+        Guide::of(cond(positive), negative.map(cond))
     }
 
     fn input() -> Tensor {
@@ -153,6 +166,30 @@ mod tests {
             .unwrap();
         let expected = Tensor::from_slice(expected).reshape([2, 1, 2, 3]);
         assert!(got.guided.allclose(&expected, 1e-5, 1e-5, false), "{}", got.guided);
+    }
+
+    /// AUTOMATIC1111's `combine_denoised`: u + Σ (cᵢ − u)·wᵢ·s. Without u it is the weighted mean.
+    #[rstest]
+    #[case(4.0, Passes::One, &[6], 0.5 + (1.5 * 0.75 + 2.5 * -0.5) * 4.0)]
+    #[case(4.0, Passes::Two, &[2, 2, 2], 0.5 + (1.5 * 0.75 + 2.5 * -0.5) * 4.0)]
+    #[case(1.0, Passes::One, &[4], (2.0 * 0.75 - 3.0 * 0.5) / 0.25)]
+    fn prompts_compose(#[case] scale: f64, #[case] passes: Passes, #[case] batches: &[i64], #[case] shift: f64) {
+        let mut guide = guide(2.0, Some(0.5));
+        let other = Cond::of(Tensor::full([1, 3, 2], 3.0, (tch::Kind::Float, tch::Device::Cpu)));
+        guide.composed = Some(Composed {
+            weight: 0.75,
+            others: vec![(-0.5, other)],
+        });
+        let mut calls = Vec::new();
+        let got = cfg(&asked(scale), passes)
+            .predict(&input(), &guide, &mut denoiser(&mut calls))
+            .unwrap();
+        assert!(
+            got.guided.allclose(&(input() + shift), 1e-5, 1e-5, false),
+            "{}",
+            got.guided
+        );
+        assert_eq!((calls.as_slice(), got.uncond.is_some()), (batches, scale > 1.0));
     }
 
     #[test]

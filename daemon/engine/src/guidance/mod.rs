@@ -1,6 +1,7 @@
 //! How the predictions with and without a prompt become one.
 
 mod cfg;
+mod composed;
 
 pub use cfg::{Cfg, Passes, cfg};
 

@@ -1,13 +1,16 @@
 //! What there is of a model beside its weights: its family's reading of the configuration, which files the weights are in, and
 //! whether they are still the same. `families::open` makes it, `residency/` keeps it and reads components by it.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
 
 use darkroom_formats::folder::{Files, Folder, Watched};
 use darkroom_protocol::Quant;
 use tch::Kind;
 
-use super::{Component, ComponentKind, Family, Identity, Key, Part};
+use super::{Component, ComponentKind, Encoded, Family, Identity, Key, Part};
+use crate::prompt::Remembered;
 use crate::torch::Device;
 use crate::weights::{Source, Weights};
 use crate::{Cancel, Error, Result};
@@ -21,7 +24,12 @@ pub struct Blueprint {
     folder: Folder,
     /// The files and folders that it was read from, and those that were looked for.
     seen: BTreeMap<String, Identity>,
+    /// Prompts that it has read, on the CPU, by what makes their conditioning.
+    read: RefCell<Remembered<Encoded>>,
 }
+
+/// The most bytes of prompts that are remembered of a model: 280 of SD 1's, in f32.
+const REMEMBERED: u64 = 64 << 20;
 
 impl Blueprint {
     /// Reads the configuration of the model that `key` names, as `family` makes it of the folder. No weights yet.
@@ -42,7 +50,27 @@ impl Blueprint {
             source,
             folder,
             seen,
+            read: RefCell::new(Remembered::new(REMEMBERED)),
         })
+    }
+
+    /// The conditioning of the prompt of that key, on the CPU, where it is still remembered.
+    pub(super) fn recall(&self, key: &str) -> Option<Rc<Encoded>> {
+        self.read.borrow_mut().get(key)
+    }
+
+    /// Remembers it for later.
+    ///
+    /// # Errors
+    /// Those of the copy to the CPU.
+    pub(super) fn remember(&self, key: String, encoded: &Encoded) -> Result<()> {
+        let bytes = encoded.cond.bytes();
+        if bytes <= REMEMBERED {
+            self.read
+                .borrow_mut()
+                .keep(key, Rc::new(encoded.to(Device::Cpu)?), bytes);
+        }
+        Ok(())
     }
 
     /// Whether reading it again would read the same: its files are as they were, and none has appeared beside them.

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use tch::{Kind, Tensor};
 
 use super::Side;
+use crate::torch::{self, Device};
 use crate::{Error, Result};
 
 /// What a prompt is to a denoiser. Each tensor has a row for each picture, or one that serves all.
@@ -47,6 +48,36 @@ impl Cond {
                 tensor.expand(size, false)
             }
         })
+    }
+
+    /// The same on `device`.
+    ///
+    /// # Errors
+    /// Those of the copy.
+    pub fn to(&self, device: Device) -> Result<Self> {
+        let there = |tensor: &Tensor| torch::to(tensor, device, tensor.kind());
+        Ok(Self {
+            tokens: there(&self.tokens)?,
+            mask: self.mask.as_ref().map(there).transpose()?,
+            pooled: self.pooled.as_ref().map(there).transpose()?,
+            extras: self
+                .extras
+                .iter()
+                .map(|(name, tensor)| Ok((*name, there(tensor)?)))
+                .collect::<Result<_>>()?,
+        })
+    }
+
+    /// The same once more: tensors share their memory.
+    pub fn share(&self) -> Self {
+        self.map(Tensor::shallow_clone)
+    }
+
+    /// Bytes of its tensors.
+    pub fn bytes(&self) -> u64 {
+        let own = [Some(&self.tokens), self.mask.as_ref(), self.pooled.as_ref()];
+        let all = own.into_iter().flatten().chain(self.extras.values());
+        all.map(torch::bytes_of).sum()
     }
 
     /// All of them in one batch, one after the other. The shorter ones are filled up with zeros that a mask hides.
@@ -122,6 +153,28 @@ pub struct Guide {
     pub positive: Cond,
     /// What to avoid; absent where guidance does not compute it.
     pub negative: Option<Cond>,
+    /// What else to show, where several prompts are composed (`AND`).
+    pub composed: Option<Composed>,
+}
+
+/// The other prompts of a composition (Liu et al. 2022, arXiv 2206.01714).
+#[derive(Debug)]
+pub struct Composed {
+    /// How much the guide's own positive prompt counts.
+    pub weight: f64,
+    /// The others, each with its weight. At least one.
+    pub others: Vec<(f64, Cond)>,
+}
+
+impl Guide {
+    /// One prompt, and what to avoid.
+    pub fn of(positive: Cond, negative: Option<Cond>) -> Self {
+        Self {
+            positive,
+            negative,
+            composed: None,
+        }
+    }
 }
 
 /// The prompts over a run: they may change between steps.
@@ -152,11 +205,19 @@ impl Prompts {
     /// # Errors
     /// Those of `complete`.
     pub fn completed(&self, complete: impl Fn(&Cond, Side) -> Result<Cond>) -> Result<Self> {
+        let composed = |all: &Composed| -> Result<Composed> {
+            let one = |(weight, cond): &(f64, Cond)| Ok((*weight, complete(cond, Side::Positive)?));
+            Ok(Composed {
+                weight: all.weight,
+                others: all.others.iter().map(one).collect::<Result<_>>()?,
+            })
+        };
         let one = |(from, guide): &(usize, Guide)| -> Result<(usize, Guide)> {
             let negative = guide.negative.as_ref();
             let guide = Guide {
                 positive: complete(&guide.positive, Side::Positive)?,
                 negative: negative.map(|cond| complete(cond, Side::Negative)).transpose()?,
+                composed: guide.composed.as_ref().map(&composed).transpose()?,
             };
             Ok((*from, guide))
         };
@@ -235,10 +296,7 @@ mod tests {
     #[case(7, 3.0)]
     #[case(99, 3.0)]
     fn prompts_change_at_their_step(#[case] step: usize, #[case] value: f64) {
-        let guide = |value| Guide {
-            positive: cond(1, 1, value),
-            negative: None,
-        };
+        let guide = |value| Guide::of(cond(1, 1, value), None);
         let prompts = Prompts::changing(guide(1.0), [(7, guide(3.0)), (3, guide(2.0))]);
         assert_eq!(prompts.at(step).positive.tokens.double_value(&[0, 0, 0]), value);
         let constant = Prompts::constant(guide(1.0));

@@ -6,7 +6,9 @@ use darkroom_formats::card::Latents;
 use darkroom_protocol::{Prediction, Sampler, Schedule};
 
 use super::{Component, Cond, Model};
+use crate::prompt::Wording;
 use crate::sampling::Plan;
+use crate::torch::Device;
 use crate::weights::Piece;
 use crate::{Cancel, Result};
 
@@ -31,11 +33,11 @@ pub trait Family: Debug {
         false
     }
 
-    /// Prompts as its denoiser reads them, in their order. Text encoders are asked for once.
+    /// Prompts as its denoiser reads them, in their order. Text encoders are asked for once; [`crate::prompt::encode`] does the rest.
     ///
     /// # Errors
     /// Those of its text encoders and of loading them, [`crate::Error::Cancelled`].
-    fn encode(&self, model: &Model, prompts: &[&str], cancel: &Cancel) -> Result<Vec<Encoded>>;
+    fn encode(&self, model: &Model, prompts: &[Wording], cancel: &Cancel) -> Result<Vec<Encoded>>;
 
     /// A prompt's encoding and what this family's denoiser is told of a pass beside it, such as the picture's size. Most are told
     /// nothing.
@@ -83,6 +85,16 @@ pub struct Encoded {
     pub cond: Cond,
     /// One line where not all of the prompt was read.
     pub notice: Option<String>,
+}
+
+impl Encoded {
+    /// The same on `device`; where it is there already, the very same memory.
+    pub(super) fn to(&self, device: Device) -> Result<Self> {
+        Ok(Self {
+            cond: self.cond.to(device)?,
+            notice: self.notice.clone(),
+        })
+    }
 }
 
 /// How a family's latents look.

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use tch::Kind;
 
 use super::{Adapt, Autoencoder, Blueprint, Component, ComponentKind, Denoiser, Encoded, Family, Part};
+use crate::prompt::Wording;
 use crate::text::TextEncoder;
 use crate::torch::Device;
 use crate::{Cancel, Error, Result};
@@ -110,12 +111,35 @@ impl Model {
             .map_or("model", |component| component.name)
     }
 
-    /// Prompts as its denoiser reads them, in their order.
+    /// Prompts as its denoiser reads them, in their order. Those that were encoded before, and are still remembered, are not again.
     ///
     /// # Errors
     /// As [`Family::encode`].
-    pub fn encode(&self, prompts: &[&str], cancel: &Cancel) -> Result<Vec<Encoded>> {
-        self.family().encode(self, prompts, cancel)
+    pub fn encode(&self, prompts: &[Wording], cancel: &Cancel) -> Result<Vec<Encoded>> {
+        let keys: Vec<String> = prompts.iter().map(Wording::key).collect();
+        let known: Vec<_> = keys.iter().map(|key| self.blueprint.recall(key)).collect();
+        let unknown = |at: &usize| known[*at].is_none() && !keys[..*at].contains(&keys[*at]);
+        let new: Vec<usize> = (0..prompts.len()).filter(unknown).collect();
+        let mut fresh = Vec::new();
+        if !new.is_empty() {
+            let prompts: Vec<Wording> = new.iter().map(|at| prompts[*at].clone()).collect();
+            fresh = self.family().encode(self, &prompts, cancel)?;
+        }
+        let mut made = Vec::new();
+        for (at, encoded) in new.iter().zip(fresh) {
+            let encoded = Rc::new(encoded);
+            self.blueprint.remember(keys[*at].clone(), &encoded)?;
+            made.push((&keys[*at], encoded));
+        }
+        let each = keys.iter().zip(known).map(|(key, known)| {
+            let made = || {
+                made.iter()
+                    .find(|(other, _)| *other == key)
+                    .map(|(_, encoded)| encoded.clone())
+            };
+            known.or_else(made).ok_or(Error::Defect)?.to(self.device())
+        });
+        each.collect()
     }
 
     /// Whether its files are still those it was read from.

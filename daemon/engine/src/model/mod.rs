@@ -15,7 +15,7 @@ mod loaded;
 pub use adapt::Adapt;
 pub use blueprint::Blueprint;
 pub use component::{Autoencoder, Component, ComponentKind, Denoiser, Part, Plan, Posterior, Recipe};
-pub use cond::{Cond, Guide, Prompts};
+pub use cond::{Composed, Cond, Guide, Prompts};
 pub use extras::{Extras, Residuals};
 pub use family::{Encoded, Family, LatentSpace, Passage, SamplingWish, Side};
 pub use identity::Identity;

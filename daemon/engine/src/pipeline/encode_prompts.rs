@@ -1,11 +1,21 @@
+//! A task's prompts as conditioning over its steps. `pictures.rs` calls it once a task; how prompts are written is known to `prompt/`,
+//! how they are encoded to the model, and `denoise.rs` asks which counts at a step.
+
 use darkroom_protocol::ImageTask;
 use darkroom_protocol::lora::without_tags;
 
 use super::{Observer, check_numbers};
-use crate::model::{ComponentKind, Guide, Model, Prompts};
+use crate::model::{ComponentKind, Composed, Cond, Encoded, Guide, Model, Prompts};
+use crate::prompt::{Concept, Part, Rules, Wording, read};
 use crate::{Cancel, Error, Result};
 
+/// The most bytes of conditioning of one task: alternating prompts may have as many texts as there are steps.
+const MOST: u64 = 1 << 30;
+
 /// Encodes both prompts of `task`, the negative one where guidance computes it.
+///
+/// # Errors
+/// What is wrong with a prompt or an embedding, in words; those of encoders.
 pub fn encode_prompts(
     model: &Model,
     task: &ImageTask,
@@ -13,27 +23,118 @@ pub fn encode_prompts(
     observer: &mut dyn Observer,
 ) -> Result<Prompts> {
     cancel.check()?;
+    let concepts = task
+        .inputs
+        .embeddings
+        .iter()
+        .map(Concept::read)
+        .collect::<Result<_>>()?;
+    let rules = Rules::of(task, concepts);
     // Tags of LoRAs name files, which the task has: they are no words.
-    let prompt = without_tags(&task.what.prompt);
-    let mut texts = vec![prompt.as_str()];
-    if task.is_guided() {
-        texts.push(task.what.negative.as_str());
-    }
-    let mut conds = Vec::new();
-    for (encoded, what) in model
-        .encode(&texts, cancel)?
-        .into_iter()
-        .zip(["prompt", "negative prompt"])
-    {
-        if let Some(line) = encoded.notice {
-            observer.notice(&format!("The {what} is too long: {line}"));
+    let positive = read(&without_tags(&task.what.prompt), &rules, true)?;
+    let negative = match task.is_guided() {
+        true => read(&task.what.negative, &rules, false)?,
+        false => Vec::new(),
+    };
+    let mut encoder = Encoder {
+        model,
+        cancel,
+        bytes: 0,
+    };
+    let mut encode = |parts: &[Part], what: &str| {
+        let parts = parts.iter().map(|part| encoder.encode(part, what, observer));
+        parts.collect::<Result<Vec<_>>>()
+    };
+    let conds = (encode(&positive, "prompt")?, encode(&negative, "negative prompt")?);
+    let steps = task.steps_run() as usize;
+    let guide = |step: usize| guide((&positive, &conds.0), (&negative, &conds.1), step);
+    let mut changes = (1..steps).filter(|step| {
+        let parts = || positive.iter().chain(&negative);
+        parts().any(|part| part.at(*step) != part.at(*step - 1))
+    });
+    let later = changes.try_fold(Vec::new(), |mut later, step| {
+        later.push((step, guide(step)?));
+        Ok::<_, Error>(later)
+    })?;
+    Ok(Prompts::changing(guide(0)?, later))
+}
+
+/// What the denoiser is told at step `step`, from 0. Of several composed prompts the shorter ones end with their last token once more, as in
+/// `stack_conds` of AUTOMATIC1111's `modules/prompt_parser.py`.
+fn guide(positive: (&[Part], &[Vec<Cond>]), negative: (&[Part], &[Vec<Cond>]), step: usize) -> Result<Guide> {
+    let told = |(parts, conds): (&[Part], &[Vec<Cond>])| -> Result<Vec<(f64, Cond)>> {
+        let each = parts.iter().zip(conds).map(|(part, conds)| {
+            let cond = conds.get(part.at(step)).ok_or(Error::Defect)?;
+            Ok((part.weight, cond.share()))
+        });
+        each.collect()
+    };
+    let mut shown = told(positive)?;
+    let avoided = told(negative)?.pop().map(|(_, cond)| cond);
+    let longest = shown
+        .iter()
+        .map(|(_, cond)| cond.tokens.size()[1])
+        .max()
+        .unwrap_or_default();
+    for (_, cond) in &mut shown {
+        let length = cond.tokens.size()[1];
+        if length < longest {
+            let last = cond.tokens.narrow(1, length - 1, 1).repeat([1, longest - length, 1]);
+            cond.tokens = tch::Tensor::cat(&[&cond.tokens, &last], 1);
         }
-        check_numbers(model.name_of(ComponentKind::TextEncoder), &encoded.cond.tokens)?;
-        conds.push(encoded.cond);
     }
-    let mut conds = conds.into_iter();
-    Ok(Prompts::constant(Guide {
-        positive: conds.next().ok_or(Error::Defect)?,
-        negative: conds.next(),
-    }))
+    let (weight, first) = shown.remove(0);
+    let mut guide = Guide::of(first, avoided);
+    if !shown.is_empty() {
+        guide.composed = Some(Composed { weight, others: shown });
+    }
+    Ok(guide)
+}
+
+struct Encoder<'a> {
+    model: &'a Model,
+    cancel: &'a Cancel,
+    /// Of what was encoded so far.
+    bytes: u64,
+}
+
+impl Encoder<'_> {
+    /// The conditioning of each text of `part`, all equally long: the shorter ones get chunks without words, as in
+    /// AUTOMATIC1111's `modules/sd_hijack_clip.py`.
+    fn encode(&mut self, part: &Part, what: &str, observer: &mut dyn Observer) -> Result<Vec<Cond>> {
+        let mut conds: Vec<Cond> = Vec::new();
+        for span in &part.spans {
+            let encoded = self.one(&span.wording)?;
+            if let Some(line) = &encoded.notice {
+                observer.notice(&format!("The {what} is too long: {line}"));
+            }
+            conds.push(encoded.cond);
+        }
+        let length = |cond: &Cond| cond.tokens.size()[1];
+        let longest = conds.iter().map(length).max().unwrap_or_default();
+        if conds.iter().any(|cond| length(cond) < longest) {
+            let nothing = self.one(&part.spans[0].wording.wordless())?.cond.tokens;
+            for cond in &mut conds {
+                let missing = (longest - length(cond)) / nothing.size()[1].max(1);
+                if missing > 0 {
+                    cond.tokens = tch::Tensor::cat(&[&cond.tokens, &nothing.repeat([1, missing, 1])], 1);
+                }
+            }
+        }
+        Ok(conds)
+    }
+
+    fn one(&mut self, wording: &Wording) -> Result<Encoded> {
+        let encoded = self.model.encode(std::slice::from_ref(wording), self.cancel)?;
+        let encoded = encoded.into_iter().next().ok_or(Error::Defect)?;
+        self.bytes += encoded.cond.bytes();
+        if self.bytes > MOST {
+            return Err(Error::Unsupported(format!(
+                "The prompts come to more than {} GB of conditioning over the steps: shorten them, or let fewer words alternate.",
+                MOST >> 30
+            )));
+        }
+        check_numbers(self.model.name_of(ComponentKind::TextEncoder), &encoded.cond.tokens)?;
+        Ok(encoded)
+    }
 }

@@ -18,6 +18,8 @@ pub(crate) mod testing;
 mod upscale;
 mod work;
 
+#[cfg(test)]
+pub(crate) use encode_prompts::encode_prompts;
 pub use ladder::{Ladder, Rung, Shortage};
 pub use observer::{Observer, Saved};
 pub use pictures::{loading, make_pictures, make_pictures_within};

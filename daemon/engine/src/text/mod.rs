@@ -4,5 +4,5 @@ pub mod clip;
 mod encoder;
 mod tokenizer;
 
-pub use encoder::{Hidden, Select, TextEncoder};
+pub use encoder::{Hidden, Select, TextEncoder, Words};
 pub use tokenizer::{Chunk, Dropped, Encoder, Tokenizer};

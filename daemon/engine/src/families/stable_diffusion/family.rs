@@ -7,12 +7,12 @@ use darkroom_formats::card::scheduler_config;
 use darkroom_formats::family::{self, detect_folder};
 use darkroom_formats::folder::{Files, Folder};
 use darkroom_formats::schema::{Fields, StableDiffusion};
-use tch::Tensor;
 
 use super::keys::Spelling;
 use super::open_clip::OpenClip;
 use super::{AutoencoderKl, UNet2DConditionModel};
 use crate::model::{Component, ComponentKind, Cond, Encoded, Family, LatentSpace, Model, Part, SamplingWish};
+use crate::prompt::{Path, Wording, encode};
 use crate::sampling::{Plan, SchedulerConfig, plan};
 use crate::text::clip::ClipTextModel;
 use crate::text::{Encoder, Select, Tokenizer};
@@ -26,6 +26,8 @@ const TEXT_ENCODER: &str = "text_encoder";
 pub struct StableDiffusion1 {
     components: [Component; 3],
     tokenizer: Tokenizer,
+    /// Of the text encoder's token embeddings.
+    width: i64,
     scheduler: SchedulerConfig,
     latents: LatentSpace,
     spelling: Spelling,
@@ -61,6 +63,7 @@ impl StableDiffusion1 {
         let open_clip = (family == Second).then_some((TEXT_ENCODER, open_clip));
         Ok(Some(Box::new(Self {
             tokenizer: Tokenizer::in_folder(files, "tokenizer", encoder)?,
+            width: parts.text_encoder.hidden_size,
             scheduler: SchedulerConfig::read(Fields::new("scheduler", &scheduler))?,
             latents: LatentSpace {
                 kind: parts.vae.latents(),
@@ -103,20 +106,23 @@ impl Family for StableDiffusion1 {
         self.latents
     }
 
-    fn encode(&self, model: &Model, prompts: &[&str], cancel: &Cancel) -> Result<Vec<Encoded>> {
-        let text_encoder = model.text_encoder(TEXT_ENCODER)?;
-        let one = |prompt: &&str| {
-            cancel.check()?;
-            let chunk = self.tokenizer.chunk(prompt)?;
-            let ids = Tensor::from_slice(&chunk.ids).unsqueeze(0);
-            let hidden = text_encoder.encode(&ids, Select::default(), cancel)?;
+    fn encode(&self, model: &Model, prompts: &[Wording], cancel: &Cancel) -> Result<Vec<Encoded>> {
+        let path = Path {
+            tokenizer: &self.tokenizer,
+            encoder: model.text_encoder(TEXT_ENCODER)?,
+            select: Select::default(),
+            skips: true,
+            width: self.width,
+        };
+        let paths = [path];
+        let one = |prompt: &Wording| {
             Ok(Encoded {
-                cond: Cond::of(hidden.hidden_states),
-                notice: chunk.dropped.map(|dropped| self.tokenizer.describe(&dropped)),
+                cond: Cond::of(encode(&paths, prompt, cancel)?.joined()?),
+                notice: None,
             })
         };
         let encoded = prompts.iter().map(one).collect();
-        text_encoder.rest();
+        paths[0].encoder.rest();
         encoded
     }
 

@@ -18,6 +18,7 @@ use super::{AutoencoderKl, UNet2DConditionModel};
 use crate::model::{
     Component, ComponentKind, Cond, Encoded, Family, LatentSpace, Model, Part, Passage, SamplingWish, Side,
 };
+use crate::prompt::{Path, Wording, encode};
 use crate::sampling::{Plan, SchedulerConfig, plan, plan_edm};
 use crate::text::clip::{ClipTextConfig, ClipTextModel};
 use crate::text::{Encoder, Select, Tokenizer};
@@ -32,12 +33,37 @@ const SECOND: &str = "text_encoder_2";
 /// `StableDiffusionXLImg2ImgPipeline`.
 const AESTHETIC: (f64, f64) = (6.0, 2.5);
 
+/// A text encoder and what goes into it.
+#[derive(Debug)]
+struct Text {
+    name: &'static str,
+    tokenizer: Tokenizer,
+    /// Of its token embeddings.
+    width: i64,
+}
+
+impl Text {
+    fn path(&self, model: &Model, skips: bool) -> Result<Path<'_>> {
+        Ok(Path {
+            tokenizer: &self.tokenizer,
+            encoder: model.text_encoder(self.name)?,
+            select: Select {
+                skip_layers: 1,
+                final_layer_norm: false,
+                pooled: self.name == SECOND,
+            },
+            skips,
+            width: self.width,
+        })
+    }
+}
+
 /// A model of SDXL, or its refiner.
 #[derive(Debug)]
 pub struct StableDiffusionXl {
     components: Vec<Component>,
     /// Its text encoders and their tokenizers, in the order in which their states stand beside each other.
-    texts: Vec<(&'static str, Tokenizer)>,
+    texts: Vec<Text>,
     scheduler: SchedulerConfig,
     latents: LatentSpace,
     spelling: Spelling,
@@ -71,18 +97,22 @@ impl StableDiffusionXl {
             layers: parts.text_encoder_2.num_hidden_layers,
             projects: true,
         };
-        let tokenizer = |name: &str, config: &ClipTextConfig| {
+        let text = |name, tokenizer: &str, config: &ClipTextConfig| -> Result<Text> {
             let encoder = Encoder {
                 rows: config.vocab_size,
                 positions: config.max_position_embeddings,
             };
-            Tokenizer::in_folder(files, name, encoder)
+            Ok(Text {
+                name,
+                tokenizer: Tokenizer::in_folder(files, tokenizer, encoder)?,
+                width: config.hidden_size,
+            })
         };
         let mut texts = Vec::new();
         if let Some(first) = &parts.text_encoder {
-            texts.push((FIRST, tokenizer("tokenizer", first)?));
+            texts.push(text(FIRST, "tokenizer", first)?);
         }
-        texts.push((SECOND, tokenizer("tokenizer_2", &parts.text_encoder_2)?));
+        texts.push(text(SECOND, "tokenizer_2", &parts.text_encoder_2)?);
         Ok(Some(Box::new(Self {
             texts,
             scheduler: SchedulerConfig::read(Fields::new("scheduler", &scheduler))?,
@@ -151,37 +181,27 @@ impl Family for StableDiffusionXl {
         self.latents
     }
 
-    fn encode(&self, model: &Model, prompts: &[&str], cancel: &Cancel) -> Result<Vec<Encoded>> {
-        let mut states: Vec<Vec<Tensor>> = prompts.iter().map(|_| Vec::new()).collect();
-        let mut pooled: Vec<Option<Tensor>> = prompts.iter().map(|_| None).collect();
-        let mut notices: Vec<Option<String>> = prompts.iter().map(|_| None).collect();
-        // One encoder after the other: where memory is short, only one of them is in it.
-        for (name, tokenizer) in &self.texts {
-            let encoder = model.text_encoder(name)?;
-            for (n, prompt) in prompts.iter().enumerate() {
-                cancel.check()?;
-                let chunk = tokenizer.chunk(prompt)?;
-                let ids = Tensor::from_slice(&chunk.ids).unsqueeze(0);
-                let select = Select {
-                    skip_layers: 1,
-                    final_layer_norm: false,
-                    pooled: *name == SECOND,
-                };
-                let hidden = encoder.encode(&ids, select, cancel)?;
-                states[n].push(hidden.hidden_states);
-                pooled[n] = hidden.pooled.or(pooled[n].take());
-                notices[n] = chunk.dropped.map(|dropped| tokenizer.describe(&dropped));
-            }
-            encoder.rest();
-        }
-        let one = |((states, pooled), notice): ((Vec<Tensor>, Option<Tensor>), Option<String>)| Encoded {
-            cond: Cond {
-                pooled,
-                ..Cond::of(Tensor::cat(&states, -1))
-            },
-            notice,
+    fn encode(&self, model: &Model, prompts: &[Wording], cancel: &Cancel) -> Result<Vec<Encoded>> {
+        // It was trained on the layer before the last: a clip skip of 1, which others write for "as the model is", says nothing here.
+        let skips = prompts.iter().all(|one| one.clip_skip.is_none_or(|skip| skip >= 2.0));
+        let paths = self
+            .texts
+            .iter()
+            .map(|text| text.path(model, skips))
+            .collect::<Result<Vec<_>>>()?;
+        let one = |prompt: &Wording| {
+            let mut states = encode(&paths, prompt, cancel)?;
+            Ok(Encoded {
+                cond: Cond {
+                    pooled: states.pooled.pop().flatten(),
+                    ..Cond::of(states.joined()?)
+                },
+                notice: None,
+            })
         };
-        Ok(states.into_iter().zip(pooled).zip(notices).map(one).collect())
+        let encoded = prompts.iter().map(one).collect();
+        paths.iter().for_each(|path| path.encoder.rest());
+        encoded
     }
 
     fn complete(&self, cond: &Cond, passage: &Passage) -> Result<Cond> {

@@ -13,6 +13,7 @@ use crate::model::{
     Posterior, SamplingWish,
 };
 use crate::nn::{Conv2d, Linear, silu};
+use crate::prompt::{Path, Wording, encode};
 use crate::sampling::{Plan, plan_flow_on};
 use crate::text::clip::ClipTextModel;
 use crate::text::{Encoder, Select, Tokenizer};
@@ -33,6 +34,7 @@ const SPACE: Latents = Latents {
 pub struct Toy {
     components: Vec<Component>,
     tokenizers: [Tokenizer; 2],
+    widths: [i64; 2],
     shift: f64,
 }
 
@@ -55,6 +57,7 @@ impl Toy {
         let tokenizers = [tokenizer("tokenizer", &one)?, tokenizer("tokenizer_2", &two)?];
         let width = one.hidden_size + two.hidden_size;
         let pooled = two.hidden_size;
+        let widths = [one.hidden_size, two.hidden_size];
         let encoder = |name, config| {
             Component::new(name, ComponentKind::TextEncoder, config, |weights, config| {
                 Ok(Part::TextEncoder(Rc::new(ClipTextModel::new(weights, config)?)))
@@ -79,6 +82,7 @@ impl Toy {
         Ok(Some(Box::new(Self {
             components,
             tokenizers,
+            widths,
             shift: shift.unwrap_or(1.0),
         })))
     }
@@ -108,31 +112,30 @@ impl Family for Toy {
         LatentSpace { kind: SPACE, tile: 64 }
     }
 
-    fn encode(&self, model: &Model, prompts: &[&str], cancel: &Cancel) -> Result<Vec<Encoded>> {
-        let encoders = [model.text_encoder(ENCODERS[0])?, model.text_encoder(ENCODERS[1])?];
-        let one = |prompt: &&str| {
-            let mut hidden = Vec::new();
-            let mut notice = None;
-            for (encoder, tokenizer) in encoders.iter().zip(&self.tokenizers) {
-                let chunk = tokenizer.chunk(prompt)?;
-                let ids = Tensor::from_slice(&chunk.ids).unsqueeze(0);
-                let select = Select {
-                    skip_layers: 1,
-                    final_layer_norm: false,
-                    pooled: true,
-                };
-                hidden.push(encoder.encode(&ids, select, cancel)?);
-                notice = chunk.dropped.map(|dropped| tokenizer.describe(&dropped));
-            }
-            let states: Vec<&Tensor> = hidden.iter().map(|hidden| &hidden.hidden_states).collect();
-            let tokens = Tensor::cat(&states, -1);
-            let pooled = hidden.pop().and_then(|last| last.pooled);
+    fn encode(&self, model: &Model, prompts: &[Wording], cancel: &Cancel) -> Result<Vec<Encoded>> {
+        let select = Select {
+            skip_layers: 1,
+            final_layer_norm: false,
+            pooled: true,
+        };
+        let path = |at: usize| -> Result<Path> {
+            Ok(Path {
+                tokenizer: &self.tokenizers[at],
+                encoder: model.text_encoder(ENCODERS[at])?,
+                select,
+                skips: false,
+                width: self.widths[at],
+            })
+        };
+        let paths = [path(0)?, path(1)?];
+        let one = |prompt: &Wording| {
+            let mut states = encode(&paths, prompt, cancel)?;
             Ok(Encoded {
                 cond: Cond {
-                    pooled,
-                    ..Cond::of(tokens)
+                    pooled: states.pooled.pop().flatten(),
+                    ..Cond::of(states.joined()?)
                 },
-                notice,
+                notice: None,
             })
         };
         prompts.iter().map(one).collect()

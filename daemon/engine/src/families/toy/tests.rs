@@ -11,7 +11,8 @@ use super::{ENCODERS, TwoLayers};
 use crate::Cancel;
 use crate::families::fixture::{Fixture, assert_close};
 use crate::model::{Cond, Extras, Key, SamplingWish};
-use crate::pipeline::{Observer, Saved, Work, make_pictures};
+use crate::pipeline::{Observer, Saved, Work, encode_prompts, make_pictures};
+use crate::prompt::Wording;
 use crate::residency::Models;
 use crate::torch::Device;
 use crate::weights::{Piece, Weights};
@@ -98,7 +99,9 @@ fn two_encoders_become_one_conditioning() {
     let model = Models::new(u64::MAX)
         .load(&key(folder.path()), &Cancel::new(), &mut |_, of| assert_eq!(of, 4))
         .unwrap();
-    let encoded = model.encode(&["a fox", "blurry"], &Cancel::new()).unwrap();
+    let encoded = model
+        .encode(&["a fox", "blurry"].map(Wording::plain), &Cancel::new())
+        .unwrap();
     let sizes: Vec<_> = encoded
         .iter()
         .map(|e| (e.cond.tokens.size(), e.cond.pooled.as_ref().unwrap().size()))
@@ -143,7 +146,11 @@ fn a_picture_flows_from_noise() {
         prediction: None,
     };
     let plan = model.family().plan(&wish).unwrap();
-    let cond = model.encode(&[&task.what.prompt], &cancel).unwrap().remove(0).cond;
+    let cond = model
+        .encode(&[Wording::plain(&task.what.prompt)], &cancel)
+        .unwrap()
+        .remove(0)
+        .cond;
     let mut x = crate::sampling::NoiseStream::new(task.sampling.seed, 1, &[2, 8, 16])
         .unwrap()
         .draw()
@@ -186,4 +193,79 @@ fn its_names_are_its_own() {
             ("vae", false)
         ]
     );
+}
+
+/// A cancelled encoder answers nothing: what comes all the same was remembered.
+#[test]
+fn a_prompt_is_encoded_once() {
+    let folder = model();
+    let mut models = Models::new(u64::MAX);
+    let (cancel, stopped) = (Cancel::new(), Cancel::new());
+    stopped.raise();
+    let asked = ["a fox", "blurry", "a fox"].map(Wording::plain);
+    let mut load = || models.load(&key(folder.path()), &cancel, &mut |_, _| {}).unwrap();
+    let first = load().encode(&asked, &cancel).unwrap();
+    assert_eq!(first[0].cond.tokens.data_ptr(), first[2].cond.tokens.data_ptr());
+    let model = load();
+    let again = model.encode(&asked, &stopped).unwrap();
+    for (one, other) in first.iter().zip(&again) {
+        assert!(one.cond.tokens.equal(&other.cond.tokens));
+        assert!(
+            one.cond
+                .pooled
+                .as_ref()
+                .unwrap()
+                .equal(other.cond.pooled.as_ref().unwrap())
+        );
+    }
+    let mut other = Wording::plain("a fox");
+    other.clip_skip = Some(2.0);
+    assert!(matches!(model.encode(&[other], &stopped), Err(crate::Error::Cancelled)));
+}
+
+#[test]
+fn prompts_change_and_compose() {
+    let folder = model();
+    let cancel = Cancel::new();
+    let model = Models::new(u64::MAX)
+        .load(&key(folder.path()), &cancel, &mut |_, _| {})
+        .unwrap();
+    let long = "c ".repeat(80);
+    let mut task = crate::pipeline::testing::task(1, 1);
+    task.what.prompt = format!("[a:b:1] :2 AND [{long}|d] :0.5");
+    task.what.negative = "x AND y".to_owned();
+    task.sampling.steps = 4;
+    task.guidance.cfg_scale = 5.0;
+    let prompts = encode_prompts(&model, &task, &cancel, &mut Told::default()).unwrap();
+    let plain = |text: &str| {
+        let encoded = model.encode(&[Wording::plain(text)], &cancel).unwrap();
+        encoded.into_iter().next().unwrap().cond.tokens
+    };
+    for (step, (first, second)) in [("a", long.as_str()), ("a", &long), ("b", "d"), ("b", &long)]
+        .into_iter()
+        .enumerate()
+    {
+        let guide = prompts.at(step);
+        let composed = guide.composed.as_ref().unwrap();
+        assert_eq!(
+            (composed.weight, composed.others.len(), composed.others[0].0),
+            (2.0, 1, 0.5)
+        );
+        // The shorter part of a composition ends with its last token.
+        let tokens = &guide.positive.tokens;
+        assert_eq!(tokens.size(), [1, 154, 20]);
+        assert!(tokens.narrow(1, 0, 77).equal(&plain(first)), "step {step}");
+        assert!(tokens.get(0).get(153).equal(&plain(first).get(0).get(76)));
+        // The shorter text of a part has a chunk without words.
+        let other = &composed.others[0].1.tokens;
+        let expected = match second {
+            "d" => Tensor::cat(&[plain("d"), plain("")], 1),
+            _ => plain(second),
+        };
+        assert!(other.equal(&expected), "step {step}");
+        assert!(guide.negative.as_ref().unwrap().tokens.equal(&plain("x AND y")));
+    }
+    task.what.prompt = "a <lora:x:1>".to_owned();
+    let error = encode_prompts(&model, &task, &cancel, &mut Told::default()).unwrap_err();
+    assert!(error.to_string().contains("<lora:x:1>"));
 }

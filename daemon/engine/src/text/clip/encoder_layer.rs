@@ -45,9 +45,9 @@ impl EncoderLayer {
         })
     }
 
-    /// [B, N, hidden] → [B, N, hidden].
-    pub fn forward(&self, hidden_states: &Tensor) -> Tensor {
-        let hidden_states = self.self_attn.forward(&self.layer_norm1.forward(hidden_states)) + hidden_states;
+    /// [B, N, hidden] → [B, N, hidden]. `mask` [N, N] is added to the scores in place of the causal one.
+    pub fn forward(&self, hidden_states: &Tensor, mask: Option<&Tensor>) -> Tensor {
+        let hidden_states = self.self_attn.forward(&self.layer_norm1.forward(hidden_states), mask) + hidden_states;
         self.mlp.forward(&self.layer_norm2.forward(&hidden_states)) + hidden_states
     }
 }
@@ -64,7 +64,7 @@ impl SelfAttention {
         })
     }
 
-    fn forward(&self, hidden_states: &Tensor) -> Tensor {
+    fn forward(&self, hidden_states: &Tensor, mask: Option<&Tensor>) -> Tensor {
         let [query, key, value] = [&self.q_proj, &self.k_proj, &self.v_proj]
             .map(|proj| split_heads(&proj.forward(hidden_states), self.heads));
         self.out_proj.forward(&attention(
@@ -72,7 +72,8 @@ impl SelfAttention {
             &key,
             &value,
             Attend {
-                causal: true,
+                mask,
+                causal: mask.is_none(),
                 ..Attend::default()
             },
         ))

@@ -7,7 +7,8 @@ use tch::{Kind, Tensor};
 
 use super::encoder_layer::EncoderLayer;
 use crate::nn::{Embedding, LayerNorm, Linear};
-use crate::text::{Hidden, Select, TextEncoder};
+use crate::text::{Hidden, Select, TextEncoder, Words};
+use crate::torch;
 use crate::weights::Weights;
 use crate::{Cancel, Error, Result};
 
@@ -64,15 +65,30 @@ impl ClipTextModel {
     /// # Errors
     /// `Error::Config` where an id or the length is outside the model's tables, or `skip_layers` leaves no layer.
     pub fn forward(&self, input_ids: &Tensor, select: Select, cancel: &Cancel) -> Result<Hidden> {
+        self.forward_words(&Words::of(input_ids), select, cancel)
+    }
+
+    /// The same for what is not ids alone.
+    ///
+    /// # Errors
+    /// As [`Self::forward`]; `Error::Config` for vectors of another width or beyond the end.
+    pub fn forward_words(&self, words: &Words, select: Select, cancel: &Cancel) -> Result<Hidden> {
+        let input_ids = words.ids;
         let length = input_ids.size().last().copied().unwrap_or_default();
         let kept = self.check(length, select.skip_layers)?;
-        let mut hidden_states = self.token_embedding.forward(input_ids)? + self.position_embedding.first(length);
+        let mut hidden_states = self.embed(words, length)? + self.position_embedding.first(length);
+        let hides = !words.hidden.is_empty();
+        let mask = hides.then(|| hiding(words.hidden, &hidden_states)).transpose()?;
         let mut selected = None;
         for (done, layer) in (1..).zip(&self.layers) {
             cancel.check()?;
-            hidden_states = layer.forward(&hidden_states);
+            let before = (done == kept && words.blend > 0.0).then(|| hidden_states.shallow_clone());
+            hidden_states = layer.forward(&hidden_states, mask.as_ref());
             if done == kept {
-                selected = Some(hidden_states.shallow_clone());
+                selected = Some(match before {
+                    Some(before) => &hidden_states * (1.0 - words.blend) + before * words.blend,
+                    None => hidden_states.shallow_clone(),
+                });
                 if !select.pooled {
                     break;
                 }
@@ -86,6 +102,33 @@ impl ClipTextModel {
             selected
         };
         Ok(Hidden { hidden_states, pooled })
+    }
+
+    /// Rows of the token table, and `vectors` in place of some of them [B, N, width].
+    fn embed(&self, words: &Words, length: i64) -> Result<Tensor> {
+        let embedded = self.token_embedding.forward(words.ids)?;
+        if words.vectors.is_empty() {
+            return Ok(embedded);
+        }
+        let embedded = embedded.copy();
+        for (at, vectors) in words.vectors {
+            let (rows, width) = match vectors.size()[..] {
+                [rows, width] => (rows, width),
+                _ => return Err(Error::Defect),
+            };
+            if width != self.config.hidden_size || *at < 0 || at + rows > length {
+                return Err(Error::Config {
+                    component: "text_encoder".to_owned(),
+                    field: "hidden_size".to_owned(),
+                    what: format!(
+                        "is {}: vectors of {width} from place {at} on do not fit into {length} places of that width.",
+                        self.config.hidden_size
+                    ),
+                });
+            }
+            embedded.narrow(1, *at, rows).copy_(vectors);
+        }
+        Ok(embedded)
     }
 
     /// The normalised state at each prompt's first end mark, projected where the model does so.
@@ -137,7 +180,21 @@ impl TextEncoder for ClipTextModel {
         self.forward(ids, select, cancel)
     }
 
+    fn encode_words(&self, words: &Words, select: Select, cancel: &Cancel) -> Result<Hidden> {
+        self.forward_words(words, select, cancel)
+    }
+
     fn rest(&self) {
         self.weights.rest();
     }
+}
+
+/// What is added to the scores so that no place sees a later one, nor one of `hidden`: [N, N] where the states [B, N, width] are.
+fn hiding(hidden: &[i64], states: &Tensor) -> Result<Tensor> {
+    let length = states.size()[1];
+    let cpu = tch::Device::Cpu;
+    let unseen = Tensor::ones([length, length], (Kind::Bool, cpu)).triu(1);
+    let unseen = unseen.index_fill(1, &Tensor::from_slice(hidden), 1);
+    let mask = Tensor::zeros([length, length], (Kind::Float, cpu)).masked_fill(&unseen, f64::NEG_INFINITY);
+    torch::to(&mask, torch::device_of(states)?, states.kind())
 }

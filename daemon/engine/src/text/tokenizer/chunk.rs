@@ -52,16 +52,7 @@ impl Tokenizer {
         let over = ids.len() - used;
         let range = if self.truncates_left { over..ids.len() } else { 0..used };
         let offsets = encoding.get_offsets();
-        if let Some(at) = range.clone().find(|at| ids[*at] >= self.rows) {
-            let (start, end) = offsets.get(at).copied().unwrap_or_default();
-            let word = text.get(start..end).unwrap_or_default().trim();
-            let what = format!(
-                "{word:?} in the prompt is token {}, and the text encoder's table has {} rows: the model's tokenizer and text \
-                 encoder do not fit each other; leave the word out.",
-                ids[at], self.rows
-            );
-            return Err(error("vocabulary", what));
-        }
+        self.check(text, &ids, offsets, range.clone())?;
         let text_of = |range: std::ops::Range<usize>| {
             let start = offsets.get(range.start).map_or(text.len(), |(start, _)| *start);
             let end = if range.end < ids.len() {
@@ -82,8 +73,50 @@ impl Tokenizer {
         })
     }
 
+    /// All ids of `text`, however many, without marks.
+    ///
+    /// # Errors
+    /// As [`Self::chunk`].
+    pub fn ids(&self, text: &str) -> Result<Vec<i64>> {
+        let encoding = self.encoding(text)?;
+        let ids: Vec<i64> = encoding.get_ids().iter().map(|id| i64::from(*id)).collect();
+        self.check(text, &ids, encoding.get_offsets(), 0..ids.len())?;
+        Ok(ids)
+    }
+
+    /// How many ids of a text a chunk holds: 75 of CLIP.
+    pub fn room(&self) -> usize {
+        self.length - 2
+    }
+
+    /// The id of a comma that ends a word, where the vocabulary has one.
+    pub fn comma(&self) -> Option<i64> {
+        self.inner.token_to_id(",</w>").map(i64::from)
+    }
+
+    /// Refuses ids of `range` that the text encoder's table lacks.
+    fn check(
+        &self,
+        text: &str,
+        ids: &[i64],
+        offsets: &[(usize, usize)],
+        mut range: std::ops::Range<usize>,
+    ) -> Result<()> {
+        let Some(at) = range.find(|at| ids[*at] >= self.rows) else {
+            return Ok(());
+        };
+        let (start, end) = offsets.get(at).copied().unwrap_or_default();
+        let word = text.get(start..end).unwrap_or_default().trim();
+        let what = format!(
+            "{word:?} in the prompt is token {}, and the text encoder's table has {} rows: the model's tokenizer and text \
+             encoder do not fit each other; leave the word out.",
+            ids[at], self.rows
+        );
+        Err(error("vocabulary", what))
+    }
+
     /// Ids between the two marks, padded to the length; what is more than fits is left out at the end.
-    fn wrap(&self, ids: &[i64]) -> Vec<i64> {
+    pub fn wrap(&self, ids: &[i64]) -> Vec<i64> {
         let body = &ids[..ids.len().min(self.length - 2)];
         let padding = std::iter::repeat_n(self.pad, self.length - 2 - body.len());
         let text = [self.bos].into_iter().chain(body.iter().copied()).chain([self.eos]);
@@ -91,6 +124,15 @@ impl Tokenizer {
             padding.chain(text).collect()
         } else {
             text.chain(padding).collect()
+        }
+    }
+
+    /// At which place of [`Self::wrap`] the first of so many ids stands.
+    pub fn first_place(&self, ids: usize) -> usize {
+        if self.pads_left {
+            self.length - 1 - ids.min(self.length - 2)
+        } else {
+            1
         }
     }
 }

@@ -1,0 +1,122 @@
+//! A prompt as a whole: composed of parts, each a text for every step. This is where the syntaxes meet; what each means is in the files
+//! beside. `pipeline/encode_prompts.rs` asks for it and lays parts and steps together.
+
+use std::rc::Rc;
+
+use darkroom_protocol::{Emphasis, ImageTask, PromptSyntax};
+
+use super::wording::{Laying, Piece, Wording};
+use super::{Concept, attention, comfy, compel, composition, schedule, tags};
+use crate::Result;
+
+/// How a task's prompts are read.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// Whose syntax they are written in.
+    pub syntax: PromptSyntax,
+    /// What weights do.
+    pub emphasis: Emphasis,
+    /// The text encoder's layer from its end, from 1, where somebody asked for one.
+    pub clip_skip: Option<f64>,
+    /// The steps that times in prompts are parts of, at least 1.
+    pub steps: usize,
+    /// Embeddings that prompts may name.
+    pub concepts: Rc<[Concept]>,
+}
+
+impl Rules {
+    /// Those of `task`, whose embeddings are `concepts`.
+    pub fn of(task: &ImageTask, concepts: Vec<Concept>) -> Self {
+        Self {
+            syntax: task.what.syntax,
+            emphasis: task.what.emphasis(),
+            clip_skip: task.what.clip_skip,
+            steps: task.sampling.steps.max(1) as usize,
+            concepts: concepts.into(),
+        }
+    }
+
+    /// `text` as it goes to the encoders.
+    fn word(&self, text: &str) -> Result<Wording> {
+        let plain = self.syntax == PromptSyntax::Plain;
+        let pieces = match self.syntax {
+            _ if self.emphasis == Emphasis::None => vec![Piece::plain(text)],
+            PromptSyntax::Plain => vec![Piece::plain(text)],
+            PromptSyntax::A1111 => attention::parse(text),
+            PromptSyntax::Comfy => comfy::parse(text),
+            PromptSyntax::Compel => compel::parse(text)?,
+        };
+        Ok(Wording {
+            pieces,
+            emphasis: self.emphasis,
+            clip_skip: self.clip_skip,
+            concepts: if plain { Rc::new([]) } else { self.concepts.clone() },
+            laying: match self.syntax {
+                PromptSyntax::Comfy => Laying::Pieces,
+                _ => Laying::Commas,
+            },
+            names: !plain,
+        })
+    }
+}
+
+/// A part of a composition.
+#[derive(Clone, Debug)]
+pub struct Part {
+    /// How much it counts.
+    pub weight: f64,
+    /// What it says over the steps; never empty, the last up to the last step.
+    pub spans: Vec<Span>,
+}
+
+impl Part {
+    /// What it says at step `step`, from 0, by the index among its spans. As AUTOMATIC1111 does it, which counts steps from 0 and ends
+    /// of spans from 1: a span is for one step more than its number says, but for the last.
+    pub fn at(&self, step: usize) -> usize {
+        self.spans
+            .iter()
+            .position(|span| step <= span.last)
+            .unwrap_or(self.spans.len() - 1)
+    }
+}
+
+/// A text for some steps.
+#[derive(Clone, Debug)]
+pub struct Span {
+    /// The last step that it is for.
+    pub last: usize,
+    /// The text.
+    pub wording: Wording,
+}
+
+/// `prompt` as `rules` read it. Where `composes` is false, `AND` is a word: negative prompts are one.
+///
+/// # Errors
+/// [`crate::Error::Unsupported`] naming a tag or a method that is not known.
+pub fn read(prompt: &str, rules: &Rules, composes: bool) -> Result<Vec<Part>> {
+    let text = if rules.syntax == PromptSyntax::Plain {
+        prompt.to_owned()
+    } else {
+        let (text, found) = tags::split(prompt);
+        tags::refuse(&found)?;
+        text
+    };
+    let changes = rules.syntax == PromptSyntax::A1111;
+    let parts = match changes && composes {
+        true => composition::parts(&text),
+        false => vec![(text.as_str(), 1.0)],
+    };
+    let part = |(text, weight): (&str, f64)| {
+        let spans = match changes {
+            true => schedule::schedule(text, rules.steps),
+            false => vec![(rules.steps, text.to_owned())],
+        };
+        let span = |(last, text): (usize, String)| {
+            let wording = rules.word(&text)?;
+            Ok(Span { last, wording })
+        };
+        let spans = spans.into_iter().map(span).collect::<Result<_>>()?;
+        Ok(Part { weight, spans })
+    };
+    parts.into_iter().map(part).collect()
+}
