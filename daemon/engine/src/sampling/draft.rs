@@ -61,13 +61,18 @@ pub(super) fn again(plan: Plan, tuning: &Tuning) -> Result<Plan> {
     let mut takes = row.takes.to_vec();
     if matches!(plan.source, Source::Flow { .. }) {
         // Noise thrown in, and noise of samplers that are right for flows without it only, would leave the line of a flow.
-        takes.retain(|knob| !matches!(knob, Knob::Churn | Knob::Thresholding) && !(row.flows_still && *knob != Knob::Order));
+        takes.retain(|knob| !(matches!(knob, Knob::Churn | Knob::Thresholding) || row.flows_still));
     }
-    let mut notices: Vec<String> = tuning.keep(&takes).into_iter().map(|knob| useless(knob, sampler)).collect();
-    let fresh = row.noise == NoiseKind::Fresh && takes.contains(&Knob::Noise);
-    if std::mem::take(&mut tuning.seed_delta) && !fresh {
+    let mut notices: Vec<String> = tuning
+        .keep(&takes)
+        .into_iter()
+        .map(|knob| useless(knob, sampler))
+        .collect();
+    if std::mem::take(&mut tuning.seed_delta) && !draws(row, &takes, &tuning) {
         let name = sampler.name();
-        notices.push(format!("eta_noise_seed_delta: {name} draws no noise on the way: it is left out."));
+        notices.push(format!(
+            "eta_noise_seed_delta: {name} draws no noise on the way: it is left out."
+        ));
     }
     let asked = plan.asked;
     let source = match plan.source {
@@ -91,7 +96,9 @@ pub(super) fn again(plan: Plan, tuning: &Tuning) -> Result<Plan> {
         0 => steps,
         listed => {
             if listed != steps {
-                notices.push(format!("steps: the list has {listed}, so there are as many and not {steps}."));
+                notices.push(format!(
+                    "steps: the list has {listed}, so there are as many and not {steps}."
+                ));
             }
             listed
         }
@@ -99,6 +106,16 @@ pub(super) fn again(plan: Plan, tuning: &Tuning) -> Result<Plan> {
     let mut drafted = source.draft(sampler, asked, steps, &tuning)?;
     drafted.notices.splice(0..0, notices);
     Ok(drafted)
+}
+
+/// Whether a sampler draws fresh noise on the way.
+fn draws(row: &Row, takes: &[Knob], tuning: &Tuning) -> bool {
+    let asked = |value: Option<f64>| value.is_some_and(|value| value > 0.0);
+    match row.sampler {
+        Sampler::Ddim | Sampler::DpmFast | Sampler::DpmAdaptive => asked(tuning.eta),
+        _ if takes.contains(&Knob::Churn) => asked(tuning.s_churn),
+        _ => row.noise == NoiseKind::Fresh && takes.contains(&Knob::Noise),
+    }
 }
 
 fn useless(knob: Knob, sampler: Sampler) -> String {
@@ -141,7 +158,15 @@ impl Source {
             }
         };
         let thresholding = thresholding(row, config);
-        let mut plan = draft(row, config, noising, (resolved, steps), schedule != Schedule::Auto, tuning, self.clone())?;
+        let mut plan = draft(
+            row,
+            config,
+            noising,
+            (resolved, steps),
+            schedule != Schedule::Auto,
+            tuning,
+            self.clone(),
+        )?;
         plan.asked = schedule;
         plan.thresholding = thresholding;
         plan.notices.extend(notice);
@@ -221,7 +246,10 @@ fn draft(
     let laid = match schedules::listed(&noising, tuning, &layout)? {
         Some(laid) => laid,
         None => {
-            let layout = schedules::Layout { xl: tuning.xl, ..layout.clone() };
+            let layout = schedules::Layout {
+                xl: tuning.xl,
+                ..layout.clone()
+            };
             (schedules::row(schedule).lay)(&noising, steps, &layout)?
         }
     };
@@ -238,11 +266,9 @@ fn draft(
     })?;
     let sigmas = settings.sigmas().unwrap_or_else(|| {
         // diffusers keeps these in f32.
-        let ends = laid
-            .sigmas
-            .iter()
-            .copied()
-            .chain([laid.last.unwrap_or_else(|| row.class.final_sigma(config, &noising, schedule))]);
+        let ends = laid.sigmas.iter().copied().chain([laid
+            .last
+            .unwrap_or_else(|| row.class.final_sigma(config, &noising, schedule))]);
         ends.map(|sigma| f64::from(sigma as f32)).collect()
     });
     Ok(Plan {

@@ -113,14 +113,20 @@ impl NoiseStream {
             // ComfyUI's first noise is drawn on the CPU, that of the way on the card.
             NoiseSource::Comfy => (
                 vec![Stream::seeded(NoiseSource::Cpu, wish.seed)?],
-                Some(vec![Stream::Card(Philox::seeded(wish.seed.wrapping_add_signed(wish.delta)))]),
+                Some(vec![Stream::Card(Philox::seeded(
+                    wish.seed.wrapping_add_signed(wish.delta),
+                ))]),
             ),
             source => {
                 let seeded = |delta: i64| -> Result<Vec<Stream>> {
                     let seeds = seeds.iter().map(|seed| seed.wrapping_add_signed(delta));
                     seeds.map(|seed| Stream::seeded(source, seed)).collect()
                 };
-                let way = if wish.delta == 0 { None } else { Some(seeded(wish.delta)?) };
+                let way = if wish.delta == 0 {
+                    None
+                } else {
+                    Some(seeded(wish.delta)?)
+                };
                 (seeded(0)?, way)
             }
         };
@@ -161,7 +167,10 @@ impl NoiseStream {
         if self.wish.source == NoiseSource::Cpu && self.wish.second.is_none() && self.wish.drawn_at.is_none() {
             return self.draw();
         }
-        let aside = self.seeds.iter().map(|seed| Generator::seeded(*seed)?.randn(&self.shape));
+        let aside = self
+            .seeds
+            .iter()
+            .map(|seed| Generator::seeded(*seed)?.randn(&self.shape));
         Ok(Tensor::cat(&aside.collect::<Result<Vec<_>>>()?, 0))
     }
 
@@ -190,7 +199,11 @@ impl NoiseStream {
                 let other = Stream::seeded(self.wish.source, seed.wrapping_add(index as u64))?.randn(&size)?;
                 noise = between(&noise, &other, strength);
             }
-            each.push(if drawn_at.is_some() { within(&own, &noise) } else { noise });
+            each.push(if drawn_at.is_some() {
+                within(&own, &noise)
+            } else {
+                noise
+            });
         }
         Ok(Tensor::cat(&each, 0))
     }
@@ -331,7 +344,10 @@ mod tests {
             let expected = self.first.iter().chain(&self.last).chain([&self.sum, &self.squares]);
             let got = values[..8].iter().chain(&values[values.len() - 8..]).chain(&sums);
             for (got, expected) in got.zip(expected) {
-                assert!((got - expected).abs() < 2e-6 * expected.abs().max(1.0), "{name}: {got}, not {expected}");
+                assert!(
+                    (got - expected).abs() < 2e-6 * expected.abs().max(1.0),
+                    "{name}: {got}, not {expected}"
+                );
             }
         }
     }

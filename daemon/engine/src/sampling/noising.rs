@@ -132,9 +132,7 @@ impl Noising {
     /// σ of the training timesteps, the lowest first, where there are such: a flow's as ComfyUI counts them, from 1.
     pub fn trained(&self) -> Option<Vec<f64>> {
         match self {
-            Self::VariancePreserving { table, .. } => {
-                Some((0..table.len()).map(|t| table.sigma(t as f64)).collect())
-            }
+            Self::VariancePreserving { table, .. } => Some((0..table.len()).map(|t| table.sigma(t as f64)).collect()),
             Self::Flow { train, .. } => Some((1..=*train as usize).map(|t| self.shifted(t as f64 / train)).collect()),
             Self::Edm { .. } => None,
         }

@@ -68,9 +68,7 @@ pub(super) enum Settings {
         bh1: bool,
     },
     /// Whether the clean sample is mixed with the state where a distilled model's boundary is.
-    Lcm {
-        boundary: bool,
-    },
+    Lcm { boundary: bool },
 }
 
 impl Settings {

@@ -13,7 +13,9 @@ use tch::{Kind, Tensor};
 use super::noising::Noising;
 use super::samplers::{NoiseKind, row};
 use super::tuning::Knob;
-use super::{BetaSchedule, Guided, Plan, Prediction, SchedulerConfig, Spacing, Tuning, plan, plan_flow, sample, schedules};
+use super::{
+    BetaSchedule, Guided, Plan, Prediction, SchedulerConfig, Spacing, Tuning, plan, plan_flow, sample, schedules,
+};
 use crate::Result;
 
 /// How far from its oracle a trajectory may end, by the greatest number there.
@@ -115,7 +117,11 @@ impl Case {
         let sum: f64 = got.iter().map(|v| v.abs()).sum();
         let mean = (sum - self.sum_abs).abs() / got.len() as f64;
         let worst = places.fold(mean, f64::max);
-        if worst.is_finite() { worst / self.max_abs } else { f64::INFINITY }
+        if worst.is_finite() {
+            worst / self.max_abs
+        } else {
+            f64::INFINITY
+        }
     }
 
     fn name(&self) -> String {
@@ -173,7 +179,10 @@ fn end(plan: &Plan) -> Vec<f64> {
 fn errors() -> BTreeMap<usize, f64> {
     let mut errors = BTreeMap::new();
     for case in cases() {
-        let place = Sampler::NAMES.iter().position(|(one, ..)| *one == case.sampler).unwrap();
+        let place = Sampler::NAMES
+            .iter()
+            .position(|(one, ..)| *one == case.sampler)
+            .unwrap();
         let worst = errors.entry(place).or_insert(0.0f64);
         *worst = worst.max(case.error());
     }
@@ -186,11 +195,15 @@ fn samplers_end_where_their_oracles_do() {
         .iter()
         .map(|case| (case, case.error()))
         .filter(|(_, error)| *error > BOUND)
-        .map(|(case, error)| {
-            format!("{}: off by {error:.1e} {:?}", case.name(), case.options)
-        })
+        .map(|(case, error)| format!("{}: off by {error:.1e} {:?}", case.name(), case.options))
         .collect();
-    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), cases().len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} of {}:\n{}",
+        wrong.len(),
+        cases().len(),
+        wrong.join("\n")
+    );
 }
 
 /// Each sampler has cases for what it is used for: noise predicted, velocity predicted, and flows where it is right there.
@@ -205,7 +218,11 @@ fn every_sampler_has_its_cases() {
                 .map(|case| case.steps)
                 .collect();
             let expected = prediction != "flow" || row(*sampler).flows;
-            assert_eq!([4, 7, 20].iter().all(|n| steps.contains(n)), expected, "{name} on {prediction}");
+            assert_eq!(
+                [4, 7, 20].iter().all(|n| steps.contains(n)),
+                expected,
+                "{name} on {prediction}"
+            );
         }
     }
 }
@@ -265,7 +282,12 @@ fn document() -> String {
     }
     text.push_str("\n## Schedules\n\n| schedule | other names | whose definition |\n|---|---|---|\n");
     for (schedule, name, others) in Schedule::NAMES {
-        let _ = writeln!(text, "| {name} | {} | {} |", others.join(", "), schedules::row(*schedule).oracle);
+        let _ = writeln!(
+            text,
+            "| {name} | {} | {} |",
+            others.join(", "),
+            schedules::row(*schedule).oracle
+        );
     }
     text
 }
@@ -297,5 +319,9 @@ fn docs_samplers_is_what_was_measured() {
     if std::env::var_os("DARKROOM_WRITE_DOCS").is_some() {
         std::fs::write(&file, &text).unwrap();
     }
-    assert_eq!(std::fs::read_to_string(&file).unwrap_or_default(), text, "docs/samplers.md is not what the code says");
+    assert_eq!(
+        std::fs::read_to_string(&file).unwrap_or_default(),
+        text,
+        "docs/samplers.md is not what the code says"
+    );
 }

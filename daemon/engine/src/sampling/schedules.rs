@@ -19,6 +19,10 @@ pub(super) struct Row {
     pub schedule: Schedule,
     pub lay: fn(&Noising, usize, &Layout) -> Result<Laid>,
     /// The implementation that defines it.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "docs/samplers.md shows it, which a test writes")
+    )]
     pub oracle: &'static str,
 }
 
@@ -82,26 +86,106 @@ pub(super) enum Rounding {
 }
 
 const ROWS: [Row; 20] = [
-    Row { schedule: Schedule::Auto, lay: automatic, oracle: "diffusers" },
-    Row { schedule: Schedule::Karras, lay: |noising, n, layout| ramp(noising, n, layout, karras), oracle: "k-diffusion" },
-    Row { schedule: Schedule::Exponential, lay: |noising, n, layout| ramp(noising, n, layout, exponential), oracle: "k-diffusion" },
-    Row { schedule: Schedule::Normal, lay: |noising, n, _| even(noising, n, n), oracle: "k-diffusion" },
-    Row { schedule: Schedule::SgmUniform, lay: |noising, n, _| even(noising, n, n + 1), oracle: "ComfyUI" },
-    Row { schedule: Schedule::Simple, lay: simple, oracle: "ComfyUI" },
-    Row { schedule: Schedule::DdimUniform, lay: ddim_uniform, oracle: "ComfyUI" },
-    Row { schedule: Schedule::Beta, lay: beta_timesteps, oracle: "ComfyUI" },
-    Row { schedule: Schedule::Betas, lay: |noising, n, layout| ramp(noising, n, layout, betas), oracle: "diffusers" },
-    Row { schedule: Schedule::LinearQuadratic, lay: linear_quadratic, oracle: "ComfyUI" },
-    Row { schedule: Schedule::KlOptimal, lay: |noising, n, layout| ramp(noising, n, layout, kl_optimal), oracle: "ComfyUI" },
-    Row { schedule: Schedule::AlignYourSteps, lay: |noising, n, layout| table(noising, n, layout, (&AYS_11, &AYS_11_XL)), oracle: "AUTOMATIC1111" },
-    Row { schedule: Schedule::AlignYourSteps10, lay: ays_10, oracle: "ComfyUI" },
-    Row { schedule: Schedule::AlignYourSteps32, lay: |noising, n, layout| table(noising, n, layout, (&AYS_32, &AYS_32_XL)), oracle: "Forge" },
-    Row { schedule: Schedule::AlignYourStepsGits, lay: |noising, n, layout| table(noising, n, layout, (&GITS_11, &GITS_11_XL)), oracle: "Forge" },
-    Row { schedule: Schedule::Gits, lay: gits, oracle: "ComfyUI" },
-    Row { schedule: Schedule::Laplace, lay: |noising, n, layout| ramp(noising, n, layout, laplace), oracle: "ComfyUI" },
-    Row { schedule: Schedule::Leading, lay: |noising, n, layout| respaced(noising, n, layout, Spacing::Leading), oracle: "diffusers" },
-    Row { schedule: Schedule::Linspace, lay: |noising, n, layout| respaced(noising, n, layout, Spacing::Linspace), oracle: "diffusers" },
-    Row { schedule: Schedule::Trailing, lay: |noising, n, layout| respaced(noising, n, layout, Spacing::Trailing), oracle: "diffusers" },
+    Row {
+        schedule: Schedule::Auto,
+        lay: automatic,
+        oracle: "diffusers",
+    },
+    Row {
+        schedule: Schedule::Karras,
+        lay: |noising, n, layout| ramp(noising, n, layout, karras),
+        oracle: "k-diffusion",
+    },
+    Row {
+        schedule: Schedule::Exponential,
+        lay: |noising, n, layout| ramp(noising, n, layout, exponential),
+        oracle: "k-diffusion",
+    },
+    Row {
+        schedule: Schedule::Normal,
+        lay: |noising, n, _| even(noising, n, n),
+        oracle: "k-diffusion",
+    },
+    Row {
+        schedule: Schedule::SgmUniform,
+        lay: |noising, n, _| even(noising, n, n + 1),
+        oracle: "ComfyUI",
+    },
+    Row {
+        schedule: Schedule::Simple,
+        lay: simple,
+        oracle: "ComfyUI",
+    },
+    Row {
+        schedule: Schedule::DdimUniform,
+        lay: ddim_uniform,
+        oracle: "ComfyUI",
+    },
+    Row {
+        schedule: Schedule::Beta,
+        lay: beta_timesteps,
+        oracle: "ComfyUI",
+    },
+    Row {
+        schedule: Schedule::Betas,
+        lay: |noising, n, layout| ramp(noising, n, layout, betas),
+        oracle: "diffusers",
+    },
+    Row {
+        schedule: Schedule::LinearQuadratic,
+        lay: linear_quadratic,
+        oracle: "ComfyUI",
+    },
+    Row {
+        schedule: Schedule::KlOptimal,
+        lay: |noising, n, layout| ramp(noising, n, layout, kl_optimal),
+        oracle: "ComfyUI",
+    },
+    Row {
+        schedule: Schedule::AlignYourSteps,
+        lay: |noising, n, layout| table(noising, n, layout, (&AYS_11, &AYS_11_XL)),
+        oracle: "AUTOMATIC1111",
+    },
+    Row {
+        schedule: Schedule::AlignYourSteps10,
+        lay: ays_10,
+        oracle: "ComfyUI",
+    },
+    Row {
+        schedule: Schedule::AlignYourSteps32,
+        lay: |noising, n, layout| table(noising, n, layout, (&AYS_32, &AYS_32_XL)),
+        oracle: "Forge",
+    },
+    Row {
+        schedule: Schedule::AlignYourStepsGits,
+        lay: |noising, n, layout| table(noising, n, layout, (&GITS_11, &GITS_11_XL)),
+        oracle: "Forge",
+    },
+    Row {
+        schedule: Schedule::Gits,
+        lay: gits,
+        oracle: "ComfyUI",
+    },
+    Row {
+        schedule: Schedule::Laplace,
+        lay: |noising, n, layout| ramp(noising, n, layout, laplace),
+        oracle: "ComfyUI",
+    },
+    Row {
+        schedule: Schedule::Leading,
+        lay: |noising, n, layout| respaced(noising, n, layout, Spacing::Leading),
+        oracle: "diffusers",
+    },
+    Row {
+        schedule: Schedule::Linspace,
+        lay: |noising, n, layout| respaced(noising, n, layout, Spacing::Linspace),
+        oracle: "diffusers",
+    },
+    Row {
+        schedule: Schedule::Trailing,
+        lay: |noising, n, layout| respaced(noising, n, layout, Spacing::Trailing),
+        oracle: "diffusers",
+    },
 ];
 
 /// The row of a schedule.
@@ -228,7 +312,11 @@ fn simple(noising: &Noising, n: usize, layout: &Layout) -> Result<Laid> {
     let trained = trained(noising, "simple")?;
     let stride = trained.len() as f64 / n as f64;
     let places = (0..n).map(|k| trained.len() - 1 - (k as f64 * stride) as usize);
-    Ok(Laid::by_sigmas(noising, places.map(|at| trained[at]).collect(), layout.told))
+    Ok(Laid::by_sigmas(
+        noising,
+        places.map(|at| trained[at]).collect(),
+        layout.told,
+    ))
 }
 
 /// Every train/n-th training timestep from the second one, as many as there are.
@@ -237,7 +325,10 @@ fn ddim_uniform(noising: &Noising, n: usize, layout: &Layout) -> Result<Laid> {
     let stride = (trained.len() / n).max(1);
     let sigmas: Vec<f64> = trained.iter().skip(1).step_by(stride).copied().rev().collect();
     if sigmas.is_empty() {
-        return Err(config_error("schedule", "this model has too few training timesteps for ddim_uniform."));
+        return Err(config_error(
+            "schedule",
+            "this model has too few training timesteps for ddim_uniform.",
+        ));
     }
     Ok(Laid::by_sigmas(noising, sigmas, layout.told))
 }
@@ -247,9 +338,15 @@ fn beta_timesteps(noising: &Noising, n: usize, layout: &Layout) -> Result<Laid> 
     let trained = trained(noising, "beta")?;
     let last = (trained.len() - 1) as f64;
     let shares = (0..n).map(|k| 1.0 - k as f64 / n as f64);
-    let mut places: Vec<usize> = shares.map(|p| (quantile(p) * last).round_ties_even() as usize).collect();
+    let mut places: Vec<usize> = shares
+        .map(|p| (quantile(p) * last).round_ties_even() as usize)
+        .collect();
     places.dedup();
-    Ok(Laid::by_sigmas(noising, places.into_iter().map(|at| trained[at]).collect(), layout.told))
+    Ok(Laid::by_sigmas(
+        noising,
+        places.into_iter().map(|at| trained[at]).collect(),
+        layout.told,
+    ))
 }
 
 /// σs at quantiles of the beta distribution between two.
@@ -332,7 +429,13 @@ fn between(values: &[f64], n: usize) -> Vec<f64> {
     }
     let last = values.len() - 1;
     // From the low end, as the scripts that published the tables do: one value alone is the lowest.
-    let place = |k: usize| if n == 1 { 0.0 } else { k as f64 / (n - 1) as f64 * last as f64 };
+    let place = |k: usize| {
+        if n == 1 {
+            0.0
+        } else {
+            k as f64 / (n - 1) as f64 * last as f64
+        }
+    };
     let at = |place: f64| {
         let below = (place.floor() as usize).min(last.saturating_sub(1));
         let (a, b) = (values[last - below].ln(), values[last - below - 1].ln());
@@ -345,20 +448,31 @@ fn between(values: &[f64], n: usize) -> Vec<f64> {
 fn optimised(noising: &Noising) -> Result<()> {
     match noising {
         Noising::VariancePreserving { .. } => Ok(()),
-        _ => Err(config_error("schedule", "this one was optimised for Stable Diffusion: choose another for this model.")),
+        _ => Err(config_error(
+            "schedule",
+            "this one was optimised for Stable Diffusion: choose another for this model.",
+        )),
     }
 }
 
 /// σs of training timesteps, the lowest first.
 fn trained(noising: &Noising, schedule: &str) -> Result<Vec<f64>> {
-    let none = || config_error("schedule", format!("this model has no training timesteps, of which {schedule} is made."));
+    let none = || {
+        config_error(
+            "schedule",
+            format!("this model has no training timesteps, of which {schedule} is made."),
+        )
+    };
     noising.trained().filter(|trained| !trained.is_empty()).ok_or_else(none)
 }
 
 /// As diffusers spaces timesteps where the configuration asks for that spacing.
 fn respaced(noising: &Noising, n: usize, layout: &Layout, spacing: Spacing) -> Result<Laid> {
     if !matches!(noising, Noising::VariancePreserving { .. }) {
-        return Err(config_error("schedule", "this model's timesteps are not spaced: choose another schedule."));
+        return Err(config_error(
+            "schedule",
+            "this model's timesteps are not spaced: choose another schedule.",
+        ));
     }
     let layout = Layout {
         timestep_spacing: spacing,
@@ -375,19 +489,36 @@ fn respaced(noising: &Noising, n: usize, layout: &Layout, spacing: Spacing) -> R
 pub(super) fn listed(noising: &Noising, tuning: &Tuning, layout: &Layout) -> Result<Option<Laid>> {
     let falls = |name: &str, values: &[f64]| {
         let sound = values.iter().all(|v| v.is_finite() && *v >= 0.0) && values.windows(2).all(|w| w[0] > w[1]);
-        if sound { Ok(()) } else { Err(config_error(name, "the list must fall from value to value, down to 0 at most.")) }
+        if sound {
+            Ok(())
+        } else {
+            Err(config_error(
+                name,
+                "the list must fall from value to value, down to 0 at most.",
+            ))
+        }
     };
     match (tuning.sigmas.as_slice(), tuning.timesteps.as_slice()) {
         ([], []) => Ok(None),
         (sigmas, []) => {
             falls("sigmas", sigmas)?;
             let steps = tuning.listed();
-            let most = if matches!(noising, Noising::Flow { .. }) { 1.0 } else { 1e6 };
+            let most = if matches!(noising, Noising::Flow { .. }) {
+                1.0
+            } else {
+                1e6
+            };
             if steps == 0 || sigmas[0] > most {
-                return Err(config_error("sigmas", format!("the list must begin between 0 and {most}.")));
+                return Err(config_error(
+                    "sigmas",
+                    format!("the list must begin between 0 and {most}."),
+                ));
             }
             let laid = Laid::by_sigmas(noising, sigmas[..steps].to_vec(), layout.told);
-            Ok(Some(Laid { last: Some(0.0), ..laid }))
+            Ok(Some(Laid {
+                last: Some(0.0),
+                ..laid
+            }))
         }
         ([], timesteps) => {
             falls("timesteps", timesteps)?;
@@ -397,11 +528,20 @@ pub(super) fn listed(noising: &Noising, tuning: &Tuning, layout: &Layout) -> Res
                 Noising::Edm { .. } => f64::INFINITY,
             };
             if timesteps[0] > last {
-                return Err(config_error("timesteps", format!("{} is above the model's last, {last}.", timesteps[0])));
+                return Err(config_error(
+                    "timesteps",
+                    format!("{} is above the model's last, {last}.", timesteps[0]),
+                ));
             }
             let laid = Laid::by_timesteps(noising, timesteps.to_vec());
-            Ok(Some(Laid { last: Some(0.0), ..laid }))
+            Ok(Some(Laid {
+                last: Some(0.0),
+                ..laid
+            }))
         }
-        _ => Err(config_error("sigmas", "there are timesteps too: leave one of the lists out.")),
+        _ => Err(config_error(
+            "sigmas",
+            "there are timesteps too: leave one of the lists out.",
+        )),
     }
 }

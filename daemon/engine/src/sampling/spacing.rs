@@ -44,7 +44,9 @@ pub(super) fn distilled(train: usize, original: usize, steps: usize) -> Result<V
     }
     let stride = train / original;
     let place = |k: usize| (k as f64 * (original as f64 / steps as f64)).floor() as usize;
-    Ok((0..steps).map(|k| ((original - place(k)) * stride - 1) as f64).collect())
+    Ok((0..steps)
+        .map(|k| ((original - place(k)) * stride - 1) as f64)
+        .collect())
 }
 
 fn leading(stride: usize, steps: usize, offset: i64) -> Vec<f64> {

@@ -72,7 +72,9 @@ impl Knob {
     fn is_given(self, tuning: &Tuning) -> bool {
         match self {
             Self::Eta => tuning.eta.is_some(),
-            Self::Churn => [tuning.s_churn, tuning.s_tmin, tuning.s_tmax].iter().any(Option::is_some),
+            Self::Churn => [tuning.s_churn, tuning.s_tmin, tuning.s_tmax]
+                .iter()
+                .any(Option::is_some),
             Self::Noise => tuning.s_noise.is_some(),
             Self::Order => tuning.order.is_some(),
             Self::LowerOrderFinal => tuning.lower_order_final.is_some(),
@@ -137,6 +139,10 @@ impl Tuning {
     pub(super) fn churn(&self, sigma: f64, steps: usize) -> f64 {
         let within = self.s_tmin.unwrap_or(0.0) <= sigma && sigma <= self.s_tmax.unwrap_or(f64::INFINITY);
         let share = self.s_churn.unwrap_or(0.0) / steps as f64;
-        if within { share.min(std::f64::consts::SQRT_2 - 1.0) } else { 0.0 }
+        if within {
+            share.min(std::f64::consts::SQRT_2 - 1.0)
+        } else {
+            0.0
+        }
     }
 }

@@ -66,11 +66,7 @@ pub(super) fn levels(asked: &Asked<'_>, ends_clean: bool) -> Result<Settings> {
     let Noising::VariancePreserving { table, prediction } = asked.noising else {
         return Err(misplaced(asked.sampler.name()));
     };
-    let end = if ends_clean {
-        Level::CLEAN
-    } else {
-        table.level(0)
-    };
+    let end = if ends_clean { Level::CLEAN } else { table.level(0) };
     let mut jumps: Vec<(Level, Level)> = if asked.schedule == Schedule::Auto && asked.tuning.listed() == 0 {
         let stride = table.len() / asked.steps;
         let next = |at: usize| at.checked_sub(stride).map_or(end, |next| table.level(next));

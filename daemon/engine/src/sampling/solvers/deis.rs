@@ -24,7 +24,11 @@ pub(in crate::sampling) fn run(mut x: Tensor, run: &mut Run<'_>) -> Result<Tenso
     for i in run.steps() {
         let (from, to) = (run.sigma(i), run.sigma(i + 1));
         let denoised = run.begin(i, &x)?;
-        let nodes: Vec<f64> = run.all_seen().take(order).map(|seen| process.time(seen.sigma)).collect();
+        let nodes: Vec<f64> = run
+            .all_seen()
+            .take(order)
+            .map(|seen| process.time(seen.sigma))
+            .collect();
         x = if to == 0.0 {
             denoised.shallow_clone()
         } else if nodes.len() == 1 {

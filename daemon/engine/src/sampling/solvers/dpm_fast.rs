@@ -53,7 +53,10 @@ pub(in crate::sampling) fn run(mut x: Tensor, run: &mut Run<'_>) -> Result<Tenso
 /// λ of the first σ, and of the last above 0.
 pub(super) fn ends(run: &Run<'_>) -> (f64, f64) {
     let steps = run.steps();
-    let last = (steps.start..=steps.end).rev().map(|i| run.sigma(i)).find(|sigma| *sigma > 0.0);
+    let last = (steps.start..=steps.end)
+        .rev()
+        .map(|i| run.sigma(i))
+        .find(|sigma| *sigma > 0.0);
     let first = run.sigma(steps.start);
     (-first.ln(), -last.unwrap_or(first).ln())
 }

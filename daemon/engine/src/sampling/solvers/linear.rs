@@ -7,10 +7,11 @@ pub(super) fn solve(mut rows: Vec<Vec<f64>>, mut right: Vec<f64>) -> Vec<f64> {
         let best = best.unwrap_or(step);
         rows.swap(step, best);
         right.swap(step, best);
+        let pivot = rows[step].clone();
         for below in step + 1..n {
-            let factor = rows[below][step] / rows[step][step];
-            for column in step..n {
-                rows[below][column] -= factor * rows[step][column];
+            let factor = rows[below][step] / pivot[step];
+            for (value, above) in rows[below].iter_mut().zip(&pivot) {
+                *value -= factor * above;
             }
             right[below] -= factor * right[step];
         }
@@ -30,6 +31,11 @@ mod tests {
     fn a_system_whose_first_pivot_is_zero_is_solved() {
         let rows = vec![vec![0.0, 2.0, 1.0], vec![1.0, -1.0, 0.0], vec![3.0, 0.0, 1.0]];
         let x = solve(rows, vec![7.0, -1.0, 6.0]);
-        assert!(x.iter().zip([1.0, 2.0, 3.0]).all(|(got, want)| (got - want).abs() < 1e-12), "{x:?}");
+        assert!(
+            x.iter()
+                .zip([1.0, 2.0, 3.0])
+                .all(|(got, want)| (got - want).abs() < 1e-12),
+            "{x:?}"
+        );
     }
 }

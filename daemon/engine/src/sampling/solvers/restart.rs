@@ -19,7 +19,7 @@ pub(in crate::sampling) fn run(mut x: Tensor, run: &mut Run<'_>) -> Result<Tenso
     let mut last = None;
     for (k, (from, to)) in ways.into_iter().enumerate() {
         if let Some(low) = last.filter(|low| *low < from) {
-            x = x + run.noise(low, from)? * (from * from - low * low).sqrt();
+            x = &x + run.noise(low, from)? * (from * from - low * low).sqrt();
         }
         let denoised = run.denoised(&x, from)?.guided;
         let there = toward(&denoised, &x, from, to);
@@ -54,7 +54,9 @@ fn ways(sigmas: &[f64]) -> Vec<(f64, f64)> {
     sigmas.push(0.0);
     let nearest = |wanted: f64| {
         let apart = |i: &usize| (sigmas[*i] - wanted).abs();
-        (0..sigmas.len()).min_by(|a, b| apart(a).total_cmp(&apart(b))).unwrap_or(0)
+        (0..sigmas.len())
+            .min_by(|a, b| apart(a).total_cmp(&apart(b)))
+            .unwrap_or(0)
     };
     let (low, high) = (nearest(BACK.0), nearest(BACK.1));
     let again = karras(sigmas[low], sigmas[high], length + 1);

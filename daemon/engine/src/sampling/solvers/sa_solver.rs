@@ -20,7 +20,13 @@ pub(in crate::sampling) fn run(mut x: Tensor, run: &mut Run<'_>) -> Result<Tenso
     let eta = run.eta(1.0);
     let steps = run.steps();
     let (first, end) = (steps.start, steps.end);
-    let falls = !matches!(run.plan.settings, Settings::Multistep { lower_order_final: false, .. });
+    let falls = !matches!(
+        run.plan.settings,
+        Settings::Multistep {
+            lower_order_final: false,
+            ..
+        }
+    );
     let mut seen: Vec<(f64, Tensor)> = Vec::new();
     let mut last: Option<Last> = None;
     for i in steps {
@@ -31,14 +37,23 @@ pub(in crate::sampling) fn run(mut x: Tensor, run: &mut Run<'_>) -> Result<Tenso
         if let Some(last) = last.take() {
             x = last.corrected(from, &seen, true);
         }
-        let tau = if (200.0..=800.0).contains(&run.plan.timesteps[i]) { eta } else { 0.0 };
+        let tau = if (200.0..=800.0).contains(&run.plan.timesteps[i]) {
+            eta
+        } else {
+            0.0
+        };
         // diffusers draws it where there is none to add too.
         let noise = run.noise(from, to)?;
         if to == 0.0 {
             x = denoised.shallow_clone();
         } else {
             let order = if falls { (end - i).min(2) } else { 2 };
-            let step = Last { x, from, tau, noise: Some(noise) };
+            let step = Last {
+                x,
+                from,
+                tau,
+                noise: Some(noise),
+            };
             x = step.to(to, &seen[..order.min(i - first + 1)], true, false);
             last = Some(step);
         }
@@ -131,7 +146,7 @@ impl Last {
         };
         let mut next = &self.x * (to / self.from * (-squared * h).exp());
         for ((_, clean), weight) in seen.iter().zip(weights) {
-            next = next + clean * weight;
+            next = &next + clean * weight;
         }
         match &self.noise {
             Some(noise) if squared > 0.0 => next + noise * (to * (-(-2.0 * squared * h).exp_m1()).sqrt()),

@@ -125,7 +125,7 @@ impl<'a> Way<'a> {
             }
         };
         for (back, weight) in weights.iter().enumerate() {
-            next = next - self.difference(back + 1) * (self.b() * weight);
+            next = &next - self.difference(back + 1) * (self.b() * weight);
         }
         next
     }
@@ -140,10 +140,12 @@ impl<'a> Way<'a> {
             let (rows, right) = self.system(order);
             solve(rows, right)
         };
-        let (there, others) = weights.split_last().map_or((0.5, [].as_slice()), |(last, rest)| (*last, rest));
+        let (there, others) = weights
+            .split_last()
+            .map_or((0.5, [].as_slice()), |(last, rest)| (*last, rest));
         let mut next = self.straight(x) - (seen_there - &self.seen[0].denoised) * (self.b() * there);
         for (back, weight) in others.iter().enumerate() {
-            next = next - self.difference(back + 1) * (self.b() * weight);
+            next = &next - self.difference(back + 1) * (self.b() * weight);
         }
         next
     }
@@ -162,9 +164,15 @@ pub(in crate::sampling) fn settings(asked: &Asked<'_>) -> Result<Settings> {
 
 /// The order that was asked for, else the configuration's, else 2.
 pub(super) fn order(asked: &Asked<'_>, highest: usize) -> Result<usize> {
-    let order = asked.tuning.order.map_or(asked.config.solver_order, |order| Some(order as i64));
+    let order = asked
+        .tuning
+        .order
+        .map_or(asked.config.solver_order, |order| Some(order as i64));
     match order.unwrap_or(2) {
         order if (1..=highest as i64).contains(&order) => Ok(order as usize),
-        order => Err(config_error("solver_order", format!("{order} is not between 1 and {highest}."))),
+        order => Err(config_error(
+            "solver_order",
+            format!("{order} is not between 1 and {highest}."),
+        )),
     }
 }
