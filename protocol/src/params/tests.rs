@@ -5,7 +5,7 @@
 use super::*;
 use crate::keep_alive::KeepAlive;
 use crate::params::{Category, Kind, Unset, find};
-use crate::{Format, ImageTask, ModelSource, Prediction, Quant};
+use crate::{Format, ImageTask, ModelSource, NoiseSource, Prediction, Quant};
 use rstest::rstest;
 
 /// A value that each row takes and that is not its default.
@@ -16,6 +16,7 @@ fn example(row: &Parameter) -> String {
         Kind::Number { min, max } => (min + (max - min) / 4.0).to_string(),
         Kind::Choice { names, .. } => names()[0].to_owned(),
         Kind::File => "0f".repeat(32),
+        Kind::List { .. } if row.category == Category::Sampling => "9.5, 2, 0.25".to_owned(),
         Kind::List { .. } => "sea, night sky".to_owned(),
         Kind::Switch => "on".to_owned(),
         Kind::KeepAlive => "3m".to_owned(),
@@ -82,18 +83,18 @@ fn short_flags_are_unique() {
 )]
 #[case(
     "sampler",
-    "plms",
-    "sampler must be one of DDIM, Euler, Euler a, DPM++ 2M, Heun, DPM2, DPM2 a, LMS, DPM++ SDE, DPM++ 2M SDE, not plms: PLMS is not built yet."
+    "cogx_ddim",
+    "sampler must be one of DDIM, Euler, Euler a, DPM++ 2M, Heun, DPM2, DPM2 a, LMS, DPM++ SDE, DPM++ 2M SDE, DPM++ 2S a, DPM++ 2M SDE Heun, DPM++ 3M, DPM++ 3M SDE, DPM fast, DPM adaptive, HeunPP2, Restart, DDPM, PLMS, IPNDM, IPNDM_V, UniPC, UniPC bh1, DEIS, DEIS logrho, SA-Solver, SA-Solver PECE, LCM, TCD, ER-SDE, ER-SDE 1, ER-SDE 2, SEEDS 2, SEEDS 3, RES Multistep, RES Multistep a, Gradient Estimation, Euler CFG++, Euler a CFG++, DPM++ 2S a CFG++, DPM++ 2M CFG++, RES Multistep CFG++, RES Multistep a CFG++, Gradient Estimation CFG++, not cogx_ddim: CogX DDIM is not built yet."
 )]
 #[case(
     "sample_method",
     "eular a",
-    "sample_method must be one of DDIM, Euler, Euler a, DPM++ 2M, Heun, DPM2, DPM2 a, LMS, DPM++ SDE, DPM++ 2M SDE, not eular a: did you mean Euler a?"
+    "sample_method must be one of DDIM, Euler, Euler a, DPM++ 2M, Heun, DPM2, DPM2 a, LMS, DPM++ SDE, DPM++ 2M SDE, DPM++ 2S a, DPM++ 2M SDE Heun, DPM++ 3M, DPM++ 3M SDE, DPM fast, DPM adaptive, HeunPP2, Restart, DDPM, PLMS, IPNDM, IPNDM_V, UniPC, UniPC bh1, DEIS, DEIS logrho, SA-Solver, SA-Solver PECE, LCM, TCD, ER-SDE, ER-SDE 1, ER-SDE 2, SEEDS 2, SEEDS 3, RES Multistep, RES Multistep a, Gradient Estimation, Euler CFG++, Euler a CFG++, DPM++ 2S a CFG++, DPM++ 2M CFG++, RES Multistep CFG++, RES Multistep a CFG++, Gradient Estimation CFG++, not eular a: did you mean Euler a?"
 )]
 #[case(
     "scheduler",
-    "simple",
-    "scheduler must be one of Automatic, Karras, Exponential, Normal, SGM Uniform, not simple: Simple is not built yet; Automatic spaces the steps as \
+    "lambdas",
+    "scheduler must be one of Automatic, Karras, Exponential, Normal, SGM Uniform, Simple, DDIM Uniform, Beta, Betas, Linear Quadratic, KL Optimal, Align Your Steps, Align Your Steps 10, Align Your Steps 32, Align Your Steps GITS, GITS, Laplace, Leading, Linspace, Trailing, not lambdas: Lambdas is not built yet; Automatic spaces the steps as \
      the model's own scheduler does."
 )]
 #[case(
@@ -236,6 +237,7 @@ fn a_request_goes_into_a_task_and_comes_back() {
         request.set_text(row.name, &example(row)).unwrap();
     }
     request.quant = Some(Quant::Int8);
+    request.noise_source = Some(NoiseSource::Philox);
     let mut task = ImageTask::default();
     request.put_into(&mut task);
     let expected = GenerateRequest {

@@ -78,17 +78,14 @@ pub(super) fn again(plan: Plan, tuning: &Tuning) -> Result<Plan> {
     let mut takes = row.takes.to_vec();
     if matches!(plan.source, Source::Flow { .. }) {
         // Noise thrown in, and noise of samplers that are right for flows without it only, would leave the line of a flow.
-        takes.retain(|knob| {
-            !matches!(knob, Knob::Churn | Knob::Thresholding) && !(row.flows_still && *knob != Knob::Order)
-        });
+        takes.retain(|knob| !(matches!(knob, Knob::Churn | Knob::Thresholding) || row.flows_still));
     }
     let mut notices: Vec<String> = tuning
         .keep(&takes)
         .into_iter()
         .map(|knob| useless(knob, sampler))
         .collect();
-    let fresh = row.noise == NoiseKind::Fresh && takes.contains(&Knob::Noise);
-    if std::mem::take(&mut tuning.seed_delta) && !fresh {
+    if std::mem::take(&mut tuning.seed_delta) && !draws(row, &takes, &tuning) {
         let name = sampler.name();
         notices.push(format!(
             "eta_noise_seed_delta: {name} draws no noise on the way: it is left out."
@@ -137,6 +134,16 @@ fn without_shift(tuning: &mut Tuning) -> Option<String> {
 fn without_betas(tuning: &mut Tuning) -> Option<String> {
     let given = std::mem::take(&mut tuning.zero_snr);
     given.then(|| "rescale_betas: this model's noise has no betas: it is left out.".to_owned())
+}
+
+/// Whether a sampler draws fresh noise on the way.
+fn draws(row: &Row, takes: &[Knob], tuning: &Tuning) -> bool {
+    let asked = |value: Option<f64>| value.is_some_and(|value| value > 0.0);
+    match row.sampler {
+        Sampler::Ddim | Sampler::DpmFast | Sampler::DpmAdaptive => asked(tuning.eta),
+        _ if takes.contains(&Knob::Churn) => asked(tuning.s_churn),
+        _ => row.noise == NoiseKind::Fresh && takes.contains(&Knob::Noise),
+    }
 }
 
 fn useless(knob: Knob, sampler: Sampler) -> String {

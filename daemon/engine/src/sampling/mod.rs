@@ -21,6 +21,7 @@ mod plan;
 #[cfg(test)]
 mod plan_tests;
 mod prediction;
+mod rows;
 mod run;
 mod samplers;
 #[cfg(test)]

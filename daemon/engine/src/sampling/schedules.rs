@@ -19,6 +19,10 @@ pub(super) struct Row {
     pub schedule: Schedule,
     pub lay: fn(&Noising, usize, &Layout) -> Result<Laid>,
     /// The implementation that defines it.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "docs/samplers.md shows it, which a test writes")
+    )]
     pub oracle: &'static str,
 }
 

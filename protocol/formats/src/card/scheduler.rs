@@ -29,6 +29,12 @@ const CLASSES: &[(&str, Sampler)] = &[
     ("DPMSolverSDEScheduler", Sampler::DpmPpSde),
     ("EDMEulerScheduler", Sampler::Euler),
     ("EDMDPMSolverMultistepScheduler", Sampler::DpmPp2m),
+    ("DDPMScheduler", Sampler::Ddpm),
+    ("UniPCMultistepScheduler", Sampler::UniPc),
+    ("DEISMultistepScheduler", Sampler::DeisLogRho),
+    ("SASolverScheduler", Sampler::SaSolver),
+    ("LCMScheduler", Sampler::Lcm),
+    ("TCDScheduler", Sampler::Tcd),
 ];
 
 /// A model's default sampler.
@@ -108,6 +114,10 @@ pub fn choose_sampler(scheduler: &Scheduler) -> SamplerChoice {
     if scheduler.class.is_empty() {
         return stand_in("The model names no scheduler".to_owned());
     }
+    if scheduler.class == "PNDMScheduler" {
+        // PLMS may be asked for; without that, pictures of these models are DPM++ 2M's, as they have been from the beginning.
+        return stand_in("The model was published with PLMS".to_owned());
+    }
     let Some((_, sampler)) = CLASSES.iter().find(|(class, _)| *class == scheduler.class) else {
         return stand_in(format!("The model's {} is not built yet", Shown(&scheduler.class)));
     };
@@ -126,7 +136,10 @@ pub fn choose_sampler(scheduler: &Scheduler) -> SamplerChoice {
             }
         }
         if scheduler.config.get("solver_order").and_then(|v| v.as_u64()) == Some(3) {
-            return stand_in("The model's third-order solver is not built yet".to_owned());
+            if sampler != Sampler::DpmPp2m {
+                return stand_in("The model's third-order stochastic solver is not built yet".to_owned());
+            }
+            sampler = Sampler::DpmPp3m;
         }
     }
     SamplerChoice { sampler, notice: None }
@@ -182,9 +195,10 @@ mod tests {
     #[case("KDPM2AncestralDiscreteScheduler", json!({}), Sampler::Dpm2Ancestral, None)]
     #[case("LMSDiscreteScheduler", json!({}), Sampler::Lms, None)]
     #[case("DPMSolverSDEScheduler", json!({}), Sampler::DpmPpSde, None)]
-    #[case("DPMSolverMultistepScheduler", json!({"solver_order": 3}), Sampler::DpmPp2m,
-        Some("The model's third-order solver is not built yet: using DPM++ 2M."))]
-    #[case("PNDMScheduler", json!({}), Sampler::DpmPp2m, Some("The model's PNDMScheduler is not built yet: using DPM++ 2M."))]
+    #[case("DPMSolverMultistepScheduler", json!({"solver_order": 3}), Sampler::DpmPp3m, None)]
+    #[case("PNDMScheduler", json!({}), Sampler::DpmPp2m, Some("The model was published with PLMS: using DPM++ 2M."))]
+    #[case("UniPCMultistepScheduler", json!({}), Sampler::UniPc, None)]
+    #[case("DDPMScheduler", json!({}), Sampler::Ddpm, None)]
     #[case("", json!({}), Sampler::DpmPp2m, Some("The model names no scheduler: using DPM++ 2M."))]
     fn classes_are_samplers(
         #[case] class: &str,

@@ -79,7 +79,7 @@ fn stable_diffusion_1_5_has_the_card_that_people_know() {
     );
     assert_eq!(
         wire.notice.as_deref(),
-        Some("The model's PNDMScheduler is not built yet: using DPM++ 2M.")
+        Some("The model was published with PLMS: using DPM++ 2M.")
     );
     assert_eq!(wire.bytes, 12);
     assert_eq!(

@@ -26,7 +26,7 @@ pub(in crate::sampling) fn run(mut x: Tensor, run: &mut Run<'_>) -> Result<Tenso
         x = &denoised * (to.alpha * (1.0 - kept) / noise) + x * (kept.sqrt() * before / noise);
         if plan.timesteps[i] > 0.0 {
             let variance = (before / noise * (1.0 - kept)).max(0.0);
-            x = x + run.noise(plan.sigmas[i], plan.sigmas[i + 1])? * variance.sqrt();
+            x = &x + run.noise(plan.sigmas[i], plan.sigmas[i + 1])? * variance.sqrt();
         }
         run.report(i, &denoised)?;
     }

@@ -40,7 +40,7 @@ pub(in crate::sampling) fn run(mut x: Tensor, run: &mut Run<'_>) -> Result<Tenso
             x = toward(&denoised, &x, from, to);
         }
         for (k, seen) in seen.iter().enumerate().filter(|_| logs.len() > 1) {
-            x = x + seen.slope() * (integral(to, k, &logs) - integral(from, k, &logs));
+            x = &x + seen.slope() * (integral(to, k, &logs) - integral(from, k, &logs));
         }
         run.report(i, &denoised)?;
     }

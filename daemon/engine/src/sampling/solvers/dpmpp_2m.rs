@@ -35,7 +35,7 @@ fn solve(mut x: Tensor, run: &mut Run<'_>, eta: f64) -> Result<Tensor> {
         let h = (from / to).ln();
         x = denoised.lerp(&x, (to / from).powf(1.0 + eta));
         match (order(settings, total - i, h, run), run.seen(1), run.seen(2)) {
-            (3, Some(one), Some(two)) => x = x + third(&denoised, one, two, from, h),
+            (3, Some(one), Some(two)) => x = &x + third(&denoised, one, two, from, h),
             (2 | 3, Some(one), _) => {
                 let last = (one.sigma / from).ln();
                 let slope = (&denoised - &one.denoised) * (h / last);
@@ -115,7 +115,7 @@ pub(in crate::sampling) fn run_cfg_pp(mut x: Tensor, run: &mut Run<'_>) -> Resul
         x = &denoised + (&x - &uncond) * shrink;
         if let Some((began, before)) = last.filter(|_| to > 0.0) {
             let r = (began / from).ln() / (from / to).ln();
-            x = x + (&denoised - before) * ((1.0 - shrink) / (2.0 * r));
+            x = &x + (&denoised - before) * ((1.0 - shrink) / (2.0 * r));
         }
         last = Some((from, uncond));
         run.report(i, &denoised)?;

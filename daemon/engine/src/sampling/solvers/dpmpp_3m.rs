@@ -25,16 +25,16 @@ pub(in crate::sampling) fn run_sde(mut x: Tensor, run: &mut Run<'_>) -> Result<T
                 let r = [(one.sigma / from).ln() / h, (two.sigma / one.sigma).ln() / h];
                 let near = (&denoised - &one.denoised) / r[0];
                 let bend = (&near - (&one.denoised - &two.denoised) / r[1]) / (r[0] + r[1]);
-                x = x + (near + &bend * r[0]) * phi_2 - bend * phi_3;
+                x = &x + (near + &bend * r[0]) * phi_2 - bend * phi_3;
             }
             (Some(one), None) => {
                 let r = (one.sigma / from).ln() / h;
-                x = x + (&denoised - &one.denoised) * (phi_2 / r);
+                x = &x + (&denoised - &one.denoised) * (phi_2 / r);
             }
             _ => {}
         }
         if eta > 0.0 {
-            x = x + run.noise(from, to)? * (to * (-(-2.0 * eta * h).exp_m1()).sqrt());
+            x = &x + run.noise(from, to)? * (to * (-(-2.0 * eta * h).exp_m1()).sqrt());
         }
         run.report(i, &denoised)?;
     }

@@ -40,15 +40,15 @@ fn solve(mut x: Tensor, run: &mut Run<'_>, stages: usize) -> Result<Tensor> {
             let (plain, first) = integrals(from, to);
             let way = to - from;
             let slope = (&denoised - &one.denoised) / (from - one.sigma);
-            x = x + &slope * (way + plain * scale(to));
+            x = &x + &slope * (way + plain * scale(to));
             if let (Some(last), Some(two)) = (last_slope.as_ref().filter(|_| stages >= 3), run.seen(2)) {
                 let bend = (&slope - last) / ((from - two.sigma) / 2.0);
-                x = x + bend * (way * way / 2.0 + first * scale(to));
+                x = &x + bend * (way * way / 2.0 + first * scale(to));
             }
             last_slope = Some(slope);
         }
         let fresh = (to * to - (from * kept).powi(2)).max(0.0).sqrt();
-        x = x + run.noise(from, to)? * fresh;
+        x = &x + run.noise(from, to)? * fresh;
         run.report(i, &denoised)?;
     }
     Ok(x)

@@ -25,7 +25,7 @@ fn solve(mut x: Tensor, run: &mut Run<'_>, eta: f64) -> Result<Tensor> {
         let (down, up) = split(from, to, eta);
         x = &denoised + (&x - uncond) * (down / from);
         if up > 0.0 {
-            x = x + run.noise(from, to)? * up;
+            x = &x + run.noise(from, to)? * up;
         }
         run.report(i, &denoised)?;
     }

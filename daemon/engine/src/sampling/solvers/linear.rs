@@ -7,10 +7,11 @@ pub(super) fn solve(mut rows: Vec<Vec<f64>>, mut right: Vec<f64>) -> Vec<f64> {
         let best = best.unwrap_or(step);
         rows.swap(step, best);
         right.swap(step, best);
+        let pivot = rows[step].clone();
         for below in step + 1..n {
-            let factor = rows[below][step] / rows[step][step];
-            for column in step..n {
-                rows[below][column] -= factor * rows[step][column];
+            let factor = rows[below][step] / pivot[step];
+            for (value, above) in rows[below].iter_mut().zip(&pivot) {
+                *value -= factor * above;
             }
             right[below] -= factor * right[step];
         }

@@ -58,7 +58,7 @@ fn solve(mut x: Tensor, run: &mut Run<'_>, eta: f64, cfg_pp: bool) -> Result<Ten
             _ => toward(&denoised, &state, from, down),
         };
         if to > 0.0 && up > 0.0 {
-            x = x + run.noise(from, to)? * up;
+            x = &x + run.noise(from, to)? * up;
         }
         last = Some((from, down, goes_by));
         run.report(i, &denoised)?;

@@ -19,7 +19,7 @@ pub(in crate::sampling) fn run(mut x: Tensor, run: &mut Run<'_>) -> Result<Tenso
     let mut last = None;
     for (k, (from, to)) in ways.into_iter().enumerate() {
         if let Some(low) = last.filter(|low| *low < from) {
-            x = x + run.noise(low, from)? * (from * from - low * low).sqrt();
+            x = &x + run.noise(low, from)? * (from * from - low * low).sqrt();
         }
         let denoised = run.denoised(&x, from)?.guided;
         let there = toward(&denoised, &x, from, to);

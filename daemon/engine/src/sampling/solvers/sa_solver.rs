@@ -146,7 +146,7 @@ impl Last {
         };
         let mut next = &self.x * (to / self.from * (-squared * h).exp());
         for ((_, clean), weight) in seen.iter().zip(weights) {
-            next = next + clean * weight;
+            next = &next + clean * weight;
         }
         match &self.noise {
             Some(noise) if squared > 0.0 => next + noise * (to * (-(-2.0 * squared * h).exp_m1()).sqrt()),

@@ -125,7 +125,7 @@ impl<'a> Way<'a> {
             }
         };
         for (back, weight) in weights.iter().enumerate() {
-            next = next - self.difference(back + 1) * (self.b() * weight);
+            next = &next - self.difference(back + 1) * (self.b() * weight);
         }
         next
     }
@@ -145,7 +145,7 @@ impl<'a> Way<'a> {
             .map_or((0.5, [].as_slice()), |(last, rest)| (*last, rest));
         let mut next = self.straight(x) - (seen_there - &self.seen[0].denoised) * (self.b() * there);
         for (back, weight) in others.iter().enumerate() {
-            next = next - self.difference(back + 1) * (self.b() * weight);
+            next = &next - self.difference(back + 1) * (self.b() * weight);
         }
         next
     }
