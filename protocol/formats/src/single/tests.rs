@@ -204,8 +204,8 @@ fn a_stable_diffusion_2_predicts_what_its_words_or_weights_say(
     write(&path, &tensors);
     if let Some(spread) = spread {
         // The last tensor of the file, each other number negative.
-        let bits = |n: usize| {
-            if n % 2 == 0 {
+        let bits = |n: u32| {
+            if n.is_multiple_of(2) {
                 spread.to_bits() >> 16
             } else {
                 (-spread).to_bits() >> 16

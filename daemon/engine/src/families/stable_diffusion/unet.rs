@@ -111,10 +111,11 @@ impl UNet2DConditionModel {
             None => sample.shallow_clone(),
         };
         self.check(&sample, &cond.tokens, extras)?;
-        let mut temb = self.time_embedding.forward(&self.time_proj.forward(timestep));
-        if let Some(embedding) = &self.add_embedding {
-            temb = temb + embedding.forward(cond)?;
-        }
+        let time = self.time_embedding.forward(&self.time_proj.forward(timestep));
+        let temb = match &self.add_embedding {
+            Some(embedding) => time + embedding.forward(cond)?,
+            None => time,
+        };
         let bias = cond.bias();
         let around = Around {
             temb: &temb,
