@@ -1,7 +1,7 @@
 //! How large a picture is that begins with another, where nobody says. `resolve.rs` puts it between what is asked for and what the
 //! model's card has; the worker scales and cuts the given picture to it (`pipeline/prepare.rs` of the engine).
 
-use darkroom_protocol::{GenerateRequest, ModelCard};
+use darkroom_protocol::{GenerateRequest, ModelCard, upscaler};
 
 /// The size of the picture to begin with, where none is asked for: a side alone takes the other from its shape.
 pub fn like(request: &GenerateRequest, input: Option<(u32, u32)>, card: &ModelCard) -> GenerateRequest {
@@ -10,6 +10,10 @@ pub fn like(request: &GenerateRequest, input: Option<(u32, u32)>, card: &ModelCa
     };
     let (factor, area) = (card.vae_factor.max(1), u64::from(card.width) * u64::from(card.height));
     let (width, height) = match (request.width, request.height) {
+        (None, None) if is_enlarged(request, input, card) => {
+            let small = |side: u32| (side / upscaler::EMBEDDED_SCALE).max(1);
+            size_like((small(given.0), small(given.1)), area, factor)
+        }
         (None, None) => size_like(given, area, factor),
         (Some(width), None) => (width, beside(width, given, factor)),
         (None, Some(height)) => (beside(height, (given.1, given.0), factor), height),
@@ -20,6 +24,17 @@ pub fn like(request: &GenerateRequest, input: Option<(u32, u32)>, card: &ModelCa
         height: Some(height),
         ..GenerateRequest::default()
     }
+}
+
+/// Whether the model's own upscaler makes the new picture larger where nobody says: who asks for a size gets that size, and who begins
+/// with a picture gets its size, which where it is more than the model's the upscaler makes of the model's.
+pub fn is_enlarged(request: &GenerateRequest, input: Option<(u32, u32)>, card: &ModelCard) -> bool {
+    let area = u64::from(card.width) * u64::from(card.height);
+    card.upscaler != upscaler::NONE
+        && request.upscaler.is_none()
+        && request.width.is_none()
+        && request.height.is_none()
+        && input.is_none_or(|(width, height)| u64::from(width) * u64::from(height) > 2 * area)
 }
 
 /// The second side of a picture of the shape of `given` whose first is `side`.

@@ -15,7 +15,7 @@ use darkroom_protocol::text::escape_line;
 use darkroom_protocol::upscaler::{self, Filter};
 use darkroom_protocol::{GenerateRequest, ImageTask, ModelCard, Prediction};
 
-use super::like::like;
+use super::like::{is_enlarged, like};
 use super::micro_batch::micro_batch;
 use crate::settings::Settings;
 
@@ -51,7 +51,7 @@ pub fn resolve(
     task.inputs.denoise = denoise(request, task.sampling.steps)?;
     check_steps(&task)?;
     check_only(&task)?;
-    upscaling(&mut task, request)?;
+    upscaling(&mut task, request, is_enlarged(request, input, card))?;
     task.sampling.seed = seed(request.seed, task.size.batch, random)?;
     task.compute.device = device(asked.device.as_deref(), default_device)?;
     check_pixels(&task, card)?;
@@ -84,12 +84,10 @@ fn denoise(request: &GenerateRequest, steps: u32) -> Result<Option<f64>, RemoteE
     }
 }
 
-/// What makes finished pictures larger, and by how much. A model's own upscaler is for pictures of the model's own size: who asks for
-/// a size, or begins with a picture, gets that size.
-fn upscaling(task: &mut ImageTask, request: &GenerateRequest) -> Result<(), RemoteError> {
-    let sized = request.width.is_some() || request.height.is_some() || request.init_image.is_some();
+/// What makes finished pictures larger, and by how much; the model's own upscaler where `enlarged`, or a factor is asked for.
+fn upscaling(task: &mut ImageTask, request: &GenerateRequest, enlarged: bool) -> Result<(), RemoteError> {
     let size = &mut task.size;
-    if request.upscaler.is_none() && sized && request.upscale.is_none() {
+    if request.upscaler.is_none() && request.upscale.is_none() && !enlarged {
         size.upscaler = upscaler::NONE.to_owned();
     }
     if let Some(known) = upscaler::known(&size.upscaler) {

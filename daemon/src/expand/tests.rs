@@ -98,6 +98,7 @@ fn what_is_asked_is_done() {
         model: Some("sd15".to_owned()),
         batch: Some(1),
         device: Some("cuda:0".to_owned()),
+        upscaler: Some("none".to_owned()),
         ..asked
     };
     assert_eq!(again, expected);
@@ -270,6 +271,22 @@ fn pictures_of_the_models_own_size_are_made_larger(
     #[case] by: Option<f64>,
 ) {
     assert_eq!(upscaled(asked), (upscaler.to_owned(), by));
+}
+
+/// A picture as large as the upscaler makes them begins one of the model's size, which the upscaler makes as large.
+#[rstest]
+#[case((2048, 3072), (512, 768), "realesr-animevideov3")]
+#[case((512, 768), (512, 768), "none")]
+fn a_picture_from_a_picture_is_as_large(#[case] input: (u32, u32), #[case] size: (u32, u32), #[case] upscaler: &str) {
+    let card = ModelCard {
+        upscaler: "realesr-animevideov3".to_owned(),
+        ..card()
+    };
+    let mut request = request(&[]);
+    request.init_image = Some("0".repeat(64));
+    let task = resolve(&request, &card, &Settings::default(), "cpu", Some(input), 42).unwrap();
+    assert_eq!((task.size.width, task.size.height), size);
+    assert_eq!(task.size.upscaler, upscaler);
 }
 
 #[test]

@@ -43,6 +43,8 @@ pub fn image() -> ImageTask {
             height: 72,
             batch: 2,
             only: Some(1),
+            upscaler: "lanczos".into(),
+            upscale: Some(1.5),
         },
         sampling: task::Sampling {
             seed: 7,
@@ -74,6 +76,7 @@ pub fn image() -> ImageTask {
             vae_tiling: true,
             offload: false,
             two_passes: false,
+            upscale_tile: 128,
         },
     }
 }

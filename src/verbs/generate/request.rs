@@ -8,9 +8,9 @@ use std::io::{Cursor, IsTerminal, Read};
 use clap::ArgMatches;
 use darkroom_client::name_of;
 use darkroom_formats::input;
-use darkroom_protocol::GenerateRequest;
 use darkroom_protocol::params::{Kind, MAX_PROMPT, Parameter, TABLE};
 use darkroom_protocol::text::{decode, escape_line};
+use darkroom_protocol::{GenerateRequest, upscaler};
 
 use super::flags::PROMPT;
 use crate::{Error, Result, local, say, size, typed};
@@ -67,6 +67,11 @@ pub(super) fn build(
     }
     if let Some(text) = given("size") {
         sized(&mut request, text)?;
+    }
+    let mut like = like;
+    if request.upscale.is_some() && like.upscaler.as_deref() == Some(upscaler::NONE) {
+        // Asked for now, it counts more than that the other picture had none.
+        like.upscaler = None;
     }
     let request = request.or(like);
     if request.denoise.is_some() && request.init_image.is_none() {

@@ -185,10 +185,4 @@ fn the_one_inside_the_program_is_the_published_one() {
     assert_eq!(network.scale(), 4);
     let found = network.forward(&fixture.expected("small"), &Cancel::new()).unwrap();
     assert_close(&found, &fixture.expected("animevideov3"), 1e-4);
-    let emoji = Generator::seeded(1).unwrap().randn(&[1, 3, 64, 64]).unwrap();
-    for _ in 0..3 {
-        let begun = std::time::Instant::now();
-        enlarged(&network, &emoji, 256);
-        eprintln!("64x64 -> 256x256: {:?}", begun.elapsed());
-    }
 }
