@@ -235,6 +235,7 @@ fn a_request_goes_into_a_task_and_comes_back() {
         request.set_text(row.name, &example(row)).unwrap();
     }
     request.quant = Some(Quant::Int8);
+    request.prompt_syntax = Some(crate::PromptSyntax::Compel);
     let mut task = ImageTask::default();
     request.put_into(&mut task);
     let expected = GenerateRequest {
