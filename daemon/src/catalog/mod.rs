@@ -6,6 +6,7 @@
 
 mod builtin;
 mod cache;
+mod embeddings;
 mod file;
 mod files_of;
 mod folder;
@@ -26,6 +27,7 @@ use darkroom_protocol::{FailureKind, ModelCard};
 
 use crate::settings::Live;
 pub use cache::{cached, caches};
+pub(crate) use embeddings::embeddings;
 pub use files_of::files_of;
 pub use list::{Outline, problem};
 use lookup::{EMBEDDED, Meant, Places};

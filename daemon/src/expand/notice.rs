@@ -1,6 +1,7 @@
 //! What a person should know about a request before it is made: what of it will not be done as it was perhaps meant.
 
 use darkroom_protocol::ImageTask;
+use darkroom_protocol::sampler::Named as _;
 use darkroom_protocol::text::escape_line;
 
 use super::syntax::foreign;
@@ -32,20 +33,21 @@ fn guidance(task: &ImageTask) -> Option<String> {
     ))
 }
 
-/// Syntax of other programs in either prompt.
+/// Syntax of other programs than the one whose syntax is read, in either prompt.
 fn syntax(task: &ImageTask) -> Option<String> {
     let prompts = [
         (&task.what.prompt, ""),
         (&task.what.negative, "in the negative prompt "),
     ];
-    let found = prompts.map(|(text, place)| (named(&foreign(text)), place));
+    let found = prompts.map(|(text, place)| (named(&foreign(text, task.what.syntax)), place));
     let found: Vec<String> = found
         .into_iter()
         .filter_map(|(names, place)| Some(format!("{place}{}", names?)))
         .collect();
     (!found.is_empty()).then(|| {
         format!(
-            "Read as plain words, because Darkroom has no such syntax yet: {}.",
+            "Read as plain words, because --prompt-syntax {} has no such syntax: {}.",
+            task.what.syntax.name(),
             found.join("; ")
         )
     })
@@ -102,20 +104,20 @@ mod tests {
     #[case(task("a fox", "", 1.0), &[])]
     #[case(task("a fox", "", 0.0), &["Guidance of 0 means the prompt alone, as all up to 1 does."])]
     #[case(task("a fox", "blur", 1.0), &["Guidance of 1 means the prompt alone, as all up to 1 does. The negative prompt is not used."])]
-    #[case(task("a (red:1.3) fox, (red:1.3) <lora:x:0.8>\u{1b}", "", 5.0),
-        &["Read as plain words, because Darkroom has no such syntax yet: (red:1.3), <lora:x:0.8>."])]
-    #[case(task("x", "(bad)", 5.0), &["Read as plain words, because Darkroom has no such syntax yet: in the negative prompt (bad)."])]
-    #[case(task("(a) (b) (c) (d) (e) (f) (g) (h) (i) (j)", "BREAK", 0.5),
+    #[case(task("a __red__ (fox), __red__ {a|b}\u{1b}", "", 5.0),
+        &["Read as plain words, because --prompt-syntax a1111 has no such syntax: __red__, {a|b}."])]
+    #[case(task("x", "{bad}", 5.0), &["Read as plain words, because --prompt-syntax a1111 has no such syntax: in the negative prompt {bad}."])]
+    #[case(task("{a} {b} {c} {d} {e} {f} {g} {h} {i} {j}", "bad++", 0.5),
         &["Guidance of 0.5 means the prompt alone, as all up to 1 does. The negative prompt is not used.",
-          "Read as plain words, because Darkroom has no such syntax yet: (a), (b), (c), (d), (e), (f), (g), (h) and 2 more; \
-           in the negative prompt BREAK."])]
+          "Read as plain words, because --prompt-syntax a1111 has no such syntax: {a}, {b}, {c}, {d}, {e}, {f}, {g}, {h} and 2 more; \
+           in the negative prompt bad++."])]
     fn what_is_said(#[case] task: ImageTask, #[case] said: &[&str]) {
         assert_eq!(notices(&task), said);
     }
 
     #[test]
     fn a_long_piece_is_cut_and_made_safe() {
-        let said = notices(&task(&format!("({}\u{1b}[2J)", "a".repeat(100)), "", 5.0));
+        let said = notices(&task(&format!("{{{}\u{1b}[2J}}", "a".repeat(100)), "", 5.0));
         assert!(said[0].contains("aaaa…") && !said[0].contains('\u{1b}'), "{said:?}");
         assert!(said[0].len() < 200);
     }

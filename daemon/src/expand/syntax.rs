@@ -1,8 +1,10 @@
-//! Prompt syntax of other programs that Darkroom does not understand yet, found so that it can be said.
+//! Prompt syntax of other programs that the task's own syntax does not have, found so that it can be said.
 //!
-//! Weights and schedules of AUTOMATIC1111 and SD.Next, networks and wildcards of their extensions, embeddings of ComfyUI, weights
-//! of compel, options of Midjourney. [`super::notices`] says what was found; the words themselves reach the text encoder as
-//! they are. Only syntax that the other program would act on counts: a smile `:)` is none, `(red)` is a weight of 1.1.
+//! Weights of another program than the one whose syntax is read, wildcards, options of Midjourney. [`super::notices`] says what was
+//! found; the words themselves reach the text encoder as they are. Only syntax that the other program would act on counts: a smile
+//! `:)` is none, `(red)` is a weight of 1.1. Tags (`<lora:x:1>`) are not words for anybody: the worker takes them out or refuses them.
+
+use darkroom_protocol::PromptSyntax;
 
 /// Brackets that weigh, schedule or choose. Angle brackets do so only with a colon: `<cat-toy>` may be a token of the model.
 const BRACKETS: [(u8, u8); 3] = [(b'(', b')'), (b'[', b']'), (b'{', b'}')];
@@ -14,10 +16,11 @@ const OPTIONS: [&str; 18] = [
 /// The longest name in angle brackets or between underscores, in bytes.
 const LONGEST: usize = 256;
 
-/// Every piece of foreign syntax in `prompt`, in reading order, outermost brackets only. Linear in its length.
-pub(super) fn foreign(prompt: &str) -> Vec<&str> {
+/// Every piece in `prompt` that is syntax elsewhere and not in `syntax`, in reading order, outermost brackets only. Linear in its length.
+pub(super) fn foreign(prompt: &str, syntax: PromptSyntax) -> Vec<&str> {
     let mut scan = Scan {
         text: prompt,
+        syntax,
         found: Vec::new(),
         open: Vec::new(),
     };
@@ -31,6 +34,7 @@ pub(super) fn foreign(prompt: &str) -> Vec<&str> {
 
 struct Scan<'a> {
     text: &'a str,
+    syntax: PromptSyntax,
     /// Start and end of each piece.
     found: Vec<(usize, usize)>,
     /// Brackets that are open: where, and which.
@@ -54,9 +58,16 @@ impl Scan<'_> {
             }
         };
         if let Some(end) = found {
-            self.found.push((at, end));
+            self.note(at, end);
         }
         found.unwrap_or(at + 1)
+    }
+
+    /// A piece of syntax, where it is not of the task's own.
+    fn note(&mut self, start: usize, end: usize) {
+        if !understood(&self.text[start..end], self.syntax) {
+            self.found.push((start, end));
+        }
     }
 
     /// The word at `at`: one that AUTOMATIC1111 takes for a command, an embedding, or one with compel's weight.
@@ -66,19 +77,19 @@ impl Scan<'_> {
         let word = &self.text[at..end];
         let rest = &self.text[end..];
         if word == "BREAK" || word == "AND" || word.starts_with("AND_") {
-            self.found.push((at, end));
+            self.note(at, end);
         } else if word.eq_ignore_ascii_case("embedding") && rest.starts_with(':') {
             let name = |c: &char| !c.is_whitespace() && !matches!(c, ',' | ')' | '(' | ']');
             let name: usize = rest[1..].chars().take_while(name).map(char::len_utf8).sum();
             if name > 0 {
-                self.found.push((at, end + 1 + name));
+                self.note(at, end + 1 + name);
                 return end + 1 + name;
             }
         } else if let Some(after) = rest.strip_prefix("++") {
             // Of one letter it is a language: C++.
             let pluses = 2 + after.bytes().take_while(|c| *c == b'+').count();
             if end - at > 1 && bytes.get(end + pluses).is_none_or(|c| !is_word(*c)) {
-                self.found.push((at, end + pluses));
+                self.note(at, end + pluses);
                 return end + pluses;
             }
         }
@@ -102,12 +113,32 @@ impl Scan<'_> {
         let inside = &self.text[start + 1..at];
         let says = inside.chars().any(|c| !c.is_whitespace() && !c.is_ascii_punctuation());
         // In braces, quotation marks are JSON.
-        if says && !(c == b'}' && inside.contains('"')) {
+        if understood(&self.text[start..=at], self.syntax) {
+            // In `[a::0.5]` the colons are its own.
+            let text = self.text;
+            self.found
+                .retain(|(inner, _)| *inner < start || !text[*inner..].starts_with("::"));
+        } else if says && !(c == b'}' && inside.contains('"')) {
             while self.found.last().is_some_and(|(inner, _)| *inner > start) {
                 self.found.pop();
             }
             self.found.push((start, at + 1));
         }
+    }
+}
+
+/// Whether a piece that is syntax somewhere is so in `syntax` too, or is refused where it is read.
+fn understood(piece: &str, syntax: PromptSyntax) -> bool {
+    let begins = |all: &[&str]| all.iter().any(|begin| piece.starts_with(begin));
+    let named = piece
+        .get(..10)
+        .is_some_and(|begin| begin.eq_ignore_ascii_case("embedding:"));
+    match syntax {
+        PromptSyntax::Plain => true,
+        _ if named || piece.starts_with('<') => true,
+        PromptSyntax::A1111 => begins(&["(", "[", "\\"]) || matches!(piece, "BREAK" | "AND"),
+        PromptSyntax::Comfy => begins(&["(", "\\(", "\\)"]),
+        PromptSyntax::Compel => begins(&["(", "\\(", "\\)"]) || piece.ends_with("++"),
     }
 }
 
@@ -189,23 +220,20 @@ mod tests {
     use rstest::rstest;
 
     #[rstest]
-    #[case("a (red:1.3) fox", &["(red:1.3)"])]
-    #[case("((a)) and (b)", &["((a))", "(b)"])]
-    #[case("[fox], [a:b:10], [a|b], [a::0.5]", &["[fox]", "[a:b:10]", "[a|b]", "[a::0.5]"])]
-    #[case("<lora:detail (v2):0.8> <hypernet:x:1> <lyco:y>", &["<lora:detail (v2):0.8>", "<hypernet:x:1>", "<lyco:y>"])]
-    #[case("a __colour__ __animals/big-cats__ fox", &["__colour__", "__animals/big-cats__"])]
-    #[case("{red|blue} {2$$a|b} {{best}}", &["{red|blue}", "{2$$a|b}", "{{best}}"])]
-    #[case("embedding:bad-hands.pt, x", &["embedding:bad-hands.pt"])]
-    #[case("a BREAK b AND c AND_SALT d", &["BREAK", "AND", "AND_SALT"])]
-    #[case(r"fox \(animal\)", &[r"\(", r"\)"])]
-    #[case("a fox++ runs", &["fox++"])]
-    #[case("a fox --ar 16:9 --v 6 --tile", &["--ar 16:9", "--v 6", "--tile"])]
-    #[case("cat::2 dog::-0.5", &["::2", "::-0.5"])]
-    #[case("(unclosed (inner)", &["(inner)"])]
-    #[case("([mixed:1.2])", &["([mixed:1.2])"])]
-    #[case("(übung:1.1) ä", &["(übung:1.1)"])]
-    fn foreign_syntax_is_found(#[case] prompt: &str, #[case] found: &[&str]) {
-        assert_eq!(foreign(prompt), found);
+    #[case("(a:1.3) [b] [a:b:10] [a|b] [a::0.5] BREAK c AND d", PromptSyntax::A1111, &[])]
+    #[case(r"fox \(animal\), <lora:detail (v2):0.8>, embedding:bad-hands.pt", PromptSyntax::A1111, &[])]
+    #[case("a fox++ runs AND_SALT", PromptSyntax::A1111, &["fox++", "AND_SALT"])]
+    #[case("({red|blue}) [{2$$a|b}] {{best}}", PromptSyntax::A1111, &["{red|blue}", "{2$$a|b}", "{{best}}"])]
+    #[case("a __colour__ (__animals/big-cats__) fox", PromptSyntax::A1111, &["__colour__", "__animals/big-cats__"])]
+    #[case("(a:1.3), [a:b:10], [a::0.5] BREAK c", PromptSyntax::Comfy, &["[a:b:10]", "[a::0.5]", "BREAK"])]
+    #[case("[mixed (x:1.2)]", PromptSyntax::Comfy, &["[mixed (x:1.2)]"])]
+    #[case("fox++ (a)1.2 <hypernet:x:1> [x]", PromptSyntax::Compel, &["[x]"])]
+    #[case("a fox --ar 16:9 --v 6 --tile", PromptSyntax::Comfy, &["--ar 16:9", "--v 6", "--tile"])]
+    #[case("cat::2 dog::-0.5", PromptSyntax::A1111, &["::2", "::-0.5"])]
+    #[case("{unclosed {inner}", PromptSyntax::A1111, &["{inner}"])]
+    #[case("(a) {b} __c__ d++", PromptSyntax::Plain, &[])]
+    fn foreign_syntax_is_found(#[case] prompt: &str, #[case] syntax: PromptSyntax, #[case] found: &[&str]) {
+        assert_eq!(foreign(prompt, syntax), found);
     }
 
     #[rstest]
@@ -221,14 +249,15 @@ mod tests {
     #[case(r"C:\temp, a \ b")]
     #[case("embedding: none")]
     fn ordinary_words_are_none(#[case] prompt: &str) {
-        assert!(foreign(prompt).is_empty(), "{:?}", foreign(prompt));
+        let found = foreign(prompt, PromptSyntax::Comfy);
+        assert!(found.is_empty(), "{found:?}");
     }
 
     proptest! {
         #[test]
         fn any_prompt_is_scanned(prompt in any::<String>(), syntax in "[()\\[\\]{}<>:_|\\\\+a-cBREAKND -]{0,80}") {
             for text in [&prompt, &syntax] {
-                let pieces = foreign(text);
+                let pieces = foreign(text, PromptSyntax::Comfy);
                 prop_assert!(pieces.iter().all(|piece| !piece.is_empty() && text.contains(piece)));
             }
         }
@@ -238,7 +267,7 @@ mod tests {
     fn the_longest_prompt_is_scanned_in_time() {
         let started = std::time::Instant::now();
         for unit in ["(", "(a)", ")", "<a:", "__a", "a++", "--ar ", "([{", "embedding:"] {
-            foreign(&unit.repeat(65_536 / unit.len()));
+            foreign(&unit.repeat(65_536 / unit.len()), PromptSyntax::Comfy);
         }
         // Quadratic work would be minutes.
         assert!(started.elapsed().as_secs() < 20);

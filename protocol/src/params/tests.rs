@@ -238,6 +238,7 @@ fn a_request_goes_into_a_task_and_comes_back() {
     }
     request.quant = Some(Quant::Int8);
     request.noise_source = Some(NoiseSource::Philox);
+    request.prompt_syntax = Some(crate::PromptSyntax::Compel);
     let mut task = ImageTask::default();
     request.put_into(&mut task);
     let expected = GenerateRequest {

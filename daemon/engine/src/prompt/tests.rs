@@ -211,15 +211,25 @@ proptest! {
 #[rstest]
 fn long_prompts_are_read_in_time(
     #[values(
-        "(", "[", "(a", "[a:", "(]", "[a|", "((a:1.1)", "[a:b:c:", "AND ", "BREAK ", "a:", "\\", "<a:", "<a:b", ")",
-        "]:", "\"a", "(a)+", ": ", "[a:b:3]"
+        "(a",
+        "[a:",
+        "(]",
+        "[a|b",
+        "[a:b:c:",
+        "AND a BREAK ",
+        "\\",
+        "<a:",
+        ")",
+        "\"a",
+        "(a)+",
+        "[a:b:3]"
     )]
     unit: &str,
 ) {
     let text = unit.repeat((1 << 20) / unit.len());
     let closed = format!("{}{}", &text[..1 << 18], "]".repeat(1 << 17) + &")".repeat(1 << 17));
     for text in [text, closed] {
-        for syntax in ALL {
+        for syntax in [PromptSyntax::A1111, PromptSyntax::Comfy, PromptSyntax::Compel] {
             drop(read(&text, &rules(syntax), true));
         }
     }

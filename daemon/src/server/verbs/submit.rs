@@ -11,12 +11,13 @@ use darkroom_protocol::message::RemoteError;
 use darkroom_protocol::message::client::{Submit, Submitted};
 use darkroom_protocol::text::escape_line;
 use darkroom_protocol::{
-    EventKind, FailureKind, GenerateRequest, ImageTask, ModelCard, Output, Reply, Task, failpoint, upscaler,
+    EventKind, FailureKind, GenerateRequest, ImageTask, ModelCard, Output, PromptSyntax, Reply, Task, failpoint,
+    upscaler,
 };
 
 use super::blocking;
 use super::standing::tell_standing;
-use crate::catalog::NO_MODEL;
+use crate::catalog::{NO_MODEL, embeddings};
 use crate::deliver::agree;
 use crate::dispatch::Board;
 use crate::events::{Filter, Subscription};
@@ -139,14 +140,12 @@ async fn work_out(context: &Arc<Context>, request: &GenerateRequest) -> Result<W
     let request = found.as_ref().unwrap_or(request);
     let board = context.dispatch.board();
     check_needs(request, &board.capabilities)?;
-    let task = resolve(
-        request,
-        &card,
-        &context.settings.current(),
-        &board.default_device,
-        input,
-        random_seed(),
-    )?;
+    let settings = context.settings.current();
+    let mut task = resolve(request, &card, &settings, &board.default_device, input, random_seed())?;
+    if !settings.models.is_empty() && task.what.syntax != PromptSyntax::Plain {
+        let (folders, what) = (settings.models.clone(), task.what.clone());
+        task.inputs.embeddings = blocking(move || embeddings(&folders, &[&what.prompt, &what.negative])).await?;
+    }
     let short = board.line.short.clone();
     let told = Told {
         notice: notice(&card, notices(&task), board),

@@ -1,6 +1,5 @@
-//! A prompt as ids between two marks, as many as the text encoder reads, and a line about what found no room. Families call it
-//! when they encode a prompt (`families/stable_diffusion/family.rs`). A long prompt does not become several chunks, and no syntax
-//! is read here: `daemon/src/expand/syntax.rs` only says what it finds.
+//! Text as ids, all of them or as many as the text encoder reads, between two marks; and a line about what found no room. How a
+//! long prompt becomes several chunks, and its syntax, are the business of `prompt/`.
 
 use super::{Tokenizer, error};
 use crate::Result;
