@@ -7,7 +7,7 @@ mod written;
 use serde::{Deserialize, Serialize};
 
 use crate::sampler::Named;
-use crate::{Dtype, Format, GenerateRequest, Prediction, Quant, Sampler, Schedule};
+use crate::{Dtype, Format, GenerateRequest, Inpaint, Prediction, Quant, Sampler, Schedule};
 
 /// What a worker is to do. A worker says in its capabilities which kinds it runs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -65,6 +65,7 @@ pub struct ImageTask {
     pub sampling: Sampling,
     pub guidance: Guidance,
     pub inputs: Inputs,
+    pub inpaint: Inpaint,
     pub compute: Compute,
 }
 
@@ -156,6 +157,14 @@ pub struct Guidance {
     pub cfg_scale: f64,
     /// 0 to 1: how much of the guided prediction is scaled to the standard deviation of the one with the prompt.
     pub guidance_rescale: f64,
+    /// How closely the picture to edit is followed, by models that take one beside the prompt (diffusers' `image_guidance_scale`);
+    /// see [`Self::IMAGE_CFG`].
+    pub image_cfg_scale: Option<f64>,
+}
+
+impl Guidance {
+    /// How closely the picture to edit is followed where nobody says.
+    pub const IMAGE_CFG: f64 = 1.5;
 }
 
 impl Default for Guidance {
@@ -163,6 +172,7 @@ impl Default for Guidance {
         Self {
             cfg_scale: 7.0,
             guidance_rescale: 0.0,
+            image_cfg_scale: None,
         }
     }
 }

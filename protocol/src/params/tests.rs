@@ -188,6 +188,7 @@ fn card() -> ModelCard {
         sampler: Sampler::DpmPp2m,
         schedule: Schedule::Karras,
         prediction: Prediction::VPrediction,
+        task: crate::ModelTask::Generate,
         bytes: 1,
         notice: None,
     }

@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::device::Dtype;
+use crate::inpaint::{InpaintArea, InpaintFill, MaskMode};
 use crate::keep_alive::KeepAlive;
 use crate::picture::Format;
 use crate::prediction::Prediction;
@@ -161,4 +162,14 @@ macro_rules! named_field {
     )*};
 }
 
-named_field!(Sampler, Schedule, Prediction, Dtype, Quant, Format);
+named_field!(
+    Sampler,
+    Schedule,
+    Prediction,
+    Dtype,
+    Quant,
+    Format,
+    MaskMode,
+    InpaintFill,
+    InpaintArea
+);

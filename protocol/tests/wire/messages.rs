@@ -44,10 +44,15 @@ pub fn image() -> ImageTask {
         guidance: task::Guidance {
             cfg_scale: 5.5,
             guidance_rescale: 0.7,
+            image_cfg_scale: Some(1.5),
         },
         inputs: task::Inputs {
             init_image: Some("0f".repeat(32)),
             denoise: Some(0.6),
+        },
+        inpaint: darkroom_protocol::Inpaint {
+            mask: Some("0e".repeat(32)),
+            ..darkroom_protocol::Inpaint::default()
         },
         compute: task::Compute {
             device: "cpu".into(),
@@ -344,6 +349,7 @@ pub fn replies() -> Vec<Reply> {
         sampler: Sampler::Ddim,
         schedule: Schedule::Auto,
         prediction: Prediction::Epsilon,
+        task: darkroom_protocol::ModelTask::Generate,
         bytes: 38,
         notice: None,
     };

@@ -1,8 +1,10 @@
 //! How the predictions with and without a prompt become one.
 
 mod cfg;
+mod edit;
 
 pub use cfg::{Cfg, Passes, cfg};
+pub use edit::edit;
 
 use tch::Tensor;
 

@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 
 use darkroom_formats::card::Latents;
-use darkroom_protocol::{Prediction, Sampler, Schedule};
+use darkroom_protocol::{ModelTask, Prediction, Sampler, Schedule};
 
 use super::{Component, Cond, Model};
 use crate::sampling::Plan;
@@ -25,6 +25,11 @@ pub trait Family: Debug {
 
     /// How its latents look.
     fn latents(&self) -> LatentSpace;
+
+    /// What its denoiser reads beside the noisy latents.
+    fn task(&self) -> ModelTask {
+        ModelTask::Generate
+    }
 
     /// Prompts as its denoiser reads them, in their order. Text encoders are asked for once.
     ///

@@ -18,6 +18,7 @@ mod euler;
 mod euler_ancestral;
 mod guided;
 mod heun;
+mod kept;
 mod level;
 mod lms;
 mod noise;
@@ -40,12 +41,13 @@ mod table;
 pub use darkroom_formats::schema::{BetaSchedule, FinalSigma, Prediction, SchedulerConfig, Spacing};
 pub use draft::{plan, plan_flow};
 pub use guided::Guided;
+pub use kept::Kept;
 pub use level::Level;
 pub use noise::NoiseStream;
 pub use noising::Noising;
 pub use plan::Plan;
 pub use run::StepInfo;
-pub use samplers::sample;
+pub use samplers::{sample, sample_keeping};
 
 use crate::Error;
 

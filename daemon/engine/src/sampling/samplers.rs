@@ -8,7 +8,7 @@ use super::classes::{self, Class};
 use super::draft::Asked;
 use super::plan::Settings;
 use super::run::{Network, Noise, Run, StepInfo};
-use super::{Plan, ddim, dpm2, dpmpp_2m, dpmpp_sde, euler, euler_ancestral, heun, lms};
+use super::{Kept, Plan, ddim, dpm2, dpmpp_2m, dpmpp_sde, euler, euler_ancestral, heun, lms};
 use crate::Result;
 
 /// A sampler's row.
@@ -153,9 +153,25 @@ pub fn sample(
     noise: &mut Noise<'_>,
     on_step: &mut dyn FnMut(StepInfo<'_>) -> Result<()>,
 ) -> Result<Tensor> {
+    sample_keeping(plan, x, None, network, noise, on_step)
+}
+
+/// The same, in which a part of a picture stays as it is.
+///
+/// # Errors
+/// As [`sample`].
+pub fn sample_keeping(
+    plan: &Plan,
+    x: Tensor,
+    kept: Option<&Kept>,
+    network: &mut Network<'_>,
+    noise: &mut Noise<'_>,
+    on_step: &mut dyn FnMut(StepInfo<'_>) -> Result<()>,
+) -> Result<Tensor> {
     let row = row(plan.sampler);
-    let mut run = Run::new(plan, row.remembers, network, noise, on_step);
-    (row.run)(x.to_kind(Kind::Float), &mut run)
+    let mut run = Run::new(plan, row.remembers, network, noise, on_step).keeping(kept);
+    let end = (row.run)(x.to_kind(Kind::Float), &mut run)?;
+    Ok(kept.map_or_else(|| end.shallow_clone(), |kept| kept.end(&end)))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! `catalog/builtin.rs`) and sends it on as a `ModelCard`. The folder is read in `folder/`, its family found in `family/`, and
 //! each component's configuration read in full in `schema/`.
 
-use darkroom_protocol::{ModelCard, ModelSource, Sampler, Schedule};
+use darkroom_protocol::{ModelCard, ModelSource, ModelTask, Sampler, Schedule};
 use serde_json::Value;
 
 use super::scheduler::own_schedule;
@@ -36,6 +36,8 @@ pub struct Card {
     pub sampler: Sampler,
     /// What its denoiser predicts.
     pub prediction: Prediction,
+    /// What it needs beside a prompt.
+    pub task: ModelTask,
     /// Bytes of its weights on disk.
     pub bytes: u64,
     /// One line for the person, for instance that the scheduler it names was replaced.
@@ -90,6 +92,7 @@ impl Card {
             height,
             sampler: choice.sampler,
             prediction,
+            task: parts.task(),
             bytes: folder.bytes(),
             notice: (!notices.is_empty()).then(|| notices.join(" ")),
         })
@@ -124,6 +127,7 @@ impl Card {
             sampler: self.sampler,
             schedule: Schedule::Auto,
             prediction: self.prediction,
+            task: self.task,
             bytes: self.bytes,
             notice: self.notice.clone(),
         }

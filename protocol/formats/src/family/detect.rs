@@ -135,7 +135,8 @@ pub(crate) fn not_built(
 
 /// Labels of the families that are built, for messages.
 pub(crate) fn built_labels() -> String {
-    let built = families().filter(|row| row.built.is_some());
+    // Variants of a family have rows of their own.
+    let built = families().filter(|row| row.built.is_some_and(|built| built.family.label() == row.label));
     built.map(|row| row.label).collect::<Vec<_>>().join(", ")
 }
 

@@ -14,6 +14,7 @@ mod vae;
 use serde_json::{Map, Value};
 
 pub use clip::{Activation, ClipTextConfig};
+use darkroom_protocol::ModelTask;
 pub use darkroom_protocol::Prediction;
 pub(crate) use fields::whole;
 pub use fields::{Fields, truth};
@@ -64,6 +65,15 @@ impl StableDiffusion {
         Ok(all)
     }
 
+    /// What the denoiser reads beside the noisy latents.
+    pub fn task(&self) -> ModelTask {
+        match self.unet.in_channels - self.vae.latent_channels {
+            0 => ModelTask::Generate,
+            more if more == self.vae.latent_channels => ModelTask::Edit,
+            _ => ModelTask::Inpaint,
+        }
+    }
+
     /// Whether the denoiser takes what the other two parts make.
     fn fit(&self, unet: Fields<'_>) -> Result<()> {
         let Self {
@@ -73,11 +83,14 @@ impl StableDiffusion {
             ..
         } = self;
         let latents = vae.latent_channels;
-        for (field, channels) in [
-            ("in_channels", config.in_channels),
-            ("out_channels", config.out_channels),
+        // Beside the latents a mask and the masked picture's, or those of the picture to edit.
+        let takes = [latents, 2 * latents + 1, 2 * latents];
+        let inputs = takes.into_iter().find(|takes| *takes == config.in_channels);
+        for (field, channels, takes) in [
+            ("in_channels", config.in_channels, inputs.unwrap_or(latents)),
+            ("out_channels", config.out_channels, latents),
         ] {
-            if channels != latents {
+            if channels != takes {
                 let what =
                     format!("{channels} channels, the VAE's latents have {latents}: the parts are not of one model.");
                 return Err(unet.error(field, what));

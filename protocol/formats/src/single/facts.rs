@@ -51,11 +51,11 @@ pub(super) struct Facts {
 }
 
 impl Facts {
-    /// Facts of a file of that family with this header and, beside it, the configuration `yaml`.
+    /// Facts of a file of that family with this header, `prefix` before its denoiser's keys, and, beside it, the configuration `yaml`.
     ///
     /// # Errors
     /// What asks for another model than the family's, or cannot be read: a clause with the file as its subject.
-    pub fn read(header: &Header, family: Family, yaml: Option<&str>) -> Result<Self, String> {
+    pub fn read(header: &Header, family: Family, prefix: &str, yaml: Option<&str>) -> Result<Self, String> {
         let mut facts = Self::default();
         let mut words = Vec::new();
         if let Some(text) = yaml {
@@ -81,6 +81,7 @@ impl Facts {
         facts.of_metadata(family, header, &mut words);
         facts.predict(&words);
         facts.tables(header, family);
+        facts.inputs(header, prefix);
         if header
             .tensors
             .keys()
@@ -243,6 +244,14 @@ impl Facts {
             if let Some(rows) = found.and_then(|(_, entry)| entry.shape.first()) {
                 self.text_encoder.insert(field.to_owned(), (*rows).into());
             }
+        }
+    }
+
+    /// Channels that the denoiser reads: more than the published one's in models for inpainting and editing.
+    fn inputs(&mut self, header: &Header, prefix: &str) {
+        let first = header.tensors.get(&format!("{prefix}input_blocks.0.0.weight"));
+        if let Some(channels @ (8 | 9)) = first.and_then(|entry| entry.shape.get(1)) {
+            self.unet.insert("in_channels".to_owned(), (*channels).into());
         }
     }
 

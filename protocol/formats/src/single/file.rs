@@ -55,7 +55,7 @@ impl SingleFile {
             return Err(refused(&path, what));
         }
         let yaml = beside(&path)?;
-        let facts = Facts::read(&header, built.family, yaml.as_deref());
+        let facts = Facts::read(&header, built.family, found.prefix, yaml.as_deref());
         let facts = facts.map_err(|what| refused(&path, format!("cannot be used: {what}.")))?;
         Ok(Self {
             path,

@@ -6,6 +6,7 @@ use darkroom_formats::card::scheduler_config;
 use darkroom_formats::family::{self, detect_folder};
 use darkroom_formats::folder::{Files, Folder};
 use darkroom_formats::schema::{Fields, StableDiffusion};
+use darkroom_protocol::ModelTask;
 use tch::Tensor;
 
 use super::keys::{from_ldm, to_ldm};
@@ -26,6 +27,7 @@ pub struct StableDiffusion1 {
     tokenizer: Tokenizer,
     scheduler: SchedulerConfig,
     latents: LatentSpace,
+    task: ModelTask,
 }
 
 impl StableDiffusion1 {
@@ -35,10 +37,10 @@ impl StableDiffusion1 {
     /// What speaks against it, in words.
     pub fn open(folder: &Folder, files: &dyn Files) -> Result<Option<Box<dyn Family>>> {
         let family = family::Family::StableDiffusion1;
-        if !family.pipelines().contains(&folder.class.as_str()) {
+        // Who asks all families tells why none fits.
+        if detect_folder(folder).ok() != Some(family) {
             return Ok(None);
         }
-        detect_folder(folder)?;
         let parts = StableDiffusion::read(folder)?;
         let encoder = Encoder {
             rows: parts.text_encoder.vocab_size,
@@ -48,6 +50,7 @@ impl StableDiffusion1 {
         Ok(Some(Box::new(Self {
             tokenizer: Tokenizer::in_folder(files, "tokenizer", encoder)?,
             scheduler: SchedulerConfig::read(Fields::new("scheduler", &scheduler))?,
+            task: parts.task(),
             latents: LatentSpace {
                 kind: parts.vae.latents(),
                 tile: parts.vae.tile() as u32,
@@ -86,6 +89,10 @@ impl Family for StableDiffusion1 {
 
     fn latents(&self) -> LatentSpace {
         self.latents
+    }
+
+    fn task(&self) -> ModelTask {
+        self.task
     }
 
     fn encode(&self, model: &Model, prompts: &[&str], cancel: &Cancel) -> Result<Vec<Encoded>> {

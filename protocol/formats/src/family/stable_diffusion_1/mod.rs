@@ -52,7 +52,6 @@ const CHECKPOINT: Checkpoint = Checkpoint {
     architecture: "stable-diffusion-v1",
     text_encoder: "FrozenCLIPEmbedder",
     denoiser: &[
-        ("in_channels", "4"),
         ("out_channels", "4"),
         ("model_channels", "320"),
         ("num_res_blocks", "2"),
