@@ -57,13 +57,13 @@ def differential(pipe, image, width, height, seed, steps, cfg, strength):
     pipe.scheduler.set_timesteps(steps)
     run = int(steps * strength)
     timesteps = pipe.scheduler.timesteps[steps - run:]
-    if hasattr(pipe.scheduler, "set_begin_index"):
-        pipe.scheduler.set_begin_index(steps - run)
     pixels = pipe.image_processor.preprocess(image)
     original = pipe.vae.encode(pixels).latent_dist.sample(generator) * pipe.vae.config.scaling_factor
     noise = torch.randn(original.shape, generator=generator)
-    torch.randn(original.shape, generator=generator)
     noised = [pipe.scheduler.add_noise(original, noise, t[None]) for t in timesteps]
+    # Only now: once a scheduler knows where it begins, add_noise adds that level's noise whatever it is asked for.
+    if hasattr(pipe.scheduler, "set_begin_index"):
+        pipe.scheduler.set_begin_index(steps - run)
     stays = 1 - torch.from_numpy(cells(width, height).astype("float32") / 255)
     latents = noised[0]
     for i, t in enumerate(timesteps):
