@@ -4,6 +4,19 @@ use serde::{Deserialize, Serialize};
 
 use crate::{ModelSource, Prediction, Sampler, Schedule};
 
+/// What a model was trained to do, by the channels that its denoiser reads beside the noisy latents.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ModelTask {
+    /// Pictures from a prompt.
+    #[default]
+    Generate,
+    /// To fill a mask: it reads the mask, and the picture without what is masked.
+    Inpaint,
+    /// To edit a picture as the prompt says: it reads the picture.
+    Edit,
+}
+
 /// What is known of a model without reading its weights.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ModelCard {
@@ -33,6 +46,9 @@ pub struct ModelCard {
     /// What makes its finished pictures larger where nobody says: a word of [`crate::upscaler`].
     #[serde(default = "none")]
     pub upscaler: String,
+    /// What it needs beside a prompt.
+    #[serde(default)]
+    pub task: ModelTask,
     /// Bytes of its weights on disk.
     pub bytes: u64,
     /// One line for the person, for instance that the scheduler it names was replaced.

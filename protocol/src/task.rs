@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use crate::lora::Lora;
 use crate::sampler::Named;
 use crate::{
-    Dtype, Emphasis, Format, GenerateRequest, NoiseSource, Prediction, PromptSyntax, Quant, Sampler, Schedule, upscaler,
+    Dtype, Emphasis, Format, GenerateRequest, Inpaint, NoiseSource, Prediction, PromptSyntax, Quant, Sampler, Schedule,
+    upscaler,
 };
 
 /// What a worker is to do. A worker says in its capabilities which kinds it runs.
@@ -68,6 +69,7 @@ pub struct ImageTask {
     pub sampling: Sampling,
     pub guidance: Guidance,
     pub inputs: Inputs,
+    pub inpaint: Inpaint,
     pub compute: Compute,
 }
 
@@ -231,6 +233,14 @@ pub struct Guidance {
     pub cfg_scale: f64,
     /// 0 to 1: how much of the guided prediction is scaled to the standard deviation of the one with the prompt.
     pub guidance_rescale: f64,
+    /// How closely the picture to edit is followed, by models that take one beside the prompt (diffusers' `image_guidance_scale`);
+    /// see [`Self::IMAGE_CFG`].
+    pub image_cfg_scale: Option<f64>,
+}
+
+impl Guidance {
+    /// How closely the picture to edit is followed where nobody says.
+    pub const IMAGE_CFG: f64 = 1.5;
 }
 
 impl Default for Guidance {
@@ -238,6 +248,7 @@ impl Default for Guidance {
         Self {
             cfg_scale: 7.0,
             guidance_rescale: 0.0,
+            image_cfg_scale: None,
         }
     }
 }

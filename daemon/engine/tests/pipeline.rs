@@ -27,6 +27,12 @@ use support::{fixture, model_folder};
 
 #[derive(Deserialize)]
 struct Case {
+    /// What kind of model changes a part of a picture, and how.
+    #[serde(default)]
+    kind: String,
+    /// What may change: left, top, right and bottom.
+    #[serde(default)]
+    mask: Option<[u32; 4]>,
     sampler: String,
     width: u32,
     height: u32,
@@ -175,12 +181,22 @@ fn int8_draws_nearly_the_same_picture() {
     assert_eq!(bench.pictures(&plain, Kind::Float).remove(0), before);
 }
 
-/// Makes the pictures of a fixture's cases, each with what `with` adds to its task, and compares them with diffusers'.
+/// Makes the pictures of a fixture's cases with the folder of a model, each with what `with` adds to its task, and compares them with diffusers'.
 fn are_those_of_diffusers(cases: &str, expected: &str, with: impl Fn(&mut ImageTask, &Case, &Path)) {
+    these_are_those_of_diffusers(&mut Bench::new(), (cases, expected), |_| true, with);
+}
+
+/// The same for the cases that `are_meant`.
+fn these_are_those_of_diffusers(
+    bench: &mut Bench,
+    (cases, expected): (&str, &str),
+    are_meant: impl Fn(&Case) -> bool,
+    with: impl Fn(&mut ImageTask, &Case, &Path),
+) {
     let cases: Vec<Case> = serde_json::from_slice(&std::fs::read(fixture().join(cases)).unwrap()).unwrap();
     let expected = Tensor::read_safetensors(fixture().join(expected)).unwrap();
-    let mut bench = Bench::new();
-    for (n, case) in cases.iter().enumerate() {
+    assert!(cases.iter().any(&are_meant));
+    for (n, case) in cases.iter().enumerate().filter(|(_, case)| are_meant(case)) {
         let mut task = task(bench.folder.path(), case);
         with(&mut task, case, bench.staging.path());
         let found = bench.pictures(&task, Kind::Float).remove(0);
@@ -218,6 +234,67 @@ fn pictures_from_pictures_are_those_of_diffusers() {
         task.inputs.init_image = Some(given(inputs, case.width, case.height));
         task.inputs.denoise = case.denoise;
     });
+}
+
+/// A mask put where a worker finds it: its name.
+fn masked(folder: &Path, mask: &image::GrayImage) -> String {
+    let path = folder.join("mask.png");
+    mask.save(&path).unwrap();
+    let name = darkroom_protocol::hash::hex(Sha256::digest(std::fs::read(&path).unwrap()));
+    std::fs::rename(path, folder.join(&name)).unwrap();
+    name
+}
+
+/// The mask of `oracle/inpaint.py`: a rectangle, or a grey for each latent.
+fn mask_of(case: &Case) -> image::GrayImage {
+    image::GrayImage::from_fn(case.width, case.height, |x, y| match case.mask {
+        Some([left, top, right, bottom]) => {
+            let inside = (left..right).contains(&x) && (top..bottom).contains(&y);
+            image::Luma([if inside { 255 } else { 0 }])
+        }
+        None => image::Luma([((x / 8 * 3 + y / 8 * 5) % 16 * 17) as u8]),
+    })
+}
+
+/// The cases of `oracle/inpaint.py` of one kind, by a model whose denoiser reads so many channels.
+fn parts_are_those_of_diffusers(kind: &str, channels: i64) {
+    let mut bench = Bench::new();
+    support::with_inputs(bench.folder.path(), channels);
+    let files = ("inpaint.json", "inpaint.safetensors");
+    these_are_those_of_diffusers(
+        &mut bench,
+        files,
+        |case| case.kind == kind,
+        |task, case, inputs| {
+            task.inputs.init_image = Some(given(inputs, case.width, case.height));
+            task.inputs.denoise = case.denoise;
+            if kind != "edits" {
+                task.inpaint.mask = Some(masked(inputs, &mask_of(case)));
+                task.inpaint.blur = Some(0);
+                task.inpaint.soft = Some(kind == "soft");
+            }
+        },
+    );
+}
+
+#[test]
+fn a_part_that_an_ordinary_model_changes_is_diffusers() {
+    parts_are_those_of_diffusers("plain", 4);
+}
+
+#[test]
+fn a_part_that_a_model_for_inpainting_fills_is_diffusers() {
+    parts_are_those_of_diffusers("fills", 9);
+}
+
+#[test]
+fn a_picture_that_a_model_edits_is_diffusers() {
+    parts_are_those_of_diffusers("edits", 8);
+}
+
+#[test]
+fn a_soft_mask_lets_go_as_differential_diffusion_does() {
+    parts_are_those_of_diffusers("soft", 4);
 }
 
 /// Each picture of a batch begins with latents of its own from the one that was given.
@@ -308,6 +385,8 @@ fn short(seed: u64, batch: u32, micro_batch: u32) -> (Case, u32, u32) {
         prompt: "a fox".into(),
         negative: String::new(),
         denoise: None,
+        kind: String::new(),
+        mask: None,
     };
     (case, batch, micro_batch)
 }

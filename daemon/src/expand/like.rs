@@ -1,13 +1,17 @@
 //! How large a picture is that begins with another, where nobody says. `resolve.rs` puts it between what is asked for and what the
 //! model's card has; the worker scales and cuts the given picture to it (`pipeline/prepare.rs` of the engine).
 
-use darkroom_protocol::{GenerateRequest, ModelCard, upscaler};
+use darkroom_protocol::{GenerateRequest, InpaintArea, ModelCard, upscaler};
 
 /// The size of the picture to begin with, where none is asked for: a side alone takes the other from its shape.
 pub fn like(request: &GenerateRequest, input: Option<(u32, u32)>, card: &ModelCard) -> GenerateRequest {
     let Some(given) = input else {
         return GenerateRequest::default();
     };
+    // The mask's surroundings have a shape of their own.
+    if request.mask.is_some() && request.inpaint_area == Some(InpaintArea::Masked) {
+        return GenerateRequest::default();
+    }
     let (factor, area) = (card.vae_factor.max(1), u64::from(card.width) * u64::from(card.height));
     let (width, height) = match (request.width, request.height) {
         (None, None) if is_enlarged(request, input, card) => {

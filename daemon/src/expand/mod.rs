@@ -11,7 +11,7 @@ mod resolve;
 mod seed;
 mod syntax;
 
-pub(crate) use notice::notices;
+pub(crate) use notice::{notices, unused};
 pub use resolve::resolve;
 pub(crate) use seed::random_seed;
 

@@ -1,8 +1,9 @@
 //! What a person should know about a request before it is made: what of it will not be done as it was perhaps meant.
 
-use darkroom_protocol::ImageTask;
+use darkroom_protocol::params::{Category, TABLE};
 use darkroom_protocol::sampler::Named as _;
 use darkroom_protocol::text::escape_line;
+use darkroom_protocol::{GenerateRequest, ImageTask};
 
 use super::syntax::foreign;
 
@@ -14,6 +15,32 @@ const SHOWN: usize = 40;
 /// Sentences about `task`, one a subject; none for most.
 pub fn notices(task: &ImageTask) -> Vec<String> {
     guidance(task).into_iter().chain(syntax(task)).collect()
+}
+
+/// What of `request` has no meaning for the task that it came to, in sentences.
+pub fn unused(request: &GenerateRequest, task: &ImageTask) -> Vec<String> {
+    let again = task.to_request();
+    let idle = |name: &str| request.get(name).is_some() && again.get(name).is_none();
+    let mut said = Vec::new();
+    let of_masks = TABLE
+        .iter()
+        .filter(|row| row.category == Category::Inpaint && idle(row.name));
+    let names: Vec<&str> = of_masks.map(|row| row.name).collect();
+    if task.inpaint.mask.is_none() && !names.is_empty() {
+        said.push(format!("Without a mask there is no meaning in {}.", names.join(", ")));
+    } else if idle("inpaint_padding") {
+        said.push("inpaint_padding is for inpaint_area \"Only masked\" alone.".to_owned());
+    }
+    if idle("image_cfg_scale") {
+        said.push("image_cfg_scale is for models that edit a picture.".to_owned());
+    }
+    if task.guidance.image_cfg_scale.is_some() && request.denoise.is_some_and(|denoise| denoise != 1.0) {
+        said.push(
+            "denoise has no meaning with a model that edits: image_cfg_scale says how closely it keeps the picture."
+                .to_owned(),
+        );
+    }
+    said
 }
 
 /// Guidance that other programs read in another way, or that leaves the negative prompt unused.

@@ -10,10 +10,10 @@ use darkroom_protocol::device::canonical_device;
 use darkroom_protocol::message::RemoteError;
 use darkroom_protocol::params::{MAX_SEED, RANDOM_SEEDS};
 use darkroom_protocol::sampler::Named;
-use darkroom_protocol::task::Inputs;
+use darkroom_protocol::task::{Guidance, Inputs};
 use darkroom_protocol::text::escape_line;
 use darkroom_protocol::upscaler::{self, Filter};
-use darkroom_protocol::{GenerateRequest, ImageTask, ModelCard, Prediction};
+use darkroom_protocol::{GenerateRequest, ImageTask, ModelCard, ModelTask, Prediction};
 
 use super::like::{is_enlarged, like};
 use super::micro_batch::micro_batch;
@@ -49,6 +49,8 @@ pub fn resolve(
     task.what.source = card.source.clone();
     task.sampling.prediction = request.prediction.or(unusual(card.prediction));
     task.inputs.denoise = denoise(request, task.sampling.steps)?;
+    task.inpaint = task.inpaint.resolved();
+    of_model(&mut task, card)?;
     check_steps(&task)?;
     check_only(&task)?;
     upscaling(&mut task, request, is_enlarged(request, input, card))?;
@@ -120,6 +122,30 @@ fn upscaling(task: &mut ImageTask, request: &GenerateRequest, enlarged: bool) ->
             upscaler::MAX_PIXELS
         )));
     }
+    Ok(())
+}
+
+/// What counts with models that were trained for more than prompts, and with no others.
+fn of_model(task: &mut ImageTask, card: &ModelCard) -> Result<(), RemoteError> {
+    let has_picture = task.inputs.init_image.is_some();
+    if task.inpaint.mask.is_some() && !has_picture {
+        return Err(RemoteError::usage(
+            "mask says where a picture may change: give one with init_image, or leave it out.",
+        ));
+    }
+    if card.task != ModelTask::Edit {
+        task.guidance.image_cfg_scale = None;
+        return Ok(());
+    }
+    if !has_picture {
+        return Err(RemoteError::usage(format!(
+            "{} edits a picture as the prompt says: give one with init_image (-i).",
+            escape_line(&card.name)
+        )));
+    }
+    // It reads the picture beside its noise, and all of its steps are run.
+    task.inputs.denoise = Some(1.0);
+    task.guidance.image_cfg_scale.get_or_insert(Guidance::IMAGE_CFG);
     Ok(())
 }
 

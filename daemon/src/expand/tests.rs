@@ -2,7 +2,8 @@
 
 use darkroom_protocol::params::{MAX_PROMPT, MAX_SEED};
 use darkroom_protocol::{
-    Dtype, FailureKind, Format, GenerateRequest, ImageTask, ModelCard, ModelSource, Prediction, Sampler, Schedule,
+    Dtype, FailureKind, Format, GenerateRequest, ImageTask, ModelCard, ModelSource, ModelTask, Prediction, Sampler,
+    Schedule,
 };
 use proptest::prelude::*;
 use rstest::rstest;
@@ -24,6 +25,7 @@ fn card() -> ModelCard {
         schedule: Schedule::Auto,
         prediction: Prediction::Epsilon,
         upscaler: "none".to_owned(),
+        task: darkroom_protocol::ModelTask::Generate,
         bytes: 1,
         notice: None,
     }
@@ -304,4 +306,79 @@ fn a_factor_alone_is_a_filters() {
 fn what_does_not_go_together_is_refused(#[case] asked: &[(&str, &str)], #[case] told: &str) {
     let refusal = refusal(&request(asked));
     assert!(refusal.contains(told), "{refusal}");
+}
+
+/// What a request with a picture and a mask comes to, with a model of that kind.
+fn with_mask(pairs: &[(&str, &str)], model: ModelTask) -> Result<ImageTask, String> {
+    let mut request = request(pairs);
+    request.init_image = Some("0f".repeat(32));
+    request.mask = Some("0e".repeat(32));
+    let card = ModelCard { task: model, ..card() };
+    let task = resolve(&request, &card, &Settings::default(), "cpu", Some((640, 480)), 42);
+    task.map_err(|error| error.message)
+}
+
+#[test]
+fn a_mask_has_its_defaults_and_what_it_does_is_asked_for_again() {
+    let task = with_mask(&[], ModelTask::Generate).unwrap();
+    let inpaint = &task.inpaint;
+    assert_eq!((inpaint.blur, inpaint.padding, inpaint.soft), (Some(4), None, None));
+    assert_eq!((task.size.width, task.size.height), (640, 480));
+    let masked = [
+        ("inpaint_area", "only masked"),
+        ("inpaint_padding", "8"),
+        ("soft_mask", "on"),
+    ];
+    let task = with_mask(&masked, ModelTask::Generate).unwrap();
+    assert_eq!((task.inpaint.padding, task.inpaint.soft), (Some(8), Some(true)));
+    assert_eq!((task.size.width, task.size.height), (512, 512), "the model's own");
+    let again = resolve(
+        &task.to_request(),
+        &card(),
+        &Settings::default(),
+        "cpu",
+        Some((640, 480)),
+        7,
+    )
+    .unwrap();
+    assert_eq!(again.inpaint, task.inpaint);
+    let mut alone = request(&[]);
+    alone.mask = Some("0e".repeat(32));
+    assert!(refusal(&alone).contains("init_image"));
+}
+
+#[test]
+fn what_has_no_meaning_is_said_and_not_kept() {
+    let asked = request(&[("mask_blur", "9"), ("inpaint_fill", "noise"), ("image_cfg_scale", "2")]);
+    let task = task(&asked);
+    assert_eq!(
+        (&task.inpaint, task.guidance.image_cfg_scale),
+        (&Default::default(), None)
+    );
+    assert_eq!(
+        super::unused(&asked, &task),
+        [
+            "Without a mask there is no meaning in mask_blur, inpaint_fill.",
+            "image_cfg_scale is for models that edit a picture.",
+        ]
+    );
+    assert!(super::unused(&request(&[]), &task).is_empty());
+}
+
+#[test]
+fn a_model_that_edits_needs_a_picture_and_runs_all_steps() {
+    let card = ModelCard {
+        task: ModelTask::Edit,
+        ..card()
+    };
+    let refused = resolve(&request(&[]), &card, &Settings::default(), "cpu", None, 42).unwrap_err();
+    assert!(refused.message.contains("edits a picture"), "{}", refused.message);
+    let task = with_mask(&[("denoise", "0.2")], ModelTask::Edit).unwrap();
+    assert_eq!(
+        (task.steps_run(), task.guidance.image_cfg_scale),
+        (task.sampling.steps, Some(1.5))
+    );
+    let mut asked = request(&[("denoise", "0.2")]);
+    asked.init_image = Some("0f".repeat(32));
+    assert!(super::unused(&asked, &task)[0].contains("denoise has no meaning"));
 }

@@ -68,6 +68,31 @@ pub fn read(bytes: &[u8]) -> Result<Picture, Problem> {
     })
 }
 
+/// A mask: how far each pixel may change, 255 all and 0 not at all, upright. Where its opacity differs that is the mask, as editors save
+/// one; else its lightness is, as Pillow's mode L has it.
+///
+/// # Errors
+/// As [`look`].
+pub fn read_mask(bytes: &[u8]) -> Result<image::GrayImage, Problem> {
+    let (decoder, orientation) = open(Cursor::new(bytes))?;
+    let mut picture = DynamicImage::from_decoder(decoder).map_err(|e| damaged(&e))?;
+    picture.apply_orientation(orientation);
+    let (width, height) = (picture.width(), picture.height());
+    if picture.color().has_alpha() {
+        let picture = picture.to_rgba8();
+        if picture.pixels().any(|pixel| pixel.0[3] != 255) {
+            return Ok(image::GrayImage::from_fn(width, height, |x, y| {
+                image::Luma([picture.get_pixel(x, y).0[3]])
+            }));
+        }
+    }
+    let picture = picture.into_rgb8();
+    Ok(image::GrayImage::from_fn(width, height, |x, y| {
+        let [r, g, b] = picture.get_pixel(x, y).0.map(u32::from);
+        image::Luma([((r * 19_595 + g * 38_470 + b * 7_471 + 0x8000) >> 16) as u8])
+    }))
+}
+
 /// A decoder of the picture, and how it lies. Its header is read, and is within the limits.
 pub(crate) fn open<'a>(
     file: impl BufRead + Seek + 'a,
@@ -147,6 +172,20 @@ mod tests {
         let read = read(&file(&picture.into(), ImageFormat::Png)).unwrap();
         let found: Vec<_> = read.pixels().map(|pixel| pixel.0).collect();
         assert_eq!(found, [[255, 255, 255], [127, 177, 227], [0, 100, 200]]);
+    }
+
+    #[test]
+    fn a_mask_is_what_is_light_or_what_is_opaque() {
+        let values = |picture: DynamicImage| read_mask(&file(&picture, ImageFormat::Png)).unwrap().into_raw();
+        let grey = Picture::from_fn(3, 1, |x, _| Rgb([[0, 77, 255][x as usize]; 3]));
+        assert_eq!(values(grey.into()), [0, 77, 255]);
+        let colours = Picture::from_fn(3, 1, |x, _| Rgb([[255, 0, 0], [0, 255, 0], [0, 0, 255]][x as usize]));
+        assert_eq!(values(colours.into()), [76, 150, 29], "Pillow's mode L");
+        let opaque = RgbaImage::from_pixel(2, 1, Rgba([9, 9, 9, 255]));
+        assert_eq!(values(opaque.into()), [9, 9]);
+        let cut = RgbaImage::from_fn(2, 1, |x, _| Rgba([9, 9, 9, [0, 200][x as usize]]));
+        assert_eq!(values(cut.into()), [0, 200]);
+        assert!(read_mask(b"GIF89a").is_err());
     }
 
     /// A JPEG whose EXIF says that it lies on its side.

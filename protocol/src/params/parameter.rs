@@ -41,6 +41,7 @@ pub struct Parameter {
 pub enum Category {
     What,
     Inputs,
+    Inpaint,
     Size,
     Sampling,
     Guidance,
@@ -50,9 +51,10 @@ pub enum Category {
 
 impl Category {
     /// Every one.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::What,
         Self::Inputs,
+        Self::Inpaint,
         Self::Size,
         Self::Sampling,
         Self::Guidance,
@@ -65,6 +67,7 @@ impl Category {
         match self {
             Self::What => "What",
             Self::Inputs => "Inputs",
+            Self::Inpaint => "Inpainting",
             Self::Size => "Size",
             Self::Sampling => "Sampling",
             Self::Guidance => "Guidance",

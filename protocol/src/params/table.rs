@@ -5,6 +5,7 @@ use super::parameter::{Category, Kind, Parameter, Unset, choice};
 use super::value::{Field, Value};
 use super::{MAX_NAME, MAX_PRIORITY, MAX_PROMPT, MAX_SEED, MIN_PRIORITY};
 use crate::device::Dtype;
+use crate::inpaint::{InpaintArea, InpaintFill, MaskMode};
 use crate::keep_alive::KeepAlive;
 use crate::lora;
 use crate::picture::Format;
@@ -203,6 +204,65 @@ parameters! {
         help: "How far the picture to begin with may change: 0.2 keeps most of it, 1 only hints of it.",
         long: "It is the part of the steps that is run.",
     }
+    mask: String {
+        flag: "mask", short: None, aliases: &["mask_image", "image_mask", "inpaint_mask"],
+        category: Category::Inpaint, task: given inpaint.mask,
+        kind: Kind::File,
+        unset: Unset::Settled("none: all of it"), metadata: "",
+        help: "Where the picture to begin with may change: white is changed, black stays, to the byte.",
+        long: "PNG, JPEG or WebP of any size; one whose opacity differs says it by that. - reads it from standard input.",
+        needs: "inpaint",
+    }
+    mask_mode: MaskMode {
+        flag: "mask-mode", short: None, aliases: &["inpainting_mask_invert", "mask_invert", "invert_mask"],
+        category: Category::Inpaint, task: given inpaint.mode,
+        kind: choice::<MaskMode>(),
+        unset: Unset::Value("Inpaint masked"), metadata: "Mask mode",
+        help: "Whether what is white in the mask changes, or what is black.",
+        needs: "inpaint",
+    }
+    mask_blur: u32 {
+        flag: "mask-blur", short: None, aliases: &["mask_blur_x"],
+        category: Category::Inpaint, task: given inpaint.blur,
+        kind: Kind::Integer { min: 0, max: 64 },
+        unset: Unset::Settled("4"), metadata: "Mask blur",
+        help: "How softly the change ends at the edge of the mask, in pixels.",
+        needs: "inpaint",
+    }
+    inpaint_fill: InpaintFill {
+        flag: "inpaint-fill", short: None, aliases: &["inpainting_fill", "masked_content"],
+        category: Category::Inpaint, task: given inpaint.fill,
+        kind: choice::<InpaintFill>(),
+        unset: Unset::Settled("original"), metadata: "Masked content",
+        help: "What is under the mask to begin with: the picture, colours from around it, noise, or nothing.",
+        needs: "inpaint",
+    }
+    inpaint_area: InpaintArea {
+        flag: "inpaint-area", short: None, aliases: &["inpaint_full_res"],
+        category: Category::Inpaint, task: given inpaint.area,
+        kind: choice::<InpaintArea>(),
+        unset: Unset::Settled("Whole picture"), metadata: "Inpaint area",
+        help: "Whether the whole picture is computed, or only the mask's surroundings in all the detail of width and height.",
+        long: "Only masked keeps the picture's own size, and is computed at the model's unless width and height say another.",
+        needs: "inpaint",
+    }
+    inpaint_padding: u32 {
+        flag: "inpaint-padding", short: None, aliases: &["inpaint_full_res_padding", "padding_mask_crop", "masked_padding"],
+        category: Category::Inpaint, task: given inpaint.padding,
+        kind: Kind::Integer { min: 0, max: 512 },
+        unset: Unset::Settled("32"), metadata: "Masked area padding",
+        help: "Pixels around the mask that are looked at too, where only the mask's surroundings are computed.",
+        needs: "inpaint",
+    }
+    soft_mask: bool {
+        flag: "soft-mask", short: None, aliases: &["differential_diffusion", "soft_inpainting"],
+        category: Category::Inpaint, task: given inpaint.soft,
+        kind: Kind::Switch,
+        unset: Unset::Value("off"), metadata: "Soft mask",
+        help: "Let greys of the mask say how far each pixel may change, instead of cutting them at one half.",
+        long: "A grey of 0.3 is free for the last 0.3 of the steps (differential diffusion, arXiv 2306.00950).",
+        needs: "inpaint",
+    }
     steps: u32 {
         flag: "steps", short: None, aliases: &["num_inference_steps", "sample_steps"],
         category: Category::Sampling, task: always sampling.steps,
@@ -225,6 +285,13 @@ parameters! {
         unset: Unset::Value("0"), metadata: "CFG rescale",
         help: "How far strong guidance is scaled back to the contrast of the prompt alone.",
         long: "0.7 is usual for models that predict v (Lin et al. 2023, arXiv 2305.08891); without guidance it does nothing.",
+    }
+    image_cfg_scale: f64 {
+        flag: "image-cfg", short: None, aliases: &["image_guidance_scale"],
+        category: Category::Guidance, task: given guidance.image_cfg_scale,
+        kind: Kind::Number { min: 0.0, max: 100.0 },
+        unset: Unset::Settled("1.5 for models that edit a picture"), metadata: "Image CFG scale",
+        help: "How closely to follow the picture, by models that edit one as the prompt says (InstructPix2Pix).",
     }
     sampler: Sampler {
         flag: "sampler", short: None, aliases: &["sampler_name", "sample_method"],

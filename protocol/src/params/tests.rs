@@ -190,6 +190,7 @@ fn card() -> ModelCard {
         schedule: Schedule::Karras,
         prediction: Prediction::VPrediction,
         upscaler: "none".to_owned(),
+        task: crate::ModelTask::Generate,
         bytes: 1,
         notice: None,
     }

@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::device::Dtype;
+use crate::inpaint::{InpaintArea, InpaintFill, MaskMode};
 use crate::keep_alive::KeepAlive;
 use crate::picture::Format;
 use crate::prediction::Prediction;
@@ -171,5 +172,8 @@ named_field!(
     Quant,
     Format,
     PromptSyntax,
-    Emphasis
+    Emphasis,
+    MaskMode,
+    InpaintFill,
+    InpaintArea
 );

@@ -4,7 +4,7 @@
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{Compute, Guidance, ImageTask, Inputs, ModelSource, Sampling, Size, What};
+use super::{Compute, Guidance, ImageTask, Inpaint, Inputs, ModelSource, Sampling, Size, What};
 use crate::{Dtype, Format, Prediction, Quant, Sampler, Schedule};
 
 impl Serialize for ImageTask {
@@ -37,6 +37,7 @@ struct Written {
     sampling: Sampling,
     guidance: Guidance,
     inputs: Inputs,
+    inpaint: Inpaint,
     compute: Compute,
     #[serde(flatten)]
     flat: Flat,
@@ -84,6 +85,7 @@ impl From<Written> for ImageTask {
             sampling: written.sampling,
             guidance: written.guidance,
             inputs: written.inputs,
+            inpaint: written.inpaint,
             compute: written.compute,
         };
         written.flat.put_into(&mut task);

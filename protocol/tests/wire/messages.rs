@@ -57,6 +57,7 @@ pub fn image() -> ImageTask {
         guidance: task::Guidance {
             cfg_scale: 5.5,
             guidance_rescale: 0.7,
+            image_cfg_scale: Some(1.5),
         },
         inputs: task::Inputs {
             init_image: Some("0f".repeat(32)),
@@ -66,6 +67,10 @@ pub fn image() -> ImageTask {
                 path: "/models/embeddings/style.safetensors".into(),
                 sha256: "1e".repeat(32),
             }],
+        },
+        inpaint: darkroom_protocol::Inpaint {
+            mask: Some("0e".repeat(32)),
+            ..darkroom_protocol::Inpaint::default()
         },
         compute: task::Compute {
             device: "cpu".into(),
@@ -364,6 +369,7 @@ pub fn replies() -> Vec<Reply> {
         schedule: Schedule::Auto,
         prediction: Prediction::Epsilon,
         upscaler: "none".to_owned(),
+        task: darkroom_protocol::ModelTask::Generate,
         bytes: 38,
         notice: None,
     };

@@ -78,6 +78,10 @@ pub(super) fn build(
         let what = "--denoise says how far a picture may change: give one with -i (--init-image), or leave it out.";
         return Err(Error::Usage(what.to_owned()));
     }
+    if request.mask.is_some() && request.init_image.is_none() {
+        let what = "--mask says where a picture may change: give one with -i (--init-image), or leave it out.";
+        return Err(Error::Usage(what.to_owned()));
+    }
     Ok((request, files))
 }
 

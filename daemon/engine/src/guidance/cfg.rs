@@ -158,6 +158,7 @@ mod tests {
         let guidance = task::Guidance {
             cfg_scale: scale,
             guidance_rescale: rescale,
+            ..task::Guidance::default()
         };
         let i = Tensor::arange(12, (tch::Kind::Float, tch::Device::Cpu)).reshape([2, 1, 2, 3]);
         let both = Tensor::cat(&[(&i * 2.0).cos() * 0.5, i.sin()], 0);

@@ -2,8 +2,10 @@
 
 mod cfg;
 mod composed;
+mod edit;
 
 pub use cfg::{Cfg, Passes, cfg};
+pub use edit::edit;
 
 use tch::Tensor;
 

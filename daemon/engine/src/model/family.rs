@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 
 use darkroom_formats::card::Latents;
-use darkroom_protocol::{Prediction, Sampler, Schedule};
+use darkroom_protocol::{ModelTask, Prediction, Sampler, Schedule};
 
 use super::{Component, Cond, Model};
 use crate::prompt::Wording;
@@ -31,6 +31,11 @@ pub trait Family: Debug {
     /// Whether it is Stable Diffusion XL, for which some schedules have a table of their own.
     fn is_xl(&self) -> bool {
         false
+    }
+
+    /// What its denoiser reads beside the noisy latents.
+    fn task(&self) -> ModelTask {
+        ModelTask::Generate
     }
 
     /// Prompts as its denoiser reads them, in their order. Text encoders are asked for once; [`crate::prompt::encode`] does the rest.

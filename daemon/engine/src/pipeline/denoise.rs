@@ -7,12 +7,12 @@ use std::time::Instant;
 use darkroom_protocol::{Phase, Progress, failpoint};
 use tch::{Kind, Tensor};
 
-use super::prepare::Group;
+use super::prepare::{Group, Start};
 use super::preview::Estimate;
 use super::{Observer, check_numbers};
 use crate::guidance::{self, Passes};
-use crate::model::{ComponentKind, Cond, Extras, Passage, Prompts};
-use crate::sampling::{NoiseStream, Plan, StepInfo, sample};
+use crate::model::{ComponentKind, Cond, Passage, Prompts};
+use crate::sampling::{Plan, StepInfo, sample_keeping};
 use crate::{Result, torch};
 
 /// A state that a loop begins with to latents [B, C, H/f, W/f] in f32 on the model's device: the one denoise loop. `plan` says where
@@ -23,13 +23,19 @@ pub fn denoise(
     group: &Group,
     plan: &Plan,
     prompts: &Prompts,
-    (latents, stream): (Tensor, &mut NoiseStream),
+    start: Start,
     groups_left: usize,
     observer: &mut dyn Observer,
 ) -> Result<Tensor> {
     let Group { task, work, model, .. } = group;
     let (denoiser, name) = (model.denoiser()?, model.name_of(ComponentKind::Denoiser));
-    let extras = Extras::default();
+    let Start {
+        latents,
+        mut noise,
+        kept,
+        extras,
+        edited,
+    } = start;
     let prompts = &completed(group, prompts, &latents)?;
     let step = Cell::new(0);
     let passes = if task.compute.two_passes {
@@ -37,12 +43,16 @@ pub fn denoise(
     } else {
         Passes::One
     };
-    let guidance = guidance::cfg(&task.guidance, passes);
+    let guidance = match edited {
+        Some(picture) => guidance::edit(&task.guidance, picture, passes),
+        None => guidance::cfg(&task.guidance, passes),
+    };
     let mut clock = Clock::new(plan, groups_left);
     observer.progress(clock.progress(group, 0, plan.first_sigma()));
-    let latents = sample(
+    let latents = sample_keeping(
         plan,
         latents,
+        kept.as_ref(),
         &mut |x, timestep| {
             work.cancel.check()?;
             let predict = &mut |x: &Tensor, cond: &Cond| {
@@ -54,7 +64,7 @@ pub fn denoise(
             };
             guidance.predict(x, prompts.at(step.get()), predict)
         },
-        &mut |from, to| torch::to(&stream.between(from, to)?, model.device(), Kind::Float),
+        &mut |from, to| torch::to(&noise.between(from, to)?, model.device(), Kind::Float),
         &mut |done: StepInfo| {
             failpoint::hit(6);
             torch::synchronise(model.device())?;

@@ -6,6 +6,8 @@ mod decode;
 mod denoise;
 pub mod encode;
 mod encode_prompts;
+mod fit;
+mod inpaint;
 mod ladder;
 mod observer;
 mod pictures;

@@ -6,17 +6,18 @@ use std::collections::HashSet;
 use std::ops::Range;
 use std::time::Instant;
 
-use darkroom_protocol::{ImageTask, Phase, Progress};
+use darkroom_protocol::{ImageTask, ModelTask, Phase, Progress};
 
 use super::decode::decode;
 use super::denoise::denoise;
+use super::encode::{Rgb8, to_rgb8};
 use super::encode_prompts::encode_prompts;
-use super::prepare::{Group, beginning, prepare};
+use super::prepare::{Beginning, Group, beginning, prepare};
 use super::relief::{Relief, Room, stage};
 use super::save::save;
 use super::upscale::Upscaler;
 use super::{Observer, Work};
-use crate::model::{Model, Posterior, Prompts, SamplingWish};
+use crate::model::{Model, Prompts, SamplingWish};
 use crate::sampling::{Plan, Tuning};
 use crate::torch::{self, Device};
 use crate::{Error, Result};
@@ -66,7 +67,7 @@ pub fn make_pictures_within<R: Room>(
         model,
         plan: &plan,
         prompts: &prompts,
-        beginning: beginning.as_ref(),
+        beginning: &beginning,
         upscaler: upscaler.as_ref(),
         done: work.skip.iter().copied().chain(unwanted(relief.task())).collect(),
     };
@@ -92,8 +93,9 @@ fn plan(task: &ImageTask, model: &Model) -> Result<Plan> {
     })?;
     let plan = plan.tuned(&Tuning::of(&task.sampling, model.family().is_xl()))?;
     match &task.inputs.init_image {
-        Some(_) => plan.denoise(task.inputs.denoise()),
-        None => Ok(plan),
+        // A model that edits reads the picture beside its noise.
+        Some(_) if model.family().task() != ModelTask::Edit => plan.denoise(task.inputs.denoise()),
+        _ => Ok(plan),
     }
 }
 
@@ -103,13 +105,21 @@ struct Pictures<'a> {
     model: &'a Model,
     plan: &'a Plan,
     prompts: &'a Prompts,
-    beginning: Option<&'a Posterior>,
+    beginning: &'a Beginning,
     upscaler: Option<&'a Upscaler>,
     /// Those that exist.
     done: HashSet<u32>,
 }
 
 impl Pictures<'_> {
+    /// A picture as it is saved: what was made of a part is put back into the rest.
+    fn finished(&self, made: Rgb8) -> Result<Rgb8> {
+        match &self.beginning.part {
+            Some(part) => part.put_back(&made).ok_or(Error::Defect),
+            None => Ok(made),
+        }
+    }
+
     /// The first group that lacks a picture.
     fn next_group(&self, task: &ImageTask) -> Option<Range<u32>> {
         self.groups_left(task).next()
@@ -133,15 +143,8 @@ impl Pictures<'_> {
             pictures: group.clone(),
         };
         let denoised = stage(Phase::Denoise, || {
-            let (latents, mut noise) = prepare(&together, self.plan, self.beginning)?;
-            denoise(
-                &together,
-                self.plan,
-                self.prompts,
-                (latents, &mut noise),
-                after,
-                observer,
-            )
+            let start = prepare(&together, self.plan, self.beginning)?;
+            denoise(&together, self.plan, self.prompts, start, after, observer)
         });
         let latents = match denoised {
             Ok(latents) => latents,
@@ -165,7 +168,8 @@ impl Pictures<'_> {
                 None => pixels,
             };
             observer.progress(at(&task, Phase::Save, index, index, task.size.batch));
-            observer.saved(save(relief.task(), work, index, &pixels, begun)?);
+            let picture = self.finished(to_rgb8(&pixels)?)?;
+            observer.saved(save(relief.task(), work, index, &picture, begun)?);
             self.done.insert(index);
             if (0..task.size.batch).any(|i| !self.done.contains(&i)) {
                 work.cancel.check_between_pictures()?;

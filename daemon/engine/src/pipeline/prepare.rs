@@ -1,21 +1,22 @@
-//! The stages before the denoise loop: the picture that a task begins with, read and turned into latents once, and the state that
-//! each group of pictures begins its loop with. `denoise.rs` goes on from there.
+//! The stages before the denoise loop: the picture that a task begins with and its mask, read and turned into latents once, and what
+//! each group of pictures begins its loop with. `denoise.rs` goes on from there. What is done to pixels before is in `fit.rs` and
+//! `inpaint/`.
 
 use std::io::{ErrorKind, Read as _};
 use std::ops::Range;
 use std::path::Path;
 
 use darkroom_formats::input;
-use darkroom_protocol::ImageTask;
 use darkroom_protocol::hash::{hex, is_sha256};
-use image::imageops::{self, FilterType};
+use darkroom_protocol::{ImageTask, InpaintFill, ModelTask};
 use sha2::{Digest as _, Sha256};
 use tch::{Kind, Tensor};
 
 use super::decode::encode;
-use super::{Observer, Work};
-use crate::model::{Model, Posterior};
-use crate::sampling::{NoiseStream, Plan, Wish};
+use super::inpaint::Part;
+use super::{Observer, Work, fit};
+use crate::model::{Extras, Model, Posterior};
+use crate::sampling::{Kept, NoiseStream, Plan, Wish};
 use crate::{Error, Result, torch};
 
 /// Pictures that are computed together.
@@ -34,36 +35,132 @@ impl Group<'_> {
     }
 }
 
-/// The latents of the picture that `task` begins with, [1, C, H/f, W/f] on the model's device; `None` where it begins with noise.
-///
-/// # Errors
-/// [`Error::Input`] where the file is gone, another one, or no picture.
-pub fn beginning(
-    task: &ImageTask,
-    work: &Work,
-    model: &Model,
-    observer: &mut dyn Observer,
-) -> Result<Option<Posterior>> {
-    let Some(sha256) = &task.inputs.init_image else {
-        return Ok(None);
-    };
-    work.cancel.check()?;
-    let bytes = read(work.inputs, sha256)?;
-    let picture = input::read(&bytes).map_err(|what| Error::Input {
-        sha256: sha256.clone(),
-        what: what.to_string(),
-    })?;
-    let picture = cover(picture, task.size.width, task.size.height);
-    let pixels = pixels(&picture);
-    let there = torch::to(&pixels, model.device(), Kind::Float)?;
-    encode(model, &there, work.cancel, observer).map(Some)
+/// What the pictures of a task begin with beside noise, read and encoded once. Tensors are on the model's device.
+#[derive(Debug, Default)]
+pub struct Beginning {
+    /// The picture to begin with, as latents.
+    picture: Option<Posterior>,
+    /// Where that may change, in pixels; everywhere where it is none.
+    pub part: Option<Part>,
+    /// The same for latents: [1, 1, h, w] in 0..1.
+    map: Option<Tensor>,
+    /// For a model that fills masks: the mask [1, 1, h, w] of 0 and 1, and the picture without what is masked.
+    masked: Option<(Tensor, Posterior)>,
+    /// For a model that edits: the picture's latents as the autoencoder has them, unscaled.
+    edited: Option<Tensor>,
 }
 
-/// The state that a group begins its loop with [B, C, H/f, W/f] in f32 on the model's device, and the noise of what follows.
+/// What a group begins its loop with.
+pub struct Start {
+    /// The state [B, C, H/f, W/f] in f32 on the model's device.
+    pub latents: Tensor,
+    /// The noise of what follows.
+    pub noise: NoiseStream,
+    /// What of a picture stays.
+    pub kept: Option<Kept>,
+    /// What the denoiser reads beside the state.
+    pub extras: Extras,
+    /// The picture to edit, for guidance: [1, C, H/f, W/f].
+    pub edited: Option<Tensor>,
+}
+
+/// Reads the files that `task` begins with, and encodes what its model is shown of them.
 ///
-/// A picture's generator gives first the noise of the latents that the given picture may have, then that of the first step, as in
-/// diffusers' `StableDiffusionImg2ImgPipeline.prepare_latents`.
-pub fn prepare(group: &Group, plan: &Plan, beginning: Option<&Posterior>) -> Result<(Tensor, NoiseStream)> {
+/// # Errors
+/// [`Error::Input`] where a file is gone, another one, no picture, or a mask that changes nothing; [`Error::Unsupported`] where a
+/// picture is missing.
+pub fn beginning(task: &ImageTask, work: &Work, model: &Model, observer: &mut dyn Observer) -> Result<Beginning> {
+    let kind = model.family().task();
+    let Some(sha256) = &task.inputs.init_image else {
+        return without_picture(task, work, model, observer);
+    };
+    work.cancel.check()?;
+    let given = opened(work, sha256, input::read)?;
+    let (width, height) = (task.size.width, task.size.height);
+    let part = match &task.inpaint.mask {
+        None => None,
+        Some(mask) => {
+            let opened = opened(work, mask, input::read_mask)?;
+            let part = Part::new(given.clone(), opened, &task.inpaint, (width, height));
+            Some(part.ok_or_else(|| Error::Input {
+                sha256: mask.clone(),
+                what: "nothing of this mask is white, so that nothing would change".to_owned(),
+            })?)
+        }
+    };
+    let shown = match &part {
+        Some(part) => pixels(&part.picture),
+        None => pixels(&fit::cover(given, width, height)),
+    };
+    let space = model.family().latents().kind;
+    let picture = encoded(&shown, work, model, observer)?;
+    let map = part.as_ref().map(|part| part.map(space.factor));
+    let map = map
+        .map(|map| torch::to(&map, model.device(), Kind::Float))
+        .transpose()?;
+    let masked = match kind {
+        ModelTask::Inpaint => Some(masked(&shown, part.as_ref(), (work, model), observer)?),
+        ModelTask::Generate | ModelTask::Edit => None,
+    };
+    let edited = (kind == ModelTask::Edit).then(|| picture.mean.to_kind(Kind::Float) / space.scale + space.shift);
+    Ok(Beginning {
+        picture: Some(picture),
+        part,
+        map,
+        masked,
+        edited,
+    })
+}
+
+/// Where there is none: noise, and for a model that fills masks a mask over everything.
+fn without_picture(task: &ImageTask, work: &Work, model: &Model, observer: &mut dyn Observer) -> Result<Beginning> {
+    let missing = |what: &str| Err(Error::Unsupported(format!("{what}: give one with -i (init_image).")));
+    match model.family().task() {
+        _ if task.inpaint.mask.is_some() => missing("A mask says where a picture may change"),
+        ModelTask::Edit => missing("This model edits a picture"),
+        ModelTask::Generate => Ok(Beginning::default()),
+        ModelTask::Inpaint => {
+            let (height, width) = (i64::from(task.size.height), i64::from(task.size.width));
+            let empty = Tensor::zeros([1, 3, height, width], (Kind::Float, tch::Device::Cpu));
+            Ok(Beginning {
+                masked: Some(masked(&empty, None, (work, model), observer)?),
+                ..Beginning::default()
+            })
+        }
+    }
+}
+
+/// What a model for inpainting is told, as diffusers tells it: the mask cut at one half, its nearest values for latents, and the
+/// picture [1, 3, H, W] with grey in place of what is masked. Without a mask everything is.
+fn masked(
+    shown: &Tensor,
+    part: Option<&Part>,
+    (work, model): (&Work, &Model),
+    observer: &mut dyn Observer,
+) -> Result<(Tensor, Posterior)> {
+    let mask = match part {
+        Some(part) => part.hard(),
+        None => shown.narrow(1, 0, 1).ones_like(),
+    };
+    let without = shown * (1.0 - &mask);
+    let factor = i64::from(model.family().latents().kind.factor);
+    let size = mask.size();
+    let small = mask.upsample_nearest2d([size[2] / factor, size[3] / factor], None, None);
+    let small = torch::to(&small, model.device(), Kind::Float)?;
+    Ok((small, encoded(&without, work, model, observer)?))
+}
+
+/// A picture [1, 3, H, W] in −1..1 as latents.
+fn encoded(pixels: &Tensor, work: &Work, model: &Model, observer: &mut dyn Observer) -> Result<Posterior> {
+    let there = torch::to(pixels, model.device(), Kind::Float)?;
+    encode(model, &there, work.cancel, observer)
+}
+
+/// What a group begins its loop with.
+///
+/// A picture's generator gives first the noise of the latents that the given picture may have, then that of the first step, then that of
+/// the masked picture's latents, as in diffusers' `StableDiffusionImg2ImgPipeline` and `StableDiffusionInpaintPipeline`.
+pub fn prepare(group: &Group, plan: &Plan, beginning: &Beginning) -> Result<Start> {
     let (task, device) = (group.task, group.model.device());
     let space = group.model.family().latents().kind;
     let side = |pixels: u32| i64::from(pixels / space.factor);
@@ -72,14 +169,68 @@ pub fn prepare(group: &Group, plan: &Plan, beginning: Option<&Posterior>) -> Res
     let pictures = i64::from(group.pictures.start)..i64::from(group.pictures.end);
     let mut stream = NoiseStream::of(wish, pictures, i64::from(task.size.batch), &shape)?.along(plan)?;
     let there = |noise: Tensor| torch::to(&noise, device, Kind::Float);
-    let latents = match beginning {
-        Some(picture) => {
-            let clean = picture.sample(&there(stream.posterior()?)?);
-            plan.noised(&clean, &there(stream.first()?)?)
-        }
-        None => plan.initial(&there(stream.first()?)?),
+    let Beginning {
+        picture, map, masked, ..
+    } = beginning;
+    let soft = beginning.part.as_ref().is_some_and(Part::is_soft);
+    // Under a hard mask all of the steps begin with noise alone, as in diffusers.
+    let afresh = map.is_some() && !soft && task.inputs.denoise() >= 1.0 && task.inpaint.fill() == InpaintFill::Original;
+    let picture = picture
+        .as_ref()
+        .filter(|_| beginning.edited.is_none() && !(afresh && masked.is_some()));
+    let clean = picture
+        .map(|picture| Ok::<_, Error>(picture.sample(&there(stream.posterior()?)?)))
+        .transpose()?;
+    let noise = there(stream.first()?)?;
+    let clean = clean.map(|clean| filled(clean, &noise, map.as_ref(), task.inpaint.fill()));
+    let latents = match &clean {
+        Some(clean) if !afresh => plan.noised(clean, &noise),
+        _ => plan.initial(&noise),
     };
-    Ok((latents, stream))
+    // diffusers encodes the masked picture also where no model reads it.
+    let reads_masked = map.is_some() || masked.is_some();
+    let of_masked = reads_masked.then(|| there(stream.posterior()?)).transpose()?;
+    let channels = match (masked, of_masked) {
+        (Some((mask, picture)), Some(noise)) => {
+            let mask = mask.expand([group.len() as i64, -1, -1, -1], false);
+            Some(Tensor::cat(&[mask, picture.sample(&noise)], 1))
+        }
+        _ => None,
+    };
+    let kept = clean.zip(map.as_ref()).filter(|_| masked.is_none() || soft);
+    Ok(Start {
+        latents,
+        noise: stream,
+        kept: kept.map(|(clean, map)| Kept {
+            clean,
+            noise,
+            map: map.shallow_clone(),
+            soft,
+        }),
+        extras: Extras {
+            channels,
+            ..Extras::default()
+        },
+        edited: beginning.edited.as_ref().map(Tensor::shallow_clone),
+    })
+}
+
+/// Clean latents with what a task wants under its mask.
+fn filled(clean: Tensor, noise: &Tensor, map: Option<&Tensor>, fill: InpaintFill) -> Tensor {
+    match (map, fill) {
+        (Some(map), InpaintFill::LatentNoise) => clean.lerp_tensor(noise, map),
+        (Some(map), InpaintFill::LatentNothing) => clean * (1.0 - map),
+        _ => clean,
+    }
+}
+
+/// The file of that hash as `read` has it.
+fn opened<T>(work: &Work, sha256: &str, as_picture: fn(&[u8]) -> Result<T, input::Problem>) -> Result<T> {
+    let bytes = read(work.inputs, sha256)?;
+    as_picture(&bytes).map_err(|what| Error::Input {
+        sha256: sha256.to_owned(),
+        what: what.to_string(),
+    })
 }
 
 /// The file of that hash, whole and unchanged.
@@ -106,20 +257,6 @@ fn read(folder: &Path, sha256: &str) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The middle of the picture in the shape of `width`×`height`, scaled to that. One of that size stays as it is. What stands out is cut
-/// off first, so that nothing larger than both is ever made.
-fn cover(picture: input::Picture, width: u32, height: u32) -> input::Picture {
-    let (w, h) = picture.dimensions();
-    if (w, h) == (width, height) {
-        return picture;
-    }
-    let scale = (f64::from(width) / f64::from(w)).max(f64::from(height) / f64::from(h));
-    let side = |wanted: u32, most: u32| ((f64::from(wanted) / scale).round() as u32).clamp(1, most);
-    let (inner_w, inner_h) = (side(width, w), side(height, h));
-    let middle = imageops::crop_imm(&picture, (w - inner_w) / 2, (h - inner_h) / 2, inner_w, inner_h).to_image();
-    imageops::resize(&middle, width, height, FilterType::Lanczos3)
-}
-
 /// [1, 3, H, W] in −1..1, f32, on the CPU.
 fn pixels(picture: &input::Picture) -> Tensor {
     let (width, height) = picture.dimensions();
@@ -134,7 +271,6 @@ fn pixels(picture: &input::Picture) -> Tensor {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rstest::rstest;
 
     #[test]
     fn only_the_very_file_is_read() {
@@ -158,26 +294,5 @@ mod tests {
             Vec::<f32>::try_from(pixels.flatten(0, -1)).unwrap(),
             [-1.0, 1.0, -1.0, 1.0, -1.0, 1.0]
         );
-    }
-
-    #[rstest]
-    #[case((64, 64), (64, 64))]
-    #[case((100, 50), (32, 32))]
-    #[case((30, 31), (64, 32))]
-    #[case((1, 1000), (8, 8))]
-    fn it_covers_what_is_asked_for(#[case] (w, h): (u32, u32), #[case] (width, height): (u32, u32)) {
-        assert_eq!(
-            cover(input::Picture::new(w, h), width, height).dimensions(),
-            (width, height)
-        );
-    }
-
-    #[test]
-    fn the_middle_stays() {
-        let stripes = input::Picture::from_fn(30, 10, |x, _| {
-            image::Rgb([if (10..20).contains(&x) { 200 } else { 0 }; 3])
-        });
-        let found = cover(stripes, 10, 10);
-        assert!(found.pixels().all(|pixel| pixel.0 == [200; 3]));
     }
 }

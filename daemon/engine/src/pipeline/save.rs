@@ -1,4 +1,4 @@
-//! The last stage: pixels become a file in the staging folder, and what the daemon is to know of it. `pictures.rs` calls it once
+//! The last stage: a picture becomes a file in the staging folder, and what the daemon is to know of it. `pictures.rs` calls it once
 //! a picture. The bytes are made in `encode/`; to sync the file, to move it into the gallery and to write its row is the daemon's
 //! work (`daemon/src/gallery/adopt.rs`).
 
@@ -7,19 +7,18 @@ use std::io::Write;
 use std::path::Path;
 use std::time::Instant;
 
+use super::encode::Rgb8;
+use super::{Saved, Work, encode};
+use crate::{Error, Result};
 use darkroom_protocol::ImageTask;
 use darkroom_protocol::hash::hex;
 use darkroom_protocol::sampler::Named;
 use darkroom_protocol::task::Size;
 use serde_json::json;
 use sha2::{Digest, Sha256};
-use tch::Tensor;
 
-use super::{Saved, Work, encode};
-use crate::{Error, Result};
-
-/// Writes picture `index` [1, 3, H, W] in 0..1 into the staging folder, whole or not at all.
-pub fn save(task: &ImageTask, work: &Work, index: u32, pixels: &Tensor, begun: Instant) -> Result<Saved> {
+/// Writes picture `index` into the staging folder, whole or not at all.
+pub fn save(task: &ImageTask, work: &Work, index: u32, image: &Rgb8, begun: Instant) -> Result<Saved> {
     // Whether others were made beside it is no part of what it is.
     let whole = ImageTask {
         size: Size {
@@ -30,9 +29,8 @@ pub fn save(task: &ImageTask, work: &Work, index: u32, pixels: &Tensor, begun: I
     };
     let seed = task.sampling.seed + u64::from(index);
     let about = json!({ "task": { "image": whole }, "index": index, "version": env!("CARGO_PKG_VERSION") });
-    let image = encode::to_rgb8(pixels)?;
     let bytes = encode::encode(
-        &image,
+        image,
         task.what.format,
         &encode::parameters(task, index),
         &about.to_string(),

@@ -10,6 +10,8 @@ use super::{Level, Prediction};
 pub trait Implies {
     /// The clean sample that `output` implies for the network's `input` at `level`; any shape, the same for all three.
     fn clean(self, input: &Tensor, output: &Tensor, level: Level) -> Tensor;
+    /// What a network that knew the clean sample would say of `input`: the other way round of [`Self::clean`].
+    fn truth(self, clean: &Tensor, input: &Tensor, level: Level) -> Tensor;
     /// The noise that it implies.
     fn noise(self, input: &Tensor, output: &Tensor, level: Level) -> Tensor;
 }
@@ -21,6 +23,15 @@ impl Implies for Prediction {
             Self::Epsilon => (input - output * sigma) * (1.0 / alpha),
             Self::VPrediction => input * alpha - output * sigma,
             Self::Sample => output.shallow_clone(),
+        }
+    }
+
+    fn truth(self, clean: &Tensor, input: &Tensor, level: Level) -> Tensor {
+        let Level { alpha, sigma } = level;
+        match self {
+            Self::Epsilon => (input - clean * alpha) * (1.0 / sigma),
+            Self::VPrediction => (input * alpha - clean) * (1.0 / sigma),
+            Self::Sample => clean.shallow_clone(),
         }
     }
 
@@ -60,6 +71,8 @@ mod tests {
                 .clean(&input, &output, level)
                 .allclose(&clean, 1e-12, 1e-12, false)
         );
+        let truth = prediction.truth(&clean, &input, level);
+        assert!(truth.allclose(&output, 1e-9, 1e-9, false));
         assert!(
             prediction
                 .noise(&input, &output, level)

@@ -8,6 +8,7 @@ use std::ops::Range;
 use tch::{Kind, Tensor};
 
 use super::Guided;
+use super::Kept;
 use super::Plan;
 use super::thresholding::thresholded;
 use crate::{Error, Result};
@@ -40,6 +41,8 @@ pub(super) struct Run<'a> {
     pub network: &'a mut Network<'a>,
     pub noise: &'a mut Noise<'a>,
     pub on_step: &'a mut dyn FnMut(StepInfo<'_>) -> Result<()>,
+    /// What of a picture stays.
+    kept: Option<&'a Kept>,
     /// Calls of the network so far.
     calls: usize,
     /// The last steps, the latest first; at most `remembers`.
@@ -77,6 +80,7 @@ impl<'a> Run<'a> {
             network,
             noise,
             on_step,
+            kept: None,
             calls: 0,
             past: VecDeque::new(),
             remembers,
@@ -108,6 +112,11 @@ impl<'a> Run<'a> {
 
     fn alpha(&self, i: usize) -> f64 {
         self.plan.noising.alpha(self.plan.within(i))
+    }
+
+    /// The same, in which a part of a picture stays.
+    pub fn keeping(self, kept: Option<&'a Kept>) -> Self {
+        Self { kept, ..self }
     }
 
     /// The steps to take.
@@ -153,7 +162,13 @@ impl<'a> Run<'a> {
 
     /// The network's guided output in f32 for an `input` in its own frame.
     pub fn output(&mut self, input: &Tensor, timestep: f64) -> Result<Tensor> {
-        Ok(self.ask(input, timestep)?.guided)
+        let Some(kept) = self.kept else {
+            return Ok(self.ask(input, timestep)?.guided);
+        };
+        let plan = self.plan;
+        let seen = kept.input(plan, input, timestep);
+        let said = self.ask(&seen, timestep)?.guided;
+        Ok(kept.output(plan, input, &said, timestep))
     }
 
     /// The clean sample as seen from the state `x` at `sigma`, a σ of the plan or any other, with and without the prompt.
@@ -263,11 +278,21 @@ impl<'a> Run<'a> {
     }
 
     fn look(&mut self, x: &Tensor, sigma: f64, timestep: f64) -> Result<Guided> {
-        let noising = &self.plan.noising;
-        let input = noising.input(x, sigma);
+        let plan = self.plan;
+        let noising = &plan.noising;
+        let range = plan.thresholding;
+        let Some(kept) = self.kept else {
+            let input = noising.input(x, sigma);
+            let said = self.ask(&input, timestep)?;
+            return Ok(said.map(|output| thresholded(noising.clean(x, &input, output, sigma), range)));
+        };
+        let x = kept.state(plan, x, sigma);
+        let input = noising.input(&x, sigma);
         let said = self.ask(&input, timestep)?;
-        let range = self.plan.thresholding;
-        Ok(said.map(|output| thresholded(noising.clean(x, &input, output, sigma), range)))
+        Ok(said.map(|output| {
+            let clean = thresholded(noising.clean(&x, &input, output, sigma), range);
+            kept.clean(plan, &clean, sigma)
+        }))
     }
 
     fn ask(&mut self, input: &Tensor, timestep: f64) -> Result<Guided> {

@@ -4,13 +4,13 @@
 use darkroom_protocol::Sampler;
 use tch::{Kind, Tensor};
 
-use super::Plan;
 use super::classes::Class;
 use super::draft::Asked;
 use super::plan::Settings;
 use super::rows::ROWS;
 use super::run::{Network, Noise, Run, StepInfo};
 use super::tuning::Knob;
+use super::{Kept, Plan};
 use crate::Result;
 
 /// A sampler's row.
@@ -77,14 +77,30 @@ pub fn sample(
     noise: &mut Noise<'_>,
     on_step: &mut dyn FnMut(StepInfo<'_>) -> Result<()>,
 ) -> Result<Tensor> {
+    sample_keeping(plan, x, None, network, noise, on_step)
+}
+
+/// The same, in which a part of a picture stays as it is.
+///
+/// # Errors
+/// As [`sample`].
+pub fn sample_keeping(
+    plan: &Plan,
+    x: Tensor,
+    kept: Option<&Kept>,
+    network: &mut Network<'_>,
+    noise: &mut Noise<'_>,
+    on_step: &mut dyn FnMut(StepInfo<'_>) -> Result<()>,
+) -> Result<Tensor> {
     let row = row(plan.sampler);
-    let mut run = Run::new(plan, row.remembers, network, noise, on_step);
+    let mut run = Run::new(plan, row.remembers, network, noise, on_step).keeping(kept);
     if row.by_ratio {
         run = run.by_ratio();
     }
     let x = run.enter(x.to_kind(Kind::Float));
     let x = (row.run)(x, &mut run)?;
-    Ok(run.leave(x))
+    let end = run.leave(x);
+    Ok(kept.map_or_else(|| end.shallow_clone(), |kept| kept.end(&end)))
 }
 
 #[cfg(test)]

@@ -52,3 +52,22 @@ pub fn model_folder() -> tempfile::TempDir {
     Tensor::write_safetensors(&text, dir.path().join("text_encoder/model.safetensors")).unwrap();
     dir
 }
+
+/// Makes the model in `folder` one whose denoiser reads so many channels, filled by name.
+#[allow(dead_code, reason = "not every test file has such a model")]
+pub fn with_inputs(folder: &Path, channels: i64) {
+    let path = folder.join("unet/config.json");
+    let mut config: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    config["in_channels"] = channels.into();
+    std::fs::write(&path, config.to_string()).unwrap();
+    let config = UNetConfig::from_json(config.to_string().as_bytes()).unwrap();
+    let weights = Weights::recorder("unet");
+    UNet2DConditionModel::new(&weights, &config).unwrap();
+    let random = Weights::random("unet");
+    let asked = weights.asked();
+    let tensors: Vec<_> = asked
+        .iter()
+        .map(|(key, shape)| (key.clone(), random.get(key, shape).unwrap()))
+        .collect();
+    Tensor::write_safetensors(&tensors, folder.join("unet/diffusion_pytorch_model.safetensors")).unwrap();
+}

@@ -21,7 +21,7 @@ use crate::catalog::{NO_MODEL, embeddings};
 use crate::deliver::agree;
 use crate::dispatch::Board;
 use crate::events::{Filter, Subscription};
-use crate::expand::{notices, random_seed, resolve};
+use crate::expand::{notices, random_seed, resolve, unused};
 use crate::server::Context;
 use crate::server::answer::{Answer, Asker, Then};
 use crate::store::Accepted;
@@ -129,13 +129,8 @@ async fn work_out(context: &Arc<Context>, request: &GenerateRequest) -> Result<W
             blocking(move || context.catalog.card(model.as_deref())).await?
         }
     };
-    let input = match request.init_image.clone() {
-        Some(sha256) => {
-            let context = context.clone();
-            Some(blocking(move || look(&context, &sha256)).await?)
-        }
-        None => None,
-    };
+    let input = looked(context, "init_image", request.init_image.clone()).await?;
+    looked(context, "mask", request.mask.clone()).await?;
     let found = upscaler(context, request).await?;
     let request = found.as_ref().unwrap_or(request);
     let board = context.dispatch.board();
@@ -148,7 +143,7 @@ async fn work_out(context: &Arc<Context>, request: &GenerateRequest) -> Result<W
     }
     let short = board.line.short.clone();
     let told = Told {
-        notice: notice(&card, notices(&task), board),
+        notice: notice(&card, [notices(&task), unused(request, &task)].concat(), board),
         hint: card.notice.filter(|notice| notice == NO_MODEL),
         complaint: context.settings.complaint(),
     };
@@ -169,16 +164,29 @@ async fn upscaler(context: &Arc<Context>, request: &GenerateRequest) -> Result<O
     }))
 }
 
-/// Width and height of the picture that was uploaded as `sha256`.
-fn look(context: &Context, sha256: &str) -> Result<(u32, u32), RemoteError> {
+/// Width and height of the picture that was uploaded as `sha256`, for that row.
+fn look(context: &Context, row: &str, sha256: &str) -> Result<(u32, u32), RemoteError> {
     let named: String = escape_line(sha256).chars().take(12).collect();
-    let wrong = |what: String| RemoteError::usage(format!("init_image {named}…: {what}."));
+    let wrong = |what: String| RemoteError::usage(format!("{row} {named}…: {what}."));
     let path = context
         .uploads
         .file(sha256)
         .ok_or_else(|| wrong("no such file was uploaded: send it first".to_owned()))?;
     let file = darkroom_protocol::files::open(&path).map_err(|e| wrong(e.to_string()))?;
     input::look(BufReader::new(file)).map_err(|problem| wrong(problem.to_string()))
+}
+
+/// The same of the picture that a row names, where it names one.
+async fn looked(
+    context: &Arc<Context>,
+    row: &'static str,
+    sha256: Option<String>,
+) -> Result<Option<(u32, u32)>, RemoteError> {
+    let Some(sha256) = sha256 else {
+        return Ok(None);
+    };
+    let context = context.clone();
+    blocking(move || look(&context, row, &sha256)).await.map(Some)
 }
 
 /// Refuses what no worker here can do. Before the first one has told what it can, everything waits for it.

@@ -3,7 +3,7 @@
 //! `catalog/builtin.rs`) and sends it on as a `ModelCard`. The folder is read in `folder/`, its family found in `family/`, and
 //! each component's configuration read in full in `schema/`.
 
-use darkroom_protocol::{ModelCard, ModelSource, Sampler, Schedule};
+use darkroom_protocol::{ModelCard, ModelSource, ModelTask, Sampler, Schedule};
 use serde_json::Value;
 
 use super::scheduler::own_schedule;
@@ -40,6 +40,8 @@ pub struct Card {
     pub sampler: Sampler,
     /// What its denoiser predicts.
     pub prediction: Prediction,
+    /// What it needs beside a prompt.
+    pub task: ModelTask,
     /// Bytes of its weights on disk.
     pub bytes: u64,
     /// One line for the person, for instance that the scheduler it names was replaced.
@@ -98,6 +100,7 @@ impl Card {
             cfg_scale,
             sampler: choice.sampler,
             prediction,
+            task: parts.task,
             bytes: folder.bytes(),
             notice: (!notices.is_empty()).then(|| notices.join(" ")),
         })
@@ -132,6 +135,7 @@ impl Card {
             schedule: Schedule::Auto,
             prediction: self.prediction,
             upscaler: darkroom_protocol::upscaler::NONE.to_owned(),
+            task: self.task,
             bytes: self.bytes,
             notice: self.notice.clone(),
         }
@@ -143,6 +147,7 @@ struct Parts {
     vae: VaeConfig,
     /// The text encoders, each with its tokenizer's name.
     texts: Vec<(&'static str, ClipTextConfig)>,
+    task: ModelTask,
 }
 
 /// Every configuration read in full, as the engine will.
@@ -151,6 +156,7 @@ fn parts(folder: &Folder, family: Family) -> Result<Parts> {
         Family::StableDiffusion1 | Family::StableDiffusion2 => {
             let parts = StableDiffusion::read(folder)?;
             Parts {
+                task: parts.task(),
                 vae: parts.vae,
                 texts: vec![("tokenizer", parts.text_encoder)],
             }
@@ -159,6 +165,7 @@ fn parts(folder: &Folder, family: Family) -> Result<Parts> {
             let parts = StableDiffusionXl::read(folder)?;
             let first = parts.text_encoder.map(|encoder| ("tokenizer", encoder));
             Parts {
+                task: ModelTask::Generate,
                 vae: parts.vae,
                 texts: first
                     .into_iter()

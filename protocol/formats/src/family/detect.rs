@@ -135,10 +135,9 @@ pub(crate) fn not_built(
 
 /// Labels of the families that are built, for messages.
 pub(crate) fn built_labels() -> String {
-    let mut labels: Vec<_> = families()
-        .filter(|row| row.built.is_some())
-        .map(|row| row.label)
-        .collect();
+    // Variants of a family have rows of their own.
+    let is_whole = |row: &&Row| row.built.is_some_and(|built| built.family.label() == row.label);
+    let mut labels: Vec<_> = families().filter(is_whole).map(|row| row.label).collect();
     labels.sort_unstable();
     labels.join(", ")
 }

@@ -1,6 +1,7 @@
 //! The parts of a model together: each configuration read, and whether they fit each other. The card (`card/build.rs`) and the
 //! engine's families ask for them by the model's family; what a single configuration says is read beside this file.
 
+use darkroom_protocol::ModelTask;
 use serde_json::{Map, Value};
 
 use super::{ClipTextConfig, Fields, SchedulerConfig, TextTime, UNetConfig, VaeConfig};
@@ -43,6 +44,15 @@ impl StableDiffusion {
             )
         })?;
         Ok(all)
+    }
+
+    /// What the denoiser reads beside the noisy latents.
+    pub fn task(&self) -> ModelTask {
+        match self.unet.in_channels - self.vae.latent_channels {
+            0 => ModelTask::Generate,
+            more if more == self.vae.latent_channels => ModelTask::Edit,
+            _ => ModelTask::Inpaint,
+        }
     }
 }
 
@@ -125,8 +135,15 @@ fn addition(fields: Fields<'_>, unet: &UNetConfig, encoder: &ClipTextConfig) -> 
 /// Whether the denoiser takes what the other parts make: latents of `vae`, prompts of `width`.
 fn fit(fields: Fields<'_>, unet: &UNetConfig, vae: &VaeConfig, width: i64, whose: &str) -> Result<()> {
     let latents = vae.latent_channels;
-    for (field, channels) in [("in_channels", unet.in_channels), ("out_channels", unet.out_channels)] {
-        if channels != latents {
+    // Beside the latents Stable Diffusion 1 and 2 have forms that read a mask and the masked picture's, or those of the picture to edit.
+    let reads = [2 * latents + 1, 2 * latents];
+    let more = reads.contains(&unet.in_channels) && unet.addition.is_none();
+    let inputs = if more { unet.in_channels } else { latents };
+    for (field, channels, takes) in [
+        ("in_channels", unet.in_channels, inputs),
+        ("out_channels", unet.out_channels, latents),
+    ] {
+        if channels != takes {
             let what =
                 format!("{channels} channels, the VAE's latents have {latents}: the parts are not of one model.");
             return Err(fields.error(field, what));

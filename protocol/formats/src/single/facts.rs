@@ -113,6 +113,7 @@ impl Facts {
         {
             facts.of("unet").extend(blocks);
         }
+        facts.inputs(header, prefix);
         if header
             .tensors
             .keys()
@@ -296,6 +297,14 @@ impl Facts {
                     self.of(part.component).insert(field.to_owned(), rows.into());
                 }
             }
+        }
+    }
+
+    /// Channels that the denoiser reads: more than the published one's in models for inpainting and editing.
+    fn inputs(&mut self, header: &Header, prefix: &str) {
+        let first = header.tensors.get(&format!("{prefix}input_blocks.0.0.weight"));
+        if let Some(channels @ (8 | 9)) = first.and_then(|entry| entry.shape.get(1)) {
+            self.of("unet").insert("in_channels".to_owned(), (*channels).into());
         }
     }
 

@@ -7,6 +7,7 @@ use darkroom_formats::card::scheduler_config;
 use darkroom_formats::family::{self, detect_folder};
 use darkroom_formats::folder::{Files, Folder};
 use darkroom_formats::schema::{Fields, StableDiffusion};
+use darkroom_protocol::ModelTask;
 
 use super::keys::Spelling;
 use super::open_clip::OpenClip;
@@ -31,6 +32,7 @@ pub struct StableDiffusion1 {
     scheduler: SchedulerConfig,
     latents: LatentSpace,
     spelling: Spelling,
+    task: ModelTask,
 }
 
 impl StableDiffusion1 {
@@ -40,16 +42,10 @@ impl StableDiffusion1 {
     /// What speaks against it, in words.
     pub fn open(folder: &Folder, files: &dyn Files) -> Result<Option<Box<dyn Family>>> {
         use family::Family::{StableDiffusion1 as First, StableDiffusion2 as Second};
-        if ![First, Second]
-            .iter()
-            .any(|one| one.pipelines().contains(&folder.class.as_str()))
-        {
+        // Who asks all families tells why none fits.
+        let Some(family @ (First | Second)) = detect_folder(folder).ok() else {
             return Ok(None);
-        }
-        let family = detect_folder(folder)?;
-        if ![First, Second].contains(&family) {
-            return Ok(None);
-        }
+        };
         let parts = StableDiffusion::read(folder)?;
         let encoder = Encoder {
             rows: parts.text_encoder.vocab_size,
@@ -65,6 +61,7 @@ impl StableDiffusion1 {
             tokenizer: Tokenizer::in_folder(files, "tokenizer", encoder)?,
             width: parts.text_encoder.hidden_size,
             scheduler: SchedulerConfig::read(Fields::new("scheduler", &scheduler))?,
+            task: parts.task(),
             latents: LatentSpace {
                 kind: parts.vae.latents(),
                 tile: parts.vae.tile() as u32,
@@ -104,6 +101,10 @@ impl Family for StableDiffusion1 {
 
     fn latents(&self) -> LatentSpace {
         self.latents
+    }
+
+    fn task(&self) -> ModelTask {
+        self.task
     }
 
     fn encode(&self, model: &Model, prompts: &[Wording], cancel: &Cancel) -> Result<Vec<Encoded>> {

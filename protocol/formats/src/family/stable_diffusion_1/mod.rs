@@ -54,7 +54,6 @@ const CHECKPOINT: Checkpoint = Checkpoint {
     text_encoder: "FrozenCLIPEmbedder",
     layer: "last",
     denoiser: &[
-        ("in_channels", "4"),
         ("out_channels", "4"),
         ("model_channels", "320"),
         ("num_res_blocks", "2"),

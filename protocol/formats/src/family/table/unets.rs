@@ -164,22 +164,28 @@ pub(super) const ROWS: &[Row] = &[
         pipelines: &["StableDiffusionInpaintPipeline", "StableDiffusionPipeline"],
         facts: &[
             fact(UNET, "in_channels", Is::Number(9)),
-            fact(UNET, "cross_attention_dim", Is::Number(768)),
+            fact(UNET, "use_linear_projection", Is::Off),
+            fact(UNET, "addition_embed_type", Is::Off),
         ],
         signatures: &[
             original(&[sized(CONV, &[(1, 9)]), sized(CROSS, &[(1, 768)])]),
             diffusers(&[sized(D_CONV, &[(1, 9)]), sized(D_CROSS, &[(1, 768)]), D_OUT]),
         ],
-        ..Row::NOT_BUILT
+        built: Some(&stable_diffusion_1::BUILT),
     },
     Row {
         label: "InstructPix2Pix",
-        pipelines: &["StableDiffusionInstructPix2PixPipeline"],
+        pipelines: &["StableDiffusionInstructPix2PixPipeline", "StableDiffusionPipeline"],
+        facts: &[
+            fact(UNET, "in_channels", Is::Number(8)),
+            fact(UNET, "use_linear_projection", Is::Off),
+            fact(UNET, "addition_embed_type", Is::Off),
+        ],
         signatures: &[
-            original(&[sized(CONV, &[(1, 8)])]),
+            original(&[sized(CONV, &[(1, 8)]), sized(CROSS, &[(1, 768)])]),
             diffusers(&[sized(D_CONV, &[(1, 8)]), sized(D_CROSS, &[(1, 768)]), D_OUT]),
         ],
-        ..Row::NOT_BUILT
+        built: Some(&stable_diffusion_1::BUILT),
     },
     Row {
         label: "Stable Diffusion 2.x depth",
