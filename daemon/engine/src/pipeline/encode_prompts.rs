@@ -1,6 +1,8 @@
 //! A task's prompts as conditioning over its steps. `pictures.rs` calls it once a task; how prompts are written is known to `prompt/`,
 //! how they are encoded to the model, and `denoise.rs` asks which counts at a step.
 
+use std::collections::HashMap;
+
 use darkroom_protocol::ImageTask;
 use darkroom_protocol::lora::without_tags;
 
@@ -11,6 +13,8 @@ use crate::{Cancel, Error, Result};
 
 /// The most bytes of conditioning of one task: alternating prompts may have as many texts as there are steps.
 const MOST: u64 = 1 << 30;
+/// About how many bytes of text are encoded at once.
+const AT_ONCE: usize = 128 << 10;
 
 /// Encodes both prompts of `task`, the negative one where guidance computes it.
 ///
@@ -36,16 +40,21 @@ pub fn encode_prompts(
         true => read(&task.what.negative, &rules, false)?,
         false => Vec::new(),
     };
-    let mut encoder = Encoder {
+    let mut texts = Texts {
         model,
         cancel,
+        conds: HashMap::new(),
         bytes: 0,
     };
-    let mut encode = |parts: &[Part], what: &str| {
-        let parts = parts.iter().map(|part| encoder.encode(part, what, observer));
+    for (parts, what) in [(&positive, "prompt"), (&negative, "negative prompt")] {
+        let wordings = parts.iter().flat_map(|part| &part.spans).map(|span| &span.wording);
+        texts.encode(wordings, what, observer)?;
+    }
+    let mut all = |parts: &[Part]| {
+        let parts = parts.iter().map(|part| texts.of(part, observer));
         parts.collect::<Result<Vec<_>>>()
     };
-    let conds = (encode(&positive, "prompt")?, encode(&negative, "negative prompt")?);
+    let conds = (all(&positive)?, all(&negative)?);
     let steps = task.steps_run() as usize;
     let guide = |step: usize| guide((&positive, &conds.0), (&negative, &conds.1), step);
     let mut changes = (1..steps).filter(|step| {
@@ -91,29 +100,74 @@ fn guide(positive: (&[Part], &[Vec<Cond>]), negative: (&[Part], &[Vec<Cond>]), s
     Ok(guide)
 }
 
-struct Encoder<'a> {
+/// The texts of a task, each encoded once.
+struct Texts<'a> {
     model: &'a Model,
     cancel: &'a Cancel,
-    /// Of what was encoded so far.
+    /// By [`Wording::key`].
+    conds: HashMap<String, Cond>,
+    /// Of all of them.
     bytes: u64,
 }
 
-impl Encoder<'_> {
+impl Texts<'_> {
+    /// Encodes those that are not yet, many at once: a text encoder may have to be read for it.
+    fn encode<'w>(
+        &mut self,
+        wordings: impl Iterator<Item = &'w Wording>,
+        what: &str,
+        observer: &mut dyn Observer,
+    ) -> Result<()> {
+        let mut waiting: Vec<Wording> = Vec::new();
+        let mut keys: Vec<String> = Vec::new();
+        let mut length = 0;
+        let mut wordings = wordings.peekable();
+        while let Some(wording) = wordings.next() {
+            let key = wording.key();
+            if !self.conds.contains_key(&key) && !keys.contains(&key) {
+                length += wording.text().len();
+                waiting.push(wording.clone());
+                keys.push(key);
+            }
+            // A token has a byte at least, so that what is encoded before it is measured has a bound.
+            if length > AT_ONCE || wordings.peek().is_none() {
+                let encoded = self.model.encode(&std::mem::take(&mut waiting), self.cancel)?;
+                for (key, encoded) in keys.drain(..).zip(encoded) {
+                    self.take(key, encoded, what, observer)?;
+                }
+                length = 0;
+            }
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, key: String, encoded: Encoded, what: &str, observer: &mut dyn Observer) -> Result<()> {
+        if let Some(line) = &encoded.notice {
+            observer.notice(&format!("The {what} is too long: {line}"));
+        }
+        self.bytes += encoded.cond.bytes();
+        if self.bytes > MOST {
+            return Err(Error::Unsupported(format!(
+                "The prompts come to more than {} GB of conditioning over the steps: shorten them, or let fewer words alternate.",
+                MOST >> 30
+            )));
+        }
+        check_numbers(self.model.name_of(ComponentKind::TextEncoder), &encoded.cond.tokens)?;
+        self.conds.insert(key, encoded.cond);
+        Ok(())
+    }
+
     /// The conditioning of each text of `part`, all equally long: the shorter ones get chunks without words, as in
     /// AUTOMATIC1111's `modules/sd_hijack_clip.py`.
-    fn encode(&mut self, part: &Part, what: &str, observer: &mut dyn Observer) -> Result<Vec<Cond>> {
-        let mut conds: Vec<Cond> = Vec::new();
-        for span in &part.spans {
-            let encoded = self.one(&span.wording)?;
-            if let Some(line) = &encoded.notice {
-                observer.notice(&format!("The {what} is too long: {line}"));
-            }
-            conds.push(encoded.cond);
-        }
+    fn of(&mut self, part: &Part, observer: &mut dyn Observer) -> Result<Vec<Cond>> {
+        let each = part.spans.iter().map(|span| self.known(&span.wording));
+        let mut conds = each.collect::<Result<Vec<Cond>>>()?;
         let length = |cond: &Cond| cond.tokens.size()[1];
         let longest = conds.iter().map(length).max().unwrap_or_default();
         if conds.iter().any(|cond| length(cond) < longest) {
-            let nothing = self.one(&part.spans[0].wording.wordless())?.cond.tokens;
+            let nothing = part.spans[0].wording.wordless();
+            self.encode(std::iter::once(&nothing), "prompt", observer)?;
+            let nothing = self.known(&nothing)?.tokens;
             for cond in &mut conds {
                 let missing = (longest - length(cond)) / nothing.size()[1].max(1);
                 if missing > 0 {
@@ -124,17 +178,8 @@ impl Encoder<'_> {
         Ok(conds)
     }
 
-    fn one(&mut self, wording: &Wording) -> Result<Encoded> {
-        let encoded = self.model.encode(std::slice::from_ref(wording), self.cancel)?;
-        let encoded = encoded.into_iter().next().ok_or(Error::Defect)?;
-        self.bytes += encoded.cond.bytes();
-        if self.bytes > MOST {
-            return Err(Error::Unsupported(format!(
-                "The prompts come to more than {} GB of conditioning over the steps: shorten them, or let fewer words alternate.",
-                MOST >> 30
-            )));
-        }
-        check_numbers(self.model.name_of(ComponentKind::TextEncoder), &encoded.cond.tokens)?;
-        Ok(encoded)
+    fn known(&self, wording: &Wording) -> Result<Cond> {
+        let cond = self.conds.get(&wording.key()).ok_or(Error::Defect)?;
+        Ok(cond.share())
     }
 }
