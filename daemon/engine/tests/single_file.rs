@@ -174,20 +174,34 @@ fn write_checkpoint(path: &Path, tensors: &[Tensor]) {
 
 #[test]
 fn every_tensor_is_found_in_place() {
-    found_in_place("dream.safetensors", write);
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("dream.safetensors");
+    let key = found_in_place(&path, write);
+    let mut models = Models::new(u64::MAX);
+    let model = models.load(&key, &Cancel::new(), &mut |_, _| {}).unwrap();
+    assert_eq!(model.family().latents().kind.factor, 8);
+    assert!(model.is_current());
+    let longer = path.metadata().unwrap().len() + 1;
+    std::fs::File::options()
+        .append(true)
+        .open(&path)
+        .unwrap()
+        .set_len(longer)
+        .unwrap();
+    assert!(!model.is_current());
 }
 
 #[test]
 fn those_of_a_checkpoint_are_found_where_it_has_them() {
-    found_in_place("dream.ckpt", write_checkpoint);
+    let dir = tempfile::tempdir().unwrap();
+    found_in_place(&dir.path().join("dream.ckpt"), write_checkpoint);
 }
 
-fn found_in_place(name: &str, write: fn(&Path, &[Tensor])) {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join(name);
+/// Writes every tensor and finds each again, without a copy; the key of the model that they are.
+fn found_in_place(path: &Path, write: fn(&Path, &[Tensor])) -> Key {
     let tensors = tensors();
     assert_eq!(tensors.len(), 1130);
-    write(&path, &tensors);
+    write(path, &tensors);
     let source = ModelSource::File(path.to_str().unwrap().to_owned());
     let key = Key {
         source,
@@ -209,17 +223,5 @@ fn found_in_place(name: &str, write: fn(&Path, &[Tensor])) {
             assert_eq!(found.data_ptr(), again.data_ptr(), "{} was copied", tensor.ldm);
         }
     }
-
-    let mut models = Models::new(u64::MAX);
-    let model = models.load(&key, &Cancel::new(), &mut |_, _| {}).unwrap();
-    assert_eq!(model.family().latents().kind.factor, 8);
-    assert!(model.is_current());
-    let longer = path.metadata().unwrap().len() + 1;
-    std::fs::File::options()
-        .append(true)
-        .open(&path)
-        .unwrap()
-        .set_len(longer)
-        .unwrap();
-    assert!(!model.is_current());
+    key
 }
