@@ -17,7 +17,7 @@ use darkroom_engine::torch::{self, Device};
 use darkroom_engine::weights::Weights;
 use darkroom_engine::{Cancel, Error, Result};
 use darkroom_protocol::sampler::Named;
-use darkroom_protocol::{Dtype, ImageTask, ModelSource, Progress, Quant, Sampler, Schedule};
+use darkroom_protocol::{Dtype, ImageTask, ModelSource, Phase, Progress, Quant, Sampler, Schedule};
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 use tch::{Kind, Tensor};
@@ -461,9 +461,57 @@ fn a_picture_does_not_depend_on_what_was_made_before() {
 }
 
 #[test]
+fn a_finished_picture_is_made_larger() {
+    let mut bench = Bench::new();
+    let mut task = batch(bench.folder.path(), short(1, 2, 1));
+    (task.size.width, task.size.height) = (64, 40);
+    let plain = bench.pictures(&task, Kind::Float);
+    (task.size.upscaler, task.size.upscale) = ("nearest".to_owned(), Some(2.0));
+    let mut told = Told::default();
+    bench.run(&task, Kind::Float, &Cancel::new(), &mut told).unwrap();
+    for (saved, plain) in told.saved.iter().zip(&plain) {
+        assert_eq!((saved.width, saved.height), (128, 80));
+        let large = image::open(bench.staging.path().join(&saved.file)).unwrap().into_rgb8();
+        let plain = image::RgbImage::from_raw(64, 40, plain.clone()).unwrap();
+        assert!(
+            large
+                .enumerate_pixels()
+                .all(|(x, y, pixel)| pixel == plain.get_pixel(x / 2, y / 2))
+        );
+    }
+    assert_eq!(told.saved.len(), 2);
+    (task.size.upscaler, task.size.upscale) = ("/nowhere/x.pth".to_owned(), None);
+    let mut told = Told::default();
+    assert!(bench.run(&task, Kind::Float, &Cancel::new(), &mut told).is_err());
+    assert!(
+        told.steps.iter().all(|p| p.phase == Phase::Load),
+        "told before anything is made"
+    );
+}
+
+#[cfg(feature = "embedded-model")]
+#[test]
+fn a_network_makes_it_larger_and_says_how_far_it_is() {
+    let mut bench = Bench::new();
+    let mut task = batch(bench.folder.path(), short(1, 1, 1));
+    (task.size.width, task.size.height) = (96, 64);
+    task.size.upscaler = darkroom_protocol::upscaler::EMBEDDED.to_owned();
+    task.compute.upscale_tile = 64;
+    let mut told = Told::default();
+    bench.run(&task, Kind::Float, &Cancel::new(), &mut told).unwrap();
+    let steps: Vec<_> = told.steps.iter().filter(|p| p.phase == Phase::Upscale).collect();
+    let steps: Vec<_> = steps.iter().map(|p| (p.step, p.steps)).collect();
+    assert_eq!(steps, [(0, 2), (1, 2), (2, 2)]);
+    assert_eq!((told.saved[0].width, told.saved[0].height), (384, 256));
+}
+
+#[test]
 fn a_cancel_takes_effect_wherever_it_comes() {
     let mut bench = Bench::new();
-    let task = batch(bench.folder.path(), short(1, 2, 1));
+    let mut task = batch(bench.folder.path(), short(1, 2, 1));
+    if cfg!(feature = "embedded-model") {
+        task.size.upscaler = darkroom_protocol::upscaler::EMBEDDED.to_owned();
+    }
     let mut told = Told::default();
     bench.run(&task, Kind::Float, &Cancel::new(), &mut told).unwrap();
     let all = told.steps.len();
@@ -478,7 +526,7 @@ fn a_cancel_takes_effect_wherever_it_comes() {
         let late = told
             .steps
             .get(at)
-            .is_none_or(|p| p.image == 1 && p.phase == darkroom_protocol::Phase::Save);
+            .is_none_or(|p| p.image == 1 && p.phase == Phase::Save);
         assert!(late || matches!(result, Err(Error::Cancelled)), "at {at}: {result:?}");
     }
     told = Told::default();

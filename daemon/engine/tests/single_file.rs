@@ -303,23 +303,9 @@ fn write_checkpoint(path: &Path, tensors: &[Tensor]) {
 
 #[test]
 fn every_tensor_is_found_in_place() {
-    found_in_place("dream.safetensors", write);
-}
-
-#[test]
-fn those_of_a_checkpoint_are_found_where_it_has_them() {
-    found_in_place("dream.ckpt", write_checkpoint);
-}
-
-fn found_in_place(name: &str, write: fn(&Path, &[Tensor])) {
     let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join(name);
-    let tensors = tensors(&SD1);
-    assert_eq!(tensors.len(), 1130);
-    write(&path, &tensors);
-    are_found(&path, &tensors, &["text_encoder", "unet", "vae"]);
-    let key = key(&path);
-
+    let path = dir.path().join("dream.safetensors");
+    let key = found_in_place(&path, write);
     let mut models = Models::new(u64::MAX);
     let model = models.load(&key, &Cancel::new(), &mut |_, _| {}).unwrap();
     assert_eq!(model.family().latents().kind.factor, 8);
@@ -332,4 +318,19 @@ fn found_in_place(name: &str, write: fn(&Path, &[Tensor])) {
         .set_len(longer)
         .unwrap();
     assert!(!model.is_current());
+}
+
+#[test]
+fn those_of_a_checkpoint_are_found_where_it_has_them() {
+    let dir = tempfile::tempdir().unwrap();
+    found_in_place(&dir.path().join("dream.ckpt"), write_checkpoint);
+}
+
+/// Writes every tensor and finds each again, without a copy; the key of the model that they are.
+fn found_in_place(path: &Path, write: fn(&Path, &[Tensor])) -> Key {
+    let tensors = tensors(&SD1);
+    assert_eq!(tensors.len(), 1130);
+    write(path, &tensors);
+    are_found(path, &tensors, &["text_encoder", "unet", "vae"]);
+    key(path)
 }

@@ -81,6 +81,8 @@ impl Upscaler {
                     )?;
                     made = network.enlarge(&made, task.compute.upscale_tile, cancel, on_tile)?;
                 }
+                // A cancel that came with the last tile.
+                cancel.check()?;
                 resized(&made, wanted, Filter::Lanczos)
             }
         }
