@@ -1,6 +1,7 @@
 //! What a person should know about a request before it is made: what of it will not be done as it was perhaps meant.
 
 use darkroom_protocol::ImageTask;
+use darkroom_protocol::lora::without_tags;
 use darkroom_protocol::text::escape_line;
 
 use super::syntax::foreign;
@@ -38,7 +39,7 @@ fn syntax(task: &ImageTask) -> Option<String> {
         (&task.what.prompt, ""),
         (&task.what.negative, "in the negative prompt "),
     ];
-    let found = prompts.map(|(text, place)| (named(&foreign(text)), place));
+    let found = prompts.map(|(text, place)| (named(&foreign(&without_tags(text))), place));
     let found: Vec<String> = found
         .into_iter()
         .filter_map(|(names, place)| Some(format!("{place}{}", names?)))
@@ -102,8 +103,8 @@ mod tests {
     #[case(task("a fox", "", 1.0), &[])]
     #[case(task("a fox", "", 0.0), &["Guidance of 0 means the prompt alone, as all up to 1 does."])]
     #[case(task("a fox", "blur", 1.0), &["Guidance of 1 means the prompt alone, as all up to 1 does. The negative prompt is not used."])]
-    #[case(task("a (red:1.3) fox, (red:1.3) <lora:x:0.8>\u{1b}", "", 5.0),
-        &["Read as plain words, because Darkroom has no such syntax yet: (red:1.3), <lora:x:0.8>."])]
+    #[case(task("a (red:1.3) fox, (red:1.3) <hypernet:x:0.8>\u{1b} <lora:y:1>", "", 5.0),
+        &["Read as plain words, because Darkroom has no such syntax yet: (red:1.3), <hypernet:x:0.8>."])]
     #[case(task("x", "(bad)", 5.0), &["Read as plain words, because Darkroom has no such syntax yet: in the negative prompt (bad)."])]
     #[case(task("(a) (b) (c) (d) (e) (f) (g) (h) (i) (j)", "BREAK", 0.5),
         &["Guidance of 0.5 means the prompt alone, as all up to 1 does. The negative prompt is not used.",

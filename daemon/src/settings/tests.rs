@@ -14,6 +14,7 @@ fn every_key() {
     let text = r#"
         model = "~/models/sd15"
         models = ["~/models", "/srv/models", "~"]
+        loras = ["~/loras"]
         device = "cuda:1"
         devices = ["cuda", "CPU", "cuda:0"]
         dtype = "BFloat16"
@@ -34,6 +35,7 @@ fn every_key() {
         models: ["/home/ann/models", "/srv/models", "/home/ann/"]
             .map(PathBuf::from)
             .into(),
+        loras: vec![PathBuf::from("/home/ann/loras")],
         device: Some("cuda:1".to_owned()),
         devices: ["cuda:0", "cpu"].map(str::to_owned).into(),
         dtype: Some(Dtype::Bf16),

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use darkroom_formats::input;
+use darkroom_protocol::lora::{Lora, without_tags};
 use darkroom_protocol::message::RemoteError;
 use darkroom_protocol::message::client::{Submit, Submitted};
 use darkroom_protocol::text::escape_line;
@@ -137,7 +138,8 @@ async fn work_out(context: &Arc<Context>, request: &GenerateRequest) -> Result<W
     };
     let board = context.dispatch.board();
     check_needs(request, &board.capabilities)?;
-    let task = resolve(
+    let loras = loras(context, request).await?;
+    let mut task = resolve(
         request,
         &card,
         &context.settings.current(),
@@ -145,6 +147,7 @@ async fn work_out(context: &Arc<Context>, request: &GenerateRequest) -> Result<W
         input,
         random_seed(),
     )?;
+    task.what.loras = loras;
     let short = board.line.short.clone();
     let told = Told {
         notice: notice(&card, notices(&task), board),
@@ -152,6 +155,21 @@ async fn work_out(context: &Arc<Context>, request: &GenerateRequest) -> Result<W
         complaint: context.settings.complaint(),
     };
     Ok(WorkedOut { task, told, short })
+}
+
+/// The LoRAs that the request names; the disk is asked only where it names any.
+async fn loras(context: &Arc<Context>, request: &GenerateRequest) -> Result<Vec<Lora>, RemoteError> {
+    let names_any = |prompt: &Option<String>| {
+        prompt
+            .as_deref()
+            .is_some_and(|prompt| without_tags(prompt).len() < prompt.len())
+    };
+    if request.loras.is_none() && !names_any(&request.prompt) && !names_any(&request.negative_prompt) {
+        return Ok(Vec::new());
+    }
+    request.check().map_err(|e| RemoteError::usage(e.to_string()))?;
+    let (context, request) = (context.clone(), request.clone());
+    blocking(move || context.catalog.loras(&request)).await
 }
 
 /// Width and height of the picture that was uploaded as `sha256`.
