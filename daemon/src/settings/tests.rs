@@ -67,7 +67,7 @@ fn every_key() {
 #[rstest]
 #[case(
     "\n\nmodle = 'x'",
-    "line 3, column 1: unknown field `modle`, expected one of `model`, `models`, `device`, `devices`, `dtype`, `threads`, `keep_alive`, `memory_budget`, `keep_logs`, `keep_logs_bytes`, `keep_cleared`, `keep_trash`, `hosts`. Correct it or remove the line."
+    "line 3, column 1: unknown field `modle`, expected one of `model`, `models`, `loras`, `device`, `devices`, `dtype`, `threads`, `keep_alive`, `memory_budget`, `keep_logs`, `keep_logs_bytes`, `keep_cleared`, `keep_trash`, `hosts`. Correct it or remove the line."
 )]
 #[case(
     "threads = 0",
