@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use darkroom_daemon::catalog::{cached, caches};
 pub use darkroom_protocol::files::expand_home;
+use darkroom_protocol::lora::Wish;
 
 use crate::{Error, Result};
 
@@ -44,6 +45,23 @@ pub fn upscaler(name: &str) -> Result<String> {
         Error::Usage(what) => Error::Usage(what.replacen("-m ", "--upscaler ", 1)),
         other => other,
     })
+}
+
+/// The words of `--lora`, separated by commas: each with an absolute path where it is written as a path, or is a file that is there.
+///
+/// # Errors
+/// As [`model`].
+pub fn loras(given: &[&str]) -> Result<String> {
+    let words = given.iter().flat_map(|text| text.split(','));
+    let one = |word: &str| {
+        // What is no word is refused by the table, in the person's own spelling.
+        let Some(wish) = Wish::parse(word).filter(|_| crate::host::chosen().is_none()) else {
+            return Ok(word.to_owned());
+        };
+        let name = resolve(&wish.name, home().as_deref(), Path::is_file)?;
+        Ok(Wish { name, ..wish }.to_string())
+    };
+    Ok(words.map(one).collect::<Result<Vec<_>>>()?.join(","))
 }
 
 fn is_here(path: &Path) -> bool {

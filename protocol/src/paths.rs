@@ -149,6 +149,11 @@ impl Paths {
         self.data.join("inputs")
     }
 
+    /// LoRAs that are known by their names, beside those in the folders of the settings.
+    pub fn loras(&self) -> PathBuf {
+        self.data.join("loras")
+    }
+
     /// The person's settings.
     pub fn config_file(&self) -> PathBuf {
         self.config.join("config.toml")

@@ -19,6 +19,7 @@ mod interrupt;
 mod kept;
 mod kills;
 mod looking;
+mod lora;
 mod memory;
 mod models;
 mod names;

@@ -283,7 +283,7 @@ fn is_something(path: &Path) -> bool {
 }
 
 /// `given` with a leading `~` as the home folder.
-fn home(given: &str) -> PathBuf {
+pub(super) fn home(given: &str) -> PathBuf {
     let rest = given
         .strip_prefix('~')
         .filter(|rest| rest.is_empty() || rest.starts_with('/'));

@@ -12,6 +12,7 @@ mod files_of;
 mod folder;
 mod list;
 mod lookup;
+mod loras;
 mod readers;
 mod remedy;
 mod scan;
@@ -50,6 +51,9 @@ pub struct Catalog {
     caches: Vec<PathBuf>,
     cards: Mutex<HashMap<PathBuf, (Stamp, ModelCard)>>,
     reading: Readers,
+    /// The daemon's own folder of LoRAs, beside those of the settings.
+    own_loras: Option<PathBuf>,
+    lora_hashes: loras::Hashes,
 }
 
 impl Catalog {
@@ -60,6 +64,8 @@ impl Catalog {
             caches: Vec::new(),
             cards: Mutex::default(),
             reading: Readers::default(),
+            own_loras: None,
+            lora_hashes: loras::Hashes::default(),
         }
     }
 
@@ -67,6 +73,15 @@ impl Catalog {
     #[must_use]
     pub fn with_caches(self, caches: Vec<PathBuf>) -> Self {
         Self { caches, ..self }
+    }
+
+    /// The same with this folder of LoRAs beside those of the settings.
+    #[must_use]
+    pub fn with_loras(self, folder: PathBuf) -> Self {
+        Self {
+            own_loras: Some(folder),
+            ..self
+        }
     }
 
     /// As [`Self::card`], where no file has to be looked at: `None` for what is on the disk.

@@ -1,5 +1,6 @@
 //! What a person should know about a request before it is made: what of it will not be done as it was perhaps meant.
 
+use darkroom_protocol::lora::without_tags;
 use darkroom_protocol::params::{Category, TABLE};
 use darkroom_protocol::sampler::Named as _;
 use darkroom_protocol::text::escape_line;
@@ -66,7 +67,7 @@ fn syntax(task: &ImageTask) -> Option<String> {
         (&task.what.prompt, ""),
         (&task.what.negative, "in the negative prompt "),
     ];
-    let found = prompts.map(|(text, place)| (named(&foreign(text, task.what.syntax)), place));
+    let found = prompts.map(|(text, place)| (named(&foreign(&without_tags(text), task.what.syntax)), place));
     let found: Vec<String> = found
         .into_iter()
         .filter_map(|(names, place)| Some(format!("{place}{}", names?)))
@@ -131,7 +132,7 @@ mod tests {
     #[case(task("a fox", "", 1.0), &[])]
     #[case(task("a fox", "", 0.0), &["Guidance of 0 means the prompt alone, as all up to 1 does."])]
     #[case(task("a fox", "blur", 1.0), &["Guidance of 1 means the prompt alone, as all up to 1 does. The negative prompt is not used."])]
-    #[case(task("a __red__ (fox), __red__ {a|b}\u{1b}", "", 5.0),
+    #[case(task("a __red__ (fox), __red__ {a|b}\u{1b} <lora:y:1>", "", 5.0),
         &["Read as plain words, because --prompt-syntax a1111 has no such syntax: __red__, {a|b}."])]
     #[case(task("x", "{bad}", 5.0), &["Read as plain words, because --prompt-syntax a1111 has no such syntax: in the negative prompt {bad}."])]
     #[case(task("{a} {b} {c} {d} {e} {f} {g} {h} {i} {j}", "bad++", 0.5),

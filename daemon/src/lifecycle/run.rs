@@ -146,7 +146,9 @@ impl Daemon {
             bus,
             metrics,
             dispatch,
-            catalog: Catalog::new(settings.clone()).with_caches(caches()),
+            catalog: Catalog::new(settings.clone())
+                .with_caches(caches())
+                .with_loras(paths.loras()),
             settings,
             paths,
             limits,

@@ -4,6 +4,7 @@
 //! ```toml
 //! model = "sd15"            # used when none is named: a name from the folders below, or a path
 //! models = ["~/models"]     # folders whose subfolders and .safetensors files are models, known by their names
+//! loras = ["~/loras"]       # folders of LoRAs, beside the daemon's own
 //! device = "cuda:0"         # where jobs run that name none
 //! devices = ["cuda:0", "cuda:1"]   # instead: jobs that name none run on all of these at once
 //! dtype = "bf16"
@@ -68,6 +69,13 @@ pub const KEYS: &[Key] = &[
         default: "none",
         help: "Folders whose subfolders and .safetensors files are models, known by their names.",
         example: "models = [\"~/models\"]",
+    },
+    Key {
+        name: "loras",
+        takes: "a list of folders",
+        default: "none",
+        help: "Folders whose .safetensors files are LoRAs, known by their names; `loras` in the data folder is one anyway.",
+        example: "loras = [\"~/loras\"]",
     },
     Key {
         name: "device",
@@ -158,6 +166,8 @@ pub struct Settings {
     pub model: Option<String>,
     /// Folders whose subfolders and .safetensors files are models; absolute.
     pub models: Vec<PathBuf>,
+    /// Folders whose .safetensors files are LoRAs; absolute.
+    pub loras: Vec<PathBuf>,
     /// The device to compute on.
     pub device: Option<String>,
     /// Devices to compute on at once, each once and in its one spelling.

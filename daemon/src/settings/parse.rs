@@ -22,6 +22,7 @@ use super::{Keep, Settings};
 struct Written {
     model: Option<Spanned<String>>,
     models: Vec<Spanned<String>>,
+    loras: Vec<Spanned<String>>,
     device: Option<Spanned<String>>,
     devices: Vec<Spanned<String>>,
     dtype: Option<Spanned<String>>,
@@ -54,11 +55,14 @@ impl Settings {
             let value = written.map(|w| (w.span(), Value::Text(w.into_inner())));
             value.map(|(span, value)| checked(name, value, span)).transpose()
         };
-        let mut models = Vec::new();
-        for folder in written.models {
-            let span = folder.span();
-            models.push(absolute(folder.get_ref(), home).map_err(|what| at(span, what))?);
-        }
+        let folders = |written: Vec<Spanned<String>>| {
+            let one = |folder: Spanned<String>| {
+                let span = folder.span();
+                absolute(folder.get_ref(), home).map_err(|what| at(span, what))
+            };
+            written.into_iter().map(one).collect::<Result<Vec<PathBuf>, String>>()
+        };
+        let (models, loras) = (folders(written.models)?, folders(written.loras)?);
         let mut devices = Vec::new();
         for device in written.devices {
             let span = device.span();
@@ -102,6 +106,7 @@ impl Settings {
         Ok(Self {
             model,
             models,
+            loras,
             device: word("device", written.device)?.map(|value| value.to_string()),
             devices,
             keep_alive: keeping.default,

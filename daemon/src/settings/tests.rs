@@ -14,6 +14,7 @@ fn every_key() {
     let text = r#"
         model = "~/models/sd15"
         models = ["~/models", "/srv/models", "~"]
+        loras = ["~/loras"]
         device = "cuda:1"
         devices = ["cuda", "CPU", "cuda:0"]
         dtype = "BFloat16"
@@ -34,6 +35,7 @@ fn every_key() {
         models: ["/home/ann/models", "/srv/models", "/home/ann/"]
             .map(PathBuf::from)
             .into(),
+        loras: vec![PathBuf::from("/home/ann/loras")],
         device: Some("cuda:1".to_owned()),
         devices: ["cuda:0", "cpu"].map(str::to_owned).into(),
         dtype: Some(Dtype::Bf16),
@@ -65,7 +67,7 @@ fn every_key() {
 #[rstest]
 #[case(
     "\n\nmodle = 'x'",
-    "line 3, column 1: unknown field `modle`, expected one of `model`, `models`, `device`, `devices`, `dtype`, `threads`, `keep_alive`, `memory_budget`, `keep_logs`, `keep_logs_bytes`, `keep_cleared`, `keep_trash`, `hosts`. Correct it or remove the line."
+    "line 3, column 1: unknown field `modle`, expected one of `model`, `models`, `loras`, `device`, `devices`, `dtype`, `threads`, `keep_alive`, `memory_budget`, `keep_logs`, `keep_logs_bytes`, `keep_cleared`, `keep_trash`, `hosts`. Correct it or remove the line."
 )]
 #[case(
     "threads = 0",

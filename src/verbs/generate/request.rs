@@ -50,7 +50,10 @@ pub(super) fn build(
                     .flatten()
                     .map(String::as_str)
                     .collect();
-                given.join(",")
+                match row.name {
+                    "loras" => local::loras(&given)?,
+                    _ => given.join(","),
+                }
             }
             PROMPT if text == "-" => prompt(stdin)?,
             "model" => local::model(text)?,

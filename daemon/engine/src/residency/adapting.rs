@@ -48,3 +48,72 @@ impl Models {
         Ok(notices)
     }
 }
+
+#[cfg(all(test, feature = "embedded-model"))]
+mod tests {
+    use darkroom_protocol::hash::hex;
+    use darkroom_protocol::{ModelSource, Quant};
+    use sha2::{Digest as _, Sha256};
+    use tch::{Kind, Tensor};
+
+    use super::*;
+    use crate::model::Key;
+    use crate::torch::Device;
+
+    fn lora(dir: &std::path::Path) -> Lora {
+        let path = dir.join("l.safetensors");
+        let at = "lora_unet_conv_in";
+        let ones = |shape: &[i64]| Tensor::ones(shape, (Kind::Float, tch::Device::Cpu));
+        let tensors = [
+            (format!("{at}.lora_down.weight"), ones(&[1, 4, 3, 3])),
+            (format!("{at}.lora_up.weight"), ones(&[64, 1, 1, 1])),
+        ];
+        Tensor::write_safetensors(&tensors, &path).unwrap();
+        Lora {
+            name: "l".into(),
+            sha256: hex(Sha256::digest(std::fs::read(&path).unwrap())),
+            path: path.display().to_string(),
+            unet: 1.0,
+            text: 1.0,
+        }
+    }
+
+    #[test]
+    fn the_same_set_once_more_is_no_work() {
+        let dir = tempfile::tempdir().unwrap();
+        let key = |name: &str| Key {
+            source: ModelSource::Embedded("emoji".into()),
+            name: name.into(),
+            device: Device::Cpu,
+            kind: Kind::Float,
+            quant: Quant::None,
+        };
+        let (mut models, cancel) = (Models::new(u64::MAX), Cancel::new());
+        let model = models.load(&key("emoji"), &cancel, &mut |_, _| {}).unwrap();
+        let change = |models: &Models| {
+            let unet = models.held.iter().find(|held| held.name() == "unet").unwrap();
+            unet.weights.patches().of("conv_in.weight").0
+        };
+        let loras = [lora(dir.path())];
+        models.adapt(&model, &loras, &cancel).unwrap();
+        assert_eq!(change(&models), 1);
+        let set = models.entries[0].set.clone().unwrap();
+        // Loaded for the next task: nothing is opened, found or made again.
+        let model = models.load(&key("emoji"), &cancel, &mut |_, _| {}).unwrap();
+        models.adapt(&model, &loras, &cancel).unwrap();
+        assert!(Rc::ptr_eq(&set, models.entries[0].set.as_ref().unwrap()));
+        assert_eq!(change(&models), 1);
+        // Another model with the same part, and without LoRAs: the part follows whoever computes.
+        let other = models.load(&key("other"), &cancel, &mut |_, _| {}).unwrap();
+        models.adapt(&other, &[], &cancel).unwrap();
+        assert_eq!((models.held.len(), change(&models)), (3, 2));
+        models.adapt(&model, &loras, &cancel).unwrap();
+        assert_eq!(change(&models), 3);
+        let half = [Lora {
+            unet: 0.5,
+            ..loras[0].clone()
+        }];
+        models.adapt(&model, &half, &cancel).unwrap();
+        assert_eq!(change(&models), 4, "another weight is another set");
+    }
+}

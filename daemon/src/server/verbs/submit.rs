@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use darkroom_formats::input;
+use darkroom_protocol::lora::{Lora, without_tags};
 use darkroom_protocol::message::RemoteError;
 use darkroom_protocol::message::client::{Submit, Submitted};
 use darkroom_protocol::text::escape_line;
@@ -135,11 +136,14 @@ async fn work_out(context: &Arc<Context>, request: &GenerateRequest) -> Result<W
     let request = found.as_ref().unwrap_or(request);
     let board = context.dispatch.board();
     check_needs(request, &board.capabilities)?;
+    let loras = loras(context, request).await?;
     let settings = context.settings.current();
     let mut task = resolve(request, &card, &settings, &board.default_device, input, random_seed())?;
+    task.what.loras = loras;
     if !settings.models.is_empty() && task.what.syntax != PromptSyntax::Plain {
-        let (folders, what) = (settings.models.clone(), task.what.clone());
-        task.inputs.embeddings = blocking(move || embeddings(&folders, &[&what.prompt, &what.negative])).await?;
+        let folders = settings.models.clone();
+        let texts = [without_tags(&task.what.prompt), without_tags(&task.what.negative)];
+        task.inputs.embeddings = blocking(move || embeddings(&folders, &[&texts[0], &texts[1]])).await?;
     }
     let short = board.line.short.clone();
     let told = Told {
@@ -162,6 +166,21 @@ async fn upscaler(context: &Arc<Context>, request: &GenerateRequest) -> Result<O
         upscaler: Some(found),
         ..request.clone()
     }))
+}
+
+/// The LoRAs that the request names; the disk is asked only where it names any.
+async fn loras(context: &Arc<Context>, request: &GenerateRequest) -> Result<Vec<Lora>, RemoteError> {
+    let names_any = |prompt: &Option<String>| {
+        prompt
+            .as_deref()
+            .is_some_and(|prompt| without_tags(prompt).len() < prompt.len())
+    };
+    if request.loras.is_none() && !names_any(&request.prompt) && !names_any(&request.negative_prompt) {
+        return Ok(Vec::new());
+    }
+    request.check().map_err(|e| RemoteError::usage(e.to_string()))?;
+    let (context, request) = (context.clone(), request.clone());
+    blocking(move || context.catalog.loras(&request)).await
 }
 
 /// Width and height of the picture that was uploaded as `sha256`, for that row.
