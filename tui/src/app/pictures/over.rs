@@ -58,9 +58,9 @@ impl Over {
         self.sending.broken_off().into_iter().chain(pictures).collect()
     }
 
-    /// Whether pictures are drawn with their frame: what is none of kitty's cannot be sent in parts.
+    /// Whether pictures are drawn with their frame: what is neither kitty's nor sixels cannot be sent in parts.
     pub fn draws_with_frames(&self) -> bool {
-        self.found.protocol != Protocol::Kitty
+        !matches!(self.found.protocol, Protocol::Kitty | Protocol::Sixel)
     }
 
     /// The next part of what is on its way, of at most about so many bytes.
@@ -106,7 +106,7 @@ impl Over {
         let covered = state.pictures.is_covered;
         let wanted: Vec<Shown> = shown(state)
             .into_iter()
-            .filter(|shown| matches!(*shown.ready, Ready::Over { .. }) && !covered)
+            .filter(|shown| shown.ready.lies_over() && !covered)
             .collect();
         let has_holes = self.said > 0 && self.said != state.toasts.len();
         self.said = state.toasts.len();
@@ -118,6 +118,10 @@ impl Over {
             .map(|old| old.0.clone())
             .collect();
         for gone in gone {
+            if matches!(*gone, Ready::Sixels { .. }) {
+                self.sending.drop_rest(&gone);
+                continue;
+            }
             // One of the same number takes its place by itself.
             if wanted.iter().any(|new| new.ready.number() == gone.number()) {
                 continue;
@@ -134,7 +138,7 @@ impl Over {
                 continue;
             }
             let (at, bytes) = ((new.place.x, new.place.y), new.ready.bytes());
-            if new.ready.number() > 0 {
+            if new.ready.number() > 0 || matches!(*new.ready, Ready::Sixels { .. }) {
                 self.sending.put(new.ready.clone(), Some(at), new.is_preview);
                 continue;
             }
@@ -228,6 +232,40 @@ mod tests {
             seed: 1,
             elapsed_ms: 1,
         }
+    }
+
+    /// Nothing is written with the frame, pieces come after it, and those of a picture that has gone never.
+    #[test]
+    fn sixels_follow_their_frame_and_end_with_what_shows_them() {
+        let mut state = State::new(Theme::of(&|_| None, true), Rect::new(0, 0, 120, 40));
+        state.create.picture(&picture());
+        let (key, _) = state.pictures_shown().remove(0);
+        let found = Found {
+            cell: Some((10, 20)),
+            ..Found::new(Protocol::Sixel, "so")
+        };
+        let noise = image::RgbImage::from_fn(400, 400, |x, y| {
+            image::Rgb([(x * y) as u8, (x * 7) as u8, (y * 5) as u8])
+        });
+        let sixels = pane::ready(&noise.into(), &found, (40, 20), 0, None).unwrap();
+        state.pictures.made(key, Some(Arc::new(sixels)));
+        let mut over = Over::new(found);
+        let mut out = Vec::new();
+        over.draw(&mut out, &state).unwrap();
+        assert!(out.is_empty());
+        assert!(!over.next(8_000).bytes.is_empty());
+        over.draw(&mut out, &state).unwrap();
+        assert!(!over.next(8_000).bytes.is_empty(), "another frame changes nothing");
+        state.pictures.is_covered = true;
+        over.draw(&mut out, &state).unwrap();
+        assert!(out.is_empty() && over.next(8_000).bytes.is_empty() && over.taken_off().is_empty());
+        state.pictures.is_covered = false;
+        over.draw(&mut out, &state).unwrap();
+        let again = String::from_utf8(over.next(usize::MAX).bytes).unwrap();
+        assert!(
+            again.starts_with("\x1b7\x1b[") && again.matches("\x1bP").count() == 1,
+            "from its beginning"
+        );
     }
 
     #[test]

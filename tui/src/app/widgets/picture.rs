@@ -11,7 +11,7 @@ use crate::graphics::pane::{Ready, placeholder};
 /// Draws what there is of a picture into the middle of `area`, and says where it is; nothing where there is nothing yet.
 pub fn draw_picture(buffer: &mut Buffer, area: Rect, key: &Key, pictures: &Pictures) -> Option<Rect> {
     let last = pictures.shown(key);
-    let ready = last.filter(|ready| !(pictures.is_covered && matches!(**ready, Ready::Over { .. })))?;
+    let ready = last.filter(|ready| !(pictures.is_covered && ready.lies_over()))?;
     let place = centred(area, ready.size());
     draw(buffer, place, &ready);
     Some(place)
@@ -48,7 +48,7 @@ fn draw(buffer: &mut Buffer, place: Rect, ready: &Ready) {
                     let colour = colour.map_or_else(Color::Indexed, |[r, g, b]| Color::Rgb(r, g, b));
                     cell.set_style(Style::new().fg(colour));
                 }
-                Ready::Over { .. } => {
+                Ready::Over { .. } | Ready::Sixels { .. } => {
                     cell.set_symbol(" ");
                     // Differs from an empty cell, and looks like one.
                     cell.set_style(Style::new().add_modifier(Modifier::HIDDEN));
