@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::device::Dtype;
+use crate::guidance::GuidanceMethod;
 use crate::keep_alive::KeepAlive;
 use crate::picture::Format;
 use crate::prediction::Prediction;
@@ -161,4 +162,4 @@ macro_rules! named_field {
     )*};
 }
 
-named_field!(Sampler, Schedule, Prediction, Dtype, Quant, Format);
+named_field!(Sampler, Schedule, Prediction, GuidanceMethod, Dtype, Quant, Format);

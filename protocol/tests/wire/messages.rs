@@ -44,6 +44,14 @@ pub fn image() -> ImageTask {
         guidance: task::Guidance {
             cfg_scale: 5.5,
             guidance_rescale: 0.7,
+            method: GuidanceMethod::Apg,
+            start: 0.1,
+            end: 0.8,
+            apg_eta: 0.25,
+            apg_threshold: 2.5,
+            apg_momentum: -0.75,
+            zero_init_steps: 1,
+            pag_scale: 1.5,
         },
         inputs: task::Inputs {
             init_image: Some("0f".repeat(32)),

@@ -182,8 +182,13 @@ mod tests {
     use crate::graphics::fit::Cells;
     use crate::graphics::sixel::{self, tests::decoded};
 
-    fn painted(width: u32, height: u32) -> DynamicImage {
-        RgbImage::from_fn(width, height, |x, y| Rgb([x as u8, y as u8, (x * y) as u8 & 0xf0])).into()
+    /// Noise of few colours, which are found at once and take many bytes.
+    fn noise(width: u32, height: u32) -> DynamicImage {
+        let pixel = |x: u32, y: u32| {
+            let mixed = (x * 73 + y * 179 + 11).wrapping_mul(0x9e37_79b1);
+            Rgb([(mixed >> 24) as u8, (mixed >> 16) as u8, 0].map(|value| value & 0xc0))
+        };
+        RgbImage::from_fn(width, height, pixel).into()
     }
 
     /// All pieces, each with where it begins.
@@ -205,11 +210,13 @@ mod tests {
     #[case((10, 20), 3)]
     #[case((8, 17), 6)]
     fn pieces_make_the_whole_pixel_by_pixel(#[case] cell: (u32, u32), #[case] rows: u16) {
-        let cells = Cells { columns: 29, rows: 13 };
+        let cells = Cells { columns: 19, rows: 13 };
+        // A row of cells is not full.
+        let picture = noise(19 * cell.0, 13 * cell.1 - 7);
         for is_draft in [false, true] {
-            let sixels = sixel::made(&painted(260, 251), cells, cell, is_draft, false);
+            let sixels = sixel::made(&picture, cells, cell, is_draft, false);
             let mut written = Vec::new();
-            sixel::write(&mut written, &painted(260, 251), cells, cell, is_draft).unwrap();
+            sixel::write(&mut written, &picture, cells, cell, is_draft).unwrap();
             let whole = decoded(std::str::from_utf8(&written).unwrap());
             for room in [0, 9_000, 10_000_000] {
                 let mut found = RgbImage::new(whole.width(), whole.height());

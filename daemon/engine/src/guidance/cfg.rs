@@ -1,22 +1,28 @@
 //! Classifier-free guidance, by the numbers of a task's guidance group. The pipeline makes it for each run; it knows neither the
 //! denoiser nor the sampler.
 
+use std::cell::Cell;
+use std::rc::Rc;
+
 use darkroom_protocol::task;
 use tch::Tensor;
 
+use super::combine::Combine;
 use super::{Guidance, Predict};
 use crate::Result;
 use crate::model::{Cond, Guide};
 use crate::sampling::Guided;
 
 /// Classifier-free guidance (Ho and Salimans 2022, arXiv 2207.12598), as diffusers scales it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Debug)]
 pub struct Cfg {
     /// Its `cfg_scale` says how far to go from the prediction without the prompt toward the one with it; up to 1 it is the latter
     /// alone.
     pub asked: task::Guidance,
     /// How the two predictions are computed.
     pub passes: Passes,
+    /// How they become one.
+    combine: Combine,
 }
 
 /// How two predictions are computed.
@@ -30,8 +36,18 @@ pub enum Passes {
 
 /// Classifier-free guidance as a task asks for it.
 pub fn cfg(asked: &task::Guidance, passes: Passes) -> Box<dyn Guidance> {
-    let asked = asked.clone();
-    Box::new(Cfg { asked, passes })
+    Box::new(Cfg::new(asked, passes, Rc::default()))
+}
+
+impl Cfg {
+    /// As [`cfg`]; `perturbed` tells whoever calls the network to leave out the attention in its middle.
+    pub(super) fn new(asked: &task::Guidance, passes: Passes, perturbed: Rc<Cell<bool>>) -> Self {
+        Self {
+            asked: asked.clone(),
+            passes,
+            combine: Combine::new(asked, perturbed),
+        }
+    }
 }
 
 impl Guidance for Cfg {
@@ -39,7 +55,11 @@ impl Guidance for Cfg {
         let batch = input.size()[0];
         let with = guide.positive.for_batch(batch);
         let Some(negative) = guide.negative.as_ref().filter(|_| self.needs_negative()) else {
-            return predict(input, &with).map(Guided::alone);
+            let cond = predict(input, &with)?;
+            let guided = self
+                .combine
+                .away(cond.shallow_clone(), &cond, || predict(input, &with))?;
+            return Ok(Guided::alone(guided));
         };
         let without = negative.for_batch(batch);
         let (uncond, cond) = match self.passes {
@@ -49,7 +69,8 @@ impl Guidance for Cfg {
             }
             Passes::Two => (predict(input, &without)?, predict(input, &with)?),
         };
-        let guided = &uncond + (&cond - &uncond) * self.asked.cfg_scale;
+        let guided = self.combine.combined(&uncond, &cond);
+        let guided = self.combine.away(guided, &cond, || predict(input, &with))?;
         let guided = rescaled(guided, &cond, self.asked.guidance_rescale);
         Ok(Guided {
             guided,
@@ -145,6 +166,7 @@ mod tests {
         let guidance = task::Guidance {
             cfg_scale: scale,
             guidance_rescale: rescale,
+            ..task::Guidance::default()
         };
         let i = Tensor::arange(12, (tch::Kind::Float, tch::Device::Cpu)).reshape([2, 1, 2, 3]);
         let both = Tensor::cat(&[(&i * 2.0).cos() * 0.5, i.sin()], 0);

@@ -1,7 +1,10 @@
 //! How the predictions with and without a prompt become one.
 
+mod asked;
 mod cfg;
+mod combine;
 
+pub use asked::{Moment, asked};
 pub use cfg::{Cfg, Passes, cfg};
 
 use tch::Tensor;

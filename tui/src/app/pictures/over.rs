@@ -245,7 +245,8 @@ mod tests {
             ..Found::new(Protocol::Sixel, "so")
         };
         let noise = image::RgbImage::from_fn(400, 400, |x, y| {
-            image::Rgb([(x * y) as u8, (x * 7) as u8, (y * 5) as u8])
+            let mixed = (x * 73 + y * 179 + 11).wrapping_mul(0x9e37_79b1);
+            image::Rgb([(mixed >> 24) as u8, (mixed >> 16) as u8, 0].map(|value| value & 0xc0))
         });
         let sixels = pane::ready(&noise.into(), &found, (40, 20), 0, None).unwrap();
         state.pictures.made(key, Some(Arc::new(sixels)));

@@ -172,7 +172,10 @@ impl Sending {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, Instant};
+
     use super::*;
+    use crate::app::pictures::pacing::Pacing;
     use crate::graphics::{Found, Protocol};
 
     fn picture(id: u32, chunks: usize) -> Arc<Ready> {
@@ -212,7 +215,10 @@ mod tests {
     }
 
     fn sixels() -> Arc<Ready> {
-        let picture = image::RgbImage::from_fn(600, 400, |x, y| image::Rgb([x as u8, y as u8, (x * y) as u8]));
+        let picture = image::RgbImage::from_fn(600, 400, |x, y| {
+            let mixed = (x * 73 + y * 179 + 11).wrapping_mul(0x9e37_79b1);
+            image::Rgb([(mixed >> 24) as u8, (mixed >> 16) as u8, 0].map(|value| value & 0xc0))
+        });
         let found = Found {
             cell: Some((10, 20)),
             ..Found::new(Protocol::Sixel, "so")
@@ -259,6 +265,44 @@ mod tests {
         assert_eq!(sending.next(8_000), Part::default());
         sending.put(sixels(), Some((4, 2)), false);
         assert_eq!(places(&sending.next(usize::MAX)), [(3, 5)], "one, where there is room");
+    }
+
+    /// A way of 150 kB a second and 100 ms each way, as `docs/performance.md` has it: what a key would wait behind the bytes of the picture,
+    /// beside the way itself.
+    #[test]
+    fn a_key_waits_little_while_sixels_go_over_a_slow_way() {
+        let (rate, way) = (150e3, Duration::from_millis(200));
+        let (mut pacing, mut now) = (Pacing::default(), Instant::now());
+        pacing.begin(now);
+        for _ in 0..2 {
+            now += way;
+            pacing.answered(now);
+        }
+        let (begun, mut free, mut longest, mut all) = (now, now, Duration::ZERO, 0);
+        let mut answers = VecDeque::new();
+        let mut sending = Sending::default();
+        sending.put(sixels(), Some((0, 0)), false);
+        loop {
+            while let Some(room) = pacing.room() {
+                let part = sending.next(room);
+                if part.bytes.is_empty() {
+                    break;
+                }
+                all += part.bytes.len();
+                pacing.sent(part.bytes.len(), part.ends_preview, now);
+                free = free.max(now) + Duration::from_secs_f64(part.bytes.len() as f64 / rate);
+                longest = longest.max(free - now);
+                answers.push_back(free + way);
+            }
+            let Some(next) = answers.pop_front() else { break };
+            now = next;
+            pacing.answered(now);
+        }
+        let took = (now - begun).as_secs_f64();
+        println!("{all} bytes in {took:.2} s, a key waits {longest:?} at most");
+        assert!(all > 150_000, "it would take more than a second at once");
+        assert!(longest <= Duration::from_millis(130), "{longest:?}");
+        assert!(all as f64 / took > 0.3 * rate, "{all} bytes in {took} s");
     }
 
     #[test]
