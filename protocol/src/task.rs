@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use crate::lora::Lora;
 use crate::sampler::Named;
 use crate::{
-    Dtype, Emphasis, Format, GenerateRequest, Inpaint, NoiseSource, Prediction, PromptSyntax, Quant, Sampler, Schedule,
-    upscaler,
+    Dtype, Emphasis, Format, GenerateRequest, GuidanceMethod, Inpaint, NoiseSource, Prediction, PromptSyntax, Quant,
+    Sampler, Schedule, upscaler,
 };
 
 /// What a worker is to do. A worker says in its capabilities which kinds it runs.
@@ -233,6 +233,22 @@ pub struct Guidance {
     pub cfg_scale: f64,
     /// 0 to 1: how much of the guided prediction is scaled to the standard deviation of the one with the prompt.
     pub guidance_rescale: f64,
+    /// The rule.
+    pub method: GuidanceMethod,
+    /// 0 to 1: the part of the steps after which guidance begins.
+    pub start: f64,
+    /// 0 to 1: and after which it ends. Outside, the prompt is followed without it.
+    pub end: f64,
+    /// How much of what guidance adds along the prediction itself is kept; 1 is all.
+    pub apg_eta: f64,
+    /// The most that it adds, as a Euclidean norm over a picture; 0 is without limit.
+    pub apg_threshold: f64,
+    /// How much of what earlier steps added is added to what a step does; negative pushes away from it.
+    pub apg_momentum: f64,
+    /// Steps at the beginning of which CFG-Zero* takes nothing for the prediction.
+    pub zero_init_steps: u32,
+    /// How far to go away from what the denoiser says without the self-attention in its middle; 0 is not at all.
+    pub pag_scale: f64,
     /// How closely the picture to edit is followed, by models that take one beside the prompt (diffusers' `image_guidance_scale`);
     /// see [`Self::IMAGE_CFG`].
     pub image_cfg_scale: Option<f64>,
@@ -249,6 +265,14 @@ impl Default for Guidance {
             cfg_scale: 7.0,
             guidance_rescale: 0.0,
             image_cfg_scale: None,
+            method: GuidanceMethod::default(),
+            start: 0.0,
+            end: 1.0,
+            apg_eta: 0.0,
+            apg_threshold: 15.0,
+            apg_momentum: -0.5,
+            zero_init_steps: 0,
+            pag_scale: 0.0,
         }
     }
 }

@@ -5,8 +5,8 @@
 use std::path::Path;
 
 use darkroom_engine::families::stable_diffusion::{UNet2DConditionModel, UNetConfig};
-use darkroom_engine::guidance::{self, Passes};
-use darkroom_engine::model::{Cond, Extras, Guide, Key};
+use darkroom_engine::guidance::{self, Moment, Passes};
+use darkroom_engine::model::{Cond, Denoiser, Extras, Guide, Key};
 use darkroom_engine::pipeline::{Observer, Saved, Work, loading, make_pictures};
 use darkroom_engine::residency::Models;
 use darkroom_engine::sampling::{NoiseStream, SchedulerConfig, plan, sample};
@@ -17,7 +17,7 @@ use darkroom_engine::torch::{self, Device};
 use darkroom_engine::weights::Weights;
 use darkroom_engine::{Cancel, Error, Result};
 use darkroom_protocol::sampler::Named;
-use darkroom_protocol::{Dtype, ImageTask, ModelSource, Phase, Progress, Quant, Sampler, Schedule};
+use darkroom_protocol::{Dtype, ImageTask, ModelSource, Phase, Progress, Quant, Sampler, Schedule, task};
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 use tch::{Kind, Tensor};
@@ -371,6 +371,63 @@ fn latents_are_those_of_diffusers() {
         let difference = (found - latents).abs().max().double_value(&[]);
         println!("case {n}, {}: differs by {difference}", case.sampler);
         assert!(difference < 1e-3, "case {n}, {}: differs by {difference}", case.sampler);
+    }
+}
+
+/// `oracle/pag.py` made these; its prompts are noise.
+#[test]
+fn perturbed_attention_guidance_is_that_of_diffusers() {
+    let expected = Tensor::read_safetensors(fixture().join("pag.safetensors")).unwrap();
+    let config = |name: &str| std::fs::read(fixture().join(name)).unwrap();
+    let scheduler = SchedulerConfig::from_json(&config("scheduler/scheduler_config.json")).unwrap();
+    let unet = UNetConfig::from_json(&config("unet/config.json")).unwrap();
+    let unet = UNet2DConditionModel::new(&Weights::random("unet"), &unet).unwrap();
+    assert!(Denoiser::can_be_perturbed(&unet));
+    let encoded = |seed: u64| {
+        let mut generator = torch::Generator::seeded(seed).unwrap();
+        Cond::of(generator.randn(&[1, 77, 32]).unwrap())
+    };
+    let guide = Guide {
+        positive: encoded(11),
+        negative: Some(encoded(12)),
+    };
+    let cases = [
+        (Sampler::Ddim, 5.0, 0.0, 3.0),
+        (Sampler::Euler, 1.0, 0.0, 2.0),
+        (Sampler::Euler, 7.5, 0.7, 0.5),
+    ];
+    for (n, (sampler, cfg_scale, guidance_rescale, pag_scale)) in cases.into_iter().enumerate() {
+        for passes in [Passes::One, Passes::Two] {
+            let plan = plan(&scheduler, sampler, Schedule::Auto, 4).unwrap();
+            let mut noise = NoiseStream::new(5, 1, &[4, 32, 24]).unwrap();
+            let asked = task::Guidance {
+                cfg_scale,
+                guidance_rescale,
+                pag_scale,
+                ..task::Guidance::default()
+            };
+            let moment = Moment::default();
+            let guidance = guidance::asked(&asked, passes, plan.steps(), &moment);
+            let mut model = |x: &Tensor, t: f64| {
+                let mut predict = |x: &Tensor, cond: &Cond| {
+                    let extras = Extras {
+                        perturbed: moment.perturbed.get(),
+                        ..Extras::default()
+                    };
+                    unet.forward(x, t, cond, &extras, &Cancel::new())
+                };
+                guidance.predict(x, &guide, &mut predict)
+            };
+            let initial = plan.initial(&noise.draw().unwrap());
+            let found = sample(&plan, initial, &mut model, &mut |_, _| noise.draw(), &mut |done| {
+                moment.step.set(done.index + 1);
+                Ok(())
+            });
+            let (_, latents) = expected.iter().find(|(key, _)| *key == n.to_string()).unwrap();
+            let difference = (found.unwrap() - latents).abs().max().double_value(&[]);
+            println!("case {n}: differs by {difference}");
+            assert!(difference < 1e-3, "case {n}: differs by {difference}");
+        }
     }
 }
 

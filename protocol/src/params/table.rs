@@ -5,6 +5,7 @@ use super::parameter::{Category, Kind, Parameter, Unset, choice};
 use super::value::{Field, Value};
 use super::{MAX_NAME, MAX_PRIORITY, MAX_PROMPT, MAX_SEED, MIN_PRIORITY};
 use crate::device::Dtype;
+use crate::guidance::GuidanceMethod;
 use crate::inpaint::{InpaintArea, InpaintFill, MaskMode};
 use crate::keep_alive::KeepAlive;
 use crate::lora;
@@ -292,6 +293,66 @@ parameters! {
         kind: Kind::Number { min: 0.0, max: 100.0 },
         unset: Unset::Settled("1.5 for models that edit a picture"), metadata: "Image CFG scale",
         help: "How closely to follow the picture, by models that edit one as the prompt says (InstructPix2Pix).",
+    }
+    guidance_method: GuidanceMethod {
+        flag: "guidance-method", short: None, aliases: &["guider", "cfg_method"],
+        category: Category::Guidance, task: changed guidance.method,
+        kind: choice::<GuidanceMethod>(),
+        unset: Unset::Value("cfg"), metadata: "Guidance method",
+        help: "How guidance is reckoned.",
+        long: "apg is adaptive projected guidance: strong guidance without its burnt colours (arXiv 2410.02416). cfg_zero_star fits the prediction without the prompt first (arXiv 2503.18886), and is made for flows.",
+    }
+    guidance_start: f64 {
+        flag: "guidance-start", short: None, aliases: &["cfg_start"],
+        category: Category::Guidance, task: changed guidance.start,
+        kind: Kind::Number { min: 0.0, max: 1.0 },
+        unset: Unset::Value("0"), metadata: "Guidance start",
+        help: "The part of the steps after which guidance begins.",
+        long: "Before it the prompt is followed without guidance, in half the time (arXiv 2404.07724).",
+    }
+    guidance_end: f64 {
+        flag: "guidance-end", short: None, aliases: &["guidance_stop", "cfg_end"],
+        category: Category::Guidance, task: changed guidance.end,
+        kind: Kind::Number { min: 0.0, max: 1.0 },
+        unset: Unset::Value("1"), metadata: "Guidance end",
+        help: "The part of the steps after which guidance ends; 0.8 saves a tenth of the time.",
+        long: "After it the prompt is followed without guidance, in half the time (arXiv 2404.07724).",
+    }
+    apg_eta: f64 {
+        flag: "apg-eta", short: None, aliases: &[],
+        category: Category::Guidance, task: changed guidance.apg_eta,
+        kind: Kind::Number { min: 0.0, max: 10.0 },
+        unset: Unset::Value("0"), metadata: "APG eta",
+        help: "With the method apg: how much of what only makes colours stronger is kept; 1 is all, as in cfg.",
+    }
+    apg_threshold: f64 {
+        flag: "apg-threshold", short: None, aliases: &["apg_norm_threshold", "adaptive_projected_guidance_rescale"],
+        category: Category::Guidance, task: changed guidance.apg_threshold,
+        kind: Kind::Number { min: 0.0, max: 1000.0 },
+        unset: Unset::Value("15"), metadata: "APG threshold",
+        help: "With the method apg: the most that guidance adds in a step; 0 is without limit.",
+    }
+    apg_momentum: f64 {
+        flag: "apg-momentum", short: None, aliases: &["adaptive_projected_guidance_momentum"],
+        category: Category::Guidance, task: changed guidance.apg_momentum,
+        kind: Kind::Number { min: -1.0, max: 1.0 },
+        unset: Unset::Value("-0.5"), metadata: "APG momentum",
+        help: "With the method apg: how much of what earlier steps added counts; below 0 it is taken away.",
+    }
+    zero_init_steps: u32 {
+        flag: "zero-init-steps", short: None, aliases: &["cfg_zero_init_steps"],
+        category: Category::Guidance, task: changed guidance.zero_init_steps,
+        kind: Kind::Integer { min: 0, max: 1000 },
+        unset: Unset::Value("0"), metadata: "Zero init steps",
+        help: "With the method cfg_zero_star: so many first steps predict nothing; 1 is usual for flows.",
+    }
+    pag_scale: f64 {
+        flag: "pag", short: None, aliases: &["perturbed_attention_guidance_scale"],
+        category: Category::Guidance, task: changed guidance.pag_scale,
+        kind: Kind::Number { min: 0.0, max: 100.0 },
+        unset: Unset::Value("0"), metadata: "PAG scale",
+        help: "Perturbed-attention guidance: shapes that hold together better, with or without --cfg; 3 is usual.",
+        long: "Each step calls the network once more, without the self-attention in its middle (arXiv 2403.17377).",
     }
     sampler: Sampler {
         flag: "sampler", short: None, aliases: &["sampler_name", "sample_method"],

@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::device::Dtype;
+use crate::guidance::GuidanceMethod;
 use crate::inpaint::{InpaintArea, InpaintFill, MaskMode};
 use crate::keep_alive::KeepAlive;
 use crate::picture::Format;
@@ -168,6 +169,7 @@ named_field!(
     Schedule,
     NoiseSource,
     Prediction,
+    GuidanceMethod,
     Dtype,
     Quant,
     Format,

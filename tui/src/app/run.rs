@@ -422,7 +422,7 @@ impl Client {
         drop(turn);
         self.drawn = Instant::now();
         self.send()?;
-        // A picture of kitty's is on its way by itself; any other was drawn with the frame.
+        // A picture of kitty's or of sixels is on its way by itself; any other was drawn with the frame.
         let shows = self.state.pictures_shown();
         let preview = shows.iter().any(|(key, _)| matches!(key.source, Source::Preview(_)));
         let newest = match preview && self.over.draws_with_frames() {

@@ -27,6 +27,7 @@ mod print;
 mod probe;
 mod protocol;
 mod sixel;
+pub mod stripes;
 mod terminal;
 mod tty;
 

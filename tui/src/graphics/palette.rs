@@ -4,7 +4,7 @@
 use image::RgbImage;
 
 /// A picture in a palette.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Indexed {
     /// At most 256 colours.
     pub palette: Vec<[u8; 3]>,

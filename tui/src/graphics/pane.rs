@@ -9,6 +9,8 @@ use super::fit::{self, Cells};
 use super::kitty::{self, Put};
 use super::placeholders::{self, Id};
 use super::print::{self, Place};
+use super::sixel;
+use super::stripes::Sixels;
 use super::terminal::{Screen, Stream};
 use super::{Error, Found, Passthrough, Protocol, Result};
 
@@ -49,6 +51,15 @@ pub enum Ready {
         /// What draws it.
         bytes: Vec<u8>,
     },
+    /// Sixels, which are drawn piece by piece; text over them takes them away.
+    Sixels {
+        /// Cells of a row.
+        columns: u16,
+        /// Rows.
+        rows: u16,
+        /// Their pieces.
+        sixels: Sixels,
+    },
 }
 
 impl Ready {
@@ -56,7 +67,9 @@ impl Ready {
     pub fn size(&self) -> (u16, u16) {
         match self {
             Self::Blocks { columns, cells } => (*columns, (cells.len() / usize::from(*columns).max(1)) as u16),
-            Self::Placeholders { columns, rows, .. } | Self::Over { columns, rows, .. } => (*columns, *rows),
+            Self::Placeholders { columns, rows, .. }
+            | Self::Over { columns, rows, .. }
+            | Self::Sixels { columns, rows, .. } => (*columns, *rows),
         }
     }
 }
@@ -66,15 +79,20 @@ impl Ready {
     pub fn number(&self) -> u32 {
         match self {
             Self::Over { id, .. } | Self::Placeholders { id, .. } => *id,
-            Self::Blocks { .. } => 0,
+            Self::Blocks { .. } | Self::Sixels { .. } => 0,
         }
     }
 
-    /// The bytes that give it to the terminal; none where it is text.
+    /// Whether it is drawn over the cells of a frame, which are empty there.
+    pub fn lies_over(&self) -> bool {
+        matches!(self, Self::Over { .. } | Self::Sixels { .. })
+    }
+
+    /// The bytes that give it to the terminal; none where it is text or has pieces.
     pub fn bytes(&self) -> &[u8] {
         match self {
             Self::Over { bytes, .. } | Self::Placeholders { give: bytes, .. } => bytes,
-            Self::Blocks { .. } => &[],
+            Self::Blocks { .. } | Self::Sixels { .. } => &[],
         }
     }
 }
@@ -171,6 +189,11 @@ fn ready_on(
                 give,
             })
         }
+        (Protocol::Sixel, passthrough) => Ok(Ready::Sixels {
+            columns,
+            rows,
+            sixels: sixel::made(picture, cells, screen.cell, is_draft, passthrough.is_some()),
+        }),
         (protocol, passthrough) => {
             let side = fit::inside(picture.width(), picture.height(), screen.cell, cells);
             let id = (protocol == Protocol::Kitty).then_some(number.max(1));

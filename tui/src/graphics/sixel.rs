@@ -1,4 +1,5 @@
-//! DEC sixel: the pixels themselves in at most 256 colours, so the picture is scaled here and its palette made for it.
+//! DEC sixel: the pixels themselves in at most 256 colours, so the picture is scaled here and its palette made for it. What is printed goes
+//! out as one sequence; what the client draws, in pieces (`stripes.rs`).
 
 use std::io::Write;
 
@@ -8,6 +9,7 @@ use image::{DynamicImage, Rgb, RgbImage};
 use super::Result;
 use super::fit::Cells;
 use super::palette::{Indexed, reduce};
+use super::stripes::Sixels;
 
 /// Rows of pixels that one line of sixels draws.
 pub(super) const BAND: u32 = 6;
@@ -26,6 +28,23 @@ pub(super) fn write(
     cell: (u32, u32),
     is_draft: bool,
 ) -> Result<()> {
+    let (picture, width) = indexed(picture, cells, cell, is_draft);
+    let height = picture.indices.len() / width;
+    let mut text = header(width, height, &picture.palette, |_| true);
+    text.extend(bands(&picture.indices, width, picture.palette.len()));
+    text.extend(b"\x1b\\");
+    out.write_all(&text)?;
+    Ok(out.flush()?)
+}
+
+/// The same picture, to be sent in pieces; through tmux, where it is to be `wrapped`.
+pub(super) fn made(picture: &DynamicImage, cells: Cells, cell: (u32, u32), is_draft: bool, wrapped: bool) -> Sixels {
+    let (picture, width) = indexed(picture, cells, cell, is_draft);
+    Sixels::new(picture, width, cell, wrapped)
+}
+
+/// The picture as it covers `cells`, in few colours, and the pixels of a row, at least 1.
+fn indexed(picture: &DynamicImage, cells: Cells, cell: (u32, u32), is_draft: bool) -> (Indexed, usize) {
     let (width, height) = (cells.columns * cell.0, whole_bands(cells.rows * cell.1));
     let (scaled, most, diffusion) = if is_draft {
         (squares(picture, width, height), DRAFT_COLOURS, 0.0)
@@ -37,9 +56,7 @@ pub(super) fn write(
         )
     };
     let pixels = opaque(scaled);
-    let text = sequence(&by_use(reduce(&pixels, most, diffusion)), pixels.width() as usize);
-    out.write_all(&text)?;
-    Ok(out.flush()?)
+    (by_use(reduce(&pixels, most, diffusion)), pixels.width().max(1) as usize)
 }
 
 /// The colours that are used most first: their numbers are short.
@@ -60,16 +77,21 @@ fn by_use(picture: Indexed) -> Indexed {
     }
 }
 
-/// The whole sequence: sizes, colours, and each band colour by colour.
-fn sequence(picture: &Indexed, width: usize) -> Vec<u8> {
-    let height = picture.indices.len() / width.max(1);
+/// What a sequence begins with: the size in pixels, and those of the colours that are used.
+pub(super) fn header(width: usize, height: usize, palette: &[[u8; 3]], is_used: impl Fn(usize) -> bool) -> Vec<u8> {
     let mut out = format!("\x1bP0;1;0q\"1;1;{width};{height}").into_bytes();
-    for (at, colour) in picture.palette.iter().enumerate() {
+    for (at, colour) in palette.iter().enumerate().filter(|(at, _)| is_used(*at)) {
         let [r, g, b] = colour.map(|value| (u32::from(value) * 100 + 127) / 255);
         out.extend(format!("#{at};2;{r};{g};{b}").into_bytes());
     }
-    let mut bits = vec![Vec::new(); picture.palette.len()];
-    for (number, band) in picture.indices.chunks(BAND as usize * width.max(1)).enumerate() {
+    out
+}
+
+/// Rows of `width` pixels, each the number of one of so many colours: each band colour by colour.
+pub(super) fn bands(indices: &[u8], width: usize, colours: usize) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut bits = vec![Vec::new(); colours];
+    for (number, band) in indices.chunks(BAND as usize * width.max(1)).enumerate() {
         // Between bands alone: one after the last would move the screen.
         if number > 0 {
             out.push(b'-');
@@ -93,7 +115,6 @@ fn sequence(picture: &Indexed, width: usize) -> Vec<u8> {
             row.clear();
         }
     }
-    out.extend(b"\x1b\\");
     out
 }
 
@@ -168,12 +189,12 @@ fn opaque(picture: DynamicImage) -> RgbImage {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use rstest::rstest;
 
     /// What a terminal makes of it.
-    fn decoded(text: &str) -> RgbImage {
+    pub fn decoded(text: &str) -> RgbImage {
         let body = text
             .strip_prefix("\x1bP0;1;0q\"1;1;")
             .unwrap()
@@ -182,7 +203,7 @@ mod tests {
         let (sizes, rest) = body.split_once('#').unwrap();
         let (width, height) = sizes.split_once(';').unwrap();
         let mut image = RgbImage::new(width.parse().unwrap(), height.parse().unwrap());
-        let mut palette = Vec::new();
+        let mut palette = [Rgb([0; 3]); COLOURS];
         let number = |text: &str| text.parse::<u32>().unwrap();
         let (mut x, mut y) = (0, 0);
         let mut rest = rest;
@@ -197,7 +218,8 @@ mod tests {
             if is_register {
                 let parts: Vec<u32> = digits.split(';').map(number).collect();
                 if parts.len() == 5 {
-                    palette.push(Rgb([parts[2], parts[3], parts[4]].map(|v| ((v * 255 + 50) / 100) as u8)));
+                    palette[parts[0] as usize] =
+                        Rgb([parts[2], parts[3], parts[4]].map(|v| ((v * 255 + 50) / 100) as u8));
                 } else {
                     colour = palette[parts[0] as usize];
                 }

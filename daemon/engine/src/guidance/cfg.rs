@@ -1,9 +1,13 @@
 //! Classifier-free guidance, by the numbers of a task's guidance group. The pipeline makes it for each run; it knows neither the
 //! denoiser nor the sampler.
 
+use std::cell::Cell;
+use std::rc::Rc;
+
 use darkroom_protocol::task;
 use tch::Tensor;
 
+use super::combine::Combine;
 use super::composed::predicted;
 use super::{Guidance, Predict};
 use crate::Result;
@@ -11,13 +15,15 @@ use crate::model::{Cond, Guide};
 use crate::sampling::Guided;
 
 /// Classifier-free guidance (Ho and Salimans 2022, arXiv 2207.12598), as diffusers scales it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Debug)]
 pub struct Cfg {
     /// Its `cfg_scale` says how far to go from the prediction without the prompt toward the one with it; up to 1 it is the latter
     /// alone.
     pub asked: task::Guidance,
     /// How the two predictions are computed.
     pub passes: Passes,
+    /// How they become one.
+    combine: Combine,
 }
 
 /// How two predictions are computed.
@@ -31,8 +37,18 @@ pub enum Passes {
 
 /// Classifier-free guidance as a task asks for it.
 pub fn cfg(asked: &task::Guidance, passes: Passes) -> Box<dyn Guidance> {
-    let asked = asked.clone();
-    Box::new(Cfg { asked, passes })
+    Box::new(Cfg::new(asked, passes, Rc::default()))
+}
+
+impl Cfg {
+    /// As [`cfg`]; `perturbed` tells whoever calls the network to leave out the attention in its middle.
+    pub(super) fn new(asked: &task::Guidance, passes: Passes, perturbed: Rc<Cell<bool>>) -> Self {
+        Self {
+            asked: asked.clone(),
+            passes,
+            combine: Combine::new(asked, perturbed),
+        }
+    }
 }
 
 impl Guidance for Cfg {
@@ -41,14 +57,19 @@ impl Guidance for Cfg {
         if let Some(composed) = &guide.composed {
             let negative = guide.negative.as_ref().filter(|_| self.needs_negative());
             let (uncond, cond) = predicted(input, guide, composed, (negative, self.passes), predict)?;
-            return Ok(match uncond {
-                Some(uncond) => self.guided(uncond, &cond),
-                None => Guided::alone(cond),
-            });
+            let again = || Ok(predicted(input, guide, composed, (None, self.passes), predict)?.1);
+            return match uncond {
+                Some(uncond) => self.guided(uncond, &cond, again),
+                None => self.combine.away(cond.shallow_clone(), &cond, again).map(Guided::alone),
+            };
         }
         let with = guide.positive.for_batch(batch);
         let Some(negative) = guide.negative.as_ref().filter(|_| self.needs_negative()) else {
-            return predict(input, &with).map(Guided::alone);
+            let cond = predict(input, &with)?;
+            let guided = self
+                .combine
+                .away(cond.shallow_clone(), &cond, || predict(input, &with))?;
+            return Ok(Guided::alone(guided));
         };
         let without = negative.for_batch(batch);
         let (uncond, cond) = match self.passes {
@@ -58,7 +79,7 @@ impl Guidance for Cfg {
             }
             Passes::Two => (predict(input, &without)?, predict(input, &with)?),
         };
-        Ok(self.guided(uncond, &cond))
+        self.guided(uncond, &cond, || predict(input, &with))
     }
 
     fn needs_negative(&self) -> bool {
@@ -67,13 +88,14 @@ impl Guidance for Cfg {
 }
 
 impl Cfg {
-    /// Both predictions as one.
-    fn guided(&self, uncond: Tensor, cond: &Tensor) -> Guided {
-        let guided = &uncond + (cond - &uncond) * self.asked.cfg_scale;
-        Guided {
+    /// Both predictions as one; `again` makes that with the prompt once more, where perturbed attention asks for it.
+    fn guided(&self, uncond: Tensor, cond: &Tensor, again: impl FnOnce() -> Result<Tensor>) -> Result<Guided> {
+        let guided = self.combine.combined(&uncond, cond);
+        let guided = self.combine.away(guided, cond, again)?;
+        Ok(Guided {
             guided: rescaled(guided, cond, self.asked.guidance_rescale),
             uncond: Some(uncond),
-        }
+        })
     }
 }
 

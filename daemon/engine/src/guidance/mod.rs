@@ -1,9 +1,12 @@
 //! How the predictions with and without a prompt become one.
 
+mod asked;
 mod cfg;
+mod combine;
 mod composed;
 mod edit;
 
+pub use asked::{Moment, asked};
 pub use cfg::{Cfg, Passes, cfg};
 pub use edit::edit;
 

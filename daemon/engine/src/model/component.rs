@@ -19,6 +19,11 @@ pub trait Denoiser: Debug {
     /// # Errors
     /// [`crate::Error::Config`] for what another kind of model takes, [`crate::Error::Cancelled`].
     fn forward(&self, x: &Tensor, timestep: f64, cond: &Cond, extras: &Extras, cancel: &Cancel) -> Result<Tensor>;
+
+    /// Whether it has an attention in its middle that can be left out: [`Extras::perturbed`].
+    fn can_be_perturbed(&self) -> bool {
+        false
+    }
 }
 
 /// Between pictures and the denoiser's latents, scaled as the denoiser has them.

@@ -12,6 +12,9 @@ pub struct Extras {
     pub references: Vec<Tensor>,
     /// More channels of the input [B, C, H, W]: a mask and the masked picture, or the picture to edit.
     pub channels: Option<Tensor>,
+    /// Whether the self-attention in the denoiser's middle is left out, each place seeing itself alone: what perturbed-attention guidance
+    /// turns away from. Only for a denoiser that [can](super::Denoiser::can_be_perturbed).
+    pub perturbed: bool,
 }
 
 /// Summands for a U-shaped denoiser's states: `down_block_additional_residuals` and `mid_block_additional_residual` of diffusers.
@@ -38,6 +41,7 @@ impl Extras {
             }),
             references: self.references.iter().map(again).collect(),
             channels: self.channels.as_ref().map(again),
+            perturbed: self.perturbed,
         }
     }
 }
@@ -56,8 +60,10 @@ mod tests {
             }),
             references: vec![pair()],
             channels: Some(pair()),
+            perturbed: true,
         };
         let twice = extras.repeated(2);
+        assert!(twice.perturbed);
         let residuals = twice.residuals.unwrap();
         let all = [
             &residuals.down[0],

@@ -1,7 +1,6 @@
 //! The denoise loop: from the state that `prepare.rs` made to latents. It tells how far it is, how long it will take, and what the
 //! pictures look like on the way.
 
-use std::cell::Cell;
 use std::time::Instant;
 
 use darkroom_protocol::{Phase, Progress, failpoint};
@@ -10,10 +9,10 @@ use tch::{Kind, Tensor};
 use super::prepare::{Group, Start};
 use super::preview::Estimate;
 use super::{Observer, check_numbers};
-use crate::guidance::{self, Passes};
-use crate::model::{ComponentKind, Cond, Passage, Prompts};
+use crate::guidance::{self, Moment, Passes};
+use crate::model::{ComponentKind, Cond, Extras, Passage, Prompts};
 use crate::sampling::{Plan, StepInfo, sample_keeping};
-use crate::{Result, torch};
+use crate::{Error, Result, torch};
 
 /// A state that a loop begins with to latents [B, C, H/f, W/f] in f32 on the model's device: the one denoise loop. `plan` says where
 /// the loop begins, so that a task may have several, each from the latents of the one before.
@@ -29,6 +28,11 @@ pub fn denoise(
 ) -> Result<Tensor> {
     let Group { task, work, model, .. } = group;
     let (denoiser, name) = (model.denoiser()?, model.name_of(ComponentKind::Denoiser));
+    if task.guidance.pag_scale > 0.0 && !denoiser.can_be_perturbed() {
+        return Err(Error::Unsupported(
+            "This model has no attention in its middle, which perturbed-attention guidance needs: leave pag_scale at 0.".to_owned(),
+        ));
+    }
     let Start {
         latents,
         mut noise,
@@ -37,7 +41,7 @@ pub fn denoise(
         edited,
     } = start;
     let prompts = &completed(group, prompts, &latents)?;
-    let step = Cell::new(0);
+    let moment = Moment::default();
     let passes = if task.compute.two_passes {
         Passes::Two
     } else {
@@ -45,7 +49,7 @@ pub fn denoise(
     };
     let guidance = match edited {
         Some(picture) => guidance::edit(&task.guidance, picture, passes),
-        None => guidance::cfg(&task.guidance, passes),
+        None => guidance::asked(&task.guidance, passes, plan.steps(), &moment),
     };
     let mut clock = Clock::new(plan, groups_left);
     observer.progress(clock.progress(group, 0, plan.first_sigma()));
@@ -57,12 +61,15 @@ pub fn denoise(
             work.cancel.check()?;
             let predict = &mut |x: &Tensor, cond: &Cond| {
                 // Guidance may compute the group several times at once.
-                let extras = extras.repeated(x.size()[0] / group.len() as i64);
+                let extras = Extras {
+                    perturbed: moment.perturbed.get(),
+                    ..extras.repeated(x.size()[0] / group.len() as i64)
+                };
                 denoiser
                     .forward(x, timestep, cond, &extras, work.cancel)
                     .map(|out| out.to_kind(Kind::Float))
             };
-            guidance.predict(x, prompts.at(step.get()), predict)
+            guidance.predict(x, prompts.at(moment.step.get()), predict)
         },
         &mut |from, to| torch::to(&noise.between(from, to)?, model.device(), Kind::Float),
         &mut |done: StepInfo| {
@@ -71,7 +78,7 @@ pub fn denoise(
             if done.index == 0 {
                 check_numbers(name, done.denoised)?;
             }
-            step.set(done.index + 1);
+            moment.step.set(done.index + 1);
             clock.tick(done.calls.0);
             observer.progress(clock.progress(group, done.index as u32 + 1, done.next_sigma));
             show(group, &done, observer);

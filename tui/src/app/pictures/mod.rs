@@ -143,7 +143,7 @@ impl Pictures {
 
     /// Whether a picture there is not shown because something lies over it.
     pub fn is_hidden(&self, ready: &Ready, place: Rect) -> bool {
-        let is_over = self.is_over_text && matches!(ready, Ready::Over { .. });
+        let is_over = self.is_over_text && ready.lies_over();
         is_over && self.covers.iter().any(|cover| cover.intersects(place))
     }
 

@@ -60,9 +60,9 @@ impl Over {
         self.sending.broken_off().into_iter().chain(pictures).collect()
     }
 
-    /// Whether pictures are drawn with their frame: what is none of kitty's cannot be sent in parts.
+    /// Whether pictures are drawn with their frame: what is neither kitty's nor sixels cannot be sent in parts.
     pub fn draws_with_frames(&self) -> bool {
-        self.found.protocol != Protocol::Kitty
+        !matches!(self.found.protocol, Protocol::Kitty | Protocol::Sixel)
     }
 
     /// The next part of what is on its way, of at most about so many bytes.
@@ -108,7 +108,7 @@ impl Over {
     /// When it cannot be written.
     pub fn draw(&mut self, out: &mut impl Write, state: &State) -> std::io::Result<Vec<Rect>> {
         let mut wanted = seen(state);
-        wanted.retain(|shown| matches!(*shown.ready, Ready::Over { .. }));
+        wanted.retain(|shown| shown.ready.lies_over());
         let covers = state.pictures.covers.clone();
         let before = std::mem::replace(&mut self.covers, covers);
         let has_changed = before != self.covers;
@@ -122,6 +122,10 @@ impl Over {
             .map(|old| old.0.clone())
             .collect();
         for gone in gone {
+            if matches!(*gone, Ready::Sixels { .. }) {
+                self.sending.drop_rest(&gone);
+                continue;
+            }
             // One of the same number takes its place by itself.
             if wanted.iter().any(|new| new.ready.number() == gone.number()) {
                 continue;
@@ -139,7 +143,7 @@ impl Over {
             }
             places.push(new.place);
             let (at, bytes) = ((new.place.x, new.place.y), new.ready.bytes());
-            if new.ready.number() > 0 {
+            if new.ready.number() > 0 || matches!(*new.ready, Ready::Sixels { .. }) {
                 self.sending.put(new.ready.clone(), Some(at), new.is_preview);
                 continue;
             }
@@ -277,6 +281,41 @@ mod tests {
             seed: 1,
             elapsed_ms: 1,
         }
+    }
+
+    /// Nothing is written with the frame, pieces come after it, and those of a picture that has gone never.
+    #[test]
+    fn sixels_follow_their_frame_and_end_with_what_shows_them() {
+        let mut state = State::new(Theme::of(&|_| None, true), Rect::new(0, 0, 120, 40));
+        state.create.picture(&picture());
+        let (key, _) = state.pictures_shown().remove(0);
+        let found = Found {
+            cell: Some((10, 20)),
+            ..Found::new(Protocol::Sixel, "so")
+        };
+        let noise = image::RgbImage::from_fn(400, 400, |x, y| {
+            let mixed = (x * 73 + y * 179 + 11).wrapping_mul(0x9e37_79b1);
+            image::Rgb([(mixed >> 24) as u8, (mixed >> 16) as u8, 0].map(|value| value & 0xc0))
+        });
+        let sixels = pane::ready(&noise.into(), &found, (40, 20), 0, None).unwrap();
+        state.pictures.made(key, Some(Arc::new(sixels)));
+        let mut over = Over::new(found);
+        let mut out = Vec::new();
+        over.draw(&mut out, &state).unwrap();
+        assert!(out.is_empty());
+        assert!(!over.next(8_000).bytes.is_empty());
+        over.draw(&mut out, &state).unwrap();
+        assert!(!over.next(8_000).bytes.is_empty(), "another frame changes nothing");
+        state.pictures.is_covered = true;
+        over.draw(&mut out, &state).unwrap();
+        assert!(out.is_empty() && over.next(8_000).bytes.is_empty() && over.taken_off().is_empty());
+        state.pictures.is_covered = false;
+        over.draw(&mut out, &state).unwrap();
+        let again = String::from_utf8(over.next(usize::MAX).bytes).unwrap();
+        assert!(
+            again.starts_with("\x1b7\x1b[") && again.matches("\x1bP").count() == 1,
+            "from its beginning"
+        );
     }
 
     #[test]

@@ -59,6 +59,15 @@ impl ResnetBlock2D {
     }
 }
 
+/// What a place sees of the picture in self-attention.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sight {
+    /// Every place.
+    All,
+    /// Itself alone: `PAGIdentitySelfAttnProcessor2_0` of diffusers (Ahn et al. 2024, arXiv 2403.17377).
+    Itself,
+}
+
 /// Of the group normalisation before a transformer.
 const GROUP_EPS: f64 = 1e-6;
 
@@ -94,10 +103,15 @@ impl Transformer2DModel {
 
     /// `input` [B, C, H, W] → [B, C, H, W].
     pub fn forward(&self, input: &Tensor, prompt: Prompt, cancel: &Cancel) -> Result<Tensor> {
+        self.forward_seeing(input, prompt, Sight::All, cancel)
+    }
+
+    /// The same, where what a place sees of the picture may be less.
+    pub fn forward_seeing(&self, input: &Tensor, prompt: Prompt, sight: Sight, cancel: &Cancel) -> Result<Tensor> {
         let mut hidden_states = self.proj_in.to_sequence(&self.norm.forward(input));
         for block in &self.transformer_blocks {
             cancel.check()?;
-            hidden_states = block.forward(&hidden_states, prompt);
+            hidden_states = block.forward(&hidden_states, prompt, sight);
         }
         Ok(self.proj_out.to_pixels(&hidden_states, input))
     }
@@ -160,13 +174,16 @@ impl BasicTransformerBlock {
     }
 
     /// `hidden_states` [B, N, C] → [B, N, C].
-    pub fn forward(&self, hidden_states: &Tensor, prompt: Prompt) -> Tensor {
+    pub fn forward(&self, hidden_states: &Tensor, prompt: Prompt, sight: Sight) -> Tensor {
         let normed = self.norm1.forward(hidden_states);
         let itself = Prompt {
             tokens: &normed,
             bias: None,
         };
-        let hidden_states = self.attn1.forward_plus(&normed, itself, hidden_states);
+        let hidden_states = match sight {
+            Sight::All => self.attn1.forward_plus(&normed, itself, hidden_states),
+            Sight::Itself => self.attn1.values_plus(&normed, hidden_states),
+        };
         let normed = self.norm2.forward(&hidden_states);
         let hidden_states = self.attn2.forward_plus(&normed, prompt, &hidden_states);
         let normed = self.norm3.forward(&hidden_states);
@@ -198,6 +215,12 @@ impl CrossAttention {
             heads: dims.heads,
             upcast: dims.upcast_attention,
         })
+    }
+
+    /// What it makes where each place sees itself alone: `hidden_states` [B, N, C] as values → [B, N, C], to which `residual` of that size
+    /// is added.
+    pub fn values_plus(&self, hidden_states: &Tensor, residual: &Tensor) -> Tensor {
+        self.to_out.forward_plus(&self.to_v.forward(hidden_states), residual)
     }
 
     /// `hidden_states` [B, N, C], `context` what keys and values are made of → [B, N, C], to which `residual` of that size is

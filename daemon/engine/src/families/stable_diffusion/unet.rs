@@ -6,7 +6,7 @@ use darkroom_formats::schema::{Level, MidBlock, TextTime, TransformerDims, UNetC
 use darkroom_protocol::Quant;
 use tch::{Kind, Tensor};
 
-use super::blocks::{Downsample2D, Prompt, ResnetBlock2D, Transformer2DModel, Upsample2D};
+use super::blocks::{Downsample2D, Prompt, ResnetBlock2D, Sight, Transformer2DModel, Upsample2D};
 use crate::model::{Cond, Denoiser, Extras, Residuals};
 use crate::nn::{Conv2d, GroupNorm, Linear, Timesteps, silu};
 use crate::weights::Weights;
@@ -123,6 +123,7 @@ impl UNet2DConditionModel {
                 tokens: &cond.tokens,
                 bias: bias.as_ref(),
             },
+            middle: if extras.perturbed { Sight::Itself } else { Sight::All },
             cancel,
         };
 
@@ -186,6 +187,11 @@ impl Denoiser for UNet2DConditionModel {
     fn forward(&self, x: &Tensor, timestep: f64, cond: &Cond, extras: &Extras, cancel: &Cancel) -> Result<Tensor> {
         Self::forward(self, x, timestep, cond, extras, cancel)
     }
+
+    fn can_be_perturbed(&self) -> bool {
+        let middle = self.mid_block.as_ref();
+        middle.is_some_and(|middle| middle.attentions.is_some())
+    }
 }
 
 /// The states of the way down and of the middle with a control network's, each to its own.
@@ -210,6 +216,8 @@ struct Around<'a> {
     /// The time embedding [1, temb_channels], or [B, temb_channels] where more is told than the time.
     temb: &'a Tensor,
     prompt: Prompt<'a>,
+    /// What a place sees of the picture in the middle block.
+    middle: Sight,
     /// Read before each layer.
     cancel: &'a Cancel,
 }
@@ -359,7 +367,8 @@ impl UNetMidBlock2DCrossAttn {
             around.cancel.check()?;
             hidden_states = resnet.forward(&hidden_states, Some(around.temb));
             if let Some(attention) = self.attentions.as_ref().filter(|_| j == 0) {
-                hidden_states = attention.forward(&hidden_states, around.prompt, around.cancel)?;
+                hidden_states =
+                    attention.forward_seeing(&hidden_states, around.prompt, around.middle, around.cancel)?;
             }
         }
         Ok(hidden_states)
