@@ -126,21 +126,30 @@ fn head(state: &State, frame: &mut Frame<'_>, area: Rect) {
         .map_or(0, |(_, title, begin)| begin + title.chars().count() as u16 + 2);
     let room = usize::from(area.width.saturating_sub(left + 1));
     let (texts, style) = match &state.world.daemon {
-        Daemon::There => ([true, false].map(|memory| devices(state, memory)), theme.dim()),
+        Daemon::There => {
+            let names = match state.world.workers.as_slice() {
+                [worker] => escape_line(&worker.device).into_owned(),
+                all => format!("{} devices", all.len()),
+            };
+            ([devices(state, true), devices(state, false), names], theme.dim())
+        }
         Daemon::Looking => (
-            ["the daemon is looked for …", "looking …"].map(str::to_owned),
+            ["the daemon is looked for …", "looking …", "…"].map(str::to_owned),
             theme.accent(),
         ),
-        Daemon::Away(_) => (["the daemon is away", "away"].map(str::to_owned), theme.accent()),
+        Daemon::Away(_) => (
+            ["the daemon is away", "the daemon is away", "away"].map(str::to_owned),
+            theme.accent(),
+        ),
     };
     let texts = texts.map(|text| match &state.world.host {
         Some(host) => format!("{}: {text}", escape_line(host)),
         None => text,
     });
     // The first that fits.
-    let [long, short] = texts;
-    let text = if long.width() <= room { long } else { short };
-    let line = Line::styled(format!("{} ", cut(&text, room)), style).right_aligned();
+    let fits = texts.iter().find(|text| text.width() <= room);
+    let text = fits.unwrap_or(&texts[2]);
+    let line = Line::styled(format!("{} ", cut(text, room)), style).right_aligned();
     frame.render_widget(
         line,
         Rect {

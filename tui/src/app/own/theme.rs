@@ -72,7 +72,16 @@ pub const ACCENT: Rgb = [0xff, 0x5f, 0x3c];
 /// Beside the point.
 const DIM: Rgb = [0x80; 3];
 /// Parts of the names of terminals that have 256 colours.
-const OF_256: [&str; 7] = ["256color", "kitty", "foot", "alacritty", "ghostty", "wezterm", "direct"];
+const OF_256: [&str; 8] = [
+    "256color",
+    "kitty",
+    "foot",
+    "mlterm",
+    "alacritty",
+    "ghostty",
+    "wezterm",
+    "direct",
+];
 /// The contrast that text has at least.
 const LEAST: f64 = 4.5;
 
@@ -300,7 +309,7 @@ mod tests {
                 "{all:?} on {ground:?}"
             );
         }
-        let terms = ["xterm-256color", "screen.xterm-256color", "foot", "xterm", "linux"];
+        let terms = ["xterm-256color", "screen.xterm-256color", "mlterm", "xterm", "linux"];
         let is_indexed = |term: &str| {
             let env = |name: &str| (name == "TERM").then(|| term.to_owned());
             Surroundings::of(&env, true, None).is_indexed

@@ -98,12 +98,13 @@ impl Form {
         if typed.is_some() {
             return spans;
         }
+        if let Field::Size = field {
+            let shapes = self.shapes(left, scene);
+            left -= shapes.iter().map(Span::width).sum::<usize>();
+            spans.extend(shapes);
+        }
         if is_at && field.is_movable() && left >= MARK {
             spans.push(Span::styled(theme.sign("  ◂ ▸", "  < >"), theme.dim()));
-            left -= MARK;
-        }
-        if let Field::Size = field {
-            spans.extend(self.shapes(left, scene));
         }
         spans
     }
