@@ -248,6 +248,43 @@ fn no_two_names_are_one_sampler() {
     }
 }
 
+/// What is left is told by calls: each sampler makes as many as its plan says, and tells a step at a time, the last one at the end. One
+/// finds its steps on the way.
+#[test]
+fn every_sampler_calls_as_often_as_was_said() {
+    for (sampler, name, _) in Sampler::NAMES.iter().filter(|(one, ..)| *one != Sampler::DpmAdaptive) {
+        for (steps, denoise) in [(1, 1.0), (2, 1.0), (9, 1.0), (20, 1.0), (24, 0.5)] {
+            let plan = plan(&sd(Prediction::Epsilon), *sampler, Schedule::Auto, steps).unwrap();
+            let plan = plan.denoise(denoise).unwrap();
+            let (mut called, mut told, mut indices) = (0, 0, Vec::new());
+            let mut network = |x: &Tensor, t: f64| {
+                called += 1;
+                network(x, t)
+            };
+            let mut noise = |_, _| Ok(wave());
+            let x = plan.noised(&wave(), &wave());
+            let end = sample(&plan, x, &mut network, &mut noise, &mut |step| {
+                told = step.calls.1;
+                indices.push(step.index);
+                Ok(())
+            });
+            assert!(
+                end.unwrap().isfinite().all().int64_value(&[]) == 1,
+                "{name} in {steps} steps"
+            );
+            assert_eq!(
+                (called, told),
+                (plan.calls(), plan.calls()),
+                "{name} in {steps} steps from {denoise}"
+            );
+            assert!(
+                indices.is_sorted() && indices.last() == Some(&(plan.steps() - 1)),
+                "{name}: {indices:?}"
+            );
+        }
+    }
+}
+
 /// What docs/samplers.md says of each sampler and schedule.
 fn document() -> String {
     let errors = errors();

@@ -222,7 +222,7 @@ fn tuned(tuning: Tuning) -> Result<Plan> {
 
 #[test]
 fn a_list_takes_the_place_of_schedule_and_steps() {
-    let sigmas = vec![10.0, 2.5, 0.5, 0.1];
+    let sigmas = [10.0, 2.5, 0.5, 0.1];
     for end in [None, Some(0.0)] {
         let listed: Vec<f64> = sigmas.iter().copied().chain(end).collect();
         let plan = tuned(Tuning {

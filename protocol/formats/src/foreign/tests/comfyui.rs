@@ -103,10 +103,10 @@ fn flux_through_a_guider() {
     height: 1024
     steps: 25
     sampler: Euler
+    schedule: Simple
     seed: 99
     batch: 1
       guidance: 3.5
-      scheduler: simple
       denoise: 1
     ");
 }
@@ -243,10 +243,10 @@ fn the_sampler_nearest_to_the_picture_counts() {
     height: 768
     steps: 10
     cfg_scale: 6
+    sampler: UniPC
     schedule: Karras
     seed: 8
     batch: 2
-      sampler_name: uni_pc
       denoise: 0.5
       vae: vae-ft-mse.safetensors
       KSampler: node 3: cfg 8.0, denoise 1.0, sampler_name euler_ancestral, scheduler normal, seed 7, steps 20
