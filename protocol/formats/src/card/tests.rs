@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use darkroom_protocol::{ModelSource, Prediction, Sampler, Schedule};
+use darkroom_protocol::{ModelSource, ModelTask, Prediction, Sampler, Schedule};
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -112,10 +112,22 @@ fn the_default_size_is_what_the_denoiser_was_trained_at(#[case] sample: Value, #
     assert_eq!(card.ok().map(|c| (c.width, c.height)), size);
 }
 
+#[rstest]
+#[case(4, ModelTask::Generate)]
+#[case(9, ModelTask::Inpaint)]
+#[case(8, ModelTask::Edit)]
+fn a_card_says_what_a_model_was_trained_to_do(#[case] channels: u32, #[case] task: ModelTask) {
+    let card = Card::new("m", &folder(with(unet(), "in_channels", json!(channels)), vae())).unwrap();
+    assert_eq!(
+        (card.task, card.to_model_card(ModelSource::Folder("/m".into())).task),
+        (task, task)
+    );
+}
+
 #[test]
 fn neighbours_of_the_family_are_told_apart_in_words() {
     let error = |unet| Card::new("m", &folder(unet, vae())).unwrap_err().to_string();
-    insta::assert_snapshot!(error(with(unet(), "in_channels", json!(9))), @"sd15 is a model of Stable Diffusion 1.x inpainting (StableDiffusionPipeline), a family that is not built yet: Darkroom reads models of SDXL, SDXL refiner, Stable Diffusion 1.x, Stable Diffusion 2.x.");
+    insta::assert_snapshot!(error(with(unet(), "in_channels", json!(5))), @"sd15 is of a family that Darkroom does not know: unet/config.json has in_channels = 5; in Stable Diffusion 1.x it is 4. It knows SDXL, SDXL refiner, Stable Diffusion 1.x, Stable Diffusion 2.x.");
     insta::assert_snapshot!(error(with(unet(), "class_embed_type", json!("timestep"))), @"sd15 is of a family that Darkroom does not know: unet/config.json has class_embed_type = \"timestep\"; in Stable Diffusion 1.x it is off. It knows SDXL, SDXL refiner, Stable Diffusion 1.x, Stable Diffusion 2.x.");
     let second = with(unet(), "use_linear_projection", json!(true));
     assert_eq!(

@@ -63,7 +63,12 @@ fn rows_are_whole() {
 fn a_family_that_is_built_has_all_that_takes() {
     for row in families() {
         let Some(built) = row.built else { continue };
-        assert_eq!((built.family.row(), built.family.built()), (row, built));
+        // Variants of a family come after its own row.
+        let first = families().find(|other| other.built == row.built);
+        assert_eq!((first, built.family.built()), (Some(built.family.row()), built));
+        if row != built.family.row() {
+            continue;
+        }
         assert!(built.components.iter().any(|(name, _)| *name == built.denoiser));
         // Its files in one piece are the folder of its published configurations.
         let parts = built.checkpoint.parts;
@@ -186,7 +191,8 @@ fn no_row_shadows_another_in_folders() {
                 Err(Error::NotBuilt { label, .. }) => label,
                 Err(other) => panic!("{pipeline}: {other}"),
             };
-            assert_eq!(label, row.label, "{pipeline}");
+            let expected = row.built.map_or(row.label, |built| built.family.label());
+            assert_eq!(label, expected, "{pipeline}");
         }
     }
 }

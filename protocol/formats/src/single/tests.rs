@@ -9,7 +9,7 @@ use super::*;
 use crate::Card;
 use crate::family::Family;
 use crate::folder::{Files, Folder};
-use darkroom_protocol::{ModelSource, Prediction, Sampler};
+use darkroom_protocol::{ModelSource, ModelTask, Prediction, Sampler};
 
 /// A safetensors file of these bf16 tensors, all holes: the system stores no data for it.
 fn write(path: &Path, tensors: &[(&str, &[u64])]) {
@@ -82,12 +82,28 @@ fn a_checkpoint_is_the_folder_it_would_be() {
     assert!(file.len("tokenizer/vocab.json").unwrap().is_none() && file.read("nothing", 1).is_err());
 }
 
+#[rstest]
+#[case(4, ModelTask::Generate)]
+#[case(9, ModelTask::Inpaint)]
+#[case(8, ModelTask::Edit)]
+fn what_a_checkpoint_needs_beside_a_prompt_is_in_its_first_layer(#[case] channels: u64, #[case] task: ModelTask) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("m.safetensors");
+    write(&path, &[(UNET_IN.0, &[320, channels, 3, 3]), UNET_K, VAE, CLIP]);
+    let yaml = format!("model:\n  params:\n    unet_config:\n      params:\n        in_channels: {channels}\n");
+    std::fs::write(path.with_extension("yaml"), yaml).unwrap();
+    let folder = Folder::read(&SingleFile::open(&path).unwrap()).unwrap();
+    let card = Card::new("m", &folder).unwrap();
+    assert_eq!((card.task, card.family.label()), (task, "Stable Diffusion 1.x"));
+}
+
 const NOT_BUILT: &str = ", a family that is not built yet";
 
 #[rstest]
 #[case(&[("double_blocks.0.img_attn.norm.key_norm.scale", &[128][..])], "a model of FLUX.1", NOT_BUILT)]
 #[case(&[("model.diffusion_model.label_emb.0.0.weight", &[1280, 5632][..])], "a model of Kolors", NOT_BUILT)]
-#[case(&[("model.diffusion_model.input_blocks.0.0.weight", &[320, 9, 3, 3][..]), UNET_K], "a model of Stable Diffusion 1.x inpainting", NOT_BUILT)]
+#[case(&[("model.diffusion_model.input_blocks.0.0.weight", &[320, 9, 3, 3][..]),
+    ("model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight", &[320, 1024][..])], "a model of Stable Diffusion 2.x inpainting", NOT_BUILT)]
 #[case(&[("model.diffusion_model.input_blocks.0.0.weight", &[320, 7, 3, 3][..])], "a model of Stable Diffusion x4 upscaler", NOT_BUILT)]
 #[case(&[("layers.0.adaLN_modulation.0.weight", &[4][..])], "a model of Z-Image", NOT_BUILT)]
 #[case(&[("lora_unet_mid_block_attentions_0_proj_in.lora_down.weight", &[4, 320][..])], "a LoRA", "")]
