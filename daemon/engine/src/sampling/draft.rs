@@ -286,8 +286,12 @@ fn draft(
 ) -> Result<Plan> {
     let mut layout = row.class.layout(config, &noising, schedule)?;
     if named && !matches!(schedule, Schedule::Leading | Schedule::Linspace | Schedule::Trailing) {
-        // By name a schedule is k-diffusion's: over all that was trained, with timesteps as they come.
-        (layout.ends, layout.told) = (Ends::Trained, Rounding::Single);
+        // By name a schedule is k-diffusion's, over all that was trained. Timesteps are told as they come, but for the two that
+        // diffusers' classes have themselves.
+        layout.ends = Ends::Trained;
+        if !matches!(schedule, Schedule::Karras | Schedule::Exponential) {
+            layout.told = Rounding::Single;
+        }
     }
     if matches!(noising, Noising::Flow { .. }) {
         // A flow's network is told σ: its timesteps are no places of a table.
