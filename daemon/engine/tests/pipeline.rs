@@ -578,10 +578,7 @@ fn a_network_makes_it_larger_and_says_how_far_it_is() {
 #[test]
 fn a_cancel_takes_effect_wherever_it_comes() {
     let mut bench = Bench::new();
-    let mut task = batch(bench.folder.path(), short(1, 2, 1));
-    if cfg!(feature = "embedded-model") {
-        task.size.upscaler = darkroom_protocol::upscaler::EMBEDDED.to_owned();
-    }
+    let task = batch(bench.folder.path(), short(1, 2, 1));
     let mut told = Told::default();
     bench.run(&task, Kind::Float, &Cancel::new(), &mut told).unwrap();
     let all = told.steps.len();

@@ -83,7 +83,7 @@ fn directory(file: &dyn Source) -> Result<HashMap<String, Entry>, PickleProblem>
 
 /// Where the directory is, its bytes, and how many entries it has.
 fn end(file: &dyn Source) -> Result<(u64, u64, u64), PickleProblem> {
-    let len = file.len();
+    let len = file.size();
     let begin = len.saturating_sub(MAX_TAIL);
     let tail = file.read(begin, len - begin)?;
     let found = tail.windows(4).rposition(|four| four == b"PK\x05\x06");
@@ -166,7 +166,7 @@ fn place(file: &dyn Source, name: &str, entry: &Entry) -> Result<Place, PicklePr
     }
     let before = 30 + u64::from(u16_at(&local, 26)) + u64::from(u16_at(&local, 28));
     let begin = entry.header.checked_add(before).ok_or(PickleProblem::Cut)?;
-    let end = begin.checked_add(entry.bytes).filter(|end| *end <= file.len());
+    let end = begin.checked_add(entry.bytes).filter(|end| *end <= file.size());
     end.ok_or(PickleProblem::Cut)?;
     Ok(Place {
         begin,

@@ -18,7 +18,7 @@ const VERSION: i64 = 1001;
 /// The tensors of such a file.
 pub fn index(file: &dyn Source) -> Result<Header, PickleProblem> {
     // Storages follow at once: of a large file this is more than the pickles, of a small one all of it.
-    let head = file.read(0, file.len().min(MAX_PICKLE))?;
+    let head = file.read(0, file.size().min(MAX_PICKLE))?;
     if !head.starts_with(&MAGIC) {
         let what = "a plain pickle";
         return Err(PickleProblem::NotTorch { what });
@@ -62,7 +62,7 @@ pub fn index(file: &dyn Source) -> Result<Header, PickleProblem> {
         let place = Place { begin, bytes };
         begin = begin
             .checked_add(bytes)
-            .filter(|end| *end <= file.len())
+            .filter(|end| *end <= file.size())
             .ok_or(PickleProblem::Cut)?;
         if places.insert(key.to_owned(), place).is_some() {
             return Err(PickleProblem::archive("it has a storage twice"));

@@ -208,7 +208,7 @@ impl<'a> Machine<'a> {
         self.stack.get(floor..)?.last().copied()
     }
 
-    fn to_mark(&mut self) -> Option<Vec<Id>> {
+    fn cut_at_mark(&mut self) -> Option<Vec<Id>> {
         let mark = self.marks.pop()?;
         Some(self.stack.split_off(mark.min(self.stack.len())))
     }
@@ -217,7 +217,7 @@ impl<'a> Machine<'a> {
         match code {
             b'(' => self.marks.push(self.stack.len()),
             b'0' => return Ok(self.discard()),
-            b'1' => return Ok(self.to_mark().map(drop)),
+            b'1' => return Ok(self.cut_at_mark().map(drop)),
             b'2' => return Ok(self.top().map(|top| self.stack.push(top))),
             b'N' => self.stack.push(NONE),
             0x88 => self.stack.push(TRUE),
@@ -310,11 +310,11 @@ impl<'a> Machine<'a> {
     fn container(&mut self, code: u8) -> Option<()> {
         match code {
             b't' | b'l' => {
-                let items = self.to_mark()?;
+                let items = self.cut_at_mark()?;
                 self.push(Value::List(items));
             }
             0x91 => {
-                self.to_mark()?;
+                self.cut_at_mark()?;
                 self.push(Value::Inert);
             }
             0x85..=0x87 => {
@@ -326,7 +326,7 @@ impl<'a> Machine<'a> {
                 self.push(Value::List(items));
             }
             b'd' => {
-                let items = pairs(&self.to_mark()?)?;
+                let items = pairs(&self.cut_at_mark()?)?;
                 self.push(Value::Dict(items));
             }
             b'a' => {
@@ -334,17 +334,17 @@ impl<'a> Machine<'a> {
                 self.extend(&[item])?;
             }
             b'e' => {
-                let items = self.to_mark()?;
+                let items = self.cut_at_mark()?;
                 self.extend(&items)?;
             }
-            0x90 => drop(self.to_mark()?),
+            0x90 => drop(self.cut_at_mark()?),
             b's' => {
                 let value = self.pop()?;
                 let key = self.pop()?;
                 self.set(vec![(key, value)])?;
             }
             _ => {
-                let items = pairs(&self.to_mark()?)?;
+                let items = pairs(&self.cut_at_mark()?)?;
                 self.set(items)?;
             }
         }
@@ -448,7 +448,7 @@ impl<'a> Machine<'a> {
                 })
             }
             _ => {
-                let class = self.to_mark().and_then(|items| items.first().copied());
+                let class = self.cut_at_mark().and_then(|items| items.first().copied());
                 match class.and_then(|class| self.values.get(class as usize)) {
                     Some(Value::Global(_, name)) => Err(PickleProblem::Calls { name: name.clone() }),
                     _ => Ok(None),

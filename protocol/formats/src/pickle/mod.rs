@@ -46,7 +46,7 @@ fn is_archive(first: &[u8]) -> bool {
 /// # Errors
 /// [`PickleProblem`]: what the file calls, what is damaged, what is not where it says.
 pub fn index(file: &dyn Source) -> Result<Header, PickleProblem> {
-    let first = file.read(0, file.len().min(4))?;
+    let first = file.read(0, file.size().min(4))?;
     match is_archive(&first) {
         true => archive::index(file),
         false => legacy::index(file),

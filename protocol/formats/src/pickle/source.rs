@@ -9,7 +9,7 @@ use super::PickleProblem;
 /// A file of known length.
 pub trait Source {
     /// Its bytes in all.
-    fn len(&self) -> u64;
+    fn size(&self) -> u64;
 
     /// `count` bytes from `at` on. Callers hold `count` under their caps.
     ///
@@ -26,29 +26,19 @@ fn fits(len: u64, at: u64, count: u64) -> Result<(usize, usize), PickleProblem> 
     Ok((at as usize, end))
 }
 
-impl Source for [u8] {
-    fn len(&self) -> u64 {
+impl Source for &[u8] {
+    fn size(&self) -> u64 {
         self.len() as u64
     }
 
     fn read(&self, at: u64, count: u64) -> Result<Cow<'_, [u8]>, PickleProblem> {
-        let (begin, end) = fits(self.len() as u64, at, count)?;
+        let (begin, end) = fits(self.size(), at, count)?;
         Ok(Cow::Borrowed(&self[begin..end]))
     }
 }
 
-impl Source for &[u8] {
-    fn len(&self) -> u64 {
-        <[u8]>::len(self) as u64
-    }
-
-    fn read(&self, at: u64, count: u64) -> Result<Cow<'_, [u8]>, PickleProblem> {
-        Source::read(*self, at, count)
-    }
-}
-
 impl Source for (File, u64) {
-    fn len(&self) -> u64 {
+    fn size(&self) -> u64 {
         self.1
     }
 
