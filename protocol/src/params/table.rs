@@ -218,7 +218,7 @@ parameters! {
         flag: "mask-mode", short: None, aliases: &["inpainting_mask_invert", "mask_invert", "invert_mask"],
         category: Category::Inpaint, task: given inpaint.mode,
         kind: choice::<MaskMode>(),
-        unset: Unset::Value("Inpaint masked"), metadata: "Mask mode",
+        unset: Unset::Settled("Inpaint masked"), metadata: "Mask mode",
         help: "Whether what is white in the mask changes, or what is black.",
         needs: "inpaint",
     }
@@ -259,7 +259,7 @@ parameters! {
         flag: "soft-mask", short: None, aliases: &["differential_diffusion", "soft_inpainting"],
         category: Category::Inpaint, task: given inpaint.soft,
         kind: Kind::Switch,
-        unset: Unset::Value("off"), metadata: "Soft mask",
+        unset: Unset::Settled("off"), metadata: "Soft mask",
         help: "Let greys of the mask say how far each pixel may change, instead of cutting them at one half.",
         long: "A grey of 0.3 is free for the last 0.3 of the steps (differential diffusion, arXiv 2306.00950).",
         needs: "inpaint",

@@ -8,7 +8,7 @@ Usage: darkroom generate PROMPT [OPTIONS]     (PROMPT - reads standard input)
 
 Picture
   -n, --negative TEXT    what to avoid
-  -i, --init-image FILE  begin with a picture; --denoise X, --mask FILE change it
+  -i, --init-image FILE  begin with a picture; --denoise X, --mask FILE alter it
       --size WxH         width and height, for instance 512x768; or -W and -H
   -b, --batch N          how many pictures
       --seed N           the same seed makes the same picture
