@@ -53,7 +53,7 @@ pub fn upscaler(name: &str) -> Result<String> {
 /// As [`model`].
 pub fn loras(given: &[&str]) -> Result<String> {
     let words = given.iter().flat_map(|text| text.split(','));
-    let one = |word: &str| {
+    let one = |word: &str| -> Result<String> {
         // What is no word is refused by the table, in the person's own spelling.
         let Some(wish) = Wish::parse(word).filter(|_| crate::host::chosen().is_none()) else {
             return Ok(word.to_owned());
