@@ -357,7 +357,7 @@ fn an_unbuilt_scheduler_is_replaced_with_a_word_about_it() {
         drop(c.insert("scheduler".into(), json!(["diffusers", "PNDMScheduler"])))
     });
     let ran = home.generate(&format!("x -m {} --json --steps 2", model.path())).ok();
-    let lines: Vec<_> = ran.stderr.lines().filter(|line| line.contains("PNDM")).collect();
+    let lines: Vec<_> = ran.stderr.lines().filter(|line| line.contains("PLMS")).collect();
     assert_eq!(lines.len(), 1, "{ran:#?}");
     assert!(lines[0].contains("DPM++ 2M"), "{ran:#?}");
 }

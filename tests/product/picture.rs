@@ -242,12 +242,23 @@ fn random_seeds_are_below_2_to_the_32_and_differ() {
 }
 
 #[test]
-fn a_long_prompt_is_cut_with_a_word_about_it() {
+fn a_long_prompt_is_read_whole() {
     let home = Home::new();
-    let prompt = "a red apple on a table ".repeat(20);
-    let args = ["generate", &prompt, "--steps", "1", "-W", "16", "-H", "16"];
-    let ran = home.run_args(args).ok();
-    assert!(ran.stderr.contains("75 tokens"), "{ran:#?}");
+    let picture = |name: &str, prompt: &str| {
+        let file = home.path().join(name);
+        let to = file.to_str().unwrap();
+        let args = [
+            "generate", prompt, "--steps", "1", "-W", "16", "-H", "16", "--seed", "1", "-o", to,
+        ];
+        let ran = home.run_args(args).ok();
+        assert!(!ran.stderr.contains("tokens"), "{ran:#?}");
+        image::open(file).unwrap().to_rgb8()
+    };
+    let long = "a red apple on a table ".repeat(20);
+    assert_ne!(
+        picture("a.png", &format!("{long} fox")),
+        picture("b.png", &format!("{long} rocket"))
+    );
     home.run_args(["generate", "", "--steps", "1", "-W", "16", "-H", "16"])
         .ok();
 }

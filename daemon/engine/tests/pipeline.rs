@@ -400,10 +400,7 @@ fn perturbed_attention_guidance_is_that_of_diffusers() {
         let mut generator = torch::Generator::seeded(seed).unwrap();
         Cond::of(generator.randn(&[1, 77, 32]).unwrap())
     };
-    let guide = Guide {
-        positive: encoded(11),
-        negative: Some(encoded(12)),
-    };
+    let guide = Guide::of(encoded(11), Some(encoded(12)));
     let cases = [
         (Sampler::Ddim, 5.0, 0.0, 3.0),
         (Sampler::Euler, 1.0, 0.0, 2.0),

@@ -8,6 +8,8 @@ use crate::keep_alive::KeepAlive;
 use crate::sampler::Named;
 use crate::text::{closest, escape_line, fold, shorten, unmarked};
 
+/// Names that a message tells one by one.
+const MOST_NAMES: usize = 12;
 /// One row of the table.
 #[derive(Debug)]
 pub struct Parameter {
@@ -388,6 +390,19 @@ impl Parameter {
             .any(|n| fold(n) == folded)
     }
 
+    /// As [`Self::expects`], but for lists of names that would hide the rest of a message.
+    fn expects_shortly(&self) -> String {
+        match self.kind {
+            Kind::Choice { names, .. } if names().len() > MOST_NAMES => {
+                format!(
+                    "one of the {} names that `darkroom generate --help` lists",
+                    names().len()
+                )
+            }
+            _ => self.expects(),
+        }
+    }
+
     fn mismatch(&self, found: &str) -> ParameterError {
         ParameterError::Type {
             name: self.name.to_owned(),
@@ -403,7 +418,7 @@ impl Parameter {
     fn out_of_range(&self, found: &str, hint: Option<String>) -> ParameterError {
         ParameterError::Range {
             name: self.name.to_owned(),
-            expected: self.expects(),
+            expected: self.expects_shortly(),
             found: shorten(found),
             hint,
         }

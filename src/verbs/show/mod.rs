@@ -159,8 +159,8 @@ mod tests {
         insta::assert_snapshot!(lines(&with("prompt", graph)).join("\n"), @r"
         Prompt           a fox
         Steps            20
+        Sampler          UniPC
         Seed             7
-        sampler_name     uni_pc
         Made with        ComfyUI
         ");
         let broken = lines(&with("invokeai_metadata", "{"));

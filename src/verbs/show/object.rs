@@ -125,7 +125,7 @@ mod tests {
             ("size", "64x64".into()),
             ("model", "sd15".into()),
             ("model_hash", "e1441589a6".into()),
-            ("clip_skip", "2".into()),
+            ("clip_skip", 2.0.into()),
             ("source", "a1111".into()),
             ("parameters", text.into()),
         ];
@@ -142,8 +142,8 @@ mod tests {
             {"model": {"name": "b"}, "weight": 2}]}"#;
         let found = parameters(&with("invokeai_metadata", text));
         assert_eq!(
-            (&found["lora"], &found["scheduler"]),
-            (&"a 1\nb 2".into(), &"unipc".into())
+            (&found["lora"], &found["sampler"]),
+            (&"a 1\nb 2".into(), &"UniPC".into())
         );
         assert_eq!((&found["source"], &found["seed"]), (&"invokeai".into(), &7.into()));
         let twice = parameters(&with("parameters", "a fox\nSteps: 20, Steps: 30, Steps: 40"));

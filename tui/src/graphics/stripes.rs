@@ -239,13 +239,7 @@ mod tests {
 
     #[test]
     fn each_passes_tmux_by_itself() {
-        let sixels = sixel::made(
-            &painted(260, 251),
-            Cells { columns: 26, rows: 13 },
-            (10, 20),
-            false,
-            true,
-        );
+        let sixels = sixel::made(&noise(260, 251), Cells { columns: 26, rows: 13 }, (10, 20), false, true);
         let pieces = pieces(&sixels, 0);
         assert!(pieces.len() > 3);
         let is_whole = |bytes: &[u8]| bytes.starts_with(b"\x1bPtmux;\x1b\x1bP") && bytes.ends_with(b"\x1b\x1b\\\x1b\\");

@@ -84,10 +84,7 @@ mod tests {
 
     /// Rows that the network is asked for at each step of a loop.
     fn rows(wanted: &task::Guidance, steps: usize) -> Vec<i64> {
-        let guide = Guide {
-            positive: cond(2.0),
-            negative: Some(cond(0.5)),
-        };
+        let guide = Guide::of(cond(2.0), Some(cond(0.5)));
         let input = Tensor::ones([1, 1, 2, 2], (Kind::Float, Device::Cpu));
         let moment = Moment::default();
         let guidance = asked(wanted, Passes::One, steps, &moment);

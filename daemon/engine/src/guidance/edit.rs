@@ -96,10 +96,7 @@ mod tests {
         #[values(Passes::One, Passes::Two)] passes: Passes,
     ) {
         let full = |value: f64, shape: &[i64]| Tensor::full(shape, value, (Kind::Float, Device::Cpu));
-        let guide = Guide {
-            positive: Cond::of(full(2.0, &[1, 3, 2])),
-            negative: Some(Cond::of(full(0.5, &[1, 3, 2]))),
-        };
+        let guide = Guide::of(Cond::of(full(2.0, &[1, 3, 2])), Some(Cond::of(full(0.5, &[1, 3, 2]))));
         let asked = task::Guidance {
             cfg_scale: cfg,
             image_cfg_scale: Some(image),

@@ -306,10 +306,10 @@ mod tests {
         assert!(!over.next(8_000).bytes.is_empty());
         over.draw(&mut out, &state).unwrap();
         assert!(!over.next(8_000).bytes.is_empty(), "another frame changes nothing");
-        state.pictures.is_covered = true;
+        (state.pictures.is_over_text, state.pictures.covers) = (true, vec![Rect::new(0, 0, 200, 100)]);
         over.draw(&mut out, &state).unwrap();
         assert!(out.is_empty() && over.next(8_000).bytes.is_empty() && over.taken_off().is_empty());
-        state.pictures.is_covered = false;
+        state.pictures.covers = vec![];
         over.draw(&mut out, &state).unwrap();
         let again = String::from_utf8(over.next(usize::MAX).bytes).unwrap();
         assert!(

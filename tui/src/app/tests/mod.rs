@@ -151,6 +151,8 @@ pub fn card() -> ModelCard {
         sampler: Sampler::Ddim,
         schedule: Schedule::Auto,
         prediction: Prediction::default(),
+        upscaler: "none".to_owned(),
+        task: darkroom_protocol::ModelTask::Generate,
         bytes: 38_000_000,
         notice: None,
     }
