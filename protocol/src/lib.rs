@@ -68,7 +68,7 @@ pub use task::{ImageTask, ModelSource, Task};
 pub use worker_status::{WorkerState, WorkerStatus};
 
 /// The version of the wire. Processes of different versions refuse each other with the remedy.
-pub const VERSION: u16 = 8;
+pub const VERSION: u16 = 9;
 
 /// What every fallible function of this crate returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

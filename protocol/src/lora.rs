@@ -181,11 +181,11 @@ fn each_tag<'a>(prompt: &'a str, mut found: impl FnMut(&'a str, &'a str)) -> Str
 
 /// The tag of a LoRA that `text` begins with.
 fn tag(text: &str) -> Option<(&str, &str)> {
-    let word = WORDS.iter().find_map(|word| {
+    let word = WORDS.iter().find(|word| {
         let begins = text
             .get(1..=word.len())
             .is_some_and(|given| given.eq_ignore_ascii_case(word));
-        (begins && text[1 + word.len()..].starts_with(':')).then_some(word)
+        begins && text[1 + word.len()..].starts_with(':')
     })?;
     let inside = &text[word.len() + 2..];
     let end = inside.bytes().take(MAX_TAG).position(|c| c == b'>')?;

@@ -331,7 +331,7 @@ fn a_mask_has_its_defaults_and_what_it_does_is_asked_for_again() {
     ];
     let task = with_mask(&masked, ModelTask::Generate).unwrap();
     assert_eq!((task.inpaint.padding, task.inpaint.soft), (Some(8), Some(true)));
-    assert_eq!((task.size.width, task.size.height), (512, 512), "the model's own");
+    assert_eq!((task.size.width, task.size.height), (512, 768), "the model's own");
     let again = resolve(
         &task.to_request(),
         &card(),

@@ -240,10 +240,14 @@ fn a_request_goes_into_a_task_and_comes_back() {
     request.quant = Some(Quant::Int8);
     request.noise_source = Some(NoiseSource::Philox);
     request.prompt_syntax = Some(crate::PromptSyntax::Compel);
+    request.guidance_method = Some(crate::GuidanceMethod::Apg);
+    request.apg_momentum = Some(0.25);
     let mut task = ImageTask::default();
     request.put_into(&mut task);
     let expected = GenerateRequest {
         seed: None,
+        // A task has their files.
+        loras: None,
         priority: None,
         keep_alive: None,
         tags: None,

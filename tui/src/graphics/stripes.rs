@@ -227,7 +227,10 @@ mod tests {
                     assert!(x + piece.width() <= whole.width() && y + piece.height() <= whole.height());
                     assert_eq!(at.row % rows, 0);
                     let is_last = y + piece.height() == whole.height();
-                    assert!(is_last || piece.height() % BAND == 0, "nothing hangs over its cells");
+                    assert!(
+                        is_last || piece.height().is_multiple_of(BAND),
+                        "nothing hangs over its cells"
+                    );
                     image::imageops::replace(&mut found, &piece, x.into(), y.into());
                     assert!(bytes.len() <= room.max(LEAST), "{} bytes", bytes.len());
                 }

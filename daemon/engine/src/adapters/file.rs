@@ -147,7 +147,7 @@ fn hash(bytes: &Bytes, cancel: &Cancel) -> Result<String> {
     }
     // Read once more when it is used, from the system's cache.
     bytes.rest();
-    Ok(darkroom_protocol::hash::hex(&digest.finalize()))
+    Ok(darkroom_protocol::hash::hex(digest.finalize()))
 }
 
 fn state(path: &Path) -> Option<State> {

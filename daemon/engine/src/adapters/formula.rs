@@ -287,7 +287,7 @@ fn oft(parts: &Parts, weight: &Tensor) -> Result<Tensor> {
     let bound = alpha.map_or(Ok(0.0), |alpha| parts.file.number(alpha))? * weight.size()[0] as f64;
     let length = skew.norm().double_value(&[]) + 1e-8;
     if bound > 0.0 && length > bound {
-        skew = skew * (bound / length);
+        skew *= bound / length;
     }
     let one = Tensor::eye(size, (Kind::Float, tch::Device::Cpu));
     let rotation = (&one + &skew).matmul(&Tensor::linalg_inv(&(&one - &skew)));

@@ -19,14 +19,21 @@ use crate::text::clip::{ClipTextConfig, ClipTextModel};
 use crate::text::{Select, Tokenizer};
 use crate::weights::Weights;
 
+/// A prompt, and its texts with their weights.
+type Weighed = (String, Vec<(String, f64)>);
+/// A prompt and a number of steps, and the text until each step.
+type Scheduled = (String, usize, Vec<(usize, String)>);
+/// A prompt, and the tokens and weights of each of its chunks.
+type Chunked = (String, Vec<(Vec<i64>, Vec<f32>)>);
+
 #[derive(Deserialize)]
 struct Cases {
-    attention: Vec<(String, Vec<(String, f64)>)>,
-    schedules: Vec<(String, usize, Vec<(usize, String)>)>,
-    composed: Vec<(String, Vec<(String, f64)>)>,
-    comfy: Vec<(String, Vec<(String, f64)>)>,
-    compel: Vec<(String, Vec<(String, f64)>)>,
-    chunks: Vec<(String, Vec<(Vec<i64>, Vec<f32>)>)>,
+    attention: Vec<Weighed>,
+    schedules: Vec<Scheduled>,
+    composed: Vec<Weighed>,
+    comfy: Vec<Weighed>,
+    compel: Vec<Weighed>,
+    chunks: Vec<Chunked>,
     states: Vec<String>,
 }
 

@@ -27,7 +27,7 @@ pub struct Network {
 
 #[derive(Debug)]
 enum Layers {
-    Rrdb(RrdbNet),
+    Rrdb(Box<RrdbNet>),
     Compact(SrVggNetCompact),
 }
 
@@ -62,7 +62,7 @@ impl Network {
     /// The network that was `found`, with these weights.
     pub(super) fn new(weights: &Weights, found: &Found, device: Device) -> Result<Self> {
         let layers = match &found.architecture {
-            Architecture::Rrdb(shape) => Layers::Rrdb(RrdbNet::new(weights, shape)?),
+            Architecture::Rrdb(shape) => Layers::Rrdb(Box::new(RrdbNet::new(weights, shape)?)),
             Architecture::Compact(shape) => Layers::Compact(SrVggNetCompact::new(weights, shape)?),
         };
         Ok(Self {

@@ -54,7 +54,7 @@ MODELS = {
 CASES = {
     "sd2": [("Euler", 64, 64, 0, 4, 5.0, APPLE, "blurry", None), ("DPM++ 2M", 104, 72, 7, 5, 7.5, "a fox", "", None)],
     "sdxl": [("Euler", 64, 64, 0, 4, 5.0, APPLE, "blurry", None), ("Euler", 104, 72, 7, 5, 7.5, "a fox", "", None),
-             ("Euler a", 72, 64, 3, 3, 2.0, "x", "y", None), ("DPM++ 2M", 64, 72, 5, 4, 1.0, "word " * 100, "unused", None),
+             ("Euler a", 72, 64, 3, 3, 2.0, "x", "y", None), ("DPM++ 2M", 64, 72, 5, 4, 1.0, "word " * 75, "unused", None),
              ("Euler", 64, 64, 11, 4, 5.0, APPLE, "", 0.75)],
     "sdxl-refiner": [("Euler", 64, 64, 0, 5, 5.0, APPLE, "blurry", 0.6), ("DPM++ 2M", 104, 72, 7, 6, 3.0, "a fox", "", 0.5)],
     "ssd": [("Euler", 64, 64, 0, 4, 5.0, APPLE, "blurry", None)],

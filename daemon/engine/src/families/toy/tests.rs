@@ -265,7 +265,7 @@ fn prompts_change_and_compose() {
         assert!(other.equal(&expected), "step {step}");
         assert!(guide.negative.as_ref().unwrap().tokens.equal(&plain("x AND y")));
     }
-    task.what.prompt = "a <lora:x:1>".to_owned();
+    task.what.prompt = "a <hypernet:x:1>".to_owned();
     let error = encode_prompts(&model, &task, &cancel, &mut Told::default()).unwrap_err();
-    assert!(error.to_string().contains("<lora:x:1>"));
+    assert!(error.to_string().contains("<hypernet:x:1>"));
 }

@@ -1,3 +1,6 @@
+//! The quantile of the beta distribution that the schedule of that name visits timesteps by. `schedules/` calls it; nothing here knows
+//! timesteps. The shape is fixed at the values that everybody has.
+
 /// α and β of the distribution.
 const SHAPE: f64 = 0.6;
 /// The complete beta function of both, Γ(0.6)²/Γ(1.2).

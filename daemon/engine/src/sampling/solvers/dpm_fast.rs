@@ -1,3 +1,6 @@
+//! DPM-Solver-fast, a row of [`super::super::rows`]: its steps are its own, evenly in λ, and only the first and last σ of the plan count.
+//! Progress is told as shares of the way.
+
 use tch::Tensor;
 
 use super::dpm_solver::{Step, ancestral, sigma};

@@ -1,3 +1,6 @@
+//! DPM-Solver++ of third order on the reverse SDE, a row of [`super::super::rows`]: it looks two steps back. The first two steps are of
+//! lower order, as there is nothing to look back at.
+
 use tch::Tensor;
 
 use crate::Result;

@@ -1,3 +1,6 @@
+//! Gradient estimation and its CFG++ form, rows of [`super::super::rows`]: Euler's step with the change of the slope carried on. They look
+//! one step back.
+
 use tch::Tensor;
 
 use crate::Result;

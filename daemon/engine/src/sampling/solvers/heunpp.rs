@@ -1,3 +1,6 @@
+//! Heun++, a row of [`super::super::rows`]: two or three looks a step, of which the later ones are at the ends of the next step too. The
+//! number of calls that a plan comes to is told here as well, for the estimate of time.
+
 use tch::Tensor;
 
 use super::euler::toward;

@@ -1,3 +1,6 @@
+//! Latent consistency, a row of [`super::super::rows`]: for models that were distilled to say the clean sample at once. What its class
+//! in diffusers reads of a configuration is read here too.
+
 use darkroom_protocol::Schedule;
 use tch::Tensor;
 

@@ -1,3 +1,6 @@
+//! Small systems of linear equations, which predictors and correctors of several orders come to. UniPC and its kin ask; the numbers
+//! are a handful, so that nothing here is made for speed.
+
 /// The solution of a small system of equations, a row an equation, by Gauss's elimination with the greatest pivot first. Not finite
 /// where there is none.
 pub(super) fn solve(mut rows: Vec<Vec<f64>>, mut right: Vec<f64>) -> Vec<f64> {

@@ -1,3 +1,6 @@
+//! Pseudo linear multistep, a row of [`super::super::rows`]: the sampler that Stable Diffusion 1 was published with. It goes by DDIM's levels
+//! and keeps the outputs of the last steps itself.
+
 use tch::Tensor;
 
 use super::ddim::{self, misplaced};

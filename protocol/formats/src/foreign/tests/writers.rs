@@ -15,6 +15,7 @@ fn a1111() {
     A1111
     prompt: a fox: red
     negative_prompt: blurry
+    clip_skip: 2
     model: v1-5-pruned
     width: 512
     height: 768
@@ -26,7 +27,6 @@ fn a1111() {
     seed: 5
       Model hash: 6ce0161689
       VAE: vae-ft-mse
-      Clip skip: 2
       Lora hashes: a: 12, b: 34
       Version: v1.10.1
     "#);

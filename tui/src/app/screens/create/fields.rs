@@ -12,6 +12,14 @@ pub const NAMES: (usize, usize) = (13, 10);
 /// A longer name gives way to that of the flag.
 const LONG: usize = 12;
 
+/// A name as long as there is room; what it does stands below the form in full.
+fn cut(name: String) -> String {
+    match name.char_indices().nth(LONG) {
+        None => name,
+        Some(_) => name.chars().take(LONG - 1).chain(['…']).collect(),
+    }
+}
+
 /// One thing to set.
 #[derive(Clone, Copy, Debug)]
 pub enum Field {
@@ -35,12 +43,12 @@ impl Field {
         let Self::Row(row) = self else { return "Size".to_owned() };
         let is_brief = !row.metadata.is_empty() && (row.metadata.width() <= LONG || row.flag.len() > LONG);
         if is_brief {
-            return row.metadata.to_owned();
+            return cut(row.metadata.to_owned());
         }
         let text = row.flag.replace('-', " ");
         let mut chars = text.chars();
         let first = chars.next().into_iter().flat_map(char::to_uppercase);
-        first.chain(chars).collect()
+        cut(first.chain(chars).collect())
     }
 
     /// What it does, in one sentence.
