@@ -110,11 +110,14 @@ fn listed(names: &'static str, text: &str) -> Option<&'static str> {
 
 /// The value whose name is nearest to `text`.
 fn nearest<T: Named>(text: &str) -> Option<T> {
-    folded(text)?;
+    let begun = folded(text).filter(|text| text.len() > 2)?;
     let names = T::NAMES
         .iter()
         .flat_map(|(_, name, others)| std::iter::once(*name).chain(others.iter().copied()));
-    T::from_name(closest(text, names.filter(|name| name.len() > 2))?)
+    let near = closest(text, names.filter(|name| name.len() > 2)).and_then(T::from_name);
+    // What was only begun is no misspelling.
+    let whole = || T::NAMES.iter().find(|(_, name, _)| fold(name).starts_with(&begun));
+    near.or_else(|| whole().map(|(value, ..)| *value))
 }
 
 #[cfg(test)]

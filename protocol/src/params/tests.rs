@@ -84,17 +84,17 @@ fn short_flags_are_unique() {
 #[case(
     "sampler",
     "cogx_ddim",
-    "sampler must be one of DDIM, Euler, Euler a, DPM++ 2M, Heun, DPM2, DPM2 a, LMS, DPM++ SDE, DPM++ 2M SDE, DPM++ 2S a, DPM++ 2M SDE Heun, DPM++ 3M, DPM++ 3M SDE, DPM fast, DPM adaptive, HeunPP2, Restart, DDPM, PLMS, IPNDM, IPNDM_V, UniPC, UniPC bh1, DEIS, DEIS logrho, SA-Solver, SA-Solver PECE, LCM, TCD, ER-SDE, ER-SDE 1, ER-SDE 2, SEEDS 2, SEEDS 3, RES Multistep, RES Multistep a, Gradient Estimation, Euler CFG++, Euler a CFG++, DPM++ 2S a CFG++, DPM++ 2M CFG++, RES Multistep CFG++, RES Multistep a CFG++, Gradient Estimation CFG++, not cogx_ddim: CogX DDIM is not built yet."
+    "sampler must be one of the 45 names that `darkroom generate --help` lists, not cogx_ddim: CogX DDIM is not built yet."
 )]
 #[case(
     "sample_method",
     "eular a",
-    "sample_method must be one of DDIM, Euler, Euler a, DPM++ 2M, Heun, DPM2, DPM2 a, LMS, DPM++ SDE, DPM++ 2M SDE, DPM++ 2S a, DPM++ 2M SDE Heun, DPM++ 3M, DPM++ 3M SDE, DPM fast, DPM adaptive, HeunPP2, Restart, DDPM, PLMS, IPNDM, IPNDM_V, UniPC, UniPC bh1, DEIS, DEIS logrho, SA-Solver, SA-Solver PECE, LCM, TCD, ER-SDE, ER-SDE 1, ER-SDE 2, SEEDS 2, SEEDS 3, RES Multistep, RES Multistep a, Gradient Estimation, Euler CFG++, Euler a CFG++, DPM++ 2S a CFG++, DPM++ 2M CFG++, RES Multistep CFG++, RES Multistep a CFG++, Gradient Estimation CFG++, not eular a: did you mean Euler a?"
+    "sample_method must be one of the 45 names that `darkroom generate --help` lists, not eular a: did you mean Euler a?"
 )]
 #[case(
     "scheduler",
     "lambdas",
-    "scheduler must be one of Automatic, Karras, Exponential, Normal, SGM Uniform, Simple, DDIM Uniform, Beta, Betas, Linear Quadratic, KL Optimal, Align Your Steps, Align Your Steps 10, Align Your Steps 32, Align Your Steps GITS, GITS, Laplace, Leading, Linspace, Trailing, not lambdas: Lambdas is not built yet; Automatic spaces the steps as \
+    "scheduler must be one of the 20 names that `darkroom generate --help` lists, not lambdas: Lambdas is not built yet; Automatic spaces the steps as \
      the model's own scheduler does."
 )]
 #[case(

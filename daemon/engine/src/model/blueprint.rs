@@ -59,6 +59,11 @@ impl Blueprint {
         self.read.borrow_mut().get(key)
     }
 
+    /// Remembers no prompt any longer: what its encoders say has changed.
+    pub fn forget_prompts(&self) {
+        *self.read.borrow_mut() = Remembered::new(REMEMBERED);
+    }
+
     /// Remembers it for later.
     ///
     /// # Errors

@@ -31,7 +31,12 @@ impl Models {
             .and_then(|entry| entry.set.clone());
         let set = match before.filter(|set| set.is(&opened)) {
             Some(set) => set,
-            None => Rc::new(Set::of(model.blueprint(), opened, cancel)?),
+            None => {
+                let set = Rc::new(Set::of(model.blueprint(), opened, cancel)?);
+                // Its text encoders may say something else with these.
+                model.blueprint().forget_prompts();
+                set
+            }
         };
         model.adapt(set.clone());
         let Some(at) = self.entries.iter().position(|entry| entry.key() == key) else {
@@ -76,6 +81,54 @@ mod tests {
             unet: 1.0,
             text: 1.0,
         }
+    }
+
+    #[test]
+    fn prompts_that_were_read_without_a_lora_are_read_again_with_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut models, cancel) = (Models::new(u64::MAX), Cancel::new());
+        let key = Key {
+            source: ModelSource::Embedded("emoji".into()),
+            name: "emoji".into(),
+            device: Device::Cpu,
+            kind: Kind::Float,
+            quant: Quant::None,
+        };
+        let model = models.load(&key, &cancel, &mut |_, _| {}).unwrap();
+        let encoder = model
+            .blueprint()
+            .components()
+            .iter()
+            .find(|one| one.name == "text_encoder");
+        let offered = model.blueprint().offered(encoder.unwrap(), &cancel).unwrap();
+        let size = &offered["text_model.encoder.layers.0.self_attn.q_proj.weight"];
+        let path = dir.path().join("t.safetensors");
+        let ones = |shape: &[i64]| Tensor::ones(shape, (Kind::Float, tch::Device::Cpu));
+        let at = "lora_te_text_model_encoder_layers_0_self_attn_q_proj";
+        let tensors = [
+            (format!("{at}.lora_down.weight"), ones(&[1, size[1]])),
+            (format!("{at}.lora_up.weight"), ones(&[size[0], 1])),
+        ];
+        Tensor::write_safetensors(&tensors, &path).unwrap();
+        let lora = Lora {
+            name: "t".into(),
+            sha256: hex(Sha256::digest(std::fs::read(&path).unwrap())),
+            path: path.display().to_string(),
+            unet: 1.0,
+            text: 1.0,
+        };
+        let said = || {
+            let encoded = model
+                .encode(&[crate::prompt::Wording::plain("a fox")], &cancel)
+                .unwrap();
+            encoded[0].cond.tokens.shallow_clone()
+        };
+        models.adapt(&model, &[], &cancel).unwrap();
+        let plain = said();
+        models.adapt(&model, &[lora], &cancel).unwrap();
+        assert!(!said().equal(&plain));
+        models.adapt(&model, &[], &cancel).unwrap();
+        assert!(said().equal(&plain));
     }
 
     #[test]
