@@ -395,7 +395,7 @@ impl Parameter {
         match self.kind {
             Kind::Choice { names, .. } if names().len() > MOST_NAMES => {
                 format!(
-                    "one of the {} names that `darkroom generate --help` lists",
+                    "one of the {} names that `darkroom generate --help-all` lists",
                     names().len()
                 )
             }

@@ -17,12 +17,14 @@ Picture
       --sampler NAME     how to step, and --schedule NAME in which steps
 Model
   -m, --model TEXT       a folder, a .safetensors file, or a name
+      --lora NAME        add a LoRA, NAME:0.8 by so much; <lora:NAME:0.8> too
       --device TEXT      cpu, cuda:0, …; --dtype and --quant choose numbers
       --keep-alive TIME  how long the model stays in memory afterwards
 Output
   -o, --output PATH      write here; a folder, {index}, {seed}; - is stdout
       --show             show the pictures in the terminal
       --preview          show them in the making, too
+      --upscaler NAME    make them larger; --upscale N by so much
       --json, --events   a JSON object a picture, or an event
       --detach           do not wait: print the job's id
   -q, --quiet            no progress and no notices

@@ -41,7 +41,7 @@ pub fn cfg(asked: &task::Guidance, passes: Passes) -> Box<dyn Guidance> {
 }
 
 impl Cfg {
-    /// As [`cfg`]; `perturbed` tells whoever calls the network to leave out the attention in its middle.
+    /// As [`cfg()`]; `perturbed` tells whoever calls the network to leave out the attention in its middle.
     pub(super) fn new(asked: &task::Guidance, passes: Passes, perturbed: Rc<Cell<bool>>) -> Self {
         Self {
             asked: asked.clone(),

@@ -2,7 +2,7 @@
 //! text encoders, and what weights do to their states.
 //!
 //! `pipeline/encode_prompts.rs` reads a task's prompts with [`read`] and asks the family for each [`Wording`]; the family calls
-//! [`encode`] with its encoders and tokenizers and makes conditioning of the [`States`]. What a denoiser is told, and when, is not
+//! [`encode()`] with its encoders and tokenizers and makes conditioning of the [`States`]. What a denoiser is told, and when, is not
 //! known here.
 
 mod attention;

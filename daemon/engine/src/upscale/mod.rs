@@ -1,6 +1,6 @@
 //! Pictures made larger after they are made, or before they are made again: Pillow's filters on bytes, and networks (ESRGAN,
 //! Real-ESRGAN) found from a file's tensors and run in tiles. Nothing here knows a task or a model; `pipeline/upscale.rs` is the
-//! stage that uses it, and what begins with a picture may use [`resample`] too.
+//! stage that uses it, and what begins with a picture may use [`resample()`] too.
 
 mod compact;
 mod detect;
