@@ -2,8 +2,8 @@
 
     python prompts.py WEBUI COMFYUI CLIP_TOKENIZER_FOLDER
 
-WEBUI is a checkout of AUTOMATIC1111's stable-diffusion-webui (1.10.1), COMFYUI one of ComfyUI; of both only the files about prompts are
-imported. Needs torch, transformers, compel, lark, safetensors. Last run with transformers 5.24.0, torch 2.11.0, compel 2.5.1, lark 1.3.
+WEBUI is a folder laid out as AUTOMATIC1111's stable-diffusion-webui, COMFYUI one laid out as ComfyUI; of both only the files about prompts
+are imported. The committed values were made with these files alone, as Forge and ComfyUI publish them, not with whole checkouts. Needs torch, transformers, compel, lark, safetensors. Last run with transformers 5.24.0, torch 2.11.0, compel 2.5.1, lark 1.3.
 
 Cases are those of the docstrings there, some by hand, and random ones of a fixed seed. Where several loose brackets touch each other the
 Earley parser takes edits beside them for text by accident: random cases have a letter between such brackets. A BREAK between weighed
