@@ -67,8 +67,7 @@ fn plain_lines_go_through_pipes() {
     until("Job 1 is taken");
     let path = until("picture 1 is saved: ");
     let path = path.rsplit_once(": ").unwrap().1.to_owned();
-    // Its prompt is not known yet where a job is quicker than the list of jobs.
-    until("Job 1 is done");
+    until("Job 1 is done: rocket");
     assert_eq!(home.pictures(), [std::path::PathBuf::from(&path)]);
     writeln!(input, "/last\n/queue\n/cancel 1\n/quit").unwrap();
     assert_eq!(until("/"), path);

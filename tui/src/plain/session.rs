@@ -65,6 +65,8 @@ pub struct Session {
     pub(super) running: HashSet<JobId>,
     /// Jobs from here whose end has not come.
     pub(super) open: HashSet<JobId>,
+    /// Jobs that ended before the list came that says what they show: it is asked for, and their end is told with it.
+    pub(super) untold: Vec<(JobId, JobState)>,
     /// Where the last picture is.
     pub(super) last: Option<String>,
     /// Whether the jobs were told once.
@@ -89,9 +91,9 @@ impl Session {
         }
     }
 
-    /// Whether it is known which jobs go on, or will not be.
+    /// Whether it is known which jobs go on and all ends are told, or that will not be.
     pub fn is_settled(&self) -> bool {
-        self.is_known || matches!(self.world.daemon, Daemon::Away(_))
+        (self.is_known && self.untold.is_empty()) || matches!(self.world.daemon, Daemon::Away(_))
     }
 
     /// Takes a line that was typed.
@@ -249,10 +251,10 @@ impl Session {
     pub fn take(&mut self, msg: Msg, now: Duration) -> Said {
         match msg {
             Msg::Link(link) => self.link(link, now),
-            Msg::Jobs(jobs) => {
-                self.jobs(jobs);
-                Said::default()
-            }
+            Msg::Jobs(jobs) => Said {
+                lines: self.jobs(jobs),
+                ..Said::default()
+            },
             Msg::Models(models) => {
                 self.world.models = models;
                 Said::doing(self.card())
@@ -268,7 +270,8 @@ impl Session {
         }
     }
 
-    fn jobs(&mut self, jobs: Vec<Job>) {
+    /// Takes the list of jobs; the ends that waited for it.
+    fn jobs(&mut self, jobs: Vec<Job>) -> Vec<String> {
         self.is_known = true;
         for job in &jobs {
             if job.state.is_final() {
@@ -285,6 +288,8 @@ impl Session {
             self.last = newest.and_then(|job| job.pictures.last().map(|picture| job.place(picture).to_owned()));
         }
         self.world.jobs = jobs;
+        let untold = std::mem::take(&mut self.untold);
+        untold.into_iter().map(|(job, state)| self.ended(job, state)).collect()
     }
 
     fn submitted(&mut self, submitted: Submitted) -> Said {

@@ -121,6 +121,19 @@ fn the_queue_is_lines_with_numbers() {
 }
 
 #[test]
+fn an_end_that_comes_before_the_list_is_told_with_it() {
+    let mut session = with_jobs();
+    assert!(at(&mut session, event(9, state(JobState::Done, None)), 0).is_empty());
+    let jobs = vec![job(9, "a rocket", JobState::Done)];
+    let told = at(&mut session, Msg::Jobs(jobs.clone()), 1);
+    assert!(
+        matches!(&told[..], [line] if line.ends_with("is done: a rocket")),
+        "{told:?}"
+    );
+    assert!(at(&mut session, Msg::Jobs(jobs), 2).is_empty(), "once");
+}
+
+#[test]
 fn a_job_is_told_from_its_begin_to_its_end() {
     let mut session = with_jobs();
     let begins = at(&mut session, event(2, state(JobState::Running, None)), 0);

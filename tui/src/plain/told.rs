@@ -90,8 +90,6 @@ impl Session {
 
     fn state(&mut self, job: JobId, state: JobState, why: Option<String>, now: Duration) -> Vec<String> {
         let number = self.numbers.of(job);
-        let known = self.world.job(job);
-        let shown = known.map_or_else(|| ".".to_owned(), |job| format!(": {}", prompt(job)));
         if state.is_final() {
             self.moments.end(job);
             self.running.remove(&job);
@@ -100,11 +98,14 @@ impl Session {
         match state {
             JobState::Running if self.running.insert(job) => {
                 self.moments.begin(job, now);
-                vec![format!("Job {number} begins{shown}")]
+                vec![format!("Job {number} begins{}", self.shown(job))]
             }
-            JobState::Done => vec![format!("Job {number} is done{shown}")],
+            JobState::Done | JobState::Cancelled if self.world.job(job).is_none() => {
+                self.untold.push((job, state));
+                vec![]
+            }
+            JobState::Done | JobState::Cancelled => vec![self.ended(job, state)],
             JobState::Failed => vec![format!("Job {number} failed: {}", why.unwrap_or_default())],
-            JobState::Cancelled => vec![format!("Job {number} was cancelled{shown}")],
             // Back in the line, as after a worker that died: it begins once more.
             JobState::Queued => {
                 self.running.remove(&job);
@@ -112,6 +113,21 @@ impl Session {
             }
             JobState::Running | JobState::Cancelling => vec![],
         }
+    }
+
+    /// The line of a job that is done or was cancelled.
+    pub(super) fn ended(&mut self, job: JobId, state: JobState) -> String {
+        let what = match state {
+            JobState::Cancelled => "was cancelled",
+            _ => "is done",
+        };
+        format!("Job {} {what}{}", self.numbers.of(job), self.shown(job))
+    }
+
+    /// What a job shows, as the end of a line.
+    fn shown(&self, job: JobId) -> String {
+        let known = self.world.job(job);
+        known.map_or_else(|| ".".to_owned(), |job| format!(": {}", prompt(job)))
     }
 
     fn picture(&mut self, number: usize, picture: &Picture) -> String {
