@@ -1,11 +1,14 @@
 //! A search as one question to the index and a range of moments. Every condition is a part of that question, so that the index alone
 //! decides, however rare or common each part is, and yields the newest first. A text that is excluded is looked for twice: as a whole
-//! word, which is one look at a list, and among what is left as a row of threes, which takes ten times as long.
+//! word, which is one look at a list, and among what is left as a row of threes, which takes ten times as long. Where it is a part of a
+//! word, a few pictures of all times say which words those may be.
+
+use std::collections::BTreeMap;
 
 use darkroom_protocol::history::{Condition, Mark, Query, Term};
 use darkroom_protocol::sampler::Named as _;
 use darkroom_protocol::{JobName, tag};
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension as _};
 
 use super::moment_of;
 use super::named::fact;
@@ -34,6 +37,7 @@ pub(super) fn compile(connection: &Connection, query: &Query) -> rusqlite::Resul
     let (mut from, mut until) = (0, i64::MAX);
     let mut holes = Vec::new();
     let mut trash = false;
+    let mut sample = None;
     for Term {
         excluded, condition, ..
     } in &query.terms
@@ -61,7 +65,7 @@ pub(super) fn compile(connection: &Connection, query: &Query) -> rusqlite::Resul
             ) => holes.push((moment_of(*first), moment_of(*end))),
             (other, false) => with.push(part(connection, other)?),
             (other, true) => {
-                surely.extend(at_once(other));
+                surely.extend(at_once(connection, other, &mut sample)?);
                 without.extend(part(connection, other)?);
             }
         }
@@ -94,19 +98,73 @@ fn asked(mut with: Vec<String>, without: [&[String]; 2]) -> String {
     asked
 }
 
-/// A cheap question that only pictures meet which meet the condition, where there is one; not all of them need to.
-fn at_once(condition: &Condition) -> Option<String> {
+/// A cheap question that only pictures meet which meet the condition, where there is one; not all of them need to. `sample` is filled
+/// where it is looked at first.
+fn at_once(
+    connection: &Connection,
+    condition: &Condition,
+    sample: &mut Option<Vec<[String; 2]>>,
+) -> rusqlite::Result<Option<String>> {
     let (Condition::Text(text) | Condition::Prompt(text) | Condition::Negative(text)) = condition else {
-        return None;
+        return Ok(None);
     };
-    let whole = words::whole(text)?;
-    let prompt = Fact::Prompt(&whole).asked(false);
-    let negative = Fact::Negative(&whole).asked(false);
-    Some(match condition {
-        Condition::Prompt(_) => prompt,
-        Condition::Negative(_) => negative,
-        _ => format!("{prompt} OR {negative}"),
-    })
+    let sample = match sample {
+        Some(sample) => sample,
+        None => sample.insert(sampled(connection)?),
+    };
+    let mut asked = Vec::new();
+    if !matches!(condition, Condition::Negative(_)) {
+        let prompts = frequent(text, sample.iter().map(|[prompt, _]| prompt.as_str()));
+        asked.extend(prompts.iter().map(|whole| Fact::Prompt(whole).asked(false)));
+    }
+    if !matches!(condition, Condition::Prompt(_)) {
+        let negatives = frequent(text, sample.iter().map(|[_, negative]| negative.as_str()));
+        asked.extend(negatives.iter().map(|whole| Fact::Negative(whole).asked(false)));
+    }
+    Ok((!asked.is_empty()).then(|| asked.join(" OR ")))
+}
+
+/// Pictures of all times that are looked at for words that many have.
+const SAMPLED: i64 = 64;
+/// Words that are asked for in place of a part of them.
+const MOST_WORDS: usize = 12;
+/// The picture of this number, or the next that is there.
+pub(in crate::store) const FROM_NUMBER: &str =
+    "SELECT substr(prompt, 1, 4000), substr(negative, 1, 4000) FROM pictures WHERE id >= ? ORDER BY id LIMIT 1";
+
+/// The texts of a few pictures, evenly of all.
+fn sampled(connection: &Connection) -> rusqlite::Result<Vec<[String; 2]>> {
+    let ends = "SELECT (SELECT min(id) FROM pictures), (SELECT max(id) FROM pictures)";
+    let mut ends = connection.prepare_cached(ends)?;
+    let (first, last): (Option<i64>, Option<i64>) = ends.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let (Some(first), Some(last)) = (first, last) else {
+        return Ok(Vec::new());
+    };
+    let mut statement = connection.prepare_cached(FROM_NUMBER)?;
+    let count = (last - first + 1).min(SAMPLED);
+    let ids = (0..count).map(|nth| first + (last - first) * nth / (count - 1).max(1));
+    let texts = ids.map(|id| {
+        statement
+            .query_row([id], |row| Ok([row.get(0)?, row.get(1)?]))
+            .optional()
+    });
+    texts.filter_map(Result::transpose).collect()
+}
+
+/// The words that most of `texts` have and `part` is a part of; itself, where it may be one.
+fn frequent<'a>(part: &str, texts: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let mut counts: BTreeMap<String, usize> = words::whole(part)
+        .into_iter()
+        .map(|itself| (itself, usize::MAX))
+        .collect();
+    for word in texts.flat_map(|text| words::wholes_with(text, part)) {
+        let count = counts.entry(word).or_default();
+        *count = count.saturating_add(1);
+    }
+    let mut all: Vec<(String, usize)> = counts.into_iter().collect();
+    all.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    all.truncate(MOST_WORDS);
+    all.into_iter().map(|(word, _)| word).collect()
 }
 
 /// What is asked for a condition that is no time; `None` for one that no picture meets.

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::{Found, Taken, Wish};
 use crate::clock;
 use crate::store::history::list::{ALL, WITH_HASH, matching_sql};
-use crate::store::history::{change, rows};
+use crate::store::history::{change, compile, rows};
 use crate::store::tests::Fixture;
 use crate::store::{Start, Store};
 
@@ -432,6 +432,7 @@ async fn a_picture_made_anew_keeps_its_number_and_is_found_once() {
 #[case::rows_of_a_page(&rows::page())]
 #[case::tags_of_a_page(rows::TAGS)]
 #[case::the_trash(change::IN_TRASH)]
+#[case::a_sample(compile::FROM_NUMBER)]
 #[tokio::test]
 async fn no_question_reads_a_whole_table(#[case] sql: &str) {
     let steps = plan(sql).await;

@@ -88,6 +88,14 @@ pub(super) fn whole(text: &str) -> Option<String> {
     WHOLE.contains(&text.len()).then(|| word_of(&text))
 }
 
+/// Those of the [`wholes`] of `text` that `part` is a part of.
+pub(super) fn wholes_with(text: &str, part: &str) -> BTreeSet<String> {
+    let part = word_of(&folded(part));
+    let mut wholes = wholes(text);
+    wholes.retain(|whole| !part.is_empty() && whole.contains(&part));
+    wholes
+}
+
 fn trimmed(text: &[char]) -> &[char] {
     let from = text.iter().take_while(|c| **c == ' ').count();
     let end = text.iter().rposition(|c| *c != ' ').map_or(from, |last| last + 1);
