@@ -15,7 +15,7 @@ use darkroom_client::Cache;
 use darkroom_protocol::history::Entry;
 use darkroom_protocol::paths::Paths;
 use darkroom_protocol::text::escape_line;
-use ratatui::backend::{Backend as _, CrosstermBackend};
+use ratatui::backend::CrosstermBackend;
 use ratatui::layout::Rect;
 use ratatui::{Terminal, TerminalOptions, Viewport};
 use signal_hook::consts::SIGCONT;
@@ -38,6 +38,7 @@ use super::{Error, view};
 use crate::app::own::notify::Route;
 use crate::app::own::settings;
 use crate::app::own::theme::Surroundings;
+use crate::app::pictures::doled::{CELL_BYTES, Doled, Frames};
 use crate::app::pictures::over::{self, Over};
 use crate::app::pictures::pacing::{Next, Pacing};
 use crate::app::pictures::zoom::Dots;
@@ -129,6 +130,9 @@ struct Client {
     terminal: Terminal<CrosstermBackend<Stdout>>,
     doer: Doer,
     over: Over,
+    frames: Frames,
+    /// Whether cells of pictures wait for room.
+    is_behind: bool,
     found: Found,
     inbox: mpsc::Receiver<Msg>,
     outbox: mpsc::Sender<Msg>,
@@ -193,6 +197,8 @@ impl Client {
             terminal,
             doer: Doer::new(outbox.clone(), client, found.clone(), files),
             over: Over::new(found.clone()),
+            frames: Frames::default(),
+            is_behind: false,
             found,
             inbox,
             outbox,
@@ -235,6 +241,7 @@ impl Client {
                         self.doer.limit_previews(self.pacing.px());
                         self.go_on(next)?;
                         self.send()?;
+                        self.catch_up()?;
                         continue;
                     }
                     // The terminal has gone.
@@ -257,6 +264,7 @@ impl Client {
                     let next = self.pacing.give_up(Instant::now().into_std());
                     self.go_on(next)?;
                     self.send()?;
+                    self.catch_up()?;
                     Msg::Seen
                 }
                 () = until(wake), if wake.is_some() => {
@@ -388,6 +396,14 @@ impl Client {
         Ok(stopped.map_err(std::io::Error::from)?)
     }
 
+    /// Draws what waits of pictures in cells, while there is room for more.
+    fn catch_up(&mut self) -> Result<(), Error> {
+        while self.is_behind && self.pacing.room().is_some() {
+            self.draw()?;
+        }
+        Ok(())
+    }
+
     fn draw(&mut self) -> Result<(), Error> {
         self.is_dirty = false;
         // Whoever takes the terminal over again draws all anew.
@@ -398,38 +414,40 @@ impl Client {
         queue!(out, BeginSynchronizedUpdate)?;
         if std::mem::take(&mut self.state.redraw) | self.over.leaves_any(&self.state) {
             out.write_all(&self.over.forget_all())?;
+            self.frames.forget();
             queue!(out, Clear(ClearType::All))?;
             // Its own `clear` asks the terminal where the cursor is, and takes keys for the answer.
             self.terminal.resize(self.state.area)?;
         }
         self.over.give(&self.state);
         turn.pictures = self.over.taken_off();
-        let state = &self.state;
-        let frame = self.terminal.draw(|frame| view::view(state, frame))?;
-        let lying = over::lying_over(frame.buffer, &state.pictures.covers);
-        let places = self.over.draw(&mut out, state)?;
-        let hit = |x: u16, y: u16| places.iter().any(|place| place.contains((x, y).into()));
-        let mut lying = lying.iter().filter(|(x, y, _)| hit(*x, *y)).peekable();
-        if lying.peek().is_some() {
-            queue!(out, crossterm::cursor::SavePosition)?;
-            let cells = lying.map(|(x, y, cell)| (*x, *y, cell));
-            self.terminal.backend_mut().draw(cells)?;
-            queue!(out, crossterm::cursor::RestorePosition)?;
-        }
+        let (state, frames) = (&self.state, &mut self.frames);
+        let most = self.pacing.room().unwrap_or(0) / CELL_BYTES;
+        let mut doled = Doled::default();
+        self.terminal.draw(|frame| {
+            view::view(state, frame);
+            doled = frames.dole(frame.buffer_mut(), most);
+        })?;
+        self.over.draw(&mut out, state)?;
         turn.pictures = self.over.taken_off();
         queue!(out, EndSynchronizedUpdate)?;
         out.flush()?;
         drop(turn);
         self.drawn = Instant::now();
+        self.is_behind = doled.is_behind;
         self.send()?;
         // A picture of kitty's or of sixels is on its way by itself; any other was drawn with the frame.
         let shows = self.state.pictures_shown();
         let preview = shows.iter().any(|(key, _)| matches!(key.source, Source::Preview(_)));
         let newest = match preview && self.over.draws_with_frames() {
-            true => self.state.pictures.ready(),
-            false => 0,
+            true if !doled.is_behind => self.state.pictures.ready(),
+            _ => 0,
         };
-        let next = self.pacing.drew(newest, self.drawn.into_std());
+        let bytes = doled.changed * CELL_BYTES;
+        let next = match self.pacing.drew(newest, bytes, self.drawn.into_std()) {
+            Next::Nothing if bytes > 0 => self.pacing.sent(bytes, false, self.drawn.into_std()),
+            next => next,
+        };
         self.go_on(next)
     }
 }

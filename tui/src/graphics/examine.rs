@@ -109,6 +109,7 @@ mod tests {
             columns: 80,
             rows: 24,
             cell: (10, 20),
+            is_told: true,
         };
         assert!(cell(&found, screen, None).1.starts_with("a guess"));
         assert!(cell(&found, screen, Some((800, 480))).1.contains("window's size"));

@@ -111,6 +111,7 @@ mod tests {
             columns,
             rows,
             cell: (10, 20),
+            is_told: true,
         };
         let cells = cells(width, height, screen.cell, limit(screen, None, None));
         assert_eq!((cells.columns, cells.rows), (expected_columns, expected_rows));

@@ -144,6 +144,7 @@ mod tests {
         columns: 80,
         rows: 9,
         cell: (10, 20),
+        is_told: true,
     };
 
     fn live(protocol: Protocol) -> Live {
@@ -219,6 +220,7 @@ mod tests {
             columns: 120,
             rows: 40,
             cell: (10, 20),
+            is_told: true,
         };
         let mut live = live(protocol);
         let frame = text(|out| live.draw_on(out, &noise(side), screen));

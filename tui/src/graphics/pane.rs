@@ -6,11 +6,12 @@ use image::DynamicImage;
 use image::imageops::FilterType;
 
 use super::fit::{self, Cells};
+use super::iterm::Strips;
 use super::kitty::{self, Put};
 use super::placeholders::{self, Id};
 use super::print::{self, Place};
 use super::sixel;
-use super::stripes::Sixels;
+use super::stripes::Pieces;
 use super::terminal::{Screen, Stream};
 use super::{Error, Found, Passthrough, Protocol, Result};
 
@@ -51,14 +52,14 @@ pub enum Ready {
         /// What draws it.
         bytes: Vec<u8>,
     },
-    /// Sixels, which are drawn piece by piece; text over them takes them away.
-    Sixels {
+    /// What is drawn piece by piece; text over it takes it away.
+    Pieces {
         /// Cells of a row.
         columns: u16,
         /// Rows.
         rows: u16,
-        /// Their pieces.
-        sixels: Sixels,
+        /// All of it.
+        pieces: Pieces,
     },
 }
 
@@ -69,7 +70,7 @@ impl Ready {
             Self::Blocks { columns, cells } => (*columns, (cells.len() / usize::from(*columns).max(1)) as u16),
             Self::Placeholders { columns, rows, .. }
             | Self::Over { columns, rows, .. }
-            | Self::Sixels { columns, rows, .. } => (*columns, *rows),
+            | Self::Pieces { columns, rows, .. } => (*columns, *rows),
         }
     }
 }
@@ -79,20 +80,20 @@ impl Ready {
     pub fn number(&self) -> u32 {
         match self {
             Self::Over { id, .. } | Self::Placeholders { id, .. } => *id,
-            Self::Blocks { .. } | Self::Sixels { .. } => 0,
+            Self::Blocks { .. } | Self::Pieces { .. } => 0,
         }
     }
 
     /// Whether it is drawn over the cells of a frame, which are empty there.
     pub fn lies_over(&self) -> bool {
-        matches!(self, Self::Over { .. } | Self::Sixels { .. })
+        matches!(self, Self::Over { .. } | Self::Pieces { .. })
     }
 
     /// The bytes that give it to the terminal; none where it is text or has pieces.
     pub fn bytes(&self) -> &[u8] {
         match self {
             Self::Over { bytes, .. } | Self::Placeholders { give: bytes, .. } => bytes,
-            Self::Blocks { .. } | Self::Sixels { .. } => &[],
+            Self::Blocks { .. } | Self::Pieces { .. } => &[],
         }
     }
 }
@@ -189,11 +190,18 @@ fn ready_on(
                 give,
             })
         }
-        (Protocol::Sixel, passthrough) => Ok(Ready::Sixels {
-            columns,
-            rows,
-            sixels: sixel::made(picture, cells, screen.cell, is_draft, passthrough.is_some()),
-        }),
+        (Protocol::Sixel, passthrough) => {
+            let sixels = sixel::made(picture, cells, screen.cell, is_draft, passthrough.is_some());
+            let pieces = Pieces::Sixels(sixels);
+            Ok(Ready::Pieces { columns, rows, pieces })
+        }
+        // Strips fit where the size of a cell is known.
+        (Protocol::Iterm, passthrough) if screen.is_told => {
+            let whole = print::file(picture, cells, screen, is_draft)?;
+            let strips = Strips::new(picture, whole, cells, screen.cell, is_draft, passthrough.is_some());
+            let pieces = Pieces::Strips(strips);
+            Ok(Ready::Pieces { columns, rows, pieces })
+        }
         (protocol, passthrough) => {
             let side = fit::inside(picture.width(), picture.height(), screen.cell, cells);
             let id = (protocol == Protocol::Kitty).then_some(number.max(1));
@@ -276,6 +284,7 @@ mod tests {
         columns: 80,
         rows: 24,
         cell: (10, 20),
+        is_told: true,
     };
 
     fn found(protocol: Protocol) -> Found {

@@ -227,6 +227,7 @@ mod tests {
         columns: 80,
         rows: 24,
         cell: (10, 20),
+        is_told: true,
     };
 
     #[test]

@@ -1,8 +1,10 @@
 //! A sixel picture that can go out in pieces, each a sequence of its own at its own cell. Over a slow link a picture in one sequence keeps
 //! every key waiting; between pieces a key's frame goes out. A piece is whole rows of cells that bands of six pixels fill exactly, as many
 //! as there is room for; where not even the least of them fits, some of its columns. All pieces have the colours of the whole picture by
-//! the same numbers, and bring those that they use. `sixel.rs` writes the sequences, `app/pictures/sending.rs` asks for pieces.
+//! the same numbers, and bring those that they use. `sixel.rs` writes the sequences, `app/pictures/sending.rs` asks for pieces, of these
+//! as of pictures of iTerm2's protocol (`iterm.rs`).
 
+use super::iterm::Strips;
 use super::mux::wrap;
 use super::palette::Indexed;
 use super::sixel::{BAND, bands, header};
@@ -43,6 +45,26 @@ pub struct Piece {
     pub next: Option<At>,
 }
 
+/// A picture that is drawn over cells piece by piece.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Pieces {
+    /// Of sixels.
+    Sixels(Sixels),
+    /// Of files of their own.
+    Strips(Strips),
+}
+
+impl Pieces {
+    /// The piece that begins at `from`, which is the beginning or another piece's `next`: of at most `room` bytes or [`LEAST`], whichever is
+    /// more, and at least one cell.
+    pub fn piece(&self, from: At, room: usize) -> Piece {
+        match self {
+            Self::Sixels(sixels) => sixels.piece(from, room),
+            Self::Strips(strips) => strips.piece(from, room),
+        }
+    }
+}
+
 impl Sixels {
     /// `width` is not 0, nor a side of `cell`.
     pub(super) fn new(picture: Indexed, width: usize, cell: (u32, u32), is_wrapped: bool) -> Self {
@@ -61,9 +83,7 @@ impl Sixels {
         }
     }
 
-    /// The piece that begins at `from`, which is the beginning or another piece's `next`: of at most `room` bytes or [`LEAST`], whichever is
-    /// more, and at least one column of cells.
-    pub fn piece(&self, from: At, room: usize) -> Piece {
+    fn piece(&self, from: At, room: usize) -> Piece {
         let room = room.max(LEAST);
         let group = usize::from(from.row) / self.rows;
         let whole = match from.column {

@@ -12,6 +12,8 @@ pub(super) struct Screen {
     pub rows: u32,
     /// Width and height of a cell in pixels.
     pub cell: (u32, u32),
+    /// Whether that was told, and is not what most are like.
+    pub is_told: bool,
 }
 
 /// Which of the process's outputs is the terminal.
@@ -65,6 +67,7 @@ impl Screen {
     pub(super) fn with_cell(self, cell: Option<(u32, u32)>) -> Self {
         Self {
             cell: cell.unwrap_or(self.cell),
+            is_told: self.is_told || cell.is_some(),
             ..self
         }
     }
@@ -81,6 +84,7 @@ impl Screen {
             columns,
             rows,
             cell: if believable { cell } else { USUAL_CELL },
+            is_told: believable,
         }
     }
 }

@@ -5,6 +5,7 @@
 pub mod compose;
 pub mod cut;
 pub mod decoded;
+pub mod doled;
 pub mod over;
 pub mod pacing;
 pub mod sending;

@@ -5,11 +5,7 @@ use std::collections::HashMap;
 use std::io::Write;
 use std::sync::{Arc, Weak};
 
-use crossterm::cursor::MoveTo;
-use crossterm::queue;
-use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::Rect;
-use unicode_width::UnicodeWidthStr as _;
 
 use crate::app::pictures::Source;
 use crate::app::pictures::sending::{Part, Sending};
@@ -60,9 +56,9 @@ impl Over {
         self.sending.broken_off().into_iter().chain(pictures).collect()
     }
 
-    /// Whether pictures are drawn with their frame: what is neither kitty's nor sixels cannot be sent in parts.
+    /// Whether pictures are drawn with their frame: half blocks are cells of it.
     pub fn draws_with_frames(&self) -> bool {
-        !matches!(self.found.protocol, Protocol::Kitty | Protocol::Sixel)
+        self.found.protocol == Protocol::Blocks
     }
 
     /// The next part of what is on its way, of at most about so many bytes.
@@ -101,19 +97,18 @@ impl Over {
         }
     }
 
-    /// Draws pictures over the frame that was drawn just now, or begins to, and takes away those that are not shown any more. Where
-    /// pictures were drawn, over what lies there too: see [`lying_over`].
+    /// Begins to draw pictures over the frame that was drawn just now, and takes away those that are not shown any more. What is drawn
+    /// under something that lies over the screen would be drawn over that: it waits until that goes.
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn draw(&mut self, out: &mut impl Write, state: &State) -> std::io::Result<Vec<Rect>> {
+    pub fn draw(&mut self, out: &mut impl Write, state: &State) -> std::io::Result<()> {
         let mut wanted = seen(state);
         wanted.retain(|shown| shown.ready.lies_over());
         let covers = state.pictures.covers.clone();
         let before = std::mem::replace(&mut self.covers, covers);
         let has_changed = before != self.covers;
         let has_hole = |place: Rect| has_changed && before.iter().any(|cover| cover.intersects(place));
-        let mut places = Vec::new();
         let is_shown = |old: &(Arc<Ready>, Rect)| wanted.iter().any(|new| new.is(old));
         let gone: Vec<Arc<Ready>> = self
             .drawn
@@ -122,7 +117,7 @@ impl Over {
             .map(|old| old.0.clone())
             .collect();
         for gone in gone {
-            if matches!(*gone, Ready::Sixels { .. }) {
+            if gone.number() == 0 {
                 self.sending.drop_rest(&gone);
                 continue;
             }
@@ -137,22 +132,23 @@ impl Over {
                 out.write_all(&away)?;
             }
         }
-        for new in &wanted {
-            if !has_hole(new.place) && self.drawn.iter().any(|old| new.is(old)) {
+        let drawn = std::mem::take(&mut self.drawn);
+        for new in wanted {
+            let is_drawn = drawn.iter().any(|old| new.is(old));
+            if self.covers.iter().any(|cover| cover.intersects(new.place)) {
+                let is_whole = !self.sending.drop_rest(&new.ready);
+                if is_drawn && is_whole {
+                    self.drawn.push((new.ready, new.place));
+                }
                 continue;
             }
-            places.push(new.place);
-            let (at, bytes) = ((new.place.x, new.place.y), new.ready.bytes());
-            if new.ready.number() > 0 || matches!(*new.ready, Ready::Sixels { .. }) {
+            if !is_drawn || has_hole(new.place) {
+                let at = (new.place.x, new.place.y);
                 self.sending.put(new.ready.clone(), Some(at), new.is_preview);
-                continue;
             }
-            queue!(out, crossterm::cursor::SavePosition, MoveTo(at.0, at.1))?;
-            out.write_all(bytes)?;
-            queue!(out, crossterm::cursor::RestorePosition)?;
+            self.drawn.push((new.ready, new.place));
         }
-        self.drawn = wanted.into_iter().map(|shown| (shown.ready, shown.place)).collect();
-        Ok(places)
+        Ok(())
     }
 }
 
@@ -164,24 +160,6 @@ fn keeps_pictures(found: &Found) -> bool {
 /// Whether the terminal draws pictures over text: kitty's lie above it, and so do those that are kept.
 pub fn is_over_text(found: &Found) -> bool {
     found.protocol == Protocol::Kitty || keeps_pictures(found)
-}
-
-/// The cells of a frame that lie over its screen, to be written once more where a picture was drawn over them.
-pub fn lying_over(frame: &Buffer, covers: &[Rect]) -> Vec<(u16, u16, Cell)> {
-    let mut cells = Vec::new();
-    for row in covers.iter().flat_map(|cover| cover.intersection(frame.area).rows()) {
-        // A wide character takes the cell behind it too.
-        let mut skip = 0;
-        for at in row.positions() {
-            let Some(cell) = frame.cell(at).filter(|_| skip == 0) else {
-                skip -= 1;
-                continue;
-            };
-            skip = cell.symbol().width().saturating_sub(1);
-            cells.push((at.x, at.y, cell.clone()));
-        }
-    }
-    cells
 }
 
 /// A picture of the screen that is ready.
@@ -306,9 +284,20 @@ mod tests {
         assert!(!over.next(8_000).bytes.is_empty());
         over.draw(&mut out, &state).unwrap();
         assert!(!over.next(8_000).bytes.is_empty(), "another frame changes nothing");
-        (state.pictures.is_over_text, state.pictures.covers) = (true, vec![Rect::new(0, 0, 200, 100)]);
+        for is_over_text in [true, false] {
+            (state.pictures.is_over_text, state.pictures.covers) = (is_over_text, vec![Rect::new(0, 0, 200, 100)]);
+            over.draw(&mut out, &state).unwrap();
+            let is_quiet = out.is_empty() && over.next(8_000).bytes.is_empty() && over.taken_off().is_empty();
+            assert!(is_quiet, "nothing is drawn over what lies over it");
+            state.pictures.covers = vec![];
+            over.draw(&mut out, &state).unwrap();
+            assert!(!over.next(8_000).bytes.is_empty());
+        }
+        state.pictures.covers = vec![Rect::new(0, 0, 1, 1), Rect::new(100, 30, 9, 9)];
         over.draw(&mut out, &state).unwrap();
-        assert!(out.is_empty() && over.next(8_000).bytes.is_empty() && over.taken_off().is_empty());
+        assert!(!over.next(8_000).bytes.is_empty(), "beside it it goes on");
+        state.pictures.covers = vec![Rect::new(0, 0, 200, 100)];
+        over.draw(&mut out, &state).unwrap();
         state.pictures.covers = vec![];
         over.draw(&mut out, &state).unwrap();
         let again = String::from_utf8(over.next(usize::MAX).bytes).unwrap();
@@ -328,7 +317,8 @@ mod tests {
         let drawn = |over: &mut Over, state: &State| {
             let mut out = Vec::new();
             over.draw(&mut out, state).unwrap();
-            String::from_utf8(out).unwrap()
+            assert!(out.is_empty());
+            String::from_utf8(over.next(usize::MAX).bytes).unwrap()
         };
         assert!(drawn(&mut over, &state).contains("PICTURE"));
         assert_eq!(drawn(&mut over, &state), "");
@@ -350,14 +340,5 @@ mod tests {
         assert_eq!(drawn(&mut over, &state), "");
         state.pictures.covers.clear();
         assert!(drawn(&mut over, &state).contains("PICTURE"));
-    }
-
-    #[test]
-    fn what_lies_over_a_picture_that_is_drawn_is_written_again() {
-        let mut frame = Buffer::empty(Rect::new(0, 0, 8, 2));
-        frame.set_string(1, 0, "猫 x", ratatui::style::Style::new());
-        let cells = lying_over(&frame, &[Rect::new(1, 0, 5, 1), Rect::new(7, 1, 9, 9)]);
-        let text: Vec<(u16, u16, &str)> = cells.iter().map(|(x, y, cell)| (*x, *y, cell.symbol())).collect();
-        assert_eq!(text, [(1, 0, "猫"), (3, 0, " "), (4, 0, "x"), (5, 0, " "), (7, 1, " ")]);
     }
 }

@@ -92,13 +92,13 @@ impl Pacing {
         }
     }
 
-    /// A frame was written whose newest preview is the one of that number; 0 where it has none.
-    pub fn drew(&mut self, preview: u64, now: Instant) -> Next {
+    /// A frame was written whose newest preview is the one of that number, 0 where it has none, and with it so many bytes of pictures.
+    pub fn drew(&mut self, preview: u64, bytes: usize, now: Instant) -> Next {
         if preview == 0 || preview == self.drawn {
             return Next::Nothing;
         }
         self.drawn = preview;
-        self.sent(0, true, now)
+        self.sent(bytes, true, now)
     }
 
     /// So many bytes of pictures were written, with the end of a preview or without; what is to be done.
@@ -224,21 +224,21 @@ mod tests {
     #[test]
     fn one_question_a_preview() {
         let (mut pacing, now) = begun(ms(200));
-        assert_eq!(pacing.drew(0, now), Next::Nothing);
-        assert_eq!(pacing.drew(1, now), Next::Ask);
-        assert_eq!(pacing.drew(1, now), Next::Nothing, "another frame with the same");
+        assert_eq!(pacing.drew(0, 0, now), Next::Nothing);
+        assert_eq!(pacing.drew(1, 0, now), Next::Ask);
+        assert_eq!(pacing.drew(1, 0, now), Next::Nothing, "another frame with the same");
         assert_eq!(pacing.due(), Some(now + LONGEST));
         assert_eq!(pacing.answered(now + ms(200)), Next::Seen);
         assert_eq!(pacing.answered(now + ms(200)), Next::Nothing, "nobody asked");
         assert_eq!(pacing.due(), None);
-        assert_eq!(pacing.drew(2, now), Next::Ask);
+        assert_eq!(pacing.drew(2, 0, now), Next::Ask);
     }
 
     #[test]
     fn previews_are_as_large_as_the_way_is_fast() {
         let (mut pacing, now) = begun(ms(200));
         let mut after = |preview, took| {
-            assert_eq!(pacing.drew(preview, now), Next::Ask);
+            assert_eq!(pacing.drew(preview, 0, now), Next::Ask);
             assert_eq!(pacing.answered(now + ms(took)), Next::Seen);
             pacing.px()
         };
@@ -288,9 +288,9 @@ mod tests {
         assert_eq!(pacing.due(), Some(now + PATIENCE));
         assert_eq!(pacing.give_up(now), Next::Nothing);
         assert_eq!(pacing.room(), Some(usize::MAX));
-        assert_eq!(pacing.drew(2, now), Next::Seen);
+        assert_eq!(pacing.drew(2, 0, now), Next::Seen);
         assert_eq!(pacing.answered(now), Next::Nothing);
-        assert_eq!(pacing.drew(3, now), Next::Ask);
+        assert_eq!(pacing.drew(3, 0, now), Next::Ask);
         assert_eq!(pacing.give_up(now), Next::Ask, "it has answered before");
         assert_eq!(pacing.give_up(now), Next::Nothing);
     }

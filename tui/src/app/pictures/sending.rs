@@ -42,7 +42,7 @@ impl One {
     /// Adds some of it to `out`, of at most about `room` bytes; something in any case where `out` is empty.
     fn send(&mut self, room: usize, out: &mut Vec<u8>) -> Sent {
         let is_first = out.is_empty();
-        let Ready::Sixels { sixels, .. } = &*self.ready else {
+        let Ready::Pieces { pieces, .. } = &*self.ready else {
             let rest = &self.ready.bytes()[self.sent..];
             let length = pane::cut(rest, room, is_first);
             if length == 0 {
@@ -56,7 +56,7 @@ impl One {
         if room < LEAST && !is_first {
             return Sent::Nothing;
         }
-        let piece = sixels.piece(self.next, room);
+        let piece = pieces.piece(self.next, room);
         let at = self.at.map(|(x, y)| (x + self.next.column, y + self.next.row));
         placed(out, at, &piece.bytes);
         match piece.next {
@@ -113,9 +113,11 @@ impl Sending {
         });
     }
 
-    /// Sends what is left of this very picture no more: what is drawn of it needs no end.
-    pub fn drop_rest(&mut self, ready: &Arc<Ready>) {
+    /// Sends what is left of this very picture no more: what is drawn of it needs no end. Whether something was left.
+    pub fn drop_rest(&mut self, ready: &Arc<Ready>) -> bool {
+        let before = self.queue.len();
         self.queue.retain(|one| !Arc::ptr_eq(&one.ready, ready));
+        self.queue.len() < before
     }
 
     /// Sends a picture no more, where it is still on its way. What must be written at once for that.

@@ -50,7 +50,7 @@ fn draw(buffer: &mut Buffer, place: Rect, ready: &Ready) {
                     let colour = colour.map_or_else(Color::Indexed, |[r, g, b]| Color::Rgb(r, g, b));
                     cell.set_style(Style::new().fg(colour));
                 }
-                Ready::Over { .. } | Ready::Sixels { .. } => {
+                Ready::Over { .. } | Ready::Pieces { .. } => {
                     cell.set_symbol(" ");
                     // Looks like an empty cell and differs from one, and from those of a picture in another place: where one follows on
                     // the other, what is left of the first beside the second is written over.
