@@ -204,7 +204,7 @@ fn problem(job: &Job) -> Option<&str> {
 /// How it stands, on a terminal behind a sign.
 fn state(job: &Job, number: &mut u32, style: Style) -> String {
     let (sign, words) = match (job.state, job.held) {
-        (JobState::Queued, true) => (style.sign("⏸", "="), "held".to_owned()),
+        (JobState::Queued, true) => (style.sign("‖", "="), "held".to_owned()),
         (JobState::Queued, false) => {
             *number += 1;
             (style.sign("○", "o"), format!("waiting {number}"))

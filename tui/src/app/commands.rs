@@ -44,6 +44,7 @@ pub enum Act {
     Search,
     Star,
     Trash,
+    Restore,
     Undo,
     TagIt,
     Select,
@@ -149,6 +150,7 @@ commands! {
     Act::Star, "star", &["f"], GALLERY, true, "Mark the pictures, or take the mark off.";
     Act::TagIt, "tag", &["t"], GALLERY, true, "Give the pictures tags.";
     Act::Trash, "trash", &["d", "delete"], GALLERY, true, "Put the pictures into the trash.";
+    Act::Restore, "restore", &["R"], GALLERY, true, "Take the pictures out of the trash: is:trashed finds them.";
     Act::Undo, "undo", &["u"], GALLERY, false, "Take back what was put into the trash last.";
     Act::Parameters, "parameters", &["p"], GALLERY, false, "Show all that is kept of the picture.";
     Act::CopyCommand, "copy as command", &["y"], GALLERY, true, "Copy the command that makes the picture.";

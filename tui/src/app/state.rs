@@ -253,6 +253,8 @@ impl State {
     pub fn can(&self, act: Act) -> bool {
         match act {
             Act::Reuse | Act::Generate => self.world.can("image"),
+            Act::Restore => self.gallery.is_in_trash(),
+            Act::Trash => !self.gallery.is_in_trash(),
             Act::FromPicture => find("init_image").is_some_and(|row| self.world.can(row.needs)),
             _ => true,
         }

@@ -10,7 +10,7 @@ use crate::app::msg::{Effect, Msg};
 use crate::app::own::keys;
 use crate::app::state::{Screen, State};
 use crate::app::tests::system::answer;
-use crate::app::tests::{full, id, press};
+use crate::app::tests::{entries, full, id, press, show};
 use crate::app::update::{act, update};
 
 /// A key by its name in the table.
@@ -100,6 +100,11 @@ fn ready(act_: Act, screen: Screen) -> State {
     if screen == Screen::System {
         let lines = (0..200).map(|nth| format!("line {nth}")).collect();
         answer(&mut state, &asked, lines);
+    }
+    if act_ == Act::Restore {
+        let mut pictures = entries(5);
+        pictures.iter_mut().for_each(|entry| entry.trashed_ms = Some(1));
+        show(&mut state, pictures);
     }
     for name in before(act_, screen) {
         pressed(&mut state, name);

@@ -167,3 +167,26 @@ fn a_mask_is_begun_in_the_gallery() {
     act(&mut state, Act::Back);
     assert_eq!(state.screen, Screen::Gallery);
 }
+
+#[test]
+fn what_is_in_the_trash_is_restored_and_leaves_the_list() {
+    let mut state = full(120, 40);
+    act(&mut state, Act::Go(Screen::Gallery));
+    assert!(drawn(&state).contains("trash") && !drawn(&state).contains("restore"));
+    let mut trashed = entries(2);
+    trashed.iter_mut().for_each(|entry| entry.trashed_ms = Some(1));
+    let first = trashed[0].clone();
+    show(&mut state, trashed);
+    assert!(drawn(&state).contains("restore"));
+    let id = first.id;
+    assert_eq!(
+        act(&mut state, Act::Restore).first(),
+        Some(&Effect::Do(Deed::Trash(vec![id], false)))
+    );
+    let back = Entry {
+        trashed_ms: None,
+        ..first
+    };
+    state.gallery.refreshed(back, Rect::new(0, 0, 100, 30));
+    assert_ne!(state.gallery.here().unwrap().id, id);
+}

@@ -202,17 +202,22 @@ pub fn full(width: u16, height: u16) -> State {
             model("broken", "it has no VAE"),
         ]),
     );
+    show(&mut state, entries(5));
+    state
+}
+
+/// The gallery has these pictures.
+fn show(state: &mut State, pictures: Vec<Entry>) {
     let album = Album {
-        pictures: entries(5),
+        total: Some(pictures.len() as u64),
+        pictures,
         next: None,
-        total: Some(5),
     };
     let asked = state.gallery.begin();
     let Some(Effect::Page(number, _)) = asked.first() else {
         panic!("{asked:?}")
     };
-    update(&mut state, Msg::Page(*number, album));
-    state
+    update(state, Msg::Page(*number, album));
 }
 
 #[test]

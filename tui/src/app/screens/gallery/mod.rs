@@ -168,12 +168,13 @@ impl Gallery {
         }
     }
 
-    /// How a picture is now. One that came out of the trash is looked for in its place.
+    /// How a picture is now. One that came out of the trash is looked for in its place; where the trash is looked at, it leaves.
     pub fn refreshed(&mut self, entry: Entry, body: Rect) -> Vec<Effect> {
         let at = self.pictures.iter().position(|known| known.id == entry.id);
+        let was_in_trash = at.is_some_and(|at| self.pictures[at].trashed_ms.is_some());
         match (at, entry.trashed_ms.is_some()) {
-            (Some(at), true) => drop(self.pictures.remove(at)),
-            (Some(at), false) => self.pictures[at] = entry,
+            (Some(at), is_in_trash) if is_in_trash != was_in_trash => drop(self.pictures.remove(at)),
+            (Some(at), _) => self.pictures[at] = entry,
             (None, false) => return self.refresh(),
             (None, true) => {}
         }
@@ -219,6 +220,11 @@ impl Gallery {
     /// The picture that is selected.
     pub fn here(&self) -> Option<&Entry> {
         self.pictures.get(self.at)
+    }
+
+    /// Whether the picture at the cursor is in the trash.
+    pub fn is_in_trash(&self) -> bool {
+        self.here().is_some_and(|here| here.trashed_ms.is_some())
     }
 
     /// The pictures that a command is for: those that are selected, else the one at the cursor.
@@ -282,6 +288,11 @@ impl Gallery {
                 }
                 one => self.put_away(one),
             },
+            Act::Restore => {
+                let back = self.meant();
+                self.selected.clear();
+                vec![Effect::Do(Deed::Trash(back, false))]
+            }
             Act::Undo => self.undo(),
             Act::TagIt => {
                 return Err(Box::new(Ask::line(

@@ -238,7 +238,7 @@ fn neighbour(world: &World, at: usize, below: bool) -> Option<Place> {
 /// A sign for a state, which a word says too.
 pub fn sign(job: &Job, theme: Theme) -> &'static str {
     match job.state {
-        JobState::Queued if job.held => theme.sign("⏸", "="),
+        JobState::Queued if job.held => theme.sign("‖", "="),
         JobState::Queued => theme.sign("○", "."),
         JobState::Running => theme.sign("●", "*"),
         JobState::Cancelling => theme.sign("◐", "~"),
@@ -308,10 +308,21 @@ fn line(job: &Job, world: &World, theme: Theme, is_at: bool, width: u16) -> Line
         .saturating_sub(21 + right.width())
         .max(10);
     let prompt = brief(&task.what.prompt, left);
-    let gap = " ".repeat(left.saturating_sub(prompt.width()));
+    let beside = left.saturating_sub(prompt.width() + 2);
+    let why = match &job.failure {
+        Some(failure) if beside > 10 => format!("  {}", brief(&failure.message, beside)),
+        _ => String::new(),
+    };
+    let gap = " ".repeat(left.saturating_sub(prompt.width() + why.width()));
     let beside = if is_at { style } else { theme.dim() };
+    let lead = match job.state {
+        JobState::Failed if !is_at => theme.accent(),
+        _ => style,
+    };
     Line::from(vec![
-        Span::styled(format!(" {} {state:<16} {prompt}{gap}", sign(job, theme)), style),
+        Span::styled(format!(" {} {state:<16} ", sign(job, theme)), lead),
+        Span::styled(prompt, style),
+        Span::styled(format!("{why}{gap}"), beside),
         Span::styled(right, beside),
         Span::styled(" ", beside),
     ])

@@ -88,7 +88,7 @@ fn daemon(world: &World, theme: Theme, width: usize) -> Line<'static> {
         let _ = write!(queue, ", {} of them held back", line.held);
     }
     if line.paused {
-        let _ = write!(queue, ", paused {}", theme.sign("⏸", "="));
+        let _ = write!(queue, ", paused {}", theme.sign("‖", "="));
     }
     let answer = brief(&answer, width.saturating_sub(12));
     let room = width.saturating_sub(12 + answer.width());
