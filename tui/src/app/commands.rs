@@ -143,6 +143,7 @@ commands! {
     Act::Clear, "clear", &["C"], QUEUE, false, "Take the jobs that have ended off the list; their pictures stay.";
     Act::PauseAll, "pause", &["P"], QUEUE, true, "Start nothing new, or go on.";
     Act::Search, "search", &["/"], GALLERY, true, "Search: words, key:value, - excludes.";
+    Act::Restore, "restore", &["R"], GALLERY, true, "Take the pictures out of the trash: is:trashed finds them.";
     Act::Select, "select", &["space"], GALLERY, true, "Select the picture, and go to the next.";
     Act::Reuse, "reuse", &["r"], GALLERY, true, "Make the same picture again.";
     Act::Vary, "vary", &["v"], GALLERY, true, "Take all that made it to Create.";
@@ -150,7 +151,6 @@ commands! {
     Act::Star, "star", &["f"], GALLERY, true, "Mark the pictures, or take the mark off.";
     Act::TagIt, "tag", &["t"], GALLERY, true, "Give the pictures tags.";
     Act::Trash, "trash", &["d", "delete"], GALLERY, true, "Put the pictures into the trash.";
-    Act::Restore, "restore", &["R"], GALLERY, true, "Take the pictures out of the trash: is:trashed finds them.";
     Act::Undo, "undo", &["u"], GALLERY, false, "Take back what was put into the trash last.";
     Act::Parameters, "parameters", &["p"], GALLERY, false, "Show all that is kept of the picture.";
     Act::CopyCommand, "copy as command", &["y"], GALLERY, true, "Copy the command that makes the picture.";

@@ -18,7 +18,7 @@ use uuid::Uuid;
 use super::disk::{self, Kept, Outcome};
 use super::draft::Draft;
 use super::mask::{Sheet, task};
-use super::msg::{Deed, Effect, Msg};
+use super::msg::{Deed, Effect, Msg, UNDO};
 use super::pictures::{Key, Source};
 use crate::app::pictures::compose::composed;
 use crate::app::pictures::cut::{Cut, File, Of};
@@ -438,9 +438,9 @@ async fn done(client: &Client, deed: Deed) -> Result<String, Wire> {
         Deed::Trash(pictures, trashed) => {
             client.trash(names(&pictures), trashed).await?;
             let words = if trashed {
-                "In the trash: the command undo takes it back."
+                format!("In the trash: {UNDO} takes it back.")
             } else {
-                "Out of the trash."
+                "Out of the trash.".to_owned()
             };
             return Ok(format!("{words} ({})", many(&pictures)));
         }

@@ -17,6 +17,9 @@ use crate::app::own::notify::Way;
 use crate::app::own::settings::Settings;
 use crate::graphics::pane::Ready;
 
+/// In what is said was done, the key that takes it back.
+pub const UNDO: &str = "{undo}";
+
 /// Something that happened.
 #[derive(Debug)]
 pub enum Msg {
@@ -44,7 +47,7 @@ pub enum Msg {
     Listed(String, Vec<String>),
     /// The newest pictures.
     Found(Vec<Entry>),
-    /// Something was done, in words.
+    /// Something was done, in words. [`UNDO`] stands for the key that takes it back.
     Done(String),
     /// Something could not be done, in words.
     Failed(String),

@@ -5,7 +5,7 @@ use darkroom_protocol::{EventKind, JobState};
 use ratatui::layout::Rect;
 
 use super::commands::Act;
-use super::msg::{Deed, Effect, Link, Msg};
+use super::msg::{Deed, Effect, Link, Msg, UNDO};
 use super::own;
 use super::pictures::{Key, Source};
 use super::screens::{Opening, mask};
@@ -91,7 +91,8 @@ fn take(state: &mut State, msg: Msg) -> Vec<Effect> {
         Msg::Found(pictures) => live::on_found(state, &pictures),
         Msg::Done(text) => {
             if !text.is_empty() {
-                state.toast(text, false);
+                let undo = state.own.keys().named(Act::Undo, state.theme.is_unicode);
+                state.toast(text.replace(UNDO, &undo), false);
             }
             vec![]
         }

@@ -244,7 +244,8 @@ fn what_went_wrong_stays_until_it_is_dismissed() {
     let mut state = full(120, 40);
     let effects = update(&mut state, Msg::Failed("It failed: try again.".to_owned()));
     assert!(!effects.contains(&Effect::Wake), "nothing to wake up for");
-    assert!(update(&mut state, Msg::Done("It was done.".to_owned())).contains(&Effect::Wake));
+    assert!(update(&mut state, Msg::Done("It was done: {undo} takes it back.".to_owned())).contains(&Effect::Wake));
+    assert!(drawn(&state).contains("u takes it back."), "by its key");
     update(&mut state, Msg::Tick);
     update(&mut state, Msg::Tick);
     let text = drawn(&state);

@@ -283,7 +283,7 @@ impl Gallery {
                     return Err(Box::new(Ask::sure(
                         Deed::Trash(many, true),
                         &title,
-                        "u takes them back",
+                        "undo takes them back",
                     )));
                 }
                 one => self.put_away(one),
