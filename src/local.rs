@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use darkroom_daemon::catalog::{cached, caches};
 pub use darkroom_protocol::files::expand_home;
 use darkroom_protocol::lora::Wish;
+use darkroom_protocol::{PartRole, part};
 
 use crate::{Error, Result};
 
@@ -45,6 +46,25 @@ pub fn upscaler(name: &str) -> Result<String> {
         Error::Usage(what) => Error::Usage(what.replacen("-m ", "--upscaler ", 1)),
         other => other,
     })
+}
+
+/// What `--vae`, `--text-encoder` or `--denoiser` names: an absolute path where it is written as a path, or is a file or a component's
+/// folder that is there, else a name. A hash behind an `@` stays.
+///
+/// # Errors
+/// As [`model`].
+pub fn part(word: &str, role: PartRole) -> Result<String> {
+    let is_word = role == PartRole::Vae && (part::is_own(word) || part::is_automatic(Some(word)));
+    if is_word || crate::host::chosen().is_some() {
+        return Ok(word.to_owned());
+    }
+    let is_there = |path: &Path| path.is_file() || path.join("config.json").is_file();
+    let (name, hash) = part::named(word);
+    let found = resolve(name, home().as_deref(), is_there).map_err(|e| match e {
+        Error::Usage(what) => Error::Usage(what.replacen("-m", role.flag(), 1)),
+        other => other,
+    })?;
+    Ok(hash.map_or(found.clone(), |hash| format!("{found}@{hash}")))
 }
 
 /// The words of `--lora`, separated by commas: each with an absolute path where it is written as a path, or is a file that is there.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ModelSource, Prediction, Sampler, Schedule};
+use crate::{ModelSource, PartRole, Prediction, Sampler, Schedule};
 
 /// What a model was trained to do, by the channels that its denoiser reads beside the noisy latents.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,6 +49,9 @@ pub struct ModelCard {
     /// What it needs beside a prompt.
     #[serde(default)]
     pub task: ModelTask,
+    /// What files of their own must give: its own file is a denoiser alone, or nearly. One entry a component.
+    #[serde(default)]
+    pub lacks: Vec<PartRole>,
     /// Bytes of its weights on disk.
     pub bytes: u64,
     /// One line for the person, for instance that the scheduler it names was replaced.

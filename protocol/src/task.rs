@@ -7,6 +7,7 @@ mod written;
 use serde::{Deserialize, Serialize};
 
 use crate::lora::Lora;
+use crate::part::{self, PartFile, PartRole};
 use crate::sampler::Named;
 use crate::{
     Dtype, Emphasis, Format, GenerateRequest, GuidanceMethod, Inpaint, NoiseSource, Prediction, PromptSyntax, Quant,
@@ -92,6 +93,8 @@ pub struct What {
     /// The text encoder's layer from its end, from 1, where the task says so.
     pub clip_skip: Option<f64>,
     pub format: Format,
+    /// Components that come from files of their own, in place of the model's.
+    pub parts: Vec<PartFile>,
     /// What is added to the model's weights, in this order. The tags of those that the prompt names stay in it.
     pub loras: Vec<Lora>,
 }
@@ -114,6 +117,7 @@ impl Default for What {
             emphasis: None,
             clip_skip: None,
             format: Format::default(),
+            parts: Vec::new(),
             loras: Vec::new(),
         }
     }
@@ -428,8 +432,29 @@ impl ImageTask {
         GenerateRequest {
             seed: Some(self.sampling.seed as i64),
             loras: self.loras(Lora::pinned),
+            vae: self.vae(),
+            text_encoders: self.text_encoders(),
+            denoiser: self.parts(PartRole::Denoiser).next().map(PartFile::pinned),
             ..GenerateRequest::of_task(self)
         }
+    }
+
+    /// Its components of that role that come from files of their own.
+    pub fn parts(&self, role: PartRole) -> impl Iterator<Item = &PartFile> {
+        self.what.parts.iter().filter(move |part| part.role == role)
+    }
+
+    /// The word for its VAE. Beside a model in one file another may lie that would be taken where nobody says: then it is said that
+    /// this one's own is meant.
+    fn vae(&self) -> Option<String> {
+        let given = self.parts(PartRole::Vae).next().map(PartFile::pinned);
+        let alone = matches!(self.what.source, ModelSource::File(_));
+        given.or_else(|| alone.then(|| part::OWN_VAE.to_owned()))
+    }
+
+    fn text_encoders(&self) -> Option<Vec<String>> {
+        let words: Vec<String> = self.parts(PartRole::TextEncoder).map(PartFile::pinned).collect();
+        (!words.is_empty()).then_some(words)
     }
 
     /// Its LoRAs as words of a request; `None` where it has none.
@@ -444,6 +469,11 @@ impl ImageTask {
         request.seed = Some((self.sampling.seed + u64::from(index)) as i64);
         request.subseed = request.subseed.map(|_| self.subseed_of(index));
         request.loras = self.loras(Lora::named);
+        // As A1111 has it: the file's name, and nothing where the model's own counts.
+        let name = |role| self.parts(role).next().map(|part| part.name.clone());
+        (request.vae, request.denoiser) = (name(PartRole::Vae), name(PartRole::Denoiser));
+        let texts = self.parts(PartRole::TextEncoder).map(|part| part.name.clone());
+        request.text_encoders = request.text_encoders.map(|_| texts.collect());
         // Where there is none, other programs say nothing of it; and a path is nobody else's business.
         let upscaler = request.upscaler.filter(|upscaler| upscaler != upscaler::NONE);
         request.upscaler = upscaler.map(|upscaler| upscaler::short(&upscaler).to_owned());
@@ -454,6 +484,8 @@ impl ImageTask {
         if !hashes.is_empty() {
             metadata.push(("Lora hashes", hashes.join(", ")));
         }
+        let vae = self.parts(PartRole::Vae).find_map(|part| part.sha256.as_deref());
+        metadata.extend(vae.and_then(|hash| Some(("VAE hash", hash.get(..10)?.to_owned()))));
         metadata
     }
 

@@ -142,6 +142,7 @@ impl Bench {
     fn load_as(&mut self, kind: Kind) -> Rc<Model> {
         let key = Key {
             source: self.source(),
+            parts: Vec::new(),
             name: "tiny".to_owned(),
             device: Device::Cpu,
             kind,

@@ -70,6 +70,7 @@ impl Bench {
         let dir = support::model_folder();
         let key = Key {
             source: ModelSource::Folder(dir.path().display().to_string()),
+            parts: Vec::new(),
             name: "tiny".to_owned(),
             device: Device::Cpu,
             kind: Kind::Float,

@@ -112,6 +112,7 @@ impl Bench {
     fn run(&mut self, task: &ImageTask, kind: Kind, cancel: &Cancel, told: &mut Told) -> Result<()> {
         let key = Key {
             source: task.what.source.clone(),
+            parts: Vec::new(),
             name: task.what.model.clone(),
             device: Device::Cpu,
             kind,
@@ -606,6 +607,7 @@ fn what_exists_is_not_made_again() {
     let mut told = Told::default();
     let key = Key {
         source: task.what.source.clone(),
+        parts: Vec::new(),
         name: "tiny".into(),
         device: Device::Cpu,
         kind: Kind::Float,

@@ -60,6 +60,7 @@ fn task(folder: &Path, side: u32, vae_tiling: bool) -> ImageTask {
 fn picture(models: &mut Models, task: &ImageTask, told: &mut Told) -> Result<Vec<u8>, Error> {
     let key = Key {
         source: task.what.source.clone(),
+        parts: Vec::new(),
         name: task.what.model.clone(),
         device: Device::Cpu,
         kind: Kind::Float,

@@ -69,6 +69,7 @@ impl Bench {
     fn key(&self, name: &str) -> Key {
         Key {
             source: ModelSource::Folder(self.path(name).display().to_string()),
+            parts: Vec::new(),
             name: name.to_owned(),
             device: Device::Cpu,
             kind: Kind::Float,

@@ -185,6 +185,7 @@ fn write(path: &Path, tensors: &[Tensor]) {
 fn key(path: &Path) -> Key {
     Key {
         source: ModelSource::File(path.to_str().unwrap().to_owned()),
+        parts: Vec::new(),
         name: "dream".to_owned(),
         device: Device::Cpu,
         kind: Kind::BFloat16,

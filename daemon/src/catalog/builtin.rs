@@ -49,7 +49,8 @@ const FILES: &[(&str, Content)] = &[
     ("vae/diffusion_pytorch_model.safetensors", Length(2_914_070)),
 ];
 
-struct Builtin;
+/// The embedded model's files as the daemon has them.
+pub(super) struct Builtin;
 
 impl Files for Builtin {
     fn place(&self) -> String {

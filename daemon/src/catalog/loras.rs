@@ -164,7 +164,8 @@ impl Catalog {
     }
 }
 
-fn hash(path: &Path) -> std::io::Result<String> {
+/// The SHA-256 of a file that is no longer than such files are.
+pub(super) fn hash(path: &Path) -> std::io::Result<String> {
     use std::io::Read as _;
     let mut file = files::open(path)?;
     if file.metadata()?.len() > MAX_FILE {

@@ -13,6 +13,7 @@ mod folder;
 mod list;
 mod lookup;
 mod loras;
+mod parts;
 mod readers;
 mod remedy;
 mod scan;
@@ -54,6 +55,7 @@ pub struct Catalog {
     /// The daemon's own folder of LoRAs, beside those of the settings.
     own_loras: Option<PathBuf>,
     lora_hashes: loras::Hashes,
+    part_hashes: parts::Hashes,
 }
 
 impl Catalog {
@@ -66,6 +68,7 @@ impl Catalog {
             reading: Readers::default(),
             own_loras: None,
             lora_hashes: loras::Hashes::default(),
+            part_hashes: parts::Hashes::default(),
         }
     }
 

@@ -26,6 +26,7 @@ fn card() -> ModelCard {
         prediction: Prediction::Epsilon,
         upscaler: "none".to_owned(),
         task: darkroom_protocol::ModelTask::Generate,
+        lacks: Vec::new(),
         bytes: 1,
         notice: None,
     }

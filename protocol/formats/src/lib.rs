@@ -15,6 +15,7 @@ pub mod infotext;
 #[cfg(feature = "pictures")]
 pub mod input;
 mod json;
+pub mod parts;
 pub mod pickle;
 pub mod png;
 pub mod record;
@@ -30,6 +31,7 @@ pub use card::Card;
 pub use error::Error;
 pub use folder::Folder;
 pub use infotext::Infotext;
+pub use parts::Parts;
 pub use record::Record;
 pub use single::SingleFile;
 

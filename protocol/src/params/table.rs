@@ -9,6 +9,7 @@ use crate::guidance::GuidanceMethod;
 use crate::inpaint::{InpaintArea, InpaintFill, MaskMode};
 use crate::keep_alive::KeepAlive;
 use crate::lora;
+use crate::part;
 use crate::picture::Format;
 use crate::prediction::Prediction;
 use crate::prompting::{Emphasis, PromptSyntax};
@@ -174,6 +175,30 @@ parameters! {
         unset: Unset::Settled("those that the prompt names"), metadata: "Loras",
         help: "A LoRA's .safetensors file or its name, with its weight; may be given several times.",
         long: "<lora:NAME:0.8> in the prompt is the same, and its weight counts where both name one.",
+    }
+    vae: String {
+        flag: "vae", short: None, aliases: &["sd_vae"],
+        category: Category::What, task: none,
+        kind: Kind::Text { max_bytes: MAX_NAME },
+        unset: Unset::Settled("automatic: STEM.vae.safetensors, .pt or .ckpt beside the model's file, else its own"), metadata: "VAE",
+        help: "Another VAE: its file or diffusers folder, or its name; none for the model's own.",
+        long: "Names are looked for in the subfolders vae and VAE of the models folders.",
+    }
+    text_encoders: Vec<String> {
+        flag: "text-encoder", short: None, aliases: &["text_encoder", "te"],
+        category: Category::What, task: none,
+        kind: Kind::List { of: "text encoders' files, folders or names", most: part::MAX_TEXT_ENCODERS, canonical: part::canonical },
+        unset: Unset::Settled("the model's own"), metadata: "Text encoder",
+        help: "Another text encoder: its file or folder, or its name; may be given several times.",
+        long: "Which of the model's text encoders a file is, its tensors say. Names are looked for in the subfolders text_encoders, text_encoder, clip and Text-encoder of the models folders.",
+    }
+    denoiser: String {
+        flag: "denoiser", short: None, aliases: &["unet", "sd_unet", "transformer"],
+        category: Category::What, task: none,
+        kind: Kind::Text { max_bytes: MAX_NAME },
+        unset: Unset::Settled("the model's own"), metadata: "UNet",
+        help: "Another denoiser (UNet, transformer) for the model: its file or folder, or its name.",
+        long: "Without -m it is the model itself, which then needs --text-encoder and --vae. Names are looked for in the subfolders unet, UNET and diffusion_models of the models folders.",
     }
     width: u32 {
         flag: "width", short: Some('W'), aliases: &[],

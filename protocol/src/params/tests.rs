@@ -191,6 +191,7 @@ fn card() -> ModelCard {
         prediction: Prediction::VPrediction,
         upscaler: "none".to_owned(),
         task: crate::ModelTask::Generate,
+        lacks: Vec::new(),
         bytes: 1,
         notice: None,
     }
@@ -248,6 +249,9 @@ fn a_request_goes_into_a_task_and_comes_back() {
         seed: None,
         // A task has their files.
         loras: None,
+        vae: None,
+        text_encoders: None,
+        denoiser: None,
         priority: None,
         keep_alive: None,
         tags: None,

@@ -378,6 +378,7 @@ pub fn replies() -> Vec<Reply> {
         prediction: Prediction::Epsilon,
         upscaler: "none".to_owned(),
         task: darkroom_protocol::ModelTask::Generate,
+        lacks: Vec::new(),
         bytes: 38,
         notice: None,
     };

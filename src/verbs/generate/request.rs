@@ -10,7 +10,7 @@ use darkroom_client::name_of;
 use darkroom_formats::input;
 use darkroom_protocol::params::{Kind, MAX_PROMPT, Parameter, TABLE};
 use darkroom_protocol::text::{decode, escape_line};
-use darkroom_protocol::{GenerateRequest, upscaler};
+use darkroom_protocol::{GenerateRequest, PartRole, upscaler};
 
 use super::flags::PROMPT;
 use crate::{Error, Result, local, say, size, typed};
@@ -52,12 +52,19 @@ pub(super) fn build(
                     .collect();
                 match row.name {
                     "loras" => local::loras(&given)?,
+                    "text_encoders" => {
+                        let words = given.iter().flat_map(|text| text.split(','));
+                        let words = words.map(|word| local::part(word.trim(), PartRole::TextEncoder));
+                        words.collect::<Result<Vec<_>>>()?.join(",")
+                    }
                     _ => given.join(","),
                 }
             }
             PROMPT if text == "-" => prompt(stdin)?,
             "model" => local::model(text)?,
             "upscaler" => local::upscaler(text)?,
+            "vae" => local::part(text, PartRole::Vae)?,
+            "denoiser" => local::part(text, PartRole::Denoiser)?,
             _ if matches!(row.kind, Kind::File) => {
                 let bytes = file(row, text, stdin)?;
                 let name = name_of(&bytes);

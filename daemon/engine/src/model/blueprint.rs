@@ -37,11 +37,12 @@ impl Blueprint {
     /// # Errors
     /// What is wrong with the files, in words.
     pub fn open(key: &Key, family: impl Fn(&Folder, &dyn Files) -> Result<Box<dyn Family>>) -> Result<Self> {
-        let source = Source::open(&key.source)?;
+        let source = Source::with_parts(&key.source, &key.parts)?;
         let look = |name: &str| Identity::of(&source, [name]);
         let watched = Watched::new(&source, &look);
         source.beside().iter().for_each(|name| watched.note(name));
         let folder = Folder::read(&watched)?;
+        folder.check_whole()?;
         let family = family(&folder, &watched)?;
         let seen = watched.into_seen();
         Ok(Self {
@@ -136,11 +137,13 @@ impl Blueprint {
     /// A tensor that is missing, by the name that its file would have for it, or of another shape; out of memory, cancelled.
     pub fn build(&self, component: &Component, weights: &Weights) -> Result<Part> {
         component.plan.build(weights).map_err(|error| match error {
-            Error::MissingTensor { component, key, .. } if self.source.is_single() => Error::MissingTensor {
-                written: self.family.spelling(&component, &key).filter(|written| *written != key),
-                component,
-                key,
-            },
+            Error::MissingTensor { component, key, .. } if self.source.is_original(&component) => {
+                Error::MissingTensor {
+                    written: self.family.spelling(&component, &key).filter(|written| *written != key),
+                    component,
+                    key,
+                }
+            }
             other => other,
         })
     }

@@ -1,4 +1,4 @@
-use darkroom_protocol::{ModelSource, Quant};
+use darkroom_protocol::{ModelSource, PartFile, Quant};
 use tch::Kind;
 
 use crate::torch::{self, Device};
@@ -8,6 +8,8 @@ use crate::torch::{self, Device};
 pub struct Key {
     /// Its files.
     pub source: ModelSource,
+    /// Components that come from files of their own in place of the model's.
+    pub parts: Vec<PartFile>,
     /// Its name, for people.
     pub name: String,
     /// Where it is to be.

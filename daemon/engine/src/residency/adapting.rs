@@ -89,6 +89,7 @@ mod tests {
         let (mut models, cancel) = (Models::new(u64::MAX), Cancel::new());
         let key = Key {
             source: ModelSource::Embedded("emoji".into()),
+            parts: Vec::new(),
             name: "emoji".into(),
             device: Device::Cpu,
             kind: Kind::Float,
@@ -136,6 +137,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let key = |name: &str| Key {
             source: ModelSource::Embedded("emoji".into()),
+            parts: Vec::new(),
             name: name.into(),
             device: Device::Cpu,
             kind: Kind::Float,

@@ -6,9 +6,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use darkroom_formats::folder::{Directory, Embedded, Files};
+use darkroom_formats::parts::{Naming, Parts};
 use darkroom_formats::single::SingleFile;
-use darkroom_protocol::ModelSource;
 use darkroom_protocol::text::escape_line;
+use darkroom_protocol::{ModelSource, PartFile};
 
 use super::files::map;
 use super::pieces::Piece;
@@ -28,6 +29,16 @@ pub enum Source {
     Embedded(Embedded),
     /// One file on disk, in the names of the code that trained it.
     Single(Arc<SingleFile>),
+    /// Any of them with components from files of their own.
+    Assembled(Arc<WithParts>),
+}
+
+/// A model's files and the components that come from elsewhere.
+#[derive(Debug)]
+pub struct WithParts {
+    base: Source,
+    parts: Parts,
+    notices: Vec<String>,
 }
 
 /// Names of the models inside the program.
@@ -81,6 +92,20 @@ impl Source {
         }
     }
 
+    /// The files that a task names, with these in place of its model's own.
+    ///
+    /// # Errors
+    /// As [`Self::open`] and [`Parts::of`].
+    pub fn with_parts(source: &ModelSource, given: &[PartFile]) -> Result<Self> {
+        let base = Self::open(source)?;
+        if given.is_empty() {
+            return Ok(base);
+        }
+        let parts = base.with(|files| Parts::of(files, given))?;
+        let notices = base.with(|files| parts.over(files).notices().to_vec());
+        Ok(Self::Assembled(Arc::new(WithParts { base, parts, notices })))
+    }
+
     /// The bytes of a file, without a copy; of a component in a single file, the whole of it.
     ///
     /// # Errors
@@ -89,6 +114,10 @@ impl Source {
         match self {
             Self::Directory(folder) => map(&folder.path().join(name)),
             Self::Single(file) => map(file.path()),
+            Self::Assembled(all) => match all.parts.find(name) {
+                Some((part, inside)) => map(&part.on_disk(inside)),
+                None => all.base.bytes(name),
+            },
             Self::Embedded(model) => match model.get(name) {
                 Some(bytes) => Ok(Bytes::fixed(bytes)),
                 None => Err(Error::Io {
@@ -105,6 +134,10 @@ impl Source {
             Self::Embedded(_) => None,
             Self::Single(file) => Some(file.beside(name).unwrap_or_else(|| file.path().to_owned())),
             Self::Directory(folder) => Some(folder.path().join(name)),
+            Self::Assembled(all) => match all.parts.find(name) {
+                Some((part, inside)) => Some(part.on_disk(inside)),
+                None => all.base.on_disk(name),
+            },
         }
     }
 
@@ -112,59 +145,99 @@ impl Source {
     pub fn beside(&self) -> Vec<String> {
         match self {
             Self::Single(_) => SingleFile::BESIDE.map(str::to_owned).to_vec(),
+            Self::Assembled(all) => all.base.beside(),
             Self::Directory(_) | Self::Embedded(_) => Vec::new(),
         }
     }
 
-    /// Whether it is one file, in the spelling of its own family.
-    pub fn is_single(&self) -> bool {
-        matches!(self, Self::Single(_))
+    /// Whether the weights of a component are in a file with the spelling of its family's code.
+    pub fn is_original(&self, component: &str) -> bool {
+        match self {
+            Self::Single(file) => file.is_original(),
+            Self::Assembled(all) => match all.parts.component(component) {
+                Some(part) => part.is_original(),
+                None => all.base.is_original(component),
+            },
+            Self::Directory(_) | Self::Embedded(_) => false,
+        }
     }
 
     /// What the tensor is for the layers that the file called `name` has as `key`. In a folder it is that of its own name; in a single
     /// file `spell` translates what is inside a component.
     pub fn spelled(&self, name: &str, key: &str, spell: &Spell) -> Vec<Piece> {
-        let Self::Single(file) = self else {
-            return vec![Piece::whole(key)];
+        let (component, naming, key) = match self {
+            Self::Directory(_) | Self::Embedded(_) => return vec![Piece::whole(key)],
+            Self::Assembled(all) => {
+                let Some((part, _)) = all.parts.find(name) else {
+                    return all.base.spelled(name, key, spell);
+                };
+                match part.inside(key) {
+                    Some((key, naming)) => (part.component(), naming, key),
+                    None => return Vec::new(),
+                }
+            }
+            Self::Single(file) => {
+                let part = file.part(name);
+                let naming = match file.is_original() {
+                    true => Naming::Original,
+                    false => Naming::Layers,
+                };
+                match part.and_then(|part| Some((part.component, naming, file.inside(part, key)?))) {
+                    Some(found) => found,
+                    None => return Vec::new(),
+                }
+            }
         };
-        let part = file.part(name);
-        let inside = part.and_then(|part| Some((part.component, file.inside(part, key)?)));
-        inside.map_or_else(Vec::new, |(component, key)| spell(component, key))
+        match naming {
+            Naming::Layers => vec![Piece::whole(key)],
+            Naming::Original => spell(component, key),
+        }
     }
 }
 
 impl Files for Source {
     fn place(&self) -> String {
-        self.files().place()
+        self.with(|files| files.place())
     }
 
     fn called(&self, name: &str) -> String {
-        self.files().called(name)
+        self.with(|files| files.called(name))
     }
 
     fn len(&self, name: &str) -> darkroom_formats::Result<Option<u64>> {
-        self.files().len(name)
+        self.with(|files| files.len(name))
     }
 
     fn read(&self, name: &str, cap: u64) -> darkroom_formats::Result<Vec<u8>> {
-        self.files().read(name, cap)
+        self.with(|files| files.read(name, cap))
     }
 
     fn list(&self, folder: &str) -> darkroom_formats::Result<Vec<String>> {
-        self.files().list(folder)
+        self.with(|files| files.list(folder))
     }
 
     fn notices(&self) -> &[String] {
-        self.files().notices()
+        match self {
+            Self::Directory(folder) => folder.notices(),
+            Self::Embedded(model) => model.notices(),
+            Self::Single(file) => file.notices(),
+            Self::Assembled(all) => &all.notices,
+        }
+    }
+
+    fn lacks(&self) -> Vec<String> {
+        self.with(|files| files.lacks())
     }
 }
 
 impl Source {
-    fn files(&self) -> &dyn Files {
+    /// What `ask` finds in the files.
+    fn with<R>(&self, ask: impl FnOnce(&dyn Files) -> R) -> R {
         match self {
-            Self::Directory(folder) => folder,
-            Self::Embedded(model) => model,
-            Self::Single(file) => &**file,
+            Self::Directory(folder) => ask(folder),
+            Self::Embedded(model) => ask(model),
+            Self::Single(file) => ask(&**file),
+            Self::Assembled(all) => ask(&all.parts.over(&all.base)),
         }
     }
 }

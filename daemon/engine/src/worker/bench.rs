@@ -45,6 +45,7 @@ fn measure(order: &BenchOrder) -> Result<BenchReport> {
     let quant = quant_for(device, kind, task.compute.quant, &mut watch)?;
     let key = Key {
         source: task.what.source.clone(),
+        parts: task.what.parts.clone(),
         name: task.what.model.clone(),
         device,
         kind,

@@ -173,6 +173,7 @@ impl Executor {
         let kind = kind_for(device, task.compute.dtype, &mut reporter);
         let key = Key {
             source: task.what.source.clone(),
+            parts: task.what.parts.clone(),
             name: task.what.model.clone(),
             device,
             kind,
@@ -202,6 +203,7 @@ impl Executor {
         let kind = kind_for(device, wanted.dtype, &mut reporter);
         let key = Key {
             source: wanted.source.clone(),
+            parts: Vec::new(),
             name: wanted.name.clone(),
             device,
             kind,

@@ -12,8 +12,8 @@ use darkroom_protocol::message::RemoteError;
 use darkroom_protocol::message::client::{Submit, Submitted};
 use darkroom_protocol::text::escape_line;
 use darkroom_protocol::{
-    EventKind, FailureKind, GenerateRequest, ImageTask, ModelCard, Output, PromptSyntax, Reply, Task, failpoint,
-    upscaler,
+    EventKind, FailureKind, GenerateRequest, ImageTask, ModelCard, ModelSource, Output, PartFile, PartRole,
+    PromptSyntax, Reply, Task, failpoint, upscaler,
 };
 
 use super::blocking;
@@ -122,6 +122,8 @@ async fn destined(
 /// The task that a request comes to, and what the person should know about it. The disk is asked beside the tasks that must
 /// not wait, and only where the model is on it.
 async fn work_out(context: &Arc<Context>, request: &GenerateRequest) -> Result<WorkedOut, RemoteError> {
+    let alone = denoiser_alone(context, request).await?;
+    let request = alone.as_ref().unwrap_or(request);
     let model = request.model.as_deref();
     let card = match context.catalog.at_hand(model) {
         Some(card) => card?,
@@ -130,6 +132,7 @@ async fn work_out(context: &Arc<Context>, request: &GenerateRequest) -> Result<W
             blocking(move || context.catalog.card(model.as_deref())).await?
         }
     };
+    let (card, parts) = parts(context, request, card).await?;
     let input = looked(context, "init_image", request.init_image.clone()).await?;
     looked(context, "mask", request.mask.clone()).await?;
     let found = upscaler(context, request).await?;
@@ -140,6 +143,7 @@ async fn work_out(context: &Arc<Context>, request: &GenerateRequest) -> Result<W
     let settings = context.settings.current();
     let mut task = resolve(request, &card, &settings, &board.default_device, input, random_seed())?;
     task.what.loras = loras;
+    task.what.parts = parts;
     if !settings.models.is_empty() && task.what.syntax != PromptSyntax::Plain {
         let folders = settings.models.clone();
         let texts = [without_tags(&task.what.prompt), without_tags(&task.what.negative)];
@@ -152,6 +156,50 @@ async fn work_out(context: &Arc<Context>, request: &GenerateRequest) -> Result<W
         complaint: context.settings.complaint(),
     };
     Ok(WorkedOut { task, told, short })
+}
+
+/// The request with its denoiser as the model, where it names no other; the disk is asked only then.
+async fn denoiser_alone(
+    context: &Arc<Context>,
+    request: &GenerateRequest,
+) -> Result<Option<GenerateRequest>, RemoteError> {
+    if request.denoiser.is_none() {
+        return Ok(None);
+    }
+    let (context, request) = (context.clone(), request.clone());
+    blocking(move || context.catalog.denoiser_as_model(&request).transpose()).await
+}
+
+/// The components of the model that come from files of their own, and the model's card with them. Where none are asked for, only
+/// beside a model in one file is looked for a VAE.
+async fn parts(
+    context: &Arc<Context>,
+    request: &GenerateRequest,
+    card: ModelCard,
+) -> Result<(ModelCard, Vec<PartFile>), RemoteError> {
+    let names_any = request.vae.is_some() || request.text_encoders.is_some() || request.denoiser.is_some();
+    if !names_any && card.lacks.is_empty() && !matches!(card.source, ModelSource::File(_)) {
+        return Ok((card, Vec::new()));
+    }
+    request.check().map_err(|e| RemoteError::usage(e.to_string()))?;
+    let (context, request) = (context.clone(), request.clone());
+    blocking(move || {
+        let parts = context.catalog.parts(&request, &card)?;
+        if parts.is_empty() && card.lacks.is_empty() {
+            return Ok((card, parts));
+        }
+        let mut whole = context.catalog.with_parts(&card, &parts)?;
+        // Whoever named none is told of the one that was found.
+        if let (None, Some(vae)) = (&request.vae, parts.iter().find(|part| part.role == PartRole::Vae)) {
+            let line = format!(
+                "Using the VAE {} beside the model; --vae none takes the model's own.",
+                escape_line(&vae.name)
+            );
+            whole.notice = Some(whole.notice.map_or(line.clone(), |notice| format!("{notice} {line}")));
+        }
+        Ok((whole, parts))
+    })
+    .await
 }
 
 /// The request with its upscaler as a task has it; `None` where there is nothing to find.

@@ -3,13 +3,14 @@
 //! `catalog/builtin.rs`) and sends it on as a `ModelCard`. The folder is read in `folder/`, its family found in `family/`, and
 //! each component's configuration read in full in `schema/`.
 
-use darkroom_protocol::{ModelCard, ModelSource, ModelTask, Sampler, Schedule};
+use darkroom_protocol::{ModelCard, ModelSource, ModelTask, PartRole, Sampler, Schedule};
 use serde_json::Value;
 
 use super::scheduler::own_schedule;
 use super::{MAX_SIDE, check_numbers, choose_sampler, defaults};
 use crate::family::{Family, detect_folder};
 use crate::folder::{Component, Files, Folder};
+use crate::parts::{lacking, role};
 use crate::schema::{ClipTextConfig, Prediction, StableDiffusion, StableDiffusionXl, VaeConfig, whole};
 use crate::tokenizer::TokenizerProblem;
 use crate::{Error, Result};
@@ -42,6 +43,8 @@ pub struct Card {
     pub prediction: Prediction,
     /// What it needs beside a prompt.
     pub task: ModelTask,
+    /// What files of their own must give, an entry a component.
+    pub lacks: Vec<PartRole>,
     /// Bytes of its weights on disk.
     pub bytes: u64,
     /// One line for the person, for instance that the scheduler it names was replaced.
@@ -89,6 +92,9 @@ impl Card {
         for (name, text_encoder) in &parts.texts {
             notices.extend(tokenizer(folder, name, text_encoder)?);
         }
+        if !folder.lacks.is_empty() {
+            notices.push(format!("It {}", lacking(built, &folder.lacks)));
+        }
         Ok(Self {
             name: name.to_owned(),
             family,
@@ -101,6 +107,7 @@ impl Card {
             sampler: choice.sampler,
             prediction,
             task: parts.task,
+            lacks: folder.lacks.iter().map(|name| role(built, name)).collect(),
             bytes: folder.bytes(),
             notice: (!notices.is_empty()).then(|| notices.join(" ")),
         })
@@ -136,6 +143,7 @@ impl Card {
             prediction: self.prediction,
             upscaler: darkroom_protocol::upscaler::NONE.to_owned(),
             task: self.task,
+            lacks: self.lacks.clone(),
             bytes: self.bytes,
             notice: self.notice.clone(),
         }

@@ -104,6 +104,12 @@ pub(super) fn weights(files: &dyn Files, component: &str, library: Library, expl
     let present: BTreeSet<_> = files.list(component)?.into_iter().collect();
     let mut sets: Vec<Set> = present.iter().filter_map(|name| read(name, library)).collect();
     sets.sort();
+    // As diffusers and transformers do: PyTorch's own files where there is nothing else.
+    let pickled = sets.is_empty() && explicit.is_none();
+    if pickled {
+        sets = present.iter().filter_map(|name| read_pickled(name, library)).collect();
+        sets.sort();
+    }
     let sets = match explicit {
         Some(name) => present.contains(name).then(|| named(name)).into_iter().collect(),
         None => sets,
@@ -120,13 +126,46 @@ pub(super) fn weights(files: &dyn Files, component: &str, library: Library, expl
     Ok(Choice {
         files: chosen,
         variant: variant.cloned(),
-        notice: unread(component, set, &present).or_else(|| notice(component, library, &sets)),
+        notice: match pickled {
+            true => Some(format!(
+                "{component}/ has no .safetensors: of {}, a file of PyTorch, the tensors are read and nothing else.",
+                Shown(&set.file)
+            )),
+            false => unread(component, set, &present).or_else(|| notice(component, library, &sets)),
+        },
     })
 }
 
 /// The set that `name` speaks of; `None` for a shard and for any other file.
 fn read(name: &str, library: Library) -> Option<Set> {
-    let stems = library.stems().into_iter().enumerate();
+    // A spelling's number is its place among those of one variant: what diffusers and transformers write today, what
+    // diffusers wrote until 0.30, what others write.
+    let spellings = [
+        ("", ".safetensors"),
+        (".safetensors.index", ".json"),
+        (".safetensors", ".index.json"),
+        ("", ".safetensors.index.json"),
+    ];
+    set(name, library.stems(), &spellings, library)
+}
+
+/// The same of PyTorch's own files.
+fn read_pickled(name: &str, library: Library) -> Option<Set> {
+    let stems = match library {
+        Library::Diffusers => ["diffusion_pytorch_model", "pytorch_model"],
+        Library::Transformers => ["pytorch_model", "diffusion_pytorch_model"],
+    };
+    let spellings = [
+        ("", ".bin"),
+        (".bin.index", ".json"),
+        (".bin", ".index.json"),
+        ("", ".bin.index.json"),
+    ];
+    set(name, stems, &spellings, library)
+}
+
+fn set(name: &str, stems: [&str; 2], spellings: &[(&str, &str)], library: Library) -> Option<Set> {
+    let stems = stems.into_iter().enumerate();
     let (stem, rest) = stems
         .into_iter()
         .find_map(|(at, stem)| Some((at, name.strip_prefix(stem)?)))?;
@@ -138,14 +177,6 @@ fn read(name: &str, library: Library) -> Option<Set> {
             _ => None,
         }
     };
-    // A spelling's number is its place among those of one variant: what diffusers and transformers write today, what
-    // diffusers wrote until 0.30, what others write.
-    let spellings = [
-        ("", ".safetensors"),
-        (".safetensors.index", ".json"),
-        (".safetensors", ".index.json"),
-        ("", ".safetensors.index.json"),
-    ];
     let found = spellings.iter().enumerate();
     let (spelling, variant) = found
         .into_iter()
@@ -216,14 +247,14 @@ fn notice(component: &str, library: Library, sets: &[Set]) -> Option<String> {
     ))
 }
 
-/// What is said where the plain weights are in a file that is not read, and a variant stands in for them.
+/// What is said where the plain weights are in a file of PyTorch, and a variant in safetensors stands in for them.
 fn unread(component: &str, chosen: &Set, present: &BTreeSet<String>) -> Option<String> {
     let plain = ["diffusion_pytorch_model", "pytorch_model"]
         .map(|stem| [".bin", ".bin.index.json"].map(|end| format!("{stem}{end}")));
     let file = plain.as_flattened().iter().find(|name| present.contains(*name))?;
     (!chosen.variant.1.is_empty()).then(|| {
         format!(
-            "{component}/ has its plain weights in {file}, which is not read, for such files can run code: using {}.",
+            "{component}/ has its plain weights in {file}, a file of PyTorch: using {}.",
             Shown(&chosen.file)
         )
     })

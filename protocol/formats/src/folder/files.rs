@@ -46,6 +46,11 @@ pub trait Files {
     fn notices(&self) -> &[String] {
         &[]
     }
+
+    /// Components whose weights are not there and must come from files of their own; a folder has all.
+    fn lacks(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// A folder on disk.

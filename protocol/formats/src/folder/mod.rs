@@ -10,6 +10,7 @@ mod watched;
 pub use component::Component;
 pub use files::{Directory, Embedded, Files};
 pub use read::{Folder, Scheduler};
+pub(crate) use read::{Weighed, weigh};
 pub use tokenizer::TokenizerFiles;
 pub use watched::Watched;
 

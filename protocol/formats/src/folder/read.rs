@@ -10,6 +10,7 @@ use super::choose::{self, Library};
 use super::{Component, Files, TokenizerFiles};
 use crate::family;
 use crate::json::{MAX_CONFIG, object};
+use crate::parts::lacking;
 use crate::tokenizer::{TokenizerFacts, TokenizerProblem, TokenizerSources};
 use crate::{Error, Result};
 
@@ -39,6 +40,8 @@ pub struct Folder {
     pub scheduler: Scheduler,
     /// What the files had to say beside that, line by line: [`Files::notices`].
     pub notices: Vec<String>,
+    /// Components whose weights must come from files of their own: [`Files::lacks`].
+    pub lacks: Vec<String>,
 }
 
 /// The scheduler that a folder names.
@@ -87,6 +90,7 @@ impl Folder {
             scheduler: Scheduler::default(),
             index: Map::new(),
             notices: files.notices().to_vec(),
+            lacks: files.lacks(),
         };
         let mut count = 0;
         for (name, value) in &index {
@@ -113,6 +117,20 @@ impl Folder {
         })
     }
 
+    /// Refuses a model of which something must come from files of their own, and none was given.
+    ///
+    /// # Errors
+    /// [`Error::SingleFile`] naming what is missing and the parameters that give it; as [`crate::family::detect_folder`].
+    pub fn check_whole(&self) -> Result<()> {
+        if self.lacks.is_empty() {
+            return Ok(());
+        }
+        Err(Error::SingleFile {
+            file: self.place.clone(),
+            what: lacking(family::detect_folder(self)?.built(), &self.lacks),
+        })
+    }
+
     /// Bytes of all weights together.
     pub fn bytes(&self) -> u64 {
         self.components.values().map(|c| c.bytes).fold(0, u64::saturating_add)
@@ -136,21 +154,19 @@ impl Folder {
             }
             Role::Weights => {
                 let config = required(files, name, "config.json")?;
-                let explicit = config.get("transformers_weights").and_then(Value::as_str);
-                let explicit = explicit.filter(|_| library == Library::Transformers);
-                let choice = choose::weights(files, name, library, explicit)?;
-                let weights: Vec<_> = choice.files.iter().map(|file| format!("{name}/{file}")).collect();
-                let mut bytes = 0u64;
-                for file in &weights {
-                    bytes = bytes.saturating_add(files.len(file)?.unwrap_or(0));
-                }
+                let Weighed {
+                    weights,
+                    variant,
+                    notice,
+                    bytes,
+                } = weighed(files, name, library, &config)?;
                 let component = Component {
                     name: name.to_owned(),
                     class: class.to_owned(),
                     config,
                     weights,
-                    variant: choice.variant,
-                    notice: choice.notice,
+                    variant,
+                    notice,
                     bytes,
                 };
                 self.components.insert(name.to_owned(), component);
@@ -158,6 +174,44 @@ impl Folder {
         }
         Ok(())
     }
+}
+
+/// The weights of a component.
+pub(crate) struct Weighed {
+    /// Relative to the model.
+    pub weights: Vec<String>,
+    pub variant: Option<String>,
+    pub notice: Option<String>,
+    pub bytes: u64,
+}
+
+/// The weights in a component's folder `name` that belongs to no model: which library saved it, its configuration says.
+///
+/// # Errors
+/// As [`Folder::read`] has them of components.
+pub(crate) fn weigh(files: &dyn Files, name: &str, config: &Map<String, Value>) -> Result<Weighed> {
+    let library = match config.contains_key("_class_name") {
+        true => Library::Diffusers,
+        false => Library::Transformers,
+    };
+    weighed(files, name, library, config)
+}
+
+fn weighed(files: &dyn Files, name: &str, library: Library, config: &Map<String, Value>) -> Result<Weighed> {
+    let explicit = config.get("transformers_weights").and_then(Value::as_str);
+    let explicit = explicit.filter(|_| library == Library::Transformers);
+    let choice = choose::weights(files, name, library, explicit)?;
+    let weights: Vec<_> = choice.files.iter().map(|file| format!("{name}/{file}")).collect();
+    let mut bytes = 0u64;
+    for file in &weights {
+        bytes = bytes.saturating_add(files.len(file)?.unwrap_or(0));
+    }
+    Ok(Weighed {
+        weights,
+        variant: choice.variant,
+        notice: choice.notice,
+        bytes,
+    })
 }
 
 /// Why no picture can be made with a folder of that pipeline, where its family is not built.

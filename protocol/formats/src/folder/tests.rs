@@ -217,9 +217,50 @@ fn a_variant_is_taken_where_there_is_nothing_plain(
     assert_eq!(
         unet.notice.unwrap_or_default(),
         format!(
-            "unet/ has its plain weights in diffusion_pytorch_model.bin, which is not read, for such files can run code: using \
-             diffusion_pytorch_model.{taken}."
+            "unet/ has its plain weights in diffusion_pytorch_model.bin, a file of PyTorch: using diffusion_pytorch_model.{taken}."
         )
+    );
+}
+
+/// As `from_pretrained` has it: PyTorch's own files count where there is no safetensors file.
+#[rstest]
+#[case("unet", &["diffusion_pytorch_model.bin"], "diffusion_pytorch_model.bin")]
+#[case("unet", &["diffusion_pytorch_model.fp16.bin", "diffusion_pytorch_model.bin"], "diffusion_pytorch_model.bin")]
+#[case("text_encoder", &["pytorch_model.bin", "flax_model.msgpack"], "pytorch_model.bin")]
+#[case("text_encoder", &["pytorch_model.bin.index.json", "pytorch_model-00001-of-00001.bin"], "pytorch_model-00001-of-00001.bin")]
+fn files_of_pytorch_count_where_there_is_nothing_else(
+    #[case] component: &str,
+    #[case] there: &[&str],
+    #[case] taken: &str,
+) {
+    let mut model = published();
+    let stem = if component == "unet" {
+        "diffusion_pytorch_model"
+    } else {
+        "model"
+    };
+    for end in [".safetensors", ".fp16.safetensors", ".non_ema.safetensors", ".bin"] {
+        model = model.without(&format!("{component}/{stem}{end}"));
+    }
+    for name in there {
+        let content = match name.ends_with(".json") {
+            true => r#"{"weight_map": {"a": "pytorch_model-00001-of-00001.bin"}}"#,
+            false => "1",
+        };
+        model = model.with(&format!("{component}/{name}"), content);
+    }
+    let found = Folder::read(&model).unwrap().component(component).unwrap().clone();
+    assert_eq!(found.weights, [format!("{component}/{taken}")]);
+    let notice = found.notice.unwrap();
+    assert!(
+        notice.starts_with(&format!("{component}/ has no .safetensors: of ")),
+        "{notice}"
+    );
+    let with = model.with(&format!("{component}/{stem}.safetensors"), "1");
+    let found = Folder::read(&with).unwrap().component(component).unwrap().clone();
+    assert_eq!(
+        (found.weights, found.notice),
+        (vec![format!("{component}/{stem}.safetensors")], None)
     );
 }
 
@@ -247,7 +288,7 @@ fn a_shard_index_cannot_leave_its_folder() {
         "unet/diffusion_pytorch_model.safetensors.index.json",
         r#"{"weight_map":{"a":"../../secret.safetensors"}}"#,
     );
-    insta::assert_snapshot!(model.error(), @"the model: unet/diffusion_pytorch_model.safetensors.index.json: the shard index sends tensor 'a' to '../../secret.safetensors'. A shard is a .safetensors file beside its index, without a folder: the file is damaged or hostile.");
+    insta::assert_snapshot!(model.error(), @"the model: unet/diffusion_pytorch_model.safetensors.index.json: the shard index sends tensor 'a' to '../../secret.safetensors'. A shard is a .safetensors or .bin file beside its index, without a folder: the file is damaged or hostile.");
 }
 
 #[test]
@@ -281,10 +322,12 @@ fn what_is_missing_is_named_with_the_remedy() {
     let no_unet = published()
         .without("unet/diffusion_pytorch_model.safetensors")
         .without("unet/diffusion_pytorch_model.non_ema.safetensors")
-        .without("unet/diffusion_pytorch_model.fp16.safetensors");
-    insta::assert_snapshot!(no_unet.error(), @"the model: unet/ has no .safetensors, only diffusion_pytorch_model.bin. Such files can run code when they are read, so Darkroom does not. Download the model's .safetensors files, or save it again with diffusers (save_pretrained).");
-    insta::assert_snapshot!(no_unet.without("unet/diffusion_pytorch_model.bin").error(),
+        .without("unet/diffusion_pytorch_model.fp16.safetensors")
+        .without("unet/diffusion_pytorch_model.bin");
+    insta::assert_snapshot!(no_unet.error(),
         @"the model: there are no weights in unet/ (diffusion_pytorch_model.safetensors or its .index.json): it has config.json. The download is incomplete: download it again.");
+    let foreign = no_unet.with("unet/model.ckpt", "1");
+    insta::assert_snapshot!(foreign.error(), @"the model: unet/ has no .safetensors, only model.ckpt. Such files can run code when they are read, so Darkroom does not. Download the model's .safetensors files, or save it again with diffusers (save_pretrained).");
 }
 
 #[rstest]

@@ -66,6 +66,10 @@ impl<S> Files for Watched<'_, S> {
     fn notices(&self) -> &[String] {
         self.files.notices()
     }
+
+    fn lacks(&self) -> Vec<String> {
+        self.files.lacks()
+    }
 }
 
 #[cfg(test)]

@@ -39,6 +39,8 @@ pub(super) fn read(texts: &Texts) -> Option<Said> {
             (Writer::StableDiffusionCpp, "Sampler") => sampler(&mut said, key, &value),
             // It is DDIM's and TCD's alone there, and written with every sampler.
             (Writer::StableDiffusionCpp, "Eta") => said.other(key, &value),
+            // Its word for the model's own.
+            (Writer::Fooocus, "VAE") if value == "Default (model)" => said.other(key, &value),
             (Writer::StableDiffusionCpp, "Model") => said.model(key, &value),
             _ => match row(key) {
                 Some(row) => said.put(row, key, &value),

@@ -8,7 +8,7 @@ use std::fmt;
 use super::{Infotext, VERSION};
 
 /// A1111's own order; keys that it does not know follow as they were given, the version last.
-const ORDER: [&str; 10] = [
+const ORDER: [&str; 11] = [
     "Steps",
     "Sampler",
     "Schedule type",
@@ -17,6 +17,7 @@ const ORDER: [&str; 10] = [
     "Size",
     "Model hash",
     "Model",
+    "VAE hash",
     "VAE",
     "Denoising strength",
 ];

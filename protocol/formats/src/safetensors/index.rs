@@ -42,7 +42,7 @@ pub enum IndexProblem {
         tensor: String,
     },
     /// A shard that is not a plain file name beside the index.
-    #[error("the shard index sends tensor '{tensor}' to '{shard}'. A shard is a .safetensors file beside its index, without a folder: the file is damaged or hostile.",
+    #[error("the shard index sends tensor '{tensor}' to '{shard}'. A shard is a .safetensors or .bin file beside its index, without a folder: the file is damaged or hostile.",
         tensor = Shown(tensor), shard = Shown(shard))]
     Shard {
         /// The tensor.
@@ -190,7 +190,9 @@ impl<'de> Visitor<'de> for MapSeed<'_> {
 /// Whether `name` is a file beside the index: no folder, no way up, nothing that drives a terminal.
 fn is_shard_name(name: &str) -> bool {
     name.len() <= 255
-        && name.strip_suffix(".safetensors").is_some_and(|stem| !stem.is_empty())
+        && [".safetensors", ".bin"]
+            .iter()
+            .any(|end| name.strip_suffix(end).is_some_and(|stem| !stem.is_empty()))
         && !name.starts_with('.')
         && !name.contains(|c: char| matches!(c, '/' | '\\' | ':') || c.is_control())
 }
@@ -225,7 +227,7 @@ mod tests {
     #[case("a\u{1b}[2J.safetensors")]
     #[case(".hidden.safetensors")]
     #[case(".safetensors")]
-    #[case("pytorch_model.bin")]
+    #[case("pytorch_model.ckpt")]
     #[case("")]
     fn shards_stay_beside_their_index(#[case] shard: &str) {
         let json = json!({"weight_map": {"a": shard}}).to_string();

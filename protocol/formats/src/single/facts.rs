@@ -8,11 +8,11 @@ use darkroom_protocol::Prediction;
 use darkroom_protocol::sampler::Named;
 use serde_json::{Map, Value, json};
 
-use super::blocks::blocks;
 use super::edm::edm;
 use super::measure::{Numbers, prediction};
 use super::yaml;
-use crate::family::Family;
+use crate::family::{Family, Layout};
+use crate::parts::measured;
 use crate::safetensors::Header;
 use crate::shown::Shown;
 
@@ -62,15 +62,15 @@ pub(super) struct Facts {
 }
 
 impl Facts {
-    /// Facts of a file of that family with this header, where that prefix stands before its denoiser's keys, and, beside it, the
-    /// configuration `yaml`. `numbers` reads small
+    /// Facts of a file of that family with this header, where that prefix stands before its denoiser's keys of that layout, and, beside
+    /// it, the configuration `yaml`. `numbers` reads small
     /// tensors.
     ///
     /// # Errors
     /// What asks for another model than the family's, or cannot be read: a clause with the file as its subject.
     pub fn read(
         header: &Header,
-        (family, prefix): (Family, &str),
+        (family, prefix, layout): (Family, &str, Layout),
         yaml: Option<&str>,
         numbers: &Numbers,
     ) -> Result<Self, String> {
@@ -108,12 +108,8 @@ impl Facts {
         let told = facts.predict(&words).or(seen.flatten());
         facts.shown(family, told, words.is_empty());
         facts.tables(header, family);
-        if family == Family::StableDiffusionXl
-            && let Some(blocks) = blocks(header, prefix)
-        {
-            facts.of("unet").extend(blocks);
-        }
         facts.inputs(header, prefix);
+        facts.shapes(header, family, (prefix, layout));
         if header
             .tensors
             .keys()
@@ -297,6 +293,23 @@ impl Facts {
                     self.of(part.component).insert(field.to_owned(), rows.into());
                 }
             }
+        }
+    }
+
+    /// Blocks and widths of each component that is there.
+    fn shapes(&mut self, header: &Header, family: Family, (prefix, layout): (&str, Layout)) {
+        let built = family.built();
+        for (component, class) in built.components {
+            let part = built.checkpoint.parts.iter().find(|part| part.component == *component);
+            let published = built.checkpoint.config(&format!("{component}/config.json"));
+            let published = published
+                .and_then(|text| serde_json::from_str(text).ok())
+                .unwrap_or_default();
+            let place = match part.and_then(|part| part.prefix) {
+                Some(prefix) => (prefix, Layout::Original),
+                None => (prefix, layout),
+            };
+            self.of(component).extend(measured(class, header, place, &published));
         }
     }
 

@@ -1,7 +1,8 @@
 //! `SingleFile`: a checkpoint, recognised by its header, shown through `Files` as the diffusers folder that it would be. The
 //! daemon's catalogue makes a card of it (`catalog/file.rs`), the engine maps the tensors of each part (`weights/source.rs`).
 //! What the header and the `.yaml` beside it say of the model is read in `facts.rs`; the published configurations and the
-//! prefixes of the parts are in `family/`.
+//! prefixes of the parts are in `family/`. A file may hold less than a whole model, a denoiser alone: what it lacks it shows without
+//! a tensor, and says so ([`Files::lacks`]); `parts/` puts other files there.
 
 use std::borrow::Cow;
 use std::io::Read;
@@ -23,7 +24,9 @@ pub struct SingleFile {
     built: &'static Built,
     /// What stands before the denoiser's keys.
     prefix: &'static str,
-    /// Bytes of each part's tensors.
+    /// Whose names they are: a denoiser alone may have diffusers'.
+    layout: Layout,
+    /// Bytes of each part's tensors; 0 for one that is not there.
     bytes: Vec<u64>,
     facts: Facts,
 }
@@ -32,37 +35,27 @@ impl SingleFile {
     /// The checkpoint at `path`. Only its header is read.
     ///
     /// # Errors
-    /// [`Error::Header`] for a damaged file, [`Error::SingleFile`] for one that is no checkpoint of a known family, with what
-    /// it seems to be.
+    /// [`Error::Header`] for a damaged file, [`Error::SingleFile`] for one without the denoiser of a known family, with what it
+    /// seems to be.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self> {
         let path = path.into();
         let header = Header::read(&path).map_err(|e| foreign(&path).unwrap_or(e))?;
         let (found, built) = recognised(&path, &header)?;
-        let label = found.row.label;
-        let checkpoint = &built.checkpoint;
-        let bytes = sizes(&header, checkpoint.parts, found.prefix);
-        let lacks: Vec<_> = checkpoint
-            .parts
-            .iter()
-            .zip(&bytes)
-            .filter(|(_, n)| **n == 0)
-            .map(|(p, _)| p.component)
-            .collect();
-        if !lacks.is_empty() {
-            let what = format!(
-                "is a part of a {label} and has no {}: use a whole checkpoint, or the model's diffusers folder.",
-                lacks.join(" and no ")
-            );
-            return Err(refused(&path, what));
-        }
+        let bytes = sizes(&header, built.checkpoint.parts, found.prefix);
         let yaml = beside(&path)?;
         let read = |key: &str| numbers(&path, &header, key);
-        let facts = Facts::read(&header, (built.family, found.prefix), yaml.as_deref(), &read);
+        let facts = Facts::read(
+            &header,
+            (built.family, found.prefix, found.layout),
+            yaml.as_deref(),
+            &read,
+        );
         let facts = facts.map_err(|what| refused(&path, format!("cannot be used: {what}.")))?;
         Ok(Self {
             path,
             built,
             prefix: found.prefix,
+            layout: found.layout,
             bytes,
             facts,
         })
@@ -97,6 +90,11 @@ impl SingleFile {
     /// The name of the tensor `key` within `part`, in the file's own spelling; `None` for tensors of other parts.
     pub fn inside<'k>(&self, part: &Part, key: &'k str) -> Option<&'k str> {
         inside(part, self.prefix, key)
+    }
+
+    /// Whether its denoiser has the names of the code that trained it; else diffusers', which its layers ask for.
+    pub fn is_original(&self) -> bool {
+        self.layout == Layout::Original
     }
 
     fn parts(&self) -> &'static [Part] {
@@ -147,10 +145,10 @@ fn recognised(path: &Path, header: &Header) -> Result<(Denoiser, &'static Built)
         None => format!("is no model that Darkroom recognises: {}", reads("it")),
         Some(Found::Other(kind)) => format!("seems to be {kind}: {}", reads("Darkroom")),
         Some(Found::Denoiser(found)) => match (found.row.label, found.row.built) {
-            (_, Some(built)) if found.layout == Layout::Original => return Ok((found, built)),
-            (label, Some(_)) => format!(
+            (label, Some(_)) if found.layout == Layout::Diffusers && is_in_a_model(path) => format!(
                 "is one component of a {label}, saved by diffusers: give the folder that holds its model_index.json."
             ),
+            (_, Some(built)) => return Ok((found, built)),
             (label, None) => format!(
                 "seems to be a model of {label}, a family that is not built yet: {}",
                 reads("Darkroom")
@@ -158,6 +156,12 @@ fn recognised(path: &Path, header: &Header) -> Result<(Denoiser, &'static Built)
         },
     };
     Err(refused(path, what))
+}
+
+/// Whether the file lies in a component's folder of a whole model.
+fn is_in_a_model(path: &Path) -> bool {
+    let model = path.parent().and_then(Path::parent);
+    model.is_some_and(|model| model.join("model_index.json").is_file())
 }
 
 /// Bytes of each part's tensors, in the order of `parts`.
@@ -233,5 +237,11 @@ impl Files for SingleFile {
     }
     fn notices(&self) -> &[String] {
         &self.facts.notices
+    }
+
+    fn lacks(&self) -> Vec<String> {
+        let parts = self.parts().iter().zip(&self.bytes);
+        let lacks = parts.filter(|(_, bytes)| **bytes == 0);
+        lacks.map(|(part, _)| part.component.to_owned()).collect()
     }
 }

@@ -4,7 +4,6 @@
 //! ones with what the file and its `.yaml` say otherwise, and each component's weights are the tensors under its prefix.
 //! Whoever reads folders reads these too. Of which family a file is, and what is published of it, [`crate::family`] says.
 
-mod blocks;
 mod edm;
 mod facts;
 mod file;
@@ -14,4 +13,4 @@ mod yaml;
 pub use file::SingleFile;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

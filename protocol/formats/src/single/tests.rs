@@ -12,7 +12,7 @@ use crate::folder::{Files, Folder};
 use darkroom_protocol::{ModelSource, ModelTask, Prediction, Sampler};
 
 /// A safetensors file of these bf16 tensors, all holes: the system stores no data for it.
-fn write(path: &Path, tensors: &[(&str, &[u64])]) {
+pub(crate) fn write(path: &Path, tensors: &[(&str, &[u64])]) {
     let mut at = 0;
     let mut entries = serde_json::Map::new();
     for (name, shape) in tensors {
@@ -121,7 +121,6 @@ fn others_are_named(#[case] tensors: &[(&str, &[u64])], #[case] what: &str, #[ca
 #[test]
 fn parts_and_strangers_are_refused_in_a_sentence() {
     insta::assert_snapshot!(refusal(&[("x", &[1])]), @"m.safetensors is no model that Darkroom recognises: from single files it reads checkpoints of SDXL, SDXL refiner, Stable Diffusion 1.x, Stable Diffusion 2.x.");
-    insta::assert_snapshot!(refusal(&[UNET_IN, UNET_K]), @"m.safetensors is a part of a Stable Diffusion 1.x and has no text_encoder and no vae: use a whole checkpoint, or the model's diffusers folder.");
     let diffusers: [(&str, &[u64]); 2] = [
         ("conv_in.weight", &[320, 4, 3, 3]),
         (
@@ -129,7 +128,18 @@ fn parts_and_strangers_are_refused_in_a_sentence() {
             &[320, 768],
         ),
     ];
-    insta::assert_snapshot!(refusal(&diffusers), @"m.safetensors is one component of a Stable Diffusion 1.x, saved by diffusers: give the folder that holds its model_index.json.");
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("unet/diffusion_pytorch_model.safetensors");
+    std::fs::create_dir(dir.path().join("unet")).unwrap();
+    write(&path, &diffusers);
+    assert_eq!(SingleFile::open(&path).unwrap().lacks(), ["text_encoder", "vae"]);
+    // What lies in a whole model's folder is to be used with it.
+    std::fs::write(dir.path().join("model_index.json"), "{}").unwrap();
+    let message = SingleFile::open(&path)
+        .unwrap_err()
+        .to_string()
+        .replace(path.to_str().unwrap(), "m.safetensors");
+    insta::assert_snapshot!(message, @"m.safetensors is one component of a Stable Diffusion 1.x, saved by diffusers: give the folder that holds its model_index.json.");
 }
 
 #[rstest]

@@ -153,6 +153,7 @@ pub fn card() -> ModelCard {
         prediction: Prediction::default(),
         upscaler: "none".to_owned(),
         task: darkroom_protocol::ModelTask::Generate,
+        lacks: Vec::new(),
         bytes: 38_000_000,
         notice: None,
     }

@@ -66,7 +66,7 @@ impl StableDiffusion1 {
                 kind: parts.vae.latents(),
                 tile: parts.vae.tile() as u32,
             },
-            spelling: Spelling::new(&parts.unet, open_clip.as_slice()),
+            spelling: Spelling::new(&parts.unet, &parts.vae, open_clip.as_slice()),
             components: [
                 Component::new(
                     TEXT_ENCODER,

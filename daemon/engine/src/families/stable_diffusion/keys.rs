@@ -2,7 +2,7 @@
 //! then what is in it. A family makes a [`Spelling`] of its configuration, which its single files are read and its errors worded
 //! by. The names of open_clip's text encoders are in `open_clip.rs`.
 
-use darkroom_formats::schema::{MidBlock, UNetConfig};
+use darkroom_formats::schema::{MidBlock, UNetConfig, VaeConfig};
 
 use super::open_clip::OpenClip;
 use crate::weights::Piece;
@@ -15,6 +15,8 @@ type Table = &'static [(&'static str, &'static str)];
 pub struct Spelling {
     /// Modules of `openaimodel.UNetModel`, which counts layers through all levels.
     unet: Vec<(String, String)>,
+    /// Modules of the autoencoder.
+    vae: Vec<(String, String)>,
     /// Text encoders under open_clip's names; others have transformers' own.
     open_clip: Vec<(&'static str, OpenClip)>,
 }
@@ -40,52 +42,17 @@ const UNET_INNER: Table = &[
     ("skip_connection", "conv_shortcut"),
 ];
 
-/// Modules of `ldm.models.autoencoder.AutoencoderKL`; its decoder counts levels from the coarsest's other end.
-const VAE: Table = &[
+/// Modules of `ldm.models.autoencoder.AutoencoderKL` that every one has once.
+const VAE_ENDS: Table = &[
     ("quant_conv", "quant_conv"),
     ("post_quant_conv", "post_quant_conv"),
     ("encoder.conv_in", "encoder.conv_in"),
-    ("encoder.down.0.block.0", "encoder.down_blocks.0.resnets.0"),
-    ("encoder.down.0.block.1", "encoder.down_blocks.0.resnets.1"),
-    (
-        "encoder.down.0.downsample.conv",
-        "encoder.down_blocks.0.downsamplers.0.conv",
-    ),
-    ("encoder.down.1.block.0", "encoder.down_blocks.1.resnets.0"),
-    ("encoder.down.1.block.1", "encoder.down_blocks.1.resnets.1"),
-    (
-        "encoder.down.1.downsample.conv",
-        "encoder.down_blocks.1.downsamplers.0.conv",
-    ),
-    ("encoder.down.2.block.0", "encoder.down_blocks.2.resnets.0"),
-    ("encoder.down.2.block.1", "encoder.down_blocks.2.resnets.1"),
-    (
-        "encoder.down.2.downsample.conv",
-        "encoder.down_blocks.2.downsamplers.0.conv",
-    ),
-    ("encoder.down.3.block.0", "encoder.down_blocks.3.resnets.0"),
-    ("encoder.down.3.block.1", "encoder.down_blocks.3.resnets.1"),
     ("encoder.mid.block_1", "encoder.mid_block.resnets.0"),
     ("encoder.mid.attn_1", "encoder.mid_block.attentions.0"),
     ("encoder.mid.block_2", "encoder.mid_block.resnets.1"),
     ("encoder.norm_out", "encoder.conv_norm_out"),
     ("encoder.conv_out", "encoder.conv_out"),
     ("decoder.conv_in", "decoder.conv_in"),
-    ("decoder.up.3.block.0", "decoder.up_blocks.0.resnets.0"),
-    ("decoder.up.3.block.1", "decoder.up_blocks.0.resnets.1"),
-    ("decoder.up.3.block.2", "decoder.up_blocks.0.resnets.2"),
-    ("decoder.up.3.upsample.conv", "decoder.up_blocks.0.upsamplers.0.conv"),
-    ("decoder.up.2.block.0", "decoder.up_blocks.1.resnets.0"),
-    ("decoder.up.2.block.1", "decoder.up_blocks.1.resnets.1"),
-    ("decoder.up.2.block.2", "decoder.up_blocks.1.resnets.2"),
-    ("decoder.up.2.upsample.conv", "decoder.up_blocks.1.upsamplers.0.conv"),
-    ("decoder.up.1.block.0", "decoder.up_blocks.2.resnets.0"),
-    ("decoder.up.1.block.1", "decoder.up_blocks.2.resnets.1"),
-    ("decoder.up.1.block.2", "decoder.up_blocks.2.resnets.2"),
-    ("decoder.up.1.upsample.conv", "decoder.up_blocks.2.upsamplers.0.conv"),
-    ("decoder.up.0.block.0", "decoder.up_blocks.3.resnets.0"),
-    ("decoder.up.0.block.1", "decoder.up_blocks.3.resnets.1"),
-    ("decoder.up.0.block.2", "decoder.up_blocks.3.resnets.2"),
     ("decoder.mid.block_1", "decoder.mid_block.resnets.0"),
     ("decoder.mid.attn_1", "decoder.mid_block.attentions.0"),
     ("decoder.mid.block_2", "decoder.mid_block.resnets.1"),
@@ -104,10 +71,11 @@ const VAE_INNER: Table = &[
 ];
 
 impl Spelling {
-    /// Of a model with this UNet, and these text encoders of open_clip by their components' names.
-    pub fn new(unet: &UNetConfig, open_clip: &[(&'static str, OpenClip)]) -> Self {
+    /// Of a model with this UNet and this autoencoder, and these text encoders of open_clip by their components' names.
+    pub fn new(unet: &UNetConfig, vae: &VaeConfig, open_clip: &[(&'static str, OpenClip)]) -> Self {
         Self {
             unet: unet_modules(unet),
+            vae: vae_modules(vae),
             open_clip: open_clip.to_vec(),
         }
     }
@@ -118,8 +86,8 @@ impl Spelling {
             return open_clip.spell(key);
         }
         let found = match component {
-            "unet" => rename(look_up(self.unet_rows(), key), UNET_INNER),
-            "vae" => rename(look_up(rows(VAE), key), VAE_INNER),
+            "unet" => rename(look_up(pairs(&self.unet), key), UNET_INNER),
+            "vae" => rename(look_up(pairs(&self.vae), key), VAE_INNER),
             // The text encoder is transformers' own class in both.
             _ => Some(key.to_owned()),
         };
@@ -133,15 +101,46 @@ impl Spelling {
             return open_clip.spelling(name);
         }
         match component {
-            "unet" => name_back(look_up(self.unet_rows().map(swap), name), UNET_INNER),
-            "vae" => name_back(look_up(rows(VAE).map(swap), name), VAE_INNER),
+            "unet" => name_back(look_up(pairs(&self.unet).map(swap), name), UNET_INNER),
+            "vae" => name_back(look_up(pairs(&self.vae).map(swap), name), VAE_INNER),
             _ => Some(name.to_owned()),
         }
     }
+}
 
-    fn unet_rows(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.unet.iter().map(|(from, to)| (from.as_str(), to.as_str()))
+fn pairs(rows: &[(String, String)]) -> impl Iterator<Item = (&str, &str)> {
+    rows.iter().map(|(from, to)| (from.as_str(), to.as_str()))
+}
+
+/// Where the modules of an autoencoder are in the original code and in diffusers; its decoder counts levels from the coarsest's other
+/// end.
+fn vae_modules(config: &VaeConfig) -> Vec<(String, String)> {
+    let mut all: Vec<(String, String)> = rows(VAE_ENDS).map(|(a, b)| (a.to_owned(), b.to_owned())).collect();
+    let levels = config.block_out_channels.len();
+    for level in 0..levels {
+        let up = levels - 1 - level;
+        for n in 0..config.layers_per_block {
+            all.push((
+                format!("encoder.down.{level}.block.{n}"),
+                format!("encoder.down_blocks.{level}.resnets.{n}"),
+            ));
+        }
+        for n in 0..=config.layers_per_block {
+            all.push((
+                format!("decoder.up.{level}.block.{n}"),
+                format!("decoder.up_blocks.{up}.resnets.{n}"),
+            ));
+        }
+        all.push((
+            format!("encoder.down.{level}.downsample.conv"),
+            format!("encoder.down_blocks.{level}.downsamplers.0.conv"),
+        ));
+        all.push((
+            format!("decoder.up.{level}.upsample.conv"),
+            format!("decoder.up_blocks.{up}.upsamplers.0.conv"),
+        ));
     }
+    all
 }
 
 /// Where the modules of a UNet are in the original code and in diffusers.
@@ -242,7 +241,12 @@ mod tests {
 
     /// A published model's spelling, from the configuration of its UNet.
     fn spelling(fixture: &Fixture) -> Spelling {
-        Spelling::new(&UNetConfig::from_json(&fixture.json("unet")).unwrap(), &[])
+        let vae = VaeConfig {
+            block_out_channels: vec![128, 256, 512, 512],
+            layers_per_block: 2,
+            ..VaeConfig::from_json(b"{}").unwrap()
+        };
+        Spelling::new(&UNetConfig::from_json(&fixture.json("unet")).unwrap(), &vae, &[])
     }
 
     fn name(spelling: &Spelling, component: &str, key: &str) -> Option<String> {

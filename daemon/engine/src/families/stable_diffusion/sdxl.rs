@@ -120,7 +120,7 @@ impl StableDiffusionXl {
                 kind: parts.vae.latents(),
                 tile: parts.vae.tile() as u32,
             },
-            spelling: Spelling::new(&parts.unet, &[(SECOND, open_clip)]),
+            spelling: Spelling::new(&parts.unet, &parts.vae, &[(SECOND, open_clip)]),
             by_aesthetics: parts.numbers() == 5,
             zeros_for_empty: parts.zeros_for_empty,
             edm: folder.scheduler.class.starts_with("EDM"),

@@ -73,6 +73,7 @@ fn model() -> tempfile::TempDir {
 fn key(folder: &Path) -> Key {
     Key {
         source: ModelSource::Folder(folder.display().to_string()),
+        parts: Vec::new(),
         name: "toy".to_owned(),
         device: Device::Cpu,
         kind: Kind::Float,

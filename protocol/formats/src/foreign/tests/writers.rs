@@ -17,6 +17,7 @@ fn a1111() {
     negative_prompt: blurry
     clip_skip: 2
     model: v1-5-pruned
+    vae: vae-ft-mse
     width: 512
     height: 768
     denoise: 0.4
@@ -26,7 +27,6 @@ fn a1111() {
     schedule: Karras
     seed: 5
       Model hash: 6ce0161689
-      VAE: vae-ft-mse
       Lora hashes: a: 12, b: 34
       Version: v1.10.1
     "#);

@@ -1,0 +1,47 @@
+//! Components of a model in files of their own: which component such a file is, what it says of its configuration, and how it stands
+//! in for the model's own.
+//!
+//! [`Parts`] is made of the files that a task names, for a base: a model's folder or file, or a denoiser alone, which lacks the rest.
+//! Laid over its base it is a model's folder like any other, so that catalogue, card and engine read it without knowing. Files are
+//! told by names and shapes of their tensors, never by what they are called; families give the components' names.
+
+mod assembled;
+mod kinds;
+mod measure;
+mod own;
+mod unet;
+
+pub use assembled::{Assembled, Parts};
+pub(crate) use measure::measured;
+pub use own::{Naming, OwnPart};
+
+use darkroom_protocol::PartRole;
+
+use crate::family::Built;
+
+/// What the component called `name` is for.
+pub(crate) fn role(built: &Built, name: &str) -> PartRole {
+    if name == built.denoiser {
+        PartRole::Denoiser
+    } else if name.starts_with("vae") {
+        PartRole::Vae
+    } else {
+        PartRole::TextEncoder
+    }
+}
+
+/// The sentence about a model at `place` that lacks these components; begins with what is said of it.
+pub(crate) fn lacking(built: &Built, lacks: &[String]) -> String {
+    let mut flags: Vec<&str> = lacks.iter().map(|name| role(built, name).flag()).collect();
+    flags.dedup();
+    let gives = if flags.len() == 1 { "gives" } else { "give" };
+    let them = if lacks.len() == 1 { "it" } else { "them" };
+    format!(
+        "has no {}: {} {gives} {them}.",
+        lacks.join(" and no "),
+        flags.join(" and ")
+    )
+}
+
+#[cfg(test)]
+mod tests;
