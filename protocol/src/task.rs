@@ -253,6 +253,14 @@ pub struct Guidance {
     pub zero_init_steps: u32,
     /// How far to go away from what the denoiser says without the self-attention in its middle; 0 is not at all.
     pub pag_scale: f64,
+    /// FreeU: what the backbone's channels are scaled with on the way up of a UNet, in its coarsest block; 1 is not at all.
+    pub freeu_b1: f64,
+    /// The same in the block after it.
+    pub freeu_b2: f64,
+    /// FreeU: what the skips' low frequencies are scaled with, in the coarsest block.
+    pub freeu_s1: f64,
+    /// The same in the block after it.
+    pub freeu_s2: f64,
     /// How closely the picture to edit is followed, by models that take one beside the prompt (diffusers' `image_guidance_scale`);
     /// see [`Self::IMAGE_CFG`].
     pub image_cfg_scale: Option<f64>,
@@ -277,6 +285,10 @@ impl Default for Guidance {
             apg_momentum: -0.5,
             zero_init_steps: 0,
             pag_scale: 0.0,
+            freeu_b1: 1.0,
+            freeu_b2: 1.0,
+            freeu_s1: 1.0,
+            freeu_s2: 1.0,
         }
     }
 }
@@ -332,6 +344,12 @@ pub struct Compute {
     pub vae_tiling: bool,
     /// Whether each part of the model is on the device only while it is used. Means nothing on the CPU.
     pub offload: bool,
+    /// 0 to 1: the share of a picture's places that self-attention merges at the finest level of a UNet.
+    pub token_merging: f64,
+    /// One look of the sampler in so many computes all of a UNet, the others take its inside from it.
+    pub deep_cache: u32,
+    /// Where the inside begins: the state of the way down, from 0, that is the last to be computed at every look.
+    pub deep_cache_branch: u32,
     /// Whether the predictions with and without the prompt are computed one after the other, which needs less memory. Where it
     /// runs out this is set; nobody asks for it.
     pub two_passes: bool,
@@ -350,6 +368,9 @@ impl Default for Compute {
             micro_batch: 1,
             vae_tiling: false,
             offload: false,
+            token_merging: 0.0,
+            deep_cache: 1,
+            deep_cache_branch: 0,
             two_passes: false,
             upscale_tile: 256,
         }

@@ -379,6 +379,35 @@ parameters! {
         help: "Perturbed-attention guidance: shapes that hold together better, with or without --cfg; 3 is usual.",
         long: "Each step calls the network once more, without the self-attention in its middle (arXiv 2403.17377).",
     }
+    freeu_b1: f64 {
+        flag: "freeu-b1", short: None, aliases: &[],
+        category: Category::Guidance, task: changed guidance.freeu_b1,
+        kind: Kind::Number { min: 0.0, max: 10.0 },
+        unset: Unset::Value("1"), metadata: "FreeU b1",
+        help: "FreeU: what the backbone's coarsest block on the way up is scaled with; 1 is off, 1.5 is usual for SD 1, 1.3 for SDXL.",
+        long: "More of what is shown and less of its texture, at no cost (arXiv 2309.11497). Only for UNets.",
+    }
+    freeu_b2: f64 {
+        flag: "freeu-b2", short: None, aliases: &[],
+        category: Category::Guidance, task: changed guidance.freeu_b2,
+        kind: Kind::Number { min: 0.0, max: 10.0 },
+        unset: Unset::Value("1"), metadata: "FreeU b2",
+        help: "FreeU: the same in the block after it; 1 is off, 1.6 is usual for SD 1, 1.4 for SDXL.",
+    }
+    freeu_s1: f64 {
+        flag: "freeu-s1", short: None, aliases: &[],
+        category: Category::Guidance, task: changed guidance.freeu_s1,
+        kind: Kind::Number { min: 0.0, max: 10.0 },
+        unset: Unset::Value("1"), metadata: "FreeU s1",
+        help: "FreeU: what the low frequencies of the coarsest skips are scaled with; 1 is off, 0.9 is usual.",
+    }
+    freeu_s2: f64 {
+        flag: "freeu-s2", short: None, aliases: &[],
+        category: Category::Guidance, task: changed guidance.freeu_s2,
+        kind: Kind::Number { min: 0.0, max: 10.0 },
+        unset: Unset::Value("1"), metadata: "FreeU s2",
+        help: "FreeU: the same in the block after it; 1 is off, 0.2 is usual.",
+    }
     sampler: Sampler {
         flag: "sampler", short: None, aliases: &["sampler_name", "sample_method"],
         category: Category::Sampling, task: always sampling.sampler,
@@ -619,6 +648,29 @@ parameters! {
         unset: Unset::Value("off"), metadata: "VAE tiling",
         help: "Decode a large picture in tiles: less memory, slightly different pixels.",
         long: "Where memory runs out it is turned on, and that is said.",
+    }
+    token_merging: f64 {
+        flag: "token-merging", short: None, aliases: &["token_merging_ratio", "tome_ratio", "tome"],
+        category: Category::Compute, task: changed compute.token_merging,
+        kind: Kind::Number { min: 0.0, max: 0.75 },
+        unset: Unset::Value("0"), metadata: "Token merging ratio",
+        help: "Merge that share of a picture's places where a UNet compares them all: faster when large, less detail; 0.5 is much.",
+        long: "Token merging (arXiv 2303.17604), as AUTOMATIC1111 has it; in SDXL at its finest level that compares places.",
+    }
+    deep_cache: u32 {
+        flag: "deep-cache", short: None, aliases: &["deep_cache_interval", "deepcache_interval"],
+        category: Category::Compute, task: changed compute.deep_cache,
+        kind: Kind::Integer { min: 1, max: 100 },
+        unset: Unset::Value("1"), metadata: "DeepCache interval",
+        help: "Compute all of a UNet once in so many steps and take its inside from there in the others: faster, another picture; 1 is off.",
+        long: "DeepCache (arXiv 2312.00858); docs/performance.md says what it costs in quality. Samplers that look twice a step count each look.",
+    }
+    deep_cache_branch: u32 {
+        flag: "deep-cache-branch", short: None, aliases: &["deepcache_branch", "cache_branch_id"],
+        category: Category::Compute, task: changed compute.deep_cache_branch,
+        kind: Kind::Integer { min: 0, max: 63 },
+        unset: Unset::Value("0"), metadata: "DeepCache branch",
+        help: "With --deep-cache: how far down a UNet is computed at every step; 0 is least and fastest.",
     }
     offload: bool {
         flag: "offload", short: None, aliases: &["model_offload", "cpu_offload", "enable_model_cpu_offload"],

@@ -20,6 +20,8 @@ pub struct Moment {
     pub step: Cell<usize>,
     /// Whether the prediction is to be made with [`Extras::perturbed`](crate::model::Extras::perturbed).
     pub perturbed: Rc<Cell<bool>>,
+    /// Whether guidance is on at this step.
+    pub guided: Cell<bool>,
 }
 
 /// A rule for some of the steps.
@@ -57,10 +59,12 @@ fn within(asked: &task::Guidance, steps: usize) -> Range<usize> {
 impl Guidance for Asked<'_> {
     fn predict(&self, input: &Tensor, guide: &Guide, predict: &mut Predict<'_>) -> Result<Guided> {
         let step = self.moment.step.get();
+        let guided = self.within.contains(&step);
+        self.moment.guided.set(guided);
         if step < self.zero {
             return Ok(Guided::alone(input.zeros_like()));
         }
-        if self.within.contains(&step) {
+        if guided {
             return self.rule.predict(input, guide, predict);
         }
         predict(input, &guide.positive.for_batch(input.size()[0])).map(Guided::alone)

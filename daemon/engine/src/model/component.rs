@@ -24,6 +24,11 @@ pub trait Denoiser: Debug {
     fn can_be_perturbed(&self) -> bool {
         false
     }
+
+    /// Whether it is a UNet, with the ways down and up of which [`Extras::free_u`], [`Extras::merging`] and [`Extras::recall`] tell.
+    fn is_u_shaped(&self) -> bool {
+        false
+    }
 }
 
 /// Between pictures and the denoiser's latents, scaled as the denoiser has them.

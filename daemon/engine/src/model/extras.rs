@@ -1,7 +1,10 @@
 //! What a denoiser may be given beside the noisy latents and the prompt: a control network's residuals, reference pictures, more
 //! channels. Pipelines fill it in, denoisers read it; making residuals is no business of this room.
 
+use darkroom_protocol::task::Guidance;
 use tch::Tensor;
+
+use super::Recall;
 
 /// What a denoiser may be given beside the noisy latents and the prompt. Each tensor has a row for each picture.
 #[derive(Debug, Default)]
@@ -15,6 +18,36 @@ pub struct Extras {
     /// Whether the self-attention in the denoiser's middle is left out, each place seeing itself alone: what perturbed-attention guidance
     /// turns away from. Only for a denoiser that [can](super::Denoiser::can_be_perturbed).
     pub perturbed: bool,
+    /// FreeU's numbers; like the two below only for a denoiser that is [U-shaped](super::Denoiser::is_u_shaped).
+    pub free_u: Option<FreeU>,
+    /// The share of places that self-attention at the finest level merges, 0 to 1; 0 is none.
+    pub merging: f64,
+    /// What the denoiser knows of its inside from earlier calls.
+    pub recall: Option<Recall>,
+}
+
+/// What FreeU scales on the way up: the backbone's channels and the skips' low frequencies in the coarsest block (1) and the next (2).
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[allow(missing_docs, reason = "the paper's names")]
+pub struct FreeU {
+    pub b1: f64,
+    pub b2: f64,
+    pub s1: f64,
+    pub s2: f64,
+}
+
+impl FreeU {
+    /// As a task asks for it; `None` where every number is 1, which changes nothing.
+    pub fn asked(asked: &Guidance) -> Option<Self> {
+        let Guidance {
+            freeu_b1: b1,
+            freeu_b2: b2,
+            freeu_s1: s1,
+            freeu_s2: s2,
+            ..
+        } = *asked;
+        ([b1, b2, s1, s2] != [1.0; 4]).then_some(Self { b1, b2, s1, s2 })
+    }
 }
 
 /// Summands for a U-shaped denoiser's states: `down_block_additional_residuals` and `mid_block_additional_residual` of diffusers.
@@ -42,6 +75,9 @@ impl Extras {
             references: self.references.iter().map(again).collect(),
             channels: self.channels.as_ref().map(again),
             perturbed: self.perturbed,
+            free_u: self.free_u,
+            merging: self.merging,
+            recall: self.recall.clone(),
         }
     }
 }
@@ -61,6 +97,7 @@ mod tests {
             references: vec![pair()],
             channels: Some(pair()),
             perturbed: true,
+            ..Extras::default()
         };
         let twice = extras.repeated(2);
         assert!(twice.perturbed);

@@ -11,13 +11,15 @@ mod family;
 mod identity;
 mod key;
 mod loaded;
+mod recall;
 
 pub use adapt::Adapt;
 pub use blueprint::Blueprint;
 pub use component::{Autoencoder, Component, ComponentKind, Denoiser, Part, Plan, Posterior, Recipe};
 pub use cond::{Composed, Cond, Guide, Prompts};
-pub use extras::{Extras, Residuals};
+pub use extras::{Extras, FreeU, Residuals};
 pub use family::{Encoded, Family, LatentSpace, Passage, SamplingWish, Side};
 pub use identity::Identity;
 pub use key::Key;
 pub use loaded::Model;
+pub use recall::Recall;

@@ -3,14 +3,15 @@
 
 use std::time::Instant;
 
-use darkroom_protocol::{Phase, Progress, failpoint};
+use darkroom_protocol::{ImageTask, Phase, Progress, failpoint};
 use tch::{Kind, Tensor};
 
+use super::deep_cache::DeepCache;
 use super::prepare::{Group, Start};
 use super::preview::Estimate;
 use super::{Observer, check_numbers};
 use crate::guidance::{self, Moment, Passes};
-use crate::model::{ComponentKind, Cond, Extras, Passage, Prompts};
+use crate::model::{ComponentKind, Cond, Denoiser, Extras, FreeU, Passage, Prompts};
 use crate::sampling::{Plan, StepInfo, sample_keeping};
 use crate::{Error, Result, torch};
 
@@ -28,11 +29,7 @@ pub fn denoise(
 ) -> Result<Tensor> {
     let Group { task, work, model, .. } = group;
     let (denoiser, name) = (model.denoiser()?, model.name_of(ComponentKind::Denoiser));
-    if task.guidance.pag_scale > 0.0 && !denoiser.can_be_perturbed() {
-        return Err(Error::Unsupported(
-            "This model has no attention in its middle, which perturbed-attention guidance needs: leave pag_scale at 0.".to_owned(),
-        ));
-    }
+    check_shape(denoiser.as_ref(), task)?;
     let Start {
         latents,
         mut noise,
@@ -51,6 +48,7 @@ pub fn denoise(
         Some(picture) => guidance::edit(&task.guidance, picture, passes),
         None => guidance::asked(&task.guidance, passes, plan.steps(), &moment),
     };
+    let cache = DeepCache::asked(&task.compute);
     let mut clock = Clock::new(plan, groups_left);
     observer.progress(clock.progress(group, 0, plan.first_sigma()));
     let latents = sample_keeping(
@@ -59,10 +57,14 @@ pub fn denoise(
         kept.as_ref(),
         &mut |x, timestep| {
             work.cancel.check()?;
+            cache.iter().for_each(DeepCache::look);
             let predict = &mut |x: &Tensor, cond: &Cond| {
                 // Guidance may compute the group several times at once.
                 let extras = Extras {
                     perturbed: moment.perturbed.get(),
+                    free_u: FreeU::asked(&task.guidance),
+                    merging: task.compute.token_merging,
+                    recall: cache.as_ref().map(|cache| cache.next(moment.guided.get())),
                     ..extras.repeated(x.size()[0] / group.len() as i64)
                 };
                 denoiser
@@ -87,6 +89,34 @@ pub fn denoise(
     )?;
     check_numbers(name, &latents)?;
     Ok(latents)
+}
+
+/// Refuses what is asked of the denoiser's inside and this one has not.
+fn check_shape(denoiser: &dyn Denoiser, task: &ImageTask) -> Result<()> {
+    let (guidance, compute) = (&task.guidance, &task.compute);
+    if guidance.pag_scale > 0.0 && !denoiser.can_be_perturbed() {
+        return Err(Error::Unsupported(
+            "This model has no attention in its middle, which perturbed-attention guidance needs: leave pag_scale at 0.".to_owned(),
+        ));
+    }
+    let asked = [
+        (
+            "freeu_b1, freeu_b2, freeu_s1 and freeu_s2",
+            1,
+            FreeU::asked(guidance).is_some(),
+        ),
+        ("token_merging", 0, compute.token_merging > 0.0),
+        ("deep_cache", 1, compute.deep_cache > 1),
+    ];
+    match asked
+        .into_iter()
+        .find(|(_, _, asked)| *asked && !denoiser.is_u_shaped())
+    {
+        Some((names, none, _)) => Err(Error::Unsupported(format!(
+            "This model is no UNet such as Stable Diffusion's, which that is for: leave {names} at {none}."
+        ))),
+        None => Ok(()),
+    }
 }
 
 /// The prompts with what the denoiser is told of this pass, whose size is that of `latents`.

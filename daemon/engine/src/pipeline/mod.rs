@@ -3,6 +3,7 @@
 //! where one of them finds no memory.
 
 mod decode;
+mod deep_cache;
 mod denoise;
 pub mod encode;
 mod encode_prompts;
@@ -15,6 +16,8 @@ mod prepare;
 pub mod preview;
 mod relief;
 mod save;
+#[cfg(test)]
+mod shortcut_tests;
 #[cfg(test)]
 pub(crate) mod testing;
 mod upscale;

@@ -6,6 +6,7 @@ use darkroom_formats::schema::{ResnetDims, TransformerDims};
 use darkroom_protocol::Quant;
 use tch::Tensor;
 
+use super::token_merging::Merge;
 use crate::nn::{Attend, Conv2d, GroupNorm, LayerNorm, Linear, attention, geglu, silu, split_heads};
 use crate::weights::Weights;
 use crate::{Cancel, Result};
@@ -60,12 +61,14 @@ impl ResnetBlock2D {
 }
 
 /// What a place sees of the picture in self-attention.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Sight {
     /// Every place.
     All,
     /// Itself alone: `PAGIdentitySelfAttnProcessor2_0` of diffusers (Ahn et al. 2024, arXiv 2403.17377).
     Itself,
+    /// Every place, of which this share is merged into those that are most like them.
+    Merged(f64),
 }
 
 /// Of the group normalisation before a transformer.
@@ -108,10 +111,11 @@ impl Transformer2DModel {
 
     /// The same, where what a place sees of the picture may be less.
     pub fn forward_seeing(&self, input: &Tensor, prompt: Prompt, sight: Sight, cancel: &Cancel) -> Result<Tensor> {
+        let size = input.size();
         let mut hidden_states = self.proj_in.to_sequence(&self.norm.forward(input));
         for block in &self.transformer_blocks {
             cancel.check()?;
-            hidden_states = block.forward(&hidden_states, prompt, sight);
+            hidden_states = block.forward(&hidden_states, prompt, (sight, [size[2], size[3]]));
         }
         Ok(self.proj_out.to_pixels(&hidden_states, input))
     }
@@ -173,8 +177,8 @@ impl BasicTransformerBlock {
         })
     }
 
-    /// `hidden_states` [B, N, C] → [B, N, C].
-    pub fn forward(&self, hidden_states: &Tensor, prompt: Prompt, sight: Sight) -> Tensor {
+    /// `hidden_states` [B, N, C] of a picture of `size` [H, W] → [B, N, C].
+    pub fn forward(&self, hidden_states: &Tensor, prompt: Prompt, (sight, size): (Sight, [i64; 2])) -> Tensor {
         let normed = self.norm1.forward(hidden_states);
         let itself = Prompt {
             tokens: &normed,
@@ -183,11 +187,25 @@ impl BasicTransformerBlock {
         let hidden_states = match sight {
             Sight::All => self.attn1.forward_plus(&normed, itself, hidden_states),
             Sight::Itself => self.attn1.values_plus(&normed, hidden_states),
+            Sight::Merged(ratio) => match Merge::of(hidden_states, size, ratio) {
+                Some(merge) => self.merged_plus(&merge, &normed, hidden_states),
+                None => self.attn1.forward_plus(&normed, itself, hidden_states),
+            },
         };
         let normed = self.norm2.forward(&hidden_states);
         let hidden_states = self.attn2.forward_plus(&normed, prompt, &hidden_states);
         let normed = self.norm3.forward(&hidden_states);
         self.ff.forward_plus(&normed, &hidden_states)
+    }
+
+    /// Self-attention over the places that `merge` leaves of `normed` [B, N, C], and `residual` of that size.
+    fn merged_plus(&self, merge: &Merge, normed: &Tensor, residual: &Tensor) -> Tensor {
+        let fewer = merge.merge(normed);
+        let itself = Prompt {
+            tokens: &fewer,
+            bias: None,
+        };
+        merge.unmerge(&self.attn1.forward_plus(&fewer, itself, &fewer.zeros_like())) + residual
     }
 }
 

@@ -3,9 +3,11 @@
 
 mod blocks;
 mod family;
+mod free_u;
 mod keys;
 mod open_clip;
 mod sdxl;
+mod token_merging;
 mod unet;
 mod vae;
 mod vae_tiling;

@@ -7,7 +7,8 @@ use darkroom_protocol::Quant;
 use tch::{Kind, Tensor};
 
 use super::blocks::{Downsample2D, Prompt, ResnetBlock2D, Sight, Transformer2DModel, Upsample2D};
-use crate::model::{Cond, Denoiser, Extras, Residuals};
+use super::free_u::freed;
+use crate::model::{Cond, Denoiser, Extras, FreeU, Recall, Residuals};
 use crate::nn::{Conv2d, GroupNorm, Linear, Timesteps, silu};
 use crate::weights::Weights;
 use crate::{Cancel, Error, Result};
@@ -124,26 +125,46 @@ impl UNet2DConditionModel {
                 bias: bias.as_ref(),
             },
             middle: if extras.perturbed { Sight::Itself } else { Sight::All },
+            finest: match extras.merging {
+                0.0 => Sight::All,
+                ratio => Sight::Merged(ratio),
+            },
+            free_u: extras.free_u.as_ref(),
             cancel,
+        };
+        // Where the inside is known from an earlier call, the way down ends where it begins.
+        let recall = extras.recall.as_ref();
+        let inside = recall.and_then(|recall| recall.kept(sample.size()[0]));
+        let states = match (recall, &inside) {
+            (Some(recall), Some(_)) => recall.branch + 1,
+            _ => self.states(),
         };
 
         let mut hidden_states = self.conv_in.forward(&sample);
         let mut skips = vec![hidden_states.shallow_clone()];
         for block in &self.down_blocks {
-            hidden_states = block.forward(hidden_states, &around, &mut skips)?;
+            hidden_states = block.forward(hidden_states, &around, states, &mut skips)?;
         }
-        if let Some(mid_block) = &self.mid_block {
+        if let Some(inside) = &inside {
+            hidden_states = inside.shallow_clone();
+        } else if let Some(mid_block) = &self.mid_block {
             hidden_states = mid_block.forward(hidden_states, &around)?;
         }
         if let Some(residuals) = &extras.residuals {
-            hidden_states = add_residuals(residuals, hidden_states, &mut skips)?;
+            hidden_states = add_residuals(residuals, self.states(), hidden_states, &mut skips)?;
         }
+        let mut left = self.states();
         for block in &self.up_blocks {
-            hidden_states = block.forward(hidden_states, &around, &mut skips)?;
+            hidden_states = block.forward(hidden_states, &around, recall, (&mut left, &mut skips))?;
         }
         Ok(self
             .conv_out
             .forward(&self.conv_norm_out.forward_silu(&hidden_states, None)))
+    }
+
+    /// How many states the way down leaves for the way up.
+    fn states(&self) -> usize {
+        self.up_blocks.iter().map(|block| block.resnets.len()).sum()
     }
 
     fn check(&self, sample: &Tensor, tokens: &Tensor, extras: &Extras) -> Result<()> {
@@ -174,6 +195,13 @@ impl UNet2DConditionModel {
                 format!("is {takes}, the prompt's encoding is {gives:?}: UNet and text encoder are not of one model."),
             );
         }
+        let branch = extras.recall.as_ref().map_or(0, |recall| recall.branch);
+        if branch >= self.states() {
+            return Err(Error::Unsupported(format!(
+                "deep_cache_branch: {branch} is beyond this model's way down: choose at most {}.",
+                self.states() - 1
+            )));
+        }
         if !extras.references.is_empty() {
             return Err(Error::Unsupported(
                 "A Stable Diffusion UNet takes no reference pictures.".to_owned(),
@@ -192,19 +220,27 @@ impl Denoiser for UNet2DConditionModel {
         let middle = self.mid_block.as_ref();
         middle.is_some_and(|middle| middle.attentions.is_some())
     }
+
+    fn is_u_shaped(&self) -> bool {
+        true
+    }
 }
 
-/// The states of the way down and of the middle with a control network's, each to its own.
-fn add_residuals(residuals: &Residuals, mid: Tensor, skips: &mut [Tensor]) -> Result<Tensor> {
-    if residuals.down.len() != skips.len() {
+/// The states of the way down, of which there are `states` or the first of them, and of the middle with a control network's, each to its
+/// own. The middle that is known from an earlier call has its own already.
+fn add_residuals(residuals: &Residuals, states: usize, mid: Tensor, skips: &mut [Tensor]) -> Result<Tensor> {
+    if residuals.down.len() != states {
         return Err(Error::Unsupported(format!(
             "The control network has {} states, this UNet {}: they are not of one kind of model.",
             residuals.down.len(),
-            skips.len()
+            states
         )));
     }
     for (skip, residual) in skips.iter_mut().zip(&residuals.down) {
         *skip = &*skip + residual.to_kind(skip.kind());
+    }
+    if skips.len() < states {
+        return Ok(mid);
     }
     let residual = residuals.mid.to_kind(mid.kind());
     Ok(mid + residual)
@@ -218,8 +254,18 @@ struct Around<'a> {
     prompt: Prompt<'a>,
     /// What a place sees of the picture in the middle block.
     middle: Sight,
+    /// The same in attentions at the finest level that has any.
+    finest: Sight,
+    free_u: Option<&'a FreeU>,
     /// Read before each layer.
     cancel: &'a Cancel,
+}
+
+impl Around<'_> {
+    /// What a place sees in the attentions of a level.
+    fn sight(&self, finest: bool) -> Sight {
+        if finest { self.finest } else { Sight::All }
+    }
 }
 
 impl TimestepEmbedding {
@@ -273,6 +319,7 @@ struct DownBlock2D {
     resnets: Vec<ResnetBlock2D>,
     attentions: Vec<Transformer2DModel>,
     downsamplers: Option<Downsample2D>,
+    finest: bool,
 }
 
 impl DownBlock2D {
@@ -306,20 +353,31 @@ impl DownBlock2D {
                 .map(attention)
                 .collect::<Result<_>>()?,
             downsamplers: (index + 1 < levels.len()).then(downsampler).transpose()?,
+            finest: levels.iter().position(|level| level.down_attends) == Some(index),
         })
     }
 
-    /// Appends every intermediate state to `skips`, for the block's mirror image on the way up.
-    fn forward(&self, mut hidden_states: Tensor, around: &Around, skips: &mut Vec<Tensor>) -> Result<Tensor> {
+    /// Appends every intermediate state to `skips`, for the block's mirror image on the way up, until there are `states` of them.
+    fn forward(
+        &self,
+        mut hidden_states: Tensor,
+        around: &Around,
+        states: usize,
+        skips: &mut Vec<Tensor>,
+    ) -> Result<Tensor> {
         for (j, resnet) in self.resnets.iter().enumerate() {
+            if skips.len() == states {
+                return Ok(hidden_states);
+            }
             around.cancel.check()?;
             hidden_states = resnet.forward(&hidden_states, Some(around.temb));
             if let Some(attention) = self.attentions.get(j) {
-                hidden_states = attention.forward(&hidden_states, around.prompt, around.cancel)?;
+                let sight = around.sight(self.finest);
+                hidden_states = attention.forward_seeing(&hidden_states, around.prompt, sight, around.cancel)?;
             }
             skips.push(hidden_states.shallow_clone());
         }
-        if let Some(downsampler) = &self.downsamplers {
+        if let Some(downsampler) = self.downsamplers.as_ref().filter(|_| skips.len() < states) {
             hidden_states = downsampler.forward(&hidden_states);
             skips.push(hidden_states.shallow_clone());
         }
@@ -381,6 +439,8 @@ struct UpBlock2D {
     resnets: Vec<ResnetBlock2D>,
     attentions: Vec<Transformer2DModel>,
     upsamplers: Option<Upsample2D>,
+    index: usize,
+    finest: bool,
 }
 
 impl UpBlock2D {
@@ -417,23 +477,50 @@ impl UpBlock2D {
             upsamplers: (at > 0)
                 .then(|| Upsample2D::new(&weights.pp("upsamplers").pp(0), level.channels))
                 .transpose()?,
+            index,
+            finest: levels.iter().position(|level| level.up_attends) == Some(at),
         })
     }
 
     /// Takes its skips from the end of `skips`, and grows to the size of the one that is then last: twice its own, or one less
     /// where that size was odd on the way down.
-    fn forward(&self, mut hidden_states: Tensor, around: &Around, skips: &mut Vec<Tensor>) -> Result<Tensor> {
+    ///
+    /// `left` counts the states of the way down that the way up has yet to meet. Where `skips` has fewer, what comes before is known
+    /// from an earlier call, and `hidden_states` passes by unchanged.
+    fn forward(
+        &self,
+        mut hidden_states: Tensor,
+        around: &Around,
+        recall: Option<&Recall>,
+        (left, skips): (&mut usize, &mut Vec<Tensor>),
+    ) -> Result<Tensor> {
+        let mut passed = true;
         for (j, resnet) in self.resnets.iter().enumerate() {
+            passed = *left > skips.len();
+            let at = *left;
+            *left -= 1;
+            if passed {
+                continue;
+            }
             around.cancel.check()?;
+            if let Some(recall) = recall.filter(|recall| recall.branch + 1 == at) {
+                recall.keep(&hidden_states);
+            }
             if let Some(skip) = skips.pop() {
-                hidden_states = Tensor::cat(&[hidden_states, skip], 1);
+                let (hidden, skip) = match around.free_u {
+                    Some(free_u) => freed(free_u, self.index, hidden_states, skip),
+                    None => (hidden_states, skip),
+                };
+                hidden_states = Tensor::cat(&[hidden, skip], 1);
             }
             hidden_states = resnet.forward(&hidden_states, Some(around.temb));
             if let Some(attention) = self.attentions.get(j) {
-                hidden_states = attention.forward(&hidden_states, around.prompt, around.cancel)?;
+                let sight = around.sight(self.finest);
+                hidden_states = attention.forward_seeing(&hidden_states, around.prompt, sight, around.cancel)?;
             }
         }
-        if let (Some(upsampler), Some(next)) = (&self.upsamplers, skips.last()) {
+        let next = skips.last().filter(|_| !passed);
+        if let (Some(upsampler), Some(next)) = (&self.upsamplers, next) {
             let size = next.size();
             hidden_states = upsampler.forward(&hidden_states, [size[2], size[3]]);
         }
