@@ -1,8 +1,11 @@
 //! Model families, one folder each. Fields are named as the checkpoint's tensors (diffusers' spelling) and `forward` shows
 //! every layer. [`open`] finds the family of a model; everything above knows only `model::Family`.
 
+pub mod autoencoder_kl;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod resnet;
+mod spelling;
 pub mod stable_diffusion;
 pub mod taesd;
 #[cfg(test)]

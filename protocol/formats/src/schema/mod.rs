@@ -7,6 +7,7 @@
 
 mod clip;
 mod fields;
+mod flow_match;
 mod parts;
 mod scheduler;
 mod unet;
@@ -18,6 +19,7 @@ pub use clip::{Activation, ClipTextConfig};
 pub use darkroom_protocol::Prediction;
 pub(crate) use fields::whole;
 pub use fields::{Fields, truth};
+pub use flow_match::{DynamicShift, FlowMatchConfig};
 pub use parts::{StableDiffusion, StableDiffusionXl};
 pub use scheduler::{BetaSchedule, FinalSigma, SchedulerConfig, Spacing};
 pub use unet::{Level, MidBlock, ResnetDims, TextTime, TransformerDims, UNetConfig};
