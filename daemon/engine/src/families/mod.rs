@@ -10,6 +10,7 @@ pub mod stable_diffusion;
 pub mod taesd;
 #[cfg(test)]
 mod toy;
+pub mod z_image;
 
 use darkroom_formats::family::detect_folder;
 use darkroom_formats::folder::{Files, Folder};
@@ -24,6 +25,7 @@ type Open = fn(&Folder, &dyn Files) -> Result<Option<Box<dyn Family>>>;
 const FAMILIES: &[Open] = &[
     stable_diffusion::StableDiffusion1::open,
     stable_diffusion::StableDiffusionXl::open,
+    z_image::ZImage::open,
     #[cfg(test)]
     toy::Toy::open,
 ];

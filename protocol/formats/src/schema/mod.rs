@@ -8,10 +8,12 @@
 mod clip;
 mod fields;
 mod flow_match;
+mod language;
 mod parts;
 mod scheduler;
 mod unet;
 mod vae;
+mod z_image;
 
 use serde_json::{Map, Value};
 
@@ -20,10 +22,12 @@ pub use darkroom_protocol::Prediction;
 pub(crate) use fields::whole;
 pub use fields::{Fields, truth};
 pub use flow_match::{DynamicShift, FlowMatchConfig};
+pub use language::LanguageConfig;
 pub use parts::{StableDiffusion, StableDiffusionXl};
 pub use scheduler::{BetaSchedule, FinalSigma, SchedulerConfig, Spacing};
 pub use unet::{Level, MidBlock, ResnetDims, TextTime, TransformerDims, UNetConfig};
 pub use vae::VaeConfig;
+pub use z_image::{ZImage, ZImageConfig};
 
 use crate::Result;
 
