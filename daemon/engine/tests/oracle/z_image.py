@@ -115,6 +115,9 @@ def main():
             given["mask_image"] = Image.fromarray(mask)
         pipe.set_progress_bar_config(disable=True)
         found = pipe(**given).images
+        if case["kind"] == "part":
+            # What is not masked stays as it is, to the pixel.
+            found = numpy.where((mask > 127)[None, ..., None], found, numpy.asarray(given["image"], "float32") / 255)
         found = torch.from_numpy(found)
         # One in full, the others as files have them.
         out[f"{n}.picture"], out[f"{n}.latents"] = found if n == 0 else (found * 255).round().byte(), kept["latents"]
