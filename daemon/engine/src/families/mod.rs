@@ -1,12 +1,16 @@
 //! Model families, one folder each. Fields are named as the checkpoint's tensors (diffusers' spelling) and `forward` shows
 //! every layer. [`open`] finds the family of a model; everything above knows only `model::Family`.
 
+pub mod autoencoder_kl;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod resnet;
+mod spelling;
 pub mod stable_diffusion;
 pub mod taesd;
 #[cfg(test)]
 mod toy;
+pub mod z_image;
 
 use darkroom_formats::family::detect_folder;
 use darkroom_formats::folder::{Files, Folder};
@@ -21,6 +25,7 @@ type Open = fn(&Folder, &dyn Files) -> Result<Option<Box<dyn Family>>>;
 const FAMILIES: &[Open] = &[
     stable_diffusion::StableDiffusion1::open,
     stable_diffusion::StableDiffusionXl::open,
+    z_image::ZImage::open,
     #[cfg(test)]
     toy::Toy::open,
 ];

@@ -38,6 +38,12 @@ pub trait Family: Debug {
         ModelTask::Generate
     }
 
+    /// Whether prompts are written in the syntaxes of [`crate::prompt`], with weights and schedules. A language model reads a prompt as it
+    /// is written.
+    fn reads_syntax(&self) -> bool {
+        true
+    }
+
     /// Prompts as its denoiser reads them, in their order. Text encoders are asked for once; [`crate::prompt::encode`] does the rest.
     ///
     /// # Errors
@@ -122,4 +128,6 @@ pub struct SamplingWish {
     pub steps: usize,
     /// What the denoiser predicts, where the task says so.
     pub prediction: Option<Prediction>,
+    /// Height and width in pixels of the pictures that are made: noise of some families depends on how many tokens these have.
+    pub size: (u32, u32),
 }

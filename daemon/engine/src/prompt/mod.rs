@@ -23,7 +23,7 @@ mod wording;
 pub use cache::Remembered;
 pub use concept::{Concept, ConceptFile};
 pub use encode::{Path, States, encode};
-pub use script::{Part, Rules, Span, read};
+pub use script::{Part, Rules, Span, read, writes_weights};
 pub use wording::{Piece, Wording};
 
 #[cfg(test)]

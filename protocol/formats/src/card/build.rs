@@ -11,7 +11,7 @@ use super::{MAX_SIDE, check_numbers, choose_sampler, defaults};
 use crate::family::{Family, detect_folder};
 use crate::folder::{Component, Files, Folder};
 use crate::parts::{lacking, role};
-use crate::schema::{ClipTextConfig, Prediction, StableDiffusion, StableDiffusionXl, VaeConfig, whole};
+use crate::schema::{ClipTextConfig, Prediction, StableDiffusion, StableDiffusionXl, VaeConfig, ZImage, whole};
 use crate::tokenizer::TokenizerProblem;
 use crate::{Error, Result};
 
@@ -153,7 +153,7 @@ impl Card {
 /// What a card needs of a model's parts.
 struct Parts {
     vae: VaeConfig,
-    /// The text encoders, each with its tokenizer's name.
+    /// The text encoders of CLIP's kind, each with its tokenizer's name.
     texts: Vec<(&'static str, ClipTextConfig)>,
     task: ModelTask,
 }
@@ -181,6 +181,11 @@ fn parts(folder: &Folder, family: Family) -> Result<Parts> {
                     .collect(),
             }
         }
+        Family::ZImage => Parts {
+            vae: ZImage::read(folder)?.vae,
+            texts: Vec::new(),
+            task: ModelTask::Generate,
+        },
     })
 }
 

@@ -12,6 +12,7 @@ mod stable_diffusion_2;
 mod stable_diffusion_xl;
 mod stable_diffusion_xl_refiner;
 mod table;
+mod z_image;
 
 pub use detect::{Denoiser, Found, detect_file, detect_folder};
 pub(crate) use detect::{built_labels, not_built};
@@ -30,6 +31,8 @@ pub enum Family {
     StableDiffusionXl,
     /// The refiner of SDXL.
     StableDiffusionXlRefiner,
+    /// Z-Image, Turbo and base.
+    ZImage,
 }
 
 impl Family {
@@ -49,6 +52,7 @@ impl Family {
             Self::StableDiffusion2 => &table::STABLE_DIFFUSION_2,
             Self::StableDiffusionXl => &table::STABLE_DIFFUSION_XL,
             Self::StableDiffusionXlRefiner => &table::STABLE_DIFFUSION_XL_REFINER,
+            Self::ZImage => &table::Z_IMAGE,
         }
     }
 
@@ -58,6 +62,7 @@ impl Family {
             Self::StableDiffusion2 => &stable_diffusion_2::BUILT,
             Self::StableDiffusionXl => &stable_diffusion_xl::BUILT,
             Self::StableDiffusionXlRefiner => &stable_diffusion_xl_refiner::BUILT,
+            Self::ZImage => &z_image::BUILT,
         }
     }
 }

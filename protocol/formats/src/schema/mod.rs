@@ -7,10 +7,13 @@
 
 mod clip;
 mod fields;
+mod flow_match;
+mod language;
 mod parts;
 mod scheduler;
 mod unet;
 mod vae;
+mod z_image;
 
 use serde_json::{Map, Value};
 
@@ -18,10 +21,13 @@ pub use clip::{Activation, ClipTextConfig};
 pub use darkroom_protocol::Prediction;
 pub(crate) use fields::whole;
 pub use fields::{Fields, truth};
+pub use flow_match::{DynamicShift, FlowMatchConfig};
+pub use language::LanguageConfig;
 pub use parts::{StableDiffusion, StableDiffusionXl};
 pub use scheduler::{BetaSchedule, FinalSigma, SchedulerConfig, Spacing};
 pub use unet::{Level, MidBlock, ResnetDims, TextTime, TransformerDims, UNetConfig};
 pub use vae::VaeConfig;
+pub use z_image::{ZImage, ZImageConfig};
 
 use crate::Result;
 

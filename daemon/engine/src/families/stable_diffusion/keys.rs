@@ -5,10 +5,9 @@
 use darkroom_formats::schema::{MidBlock, UNetConfig, VaeConfig};
 
 use super::open_clip::OpenClip;
+use crate::families::autoencoder_kl;
+use crate::families::spelling::{Table, look_up, name_back, rename, swap};
 use crate::weights::Piece;
-
-/// Names before and after; a row stands for every key that begins with it and a dot.
-type Table = &'static [(&'static str, &'static str)];
 
 /// How a model's single file calls what its layers know.
 #[derive(Clone, Debug)]
@@ -16,7 +15,7 @@ pub struct Spelling {
     /// Modules of `openaimodel.UNetModel`, which counts layers through all levels.
     unet: Vec<(String, String)>,
     /// Modules of the autoencoder.
-    vae: Vec<(String, String)>,
+    vae: autoencoder_kl::Keys,
     /// Text encoders under open_clip's names; others have transformers' own.
     open_clip: Vec<(&'static str, OpenClip)>,
 }
@@ -42,40 +41,12 @@ const UNET_INNER: Table = &[
     ("skip_connection", "conv_shortcut"),
 ];
 
-/// Modules of `ldm.models.autoencoder.AutoencoderKL` that every one has once.
-const VAE_ENDS: Table = &[
-    ("quant_conv", "quant_conv"),
-    ("post_quant_conv", "post_quant_conv"),
-    ("encoder.conv_in", "encoder.conv_in"),
-    ("encoder.mid.block_1", "encoder.mid_block.resnets.0"),
-    ("encoder.mid.attn_1", "encoder.mid_block.attentions.0"),
-    ("encoder.mid.block_2", "encoder.mid_block.resnets.1"),
-    ("encoder.norm_out", "encoder.conv_norm_out"),
-    ("encoder.conv_out", "encoder.conv_out"),
-    ("decoder.conv_in", "decoder.conv_in"),
-    ("decoder.mid.block_1", "decoder.mid_block.resnets.0"),
-    ("decoder.mid.attn_1", "decoder.mid_block.attentions.0"),
-    ("decoder.mid.block_2", "decoder.mid_block.resnets.1"),
-    ("decoder.norm_out", "decoder.conv_norm_out"),
-    ("decoder.conv_out", "decoder.conv_out"),
-];
-
-/// Inside the VAE's residual and attention blocks.
-const VAE_INNER: Table = &[
-    ("nin_shortcut", "conv_shortcut"),
-    ("norm", "group_norm"),
-    ("q", "to_q"),
-    ("k", "to_k"),
-    ("v", "to_v"),
-    ("proj_out", "to_out.0"),
-];
-
 impl Spelling {
     /// Of a model with this UNet and this autoencoder, and these text encoders of open_clip by their components' names.
     pub fn new(unet: &UNetConfig, vae: &VaeConfig, open_clip: &[(&'static str, OpenClip)]) -> Self {
         Self {
             unet: unet_modules(unet),
-            vae: vae_modules(vae),
+            vae: autoencoder_kl::Keys::new(vae),
             open_clip: open_clip.to_vec(),
         }
     }
@@ -87,7 +58,7 @@ impl Spelling {
         }
         let found = match component {
             "unet" => rename(look_up(pairs(&self.unet), key), UNET_INNER),
-            "vae" => rename(look_up(pairs(&self.vae), key), VAE_INNER),
+            "vae" => self.vae.renamed(key),
             // The text encoder is transformers' own class in both.
             _ => Some(key.to_owned()),
         };
@@ -102,7 +73,7 @@ impl Spelling {
         }
         match component {
             "unet" => name_back(look_up(pairs(&self.unet).map(swap), name), UNET_INNER),
-            "vae" => name_back(look_up(pairs(&self.vae).map(swap), name), VAE_INNER),
+            "vae" => self.vae.named_back(name),
             _ => Some(name.to_owned()),
         }
     }
@@ -110,37 +81,6 @@ impl Spelling {
 
 fn pairs(rows: &[(String, String)]) -> impl Iterator<Item = (&str, &str)> {
     rows.iter().map(|(from, to)| (from.as_str(), to.as_str()))
-}
-
-/// Where the modules of an autoencoder are in the original code and in diffusers; its decoder counts levels from the coarsest's other
-/// end.
-fn vae_modules(config: &VaeConfig) -> Vec<(String, String)> {
-    let mut all: Vec<(String, String)> = rows(VAE_ENDS).map(|(a, b)| (a.to_owned(), b.to_owned())).collect();
-    let levels = config.block_out_channels.len();
-    for level in 0..levels {
-        let up = levels - 1 - level;
-        for n in 0..config.layers_per_block {
-            all.push((
-                format!("encoder.down.{level}.block.{n}"),
-                format!("encoder.down_blocks.{level}.resnets.{n}"),
-            ));
-        }
-        for n in 0..=config.layers_per_block {
-            all.push((
-                format!("decoder.up.{level}.block.{n}"),
-                format!("decoder.up_blocks.{up}.resnets.{n}"),
-            ));
-        }
-        all.push((
-            format!("encoder.down.{level}.downsample.conv"),
-            format!("encoder.down_blocks.{level}.downsamplers.0.conv"),
-        ));
-        all.push((
-            format!("decoder.up.{level}.upsample.conv"),
-            format!("decoder.up_blocks.{up}.upsamplers.0.conv"),
-        ));
-    }
-    all
 }
 
 /// Where the modules of a UNet are in the original code and in diffusers.
@@ -197,39 +137,6 @@ fn unet_modules(config: &UNetConfig) -> Vec<(String, String)> {
         }
     }
     rows
-}
-
-fn rows(table: Table) -> impl Iterator<Item = (&'static str, &'static str)> {
-    table.iter().copied()
-}
-
-fn swap<'a>((from, to): (&'a str, &'a str)) -> (&'a str, &'a str) {
-    (to, from)
-}
-
-/// The row that `key` begins with: its other name, and what of the key is left.
-fn look_up<'t, 'k>(mut table: impl Iterator<Item = (&'t str, &'t str)>, key: &'k str) -> Option<(&'t str, &'k str)> {
-    let rest = |from: &str| key.strip_prefix(from)?.strip_prefix('.');
-    table.find_map(|(from, to)| Some((to, rest(from)?)))
-}
-
-/// A place, and what is in it under diffusers' name.
-fn rename(found: Option<(&str, &str)>, inner: Table) -> Option<String> {
-    let (place, rest) = found?;
-    Some(joined(place, rest, look_up(rows(inner), rest)))
-}
-
-/// A place, and what is in it under the original code's name.
-fn name_back(found: Option<(&str, &str)>, inner: Table) -> Option<String> {
-    let (place, rest) = found?;
-    Some(joined(place, rest, look_up(rows(inner).map(swap), rest)))
-}
-
-fn joined(place: &str, rest: &str, inner: Option<(&str, &str)>) -> String {
-    match inner {
-        Some((name, rest)) => format!("{place}.{name}.{rest}"),
-        None => format!("{place}.{rest}"),
-    }
 }
 
 #[cfg(test)]

@@ -6,8 +6,9 @@ use darkroom_formats::schema::{Level, MidBlock, TextTime, TransformerDims, UNetC
 use darkroom_protocol::Quant;
 use tch::{Kind, Tensor};
 
-use super::blocks::{Downsample2D, Prompt, ResnetBlock2D, Sight, Transformer2DModel, Upsample2D};
+use super::blocks::{Prompt, Sight, Transformer2DModel};
 use super::free_u::freed;
+use crate::families::resnet::{Downsample2D, ResnetBlock2D, Upsample2D};
 use crate::model::{Cond, Denoiser, Extras, FreeU, Recall, Residuals};
 use crate::nn::{Conv2d, GroupNorm, Linear, Timesteps, silu};
 use crate::weights::Weights;
