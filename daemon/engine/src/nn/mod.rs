@@ -19,4 +19,5 @@ pub use conv::Conv2d;
 pub use embedding::Embedding;
 pub use linear::Linear;
 pub use norm::{GroupNorm, LayerNorm};
+pub use parameter::Parameter;
 pub use timestep::Timesteps;

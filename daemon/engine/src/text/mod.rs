@@ -2,6 +2,7 @@
 
 pub mod clip;
 mod encoder;
+pub mod t5;
 mod tokenizer;
 
 pub use encoder::{Hidden, Select, TextEncoder, Words};

@@ -7,8 +7,10 @@
 
 mod clip;
 mod fields;
+mod flux;
 mod parts;
 mod scheduler;
+mod t5;
 mod unet;
 mod vae;
 
@@ -18,8 +20,10 @@ pub use clip::{Activation, ClipTextConfig};
 pub use darkroom_protocol::Prediction;
 pub(crate) use fields::whole;
 pub use fields::{Fields, truth};
+pub use flux::{Flux, FluxConfig, Modulation};
 pub use parts::{StableDiffusion, StableDiffusionXl};
 pub use scheduler::{BetaSchedule, FinalSigma, SchedulerConfig, Spacing};
+pub use t5::T5Config;
 pub use unet::{Level, MidBlock, ResnetDims, TextTime, TransformerDims, UNetConfig};
 pub use vae::VaeConfig;
 

@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::blocks::blocks;
 use super::edm::edm;
+use super::flux;
 use super::measure::{Numbers, prediction};
 use super::yaml;
 use crate::family::Family;
@@ -114,6 +115,7 @@ impl Facts {
             facts.of("unet").extend(blocks);
         }
         facts.inputs(header, prefix);
+        facts.flux(header, (family, prefix));
         if header
             .tensors
             .keys()
@@ -305,6 +307,22 @@ impl Facts {
         let first = header.tensors.get(&format!("{prefix}input_blocks.0.0.weight"));
         if let Some(channels @ (8 | 9)) = first.and_then(|entry| entry.shape.get(1)) {
             self.of("unet").insert("in_channels".to_owned(), (*channels).into());
+        }
+    }
+
+    /// What the tensors of a FLUX.1 or a Chroma say of its parts.
+    fn flux(&mut self, header: &Header, (family, prefix): (Family, &str)) {
+        if !matches!(family, Family::Flux1 | Family::Chroma) {
+            return;
+        }
+        self.of("transformer").extend(flux::transformer(header, prefix));
+        self.of("scheduler").extend(flux::scheduler(header, prefix));
+        for part in family.built().checkpoint.parts {
+            if let (true, Some(prefix)) = (part.weights.starts_with("text_encoder"), part.prefix)
+                && prefix.contains("t5xxl")
+            {
+                self.of(part.component).extend(flux::t5(header, prefix));
+            }
         }
     }
 

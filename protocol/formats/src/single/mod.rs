@@ -8,6 +8,7 @@ mod blocks;
 mod edm;
 mod facts;
 mod file;
+mod flux;
 mod measure;
 mod yaml;
 
