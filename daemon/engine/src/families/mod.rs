@@ -1,8 +1,12 @@
 //! Model families, one folder each. Fields are named as the checkpoint's tensors (diffusers' spelling) and `forward` shows
 //! every layer. [`open`] finds the family of a model; everything above knows only `model::Family`.
 
+pub mod autoencoder_kl;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod resnet;
+mod spelling;
+pub mod flux;
 pub mod stable_diffusion;
 pub mod taesd;
 #[cfg(test)]
@@ -21,6 +25,7 @@ type Open = fn(&Folder, &dyn Files) -> Result<Option<Box<dyn Family>>>;
 const FAMILIES: &[Open] = &[
     stable_diffusion::StableDiffusion1::open,
     stable_diffusion::StableDiffusionXl::open,
+    flux::Flux::open,
     #[cfg(test)]
     toy::Toy::open,
 ];

@@ -38,6 +38,12 @@ pub trait Family: Debug {
         ModelTask::Generate
     }
 
+    /// Whether prompts are written in the syntaxes of [`crate::prompt`], with weights and schedules. A language model reads a prompt as it
+    /// is written.
+    fn reads_syntax(&self) -> bool {
+        true
+    }
+
     /// Prompts as its denoiser reads them, in their order. Text encoders are asked for once; [`crate::prompt::encode`] does the rest.
     ///
     /// # Errors
@@ -62,7 +68,7 @@ pub trait Family: Debug {
 }
 
 /// What a denoiser may be told of a pass beside a prompt's words.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Passage {
     /// Height in pixels of the pictures that are made.
     pub height: u32,
@@ -72,6 +78,8 @@ pub struct Passage {
     pub side: Side,
     /// Whether nobody said what is to be avoided.
     pub negative_is_empty: bool,
+    /// How closely to follow the prompt, for denoisers that are told it.
+    pub distilled_cfg_scale: Option<f64>,
 }
 
 /// Which of the two prompts.
@@ -122,4 +130,6 @@ pub struct SamplingWish {
     pub steps: usize,
     /// What the denoiser predicts, where the task says so.
     pub prediction: Option<Prediction>,
+    /// Height and width in pixels of the pictures that are made: noise of some families depends on how many tokens these have.
+    pub size: (u32, u32),
 }

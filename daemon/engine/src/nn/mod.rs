@@ -10,6 +10,8 @@ mod embedding;
 mod linear;
 mod norm;
 mod parameter;
+mod patches;
+mod rotary;
 mod timestep;
 mod weight;
 
@@ -18,6 +20,8 @@ pub use attention::{Attend, attention, split_heads};
 pub use conv::Conv2d;
 pub use embedding::Embedding;
 pub use linear::Linear;
-pub use norm::{GroupNorm, LayerNorm};
+pub use norm::{GroupNorm, LayerNorm, RmsNorm, standardised};
+pub use patches::{PatchOrder, from_patches, to_patches};
+pub use rotary::{Rotary, angles};
 pub use parameter::Parameter;
 pub use timestep::Timesteps;

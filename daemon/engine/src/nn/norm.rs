@@ -1,4 +1,4 @@
-//! Group norm and layer norm, as UNet, VAE and text encoder have them. A group norm, with the bias before it and the SiLU behind
+//! Group norm and layer norm, as UNet, VAE and text encoder have them, and the root-mean-square norm of transformers. A group norm, with the bias before it and the SiLU behind
 //! it, is one kernel where that serves (`torch/fused.rs`), else libtorch's operations. Weights of norms are never packed.
 
 use tch::Tensor;
@@ -94,6 +94,36 @@ impl LayerNorm {
     }
 }
 
+/// Divides the last dimension by its root mean square, which is taken in f32, then scales each channel (Zhang and Sennrich 2019).
+#[derive(Debug)]
+pub struct RmsNorm {
+    weight: Parameter,
+    eps: f64,
+}
+
+impl RmsNorm {
+    /// Binds `weight` `[channels]`.
+    pub fn new(weights: &Weights, channels: i64, eps: f64) -> Result<Self> {
+        Ok(Self {
+            weight: Parameter::new(weights, "weight", &[channels])?,
+            eps,
+        })
+    }
+
+    /// [.., channels] → the same shape.
+    pub fn forward(&self, x: &Tensor) -> Tensor {
+        let weight = self.weight.get();
+        x.to_kind(weight.kind())
+            .rms_norm(weight.size(), Some(&weight), self.eps)
+    }
+}
+
+/// Normalises the last dimension and leaves it so: layer norm without weights, as modulated blocks have it.
+pub fn standardised(x: &Tensor, eps: f64) -> Tensor {
+    let channels = x.size().last().copied().unwrap_or_default();
+    x.layer_norm([channels], None::<&Tensor>, None::<&Tensor>, eps, true)
+}
+
 fn scale_and_shift(weights: &Weights, channels: i64) -> Result<[Parameter; 2]> {
     let one = |name| Parameter::new(weights, name, &[channels]);
     Ok([one("weight")?, one("bias")?])
@@ -178,6 +208,35 @@ mod tests {
                 "{ours} beside {theirs} of {length}"
             );
         }
+    }
+
+    /// x̂·w with x̂ in f32, as diffusers' and transformers' RMSNorm write it.
+    #[rstest]
+    #[case(Kind::Float, 1e-6)]
+    #[case(Kind::BFloat16, 1e-2)]
+    fn a_root_mean_square_is_taken_in_f32(#[case] kind: Kind, #[case] bound: f64) {
+        let layer = RmsNorm::new(&Weights::random("norm"), 96, 1e-5).unwrap();
+        let layer = RmsNorm {
+            weight: layer.weight.get().to_kind(kind).into(),
+            ..layer
+        };
+        // Squares of such numbers are beyond f16, and lose all in bf16.
+        let x = (Generator::seeded(1).unwrap().randn(&[2, 5, 96]).unwrap() * 300.0 + 900.0).to_kind(kind);
+        let exact = x.to_kind(Kind::Double);
+        let square = (&exact * &exact).mean_dim([-1i64].as_slice(), true, Kind::Double);
+        let exact = exact / (square + 1e-5).sqrt() * layer.weight.get().to_kind(Kind::Double);
+        let found = layer.forward(&x);
+        assert_eq!(found.kind(), kind);
+        let error = (found.to_kind(Kind::Double) - &exact).abs().max().double_value(&[]);
+        assert!(error < bound * exact.abs().max().double_value(&[]), "{error}");
+    }
+
+    #[test]
+    fn standardised_rows_have_no_mean_and_unit_variance() {
+        let x = Generator::seeded(1).unwrap().randn(&[3, 640]).unwrap() * 7.0 + 3.0;
+        let found = standardised(&x, 1e-6);
+        let (variance, mean) = found.var_mean_dim([-1i64].as_slice(), false, false);
+        assert!(mean.abs().max().double_value(&[]) < 1e-5 && (variance - 1.0).abs().max().double_value(&[]) < 1e-4);
     }
 
     #[test]

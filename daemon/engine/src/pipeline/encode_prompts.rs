@@ -8,7 +8,7 @@ use darkroom_protocol::lora::without_tags;
 
 use super::{Observer, check_numbers};
 use crate::model::{ComponentKind, Composed, Cond, Encoded, Guide, Model, Prompts};
-use crate::prompt::{Concept, Part, Rules, Wording, read};
+use crate::prompt::{Concept, Part, Rules, Wording, read, writes_weights};
 use crate::{Cancel, Error, Result};
 
 /// The most bytes of conditioning of one task: alternating prompts may have as many texts as there are steps.
@@ -33,7 +33,13 @@ pub fn encode_prompts(
         .iter()
         .map(Concept::read)
         .collect::<Result<_>>()?;
-    let rules = Rules::of(task, concepts);
+    let mut rules = Rules::of(task, concepts);
+    if !model.family().reads_syntax() {
+        rules = rules.plain();
+        if writes_weights(&task.what.prompt) || writes_weights(&task.what.negative) {
+            observer.notice("This model's text encoder is a language model, which reads weights such as (word:1.2) as they are written.");
+        }
+    }
     // Tags of LoRAs name files, which the task has: they are no words.
     let positive = read(&without_tags(&task.what.prompt), &rules, true)?;
     let negative = match task.is_guided() {

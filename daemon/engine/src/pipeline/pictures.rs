@@ -90,6 +90,7 @@ fn plan(task: &ImageTask, model: &Model) -> Result<Plan> {
         schedule: task.sampling.schedule,
         steps: task.sampling.steps as usize,
         prediction: task.sampling.prediction,
+        size: (task.size.height, task.size.width),
     })?;
     let plan = plan.tuned(&Tuning::of(&task.sampling, model.family().is_xl()))?;
     match &task.inputs.init_image {

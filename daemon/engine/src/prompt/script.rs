@@ -36,6 +36,18 @@ impl Rules {
         }
     }
 
+    /// The same for a text encoder that reads a prompt as it is written: no syntax, no weights, no layer to leave out.
+    #[must_use]
+    pub fn plain(self) -> Self {
+        Self {
+            syntax: PromptSyntax::Plain,
+            emphasis: Emphasis::None,
+            clip_skip: None,
+            concepts: Rc::new([]),
+            ..self
+        }
+    }
+
     /// `text` as it goes to the encoders.
     fn word(&self, text: &str) -> Result<Wording> {
         let plain = self.syntax == PromptSyntax::Plain;
@@ -58,6 +70,17 @@ impl Rules {
             names: !plain,
         })
     }
+}
+
+/// Whether somebody wrote a number of their own for how much words weigh, as in `(word:1.2)`. Brackets alone are prose.
+pub fn writes_weights(prompt: &str) -> bool {
+    let of_brackets = |weight: f64| {
+        let power = weight.ln() / 1.1f64.ln();
+        (power - power.round()).abs() < 1e-6
+    };
+    attention::parse(prompt)
+        .iter()
+        .any(|piece| matches!(piece, Piece::Text(_, weight) if !(*weight > 0.0 && of_brackets(*weight))))
 }
 
 /// A part of a composition.
@@ -119,4 +142,19 @@ pub fn read(prompt: &str, rules: &Rules, composes: bool) -> Result<Vec<Part>> {
         Ok(Part { weight, spans })
     };
     parts.into_iter().map(part).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case("a cat", false)]
+    #[case("a cat (an orange one), [small], ((very)) small: 3", false)]
+    #[case("a (cat:1.2)", true)]
+    #[case("a (cat:0) and a dog", true)]
+    fn weights_are_numbers(#[case] prompt: &str, #[case] expected: bool) {
+        assert_eq!(writes_weights(prompt), expected);
+    }
 }

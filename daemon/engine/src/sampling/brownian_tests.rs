@@ -96,7 +96,11 @@ fn plan(sampler: Sampler, sigmas: &[f64], settings: Settings) -> Plan {
         init_scale: sigmas[0],
         tuning: Tuning::default(),
         thresholding: None,
-        source: Source::Flow { shift: 1.0, train: 1 },
+        source: Source::Flow {
+            shift: 1.0,
+            train: 1,
+            even: false,
+        },
         asked: Schedule::Auto,
     }
 }

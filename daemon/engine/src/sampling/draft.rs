@@ -21,7 +21,12 @@ pub(super) enum Source {
     /// A model of which the variance is preserved, with its scheduler's configuration.
     Table(Box<SchedulerConfig>),
     /// A model whose noise flows.
-    Flow { shift: f64, train: usize },
+    Flow {
+        shift: f64,
+        train: usize,
+        /// Whether σs are even over the steps, down to one of their number, and not over all that was trained.
+        even: bool,
+    },
     /// A model of the noise of Karras et al. 2022, with its scheduler's configuration.
     Edm(Box<SchedulerConfig>),
 }
@@ -52,7 +57,25 @@ pub fn plan_flow(shift: f64, train: usize, sampler: Sampler, steps: usize) -> Re
 /// # Errors
 /// As there, and `Error::Config` for a schedule that noise which flows has not.
 pub fn plan_flow_on(shift: f64, train: usize, sampler: Sampler, schedule: Schedule, steps: usize) -> Result<Plan> {
-    let source = Source::Flow { shift, train };
+    let source = Source::Flow {
+        shift,
+        train,
+        even: false,
+    };
+    source.draft(sampler, schedule, steps, &Tuning::default())
+}
+
+/// The same from σs that are even over the steps before they are shifted, from 1 down to `1 / steps`, as the pipelines of FLUX, Z-Image
+/// and their kin lay them (`sigmas` in diffusers' `retrieve_timesteps`).
+///
+/// # Errors
+/// As [`plan_flow_on`].
+pub fn plan_flow_even(shift: f64, train: usize, sampler: Sampler, schedule: Schedule, steps: usize) -> Result<Plan> {
+    let source = Source::Flow {
+        shift,
+        train,
+        even: true,
+    };
     source.draft(sampler, schedule, steps, &Tuning::default())
 }
 
@@ -102,11 +125,12 @@ pub(super) fn again(plan: Plan, tuning: &Tuning) -> Result<Plan> {
             notices.extend(without_betas(&mut tuning));
             Source::Edm(Box::new(tuned(*config, &tuning)))
         }
-        Source::Flow { shift, train } => {
+        Source::Flow { shift, train, even } => {
             notices.extend(without_betas(&mut tuning));
             Source::Flow {
                 shift: tuning.shift.unwrap_or(shift),
                 train,
+                even,
             }
         }
     };
@@ -168,7 +192,10 @@ fn tuned(config: SchedulerConfig, tuning: &Tuning) -> SchedulerConfig {
 impl Source {
     fn draft(self, sampler: Sampler, schedule: Schedule, steps: usize, tuning: &Tuning) -> Result<Plan> {
         let row = samplers::row(sampler);
-        let default = SchedulerConfig::default();
+        let mut default = SchedulerConfig::default();
+        if matches!(self, Self::Flow { even: true, .. }) {
+            default.timestep_spacing = Some(Spacing::Trailing);
+        }
         let (config, noising, resolved, notice) = match &self {
             Self::Table(config) => {
                 check_steps(steps, config.train_timesteps()?)?;
@@ -180,7 +207,7 @@ impl Source {
                 let (resolved, notice) = resolve(config, row.class.has_schedule, schedule);
                 (config.as_ref(), noising, resolved, notice)
             }
-            Self::Flow { shift, train } => {
+            Self::Flow { shift, train, .. } => {
                 let noising = flow(row, *shift, *train, steps)?;
                 (&default, noising, schedule, None)
             }

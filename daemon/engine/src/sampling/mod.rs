@@ -38,7 +38,7 @@ mod thresholding;
 mod tuning;
 
 pub use darkroom_formats::schema::{BetaSchedule, FinalSigma, Prediction, SchedulerConfig, Spacing};
-pub use draft::{plan, plan_edm, plan_flow, plan_flow_on};
+pub use draft::{plan, plan_edm, plan_flow, plan_flow_even, plan_flow_on};
 pub use guided::Guided;
 pub use kept::Kept;
 pub use level::Level;

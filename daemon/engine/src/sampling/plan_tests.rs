@@ -10,7 +10,10 @@ use tch::{Kind, Tensor};
 use super::Guided;
 use super::run::{Network, Run};
 use super::table::NoiseTable;
-use super::{BetaSchedule, Plan, Prediction, SchedulerConfig, Spacing, StepInfo, plan, plan_flow, sample, schedules};
+use super::{
+    BetaSchedule, Plan, Prediction, SchedulerConfig, Spacing, StepInfo, plan, plan_flow, plan_flow_even, sample,
+    schedules,
+};
 use crate::{Error, Result};
 
 fn sd() -> SchedulerConfig {
@@ -312,4 +315,34 @@ fn a_straight_flow_ends_at_the_clean_sample(#[values(Sampler::Euler, Sampler::He
         let end = watched(&plan, begin, &mut network, &mut |_| Ok(())).unwrap();
         assert!(end.allclose(&clean, 1e-5, 1e-5, false));
     }
+}
+
+/// σs of `FlowMatchEulerDiscreteScheduler.set_timesteps(sigmas=torch.linspace(1.0, 1 / n, n))` of diffusers 0.42.1; the last with
+/// dynamic shifting and μ = 0.7.
+#[rstest]
+#[case(3.0, &[1.0, 0.899_999_976_158_142_1, 0.75, 0.5, 0.0])]
+#[case(6.0, &[1.0, 0.960_000_038_146_972_7, 0.900_000_035_762_786_9, 0.800_000_011_920_929, 0.600_000_023_841_857_9, 0.0])]
+#[case(0.7f64.exp(), &[1.0, 0.801_094_114_780_426, 0.501_713_156_700_134_3, 0.0])]
+fn steps_of_a_flow_may_be_even(#[case] shift: f64, #[case] expected: &[f64]) {
+    let steps = expected.len() - 1;
+    let plan = plan_flow_even(shift, 1000, Sampler::Euler, Schedule::Auto, steps).unwrap();
+    assert!(
+        plan.sigmas.iter().zip(expected).all(|(a, b)| (a - b).abs() < 2e-7),
+        "{:?}",
+        plan.sigmas
+    );
+    let told = plan.timesteps.iter().zip(expected);
+    assert!(
+        told.into_iter().all(|(a, b)| (a - 1000.0 * b).abs() < 2e-4),
+        "{:?}",
+        plan.timesteps
+    );
+    let shifted = plan
+        .tuned(&super::Tuning {
+            shift: Some(1.0),
+            ..Default::default()
+        })
+        .unwrap();
+    let last = shifted.sigmas[steps - 1];
+    assert!((last - 1.0 / steps as f64).abs() < 1e-7, "{last}");
 }

@@ -236,8 +236,12 @@ fn automatic(noising: &Noising, n: usize, layout: &Layout) -> Result<Laid> {
             Ok(Laid::by_timesteps(noising, told))
         }
         Noising::Flow { train, .. } => {
-            // The scheduler shifts its lowest σ when it is made, and all of them when steps are set.
-            let even = linspace(1.0, noising.shifted(1.0 / train), n).into_iter();
+            // The scheduler shifts its lowest σ when it is made, and all of them when steps are set. Pipelines that give σs give these.
+            let lowest = match layout.timestep_spacing {
+                Spacing::Trailing => 1.0 / n as f64,
+                Spacing::Leading | Spacing::Linspace => noising.shifted(1.0 / train),
+            };
+            let even = linspace(1.0, lowest, n).into_iter();
             let sigmas = even.map(|s| Rounding::Single.of(noising.shifted(s))).collect();
             Ok(Laid::by_sigmas(noising, sigmas, layout.told))
         }

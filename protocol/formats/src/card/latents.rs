@@ -38,7 +38,7 @@ const SD1: Latents = Latents {
 
 /// Every kind of latents that can be shown.
 ///
-/// Matrices of Stable Diffusion and SDXL: stable-diffusion.cpp, `src/runtime/latent-preview.h` (MIT). The last is Playground 2.5's,
+/// Matrices of Stable Diffusion, SDXL and FLUX.1: stable-diffusion.cpp, `src/runtime/latent-preview.h` (MIT). The one of scale 0.5 is Playground 2.5's,
 /// whose latents are SDXL's brought to unit variance: SDXL's matrix after its published means and deviations. That of the embedded model:
 /// `daemon/engine/tests/oracle/emoji_preview.py`. Decoders: madebyollin/taesd.
 pub const LATENT_FORMATS: &[LatentFormat] = &[
@@ -89,6 +89,34 @@ pub const LATENT_FORMATS: &[LatentFormat] = &[
         ],
         bias: [-0.063544, -0.149992, -0.061044],
         decoder: None,
+    },
+    LatentFormat {
+        latents: Latents {
+            channels: 16,
+            factor: 8,
+            scale: 0.3611,
+            shift: 0.1159,
+        },
+        rgb: &[
+            [-0.041168, 0.019917, 0.097253],
+            [0.028096, 0.026730, 0.129576],
+            [0.065618, -0.067950, -0.014651],
+            [-0.012998, -0.014762, 0.081251],
+            [0.078567, 0.059296, -0.024687],
+            [-0.015987, -0.003697, 0.005012],
+            [0.033605, 0.138999, 0.068517],
+            [-0.024450, -0.063567, -0.030101],
+            [-0.040194, -0.016710, 0.127185],
+            [0.112681, 0.088764, -0.041940],
+            [-0.023498, 0.093664, 0.025543],
+            [0.082899, 0.048320, 0.007491],
+            [0.075712, 0.074139, 0.081965],
+            [-0.143501, 0.018263, -0.136138],
+            [-0.025767, -0.082035, -0.040023],
+            [-0.111849, -0.055589, -0.032361],
+        ],
+        bias: [0.024600, -0.006937, -0.008089],
+        decoder: Some("taef1"),
     },
 ];
 

@@ -35,6 +35,9 @@ const CLASSES: &[(&str, Sampler)] = &[
     ("SASolverScheduler", Sampler::SaSolver),
     ("LCMScheduler", Sampler::Lcm),
     ("TCDScheduler", Sampler::Tcd),
+    ("FlowMatchEulerDiscreteScheduler", Sampler::Euler),
+    ("FlowMatchHeunDiscreteScheduler", Sampler::Heun),
+    ("FlowMatchLCMScheduler", Sampler::Lcm),
 ];
 
 /// A model's default sampler.
@@ -80,6 +83,12 @@ pub(super) fn own_schedule(folder: &Folder, family: Family) -> Result<Option<Str
     if !folder.scheduler.is_there {
         let config = published(family)?;
         let field = |name: &str| config.get(name).map_or_else(String::new, Value::to_string);
+        if !config.contains_key("beta_schedule") {
+            return Ok(Some(format!(
+                "The model has no scheduler_config.json: the noise schedule is that of {label} (shift {}).",
+                field("shift")
+            )));
+        }
         return Ok(Some(format!(
             "The model has no scheduler_config.json: the noise schedule is that of {label} ({}, {} to {}).",
             field("beta_schedule").trim_matches('"'),

@@ -8,6 +8,7 @@
 mod clip;
 mod fields;
 mod flux;
+mod flow_match;
 mod parts;
 mod scheduler;
 mod t5;
@@ -21,6 +22,7 @@ pub use darkroom_protocol::Prediction;
 pub(crate) use fields::whole;
 pub use fields::{Fields, truth};
 pub use flux::{Flux, FluxConfig, Modulation};
+pub use flow_match::{DynamicShift, FlowMatchConfig};
 pub use parts::{StableDiffusion, StableDiffusionXl};
 pub use scheduler::{BetaSchedule, FinalSigma, SchedulerConfig, Spacing};
 pub use t5::T5Config;

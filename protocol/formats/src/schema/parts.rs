@@ -30,7 +30,7 @@ impl StableDiffusion {
     pub fn read(folder: &Folder) -> Result<Self> {
         let all = Self {
             unet: part(folder, "unet", UNetConfig::read)?,
-            vae: part(folder, "vae", VaeConfig::read)?,
+            vae: part(folder, "vae", VaeConfig::read)?.without_shift(),
             text_encoder: part(folder, "text_encoder", ClipTextConfig::read)?,
             scheduler: scheduler(folder)?,
         };
@@ -87,7 +87,7 @@ impl StableDiffusionXl {
         let text_encoder = first
             .then(|| part(folder, "text_encoder", ClipTextConfig::read))
             .transpose()?;
-        let vae = part(folder, "vae", VaeConfig::read)?;
+        let vae = part(folder, "vae", VaeConfig::read)?.without_shift();
         let addition = part(folder, "unet", |fields| {
             let width = text_encoder_2.hidden_size + text_encoder.as_ref().map_or(0, |one| one.hidden_size);
             fit(fields, &unet, &vae, width, "the text encoders' hidden_size together is")?;
@@ -163,7 +163,7 @@ fn scheduler(folder: &Folder) -> Result<SchedulerConfig> {
 }
 
 /// Reads the fields of the component `name`, which errors say where they are.
-fn part<T>(folder: &Folder, name: &str, read: impl FnOnce(Fields<'_>) -> Result<T>) -> Result<T> {
+pub(super) fn part<T>(folder: &Folder, name: &str, read: impl FnOnce(Fields<'_>) -> Result<T>) -> Result<T> {
     let place = format!("{}: {name}", folder.place);
     let config: &Map<String, Value> = &folder.component(name)?.config;
     read(Fields::new(&place, config))

@@ -90,6 +90,15 @@ impl VaeConfig {
         })
     }
 
+    /// The same without its `shift_factor`, which the pipelines of Stable Diffusion and SDXL do not read (diffusers 0.42).
+    #[must_use]
+    pub fn without_shift(&self) -> Self {
+        Self {
+            shift_factor: None,
+            ..self.clone()
+        }
+    }
+
     /// Pixels that one latent stands for, along each side: 8 for four levels.
     pub fn factor(&self) -> i64 {
         1 << self.block_out_channels.len().saturating_sub(1).min(8)

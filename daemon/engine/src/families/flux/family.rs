@@ -11,7 +11,6 @@ use darkroom_formats::card::scheduler_config;
 use darkroom_formats::family::{self, detect_folder};
 use darkroom_formats::folder::{Files, Folder};
 use darkroom_formats::schema::{Fields, Flux as Parts, FlowMatchConfig};
-use tch::{Kind, Tensor};
 
 use super::keys::Spelling;
 use super::prompt::{Reader, Way};
@@ -149,7 +148,7 @@ impl Family for Flux {
     fn complete(&self, cond: &Cond, passage: &Passage) -> Result<Cond> {
         let mut cond = cond.for_batch(cond.batch());
         if self.is_told_guidance {
-            let guidance = passage.distilled_guidance.ok_or(Error::Defect)?;
+            let guidance = passage.distilled_cfg_scale.ok_or(Error::Defect)?;
             let told = transformer::told(guidance, torch::device_of(&cond.tokens)?)?;
             cond.extras.insert(GUIDANCE, told.expand([cond.batch(), 1], false));
         }

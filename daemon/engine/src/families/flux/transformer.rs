@@ -122,6 +122,7 @@ impl FluxTransformer2DModel {
         Rotary::of_angles(&Tensor::cat(&each, -1), self.device)
     }
 
+    #[cfg(test)]
     pub(super) fn blocks(&self) -> (&[DoubleBlock], &[SingleBlock]) {
         (&self.transformer_blocks, &self.single_transformer_blocks)
     }

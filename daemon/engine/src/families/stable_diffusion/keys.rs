@@ -5,10 +5,9 @@
 use darkroom_formats::schema::{MidBlock, UNetConfig};
 
 use super::open_clip::OpenClip;
+use crate::families::autoencoder_kl;
+use crate::families::spelling::{Table, look_up, name_back, rename, swap};
 use crate::weights::Piece;
-
-/// Names before and after; a row stands for every key that begins with it and a dot.
-type Table = &'static [(&'static str, &'static str)];
 
 /// How a model's single file calls what its layers know.
 #[derive(Clone, Debug)]
@@ -40,69 +39,6 @@ const UNET_INNER: Table = &[
     ("skip_connection", "conv_shortcut"),
 ];
 
-/// Modules of `ldm.models.autoencoder.AutoencoderKL`; its decoder counts levels from the coarsest's other end.
-const VAE: Table = &[
-    ("quant_conv", "quant_conv"),
-    ("post_quant_conv", "post_quant_conv"),
-    ("encoder.conv_in", "encoder.conv_in"),
-    ("encoder.down.0.block.0", "encoder.down_blocks.0.resnets.0"),
-    ("encoder.down.0.block.1", "encoder.down_blocks.0.resnets.1"),
-    (
-        "encoder.down.0.downsample.conv",
-        "encoder.down_blocks.0.downsamplers.0.conv",
-    ),
-    ("encoder.down.1.block.0", "encoder.down_blocks.1.resnets.0"),
-    ("encoder.down.1.block.1", "encoder.down_blocks.1.resnets.1"),
-    (
-        "encoder.down.1.downsample.conv",
-        "encoder.down_blocks.1.downsamplers.0.conv",
-    ),
-    ("encoder.down.2.block.0", "encoder.down_blocks.2.resnets.0"),
-    ("encoder.down.2.block.1", "encoder.down_blocks.2.resnets.1"),
-    (
-        "encoder.down.2.downsample.conv",
-        "encoder.down_blocks.2.downsamplers.0.conv",
-    ),
-    ("encoder.down.3.block.0", "encoder.down_blocks.3.resnets.0"),
-    ("encoder.down.3.block.1", "encoder.down_blocks.3.resnets.1"),
-    ("encoder.mid.block_1", "encoder.mid_block.resnets.0"),
-    ("encoder.mid.attn_1", "encoder.mid_block.attentions.0"),
-    ("encoder.mid.block_2", "encoder.mid_block.resnets.1"),
-    ("encoder.norm_out", "encoder.conv_norm_out"),
-    ("encoder.conv_out", "encoder.conv_out"),
-    ("decoder.conv_in", "decoder.conv_in"),
-    ("decoder.up.3.block.0", "decoder.up_blocks.0.resnets.0"),
-    ("decoder.up.3.block.1", "decoder.up_blocks.0.resnets.1"),
-    ("decoder.up.3.block.2", "decoder.up_blocks.0.resnets.2"),
-    ("decoder.up.3.upsample.conv", "decoder.up_blocks.0.upsamplers.0.conv"),
-    ("decoder.up.2.block.0", "decoder.up_blocks.1.resnets.0"),
-    ("decoder.up.2.block.1", "decoder.up_blocks.1.resnets.1"),
-    ("decoder.up.2.block.2", "decoder.up_blocks.1.resnets.2"),
-    ("decoder.up.2.upsample.conv", "decoder.up_blocks.1.upsamplers.0.conv"),
-    ("decoder.up.1.block.0", "decoder.up_blocks.2.resnets.0"),
-    ("decoder.up.1.block.1", "decoder.up_blocks.2.resnets.1"),
-    ("decoder.up.1.block.2", "decoder.up_blocks.2.resnets.2"),
-    ("decoder.up.1.upsample.conv", "decoder.up_blocks.2.upsamplers.0.conv"),
-    ("decoder.up.0.block.0", "decoder.up_blocks.3.resnets.0"),
-    ("decoder.up.0.block.1", "decoder.up_blocks.3.resnets.1"),
-    ("decoder.up.0.block.2", "decoder.up_blocks.3.resnets.2"),
-    ("decoder.mid.block_1", "decoder.mid_block.resnets.0"),
-    ("decoder.mid.attn_1", "decoder.mid_block.attentions.0"),
-    ("decoder.mid.block_2", "decoder.mid_block.resnets.1"),
-    ("decoder.norm_out", "decoder.conv_norm_out"),
-    ("decoder.conv_out", "decoder.conv_out"),
-];
-
-/// Inside the VAE's residual and attention blocks.
-const VAE_INNER: Table = &[
-    ("nin_shortcut", "conv_shortcut"),
-    ("norm", "group_norm"),
-    ("q", "to_q"),
-    ("k", "to_k"),
-    ("v", "to_v"),
-    ("proj_out", "to_out.0"),
-];
-
 impl Spelling {
     /// Of a model with this UNet, and these text encoders of open_clip by their components' names.
     pub fn new(unet: &UNetConfig, open_clip: &[(&'static str, OpenClip)]) -> Self {
@@ -119,7 +55,7 @@ impl Spelling {
         }
         let found = match component {
             "unet" => rename(look_up(self.unet_rows(), key), UNET_INNER),
-            "vae" => rename(look_up(rows(VAE), key), VAE_INNER),
+            "vae" => autoencoder_kl::renamed(key),
             // The text encoder is transformers' own class in both.
             _ => Some(key.to_owned()),
         };
@@ -134,7 +70,7 @@ impl Spelling {
         }
         match component {
             "unet" => name_back(look_up(self.unet_rows().map(swap), name), UNET_INNER),
-            "vae" => name_back(look_up(rows(VAE).map(swap), name), VAE_INNER),
+            "vae" => autoencoder_kl::named_back(name),
             _ => Some(name.to_owned()),
         }
     }
@@ -198,39 +134,6 @@ fn unet_modules(config: &UNetConfig) -> Vec<(String, String)> {
         }
     }
     rows
-}
-
-fn rows(table: Table) -> impl Iterator<Item = (&'static str, &'static str)> {
-    table.iter().copied()
-}
-
-fn swap<'a>((from, to): (&'a str, &'a str)) -> (&'a str, &'a str) {
-    (to, from)
-}
-
-/// The row that `key` begins with: its other name, and what of the key is left.
-fn look_up<'t, 'k>(mut table: impl Iterator<Item = (&'t str, &'t str)>, key: &'k str) -> Option<(&'t str, &'k str)> {
-    let rest = |from: &str| key.strip_prefix(from)?.strip_prefix('.');
-    table.find_map(|(from, to)| Some((to, rest(from)?)))
-}
-
-/// A place, and what is in it under diffusers' name.
-fn rename(found: Option<(&str, &str)>, inner: Table) -> Option<String> {
-    let (place, rest) = found?;
-    Some(joined(place, rest, look_up(rows(inner), rest)))
-}
-
-/// A place, and what is in it under the original code's name.
-fn name_back(found: Option<(&str, &str)>, inner: Table) -> Option<String> {
-    let (place, rest) = found?;
-    Some(joined(place, rest, look_up(rows(inner).map(swap), rest)))
-}
-
-fn joined(place: &str, rest: &str, inner: Option<(&str, &str)>) -> String {
-    match inner {
-        Some((name, rest)) => format!("{place}.{name}.{rest}"),
-        None => format!("{place}.{rest}"),
-    }
 }
 
 #[cfg(test)]

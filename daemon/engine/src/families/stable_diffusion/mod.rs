@@ -1,4 +1,4 @@
-//! Stable Diffusion 1 and 2 and SDXL: `UNet2DConditionModel` and `AutoencoderKL` as diffusers has them (Rombach et al. 2022), and
+//! Stable Diffusion 1 and 2 and SDXL: `UNet2DConditionModel` as diffusers has it (Rombach et al. 2022), and
 //! the families that they make: the first two in `family.rs`, SDXL and its refiner in `sdxl.rs`.
 
 mod blocks;
@@ -7,14 +7,13 @@ mod keys;
 mod open_clip;
 mod sdxl;
 mod unet;
-mod vae;
-mod vae_tiling;
 
 pub use darkroom_formats::schema::{UNetConfig, VaeConfig};
+
+pub use crate::families::autoencoder_kl::AutoencoderKl;
 pub use family::StableDiffusion1;
 pub use sdxl::StableDiffusionXl;
 pub use unet::UNet2DConditionModel;
-pub use vae::AutoencoderKl;
 
 #[cfg(all(test, feature = "embedded-model"))]
 mod emoji_tests;

@@ -5,10 +5,11 @@
 use rstest::rstest;
 use tch::{Kind, Tensor};
 
-use super::blocks::{Prompt, ResnetBlock2D, Transformer2DModel};
-use super::vae::UNetMidBlock2D;
+use super::blocks::{Prompt, Transformer2DModel};
 use super::*;
+use crate::families::autoencoder_kl::UNetMidBlock2D;
 use crate::families::fixture::{Fixture, asked, assert_close, renamed};
+use crate::families::resnet::ResnetBlock2D;
 use crate::model::{Cond, Extras, Residuals};
 use crate::text::clip::{ClipTextConfig, ClipTextModel};
 use crate::weights::Weights;
@@ -141,11 +142,14 @@ fn vae_attention_may_have_its_names_of_2022() {
 
 #[test]
 fn scale_and_unscale_are_those_of_diffusers_pipeline() {
-    // Its shift_factor of 0.25 is not applied.
-    let model = vae(&Fixture::open("sd15-mixed"));
+    let config = VaeConfig::from_json(&Fixture::open("sd15-mixed").json("vae")).unwrap();
     let z = Tensor::from_slice(&[1.25f32, -0.75]);
-    assert_close(&model.scale(&z), &Tensor::from_slice(&[0.625f32, -0.375]), 1e-6);
-    assert_close(&model.unscale(&model.scale(&z)), &z, 1e-6);
+    // Its shift_factor of 0.25 is not applied in these pipelines, and in FLUX's it is.
+    for (config, scaled) in [(config.without_shift(), [0.625f32, -0.375]), (config, [0.5, -0.5])] {
+        let model = AutoencoderKl::new(&Weights::random("vae"), &config).unwrap();
+        assert_close(&model.scale(&z), &Tensor::from_slice(&scaled), 1e-6);
+        assert_close(&model.unscale(&model.scale(&z)), &z, 1e-6);
+    }
 }
 
 #[rstest]

@@ -6,7 +6,8 @@ use darkroom_formats::schema::{Level, MidBlock, TextTime, TransformerDims, UNetC
 use darkroom_protocol::Quant;
 use tch::{Kind, Tensor};
 
-use super::blocks::{Downsample2D, Prompt, ResnetBlock2D, Sight, Transformer2DModel, Upsample2D};
+use super::blocks::{Prompt, Sight, Transformer2DModel};
+use crate::families::resnet::{Downsample2D, ResnetBlock2D, Upsample2D};
 use crate::model::{Cond, Denoiser, Extras, Residuals};
 use crate::nn::{Conv2d, GroupNorm, Linear, Timesteps, silu};
 use crate::weights::Weights;

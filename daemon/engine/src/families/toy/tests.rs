@@ -144,6 +144,7 @@ fn a_picture_flows_from_noise() {
         schedule: Schedule::Auto,
         steps: 3,
         prediction: None,
+        size: (16, 32),
     };
     let plan = model.family().plan(&wish).unwrap();
     let cond = model

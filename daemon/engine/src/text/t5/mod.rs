@@ -6,7 +6,7 @@ mod tokenizer;
 
 pub use darkroom_formats::schema::T5Config;
 pub use model::T5Encoder;
-pub use tokenizer::T5Tokenizer;
+pub use tokenizer::{Padded, T5Tokenizer};
 
 #[cfg(test)]
 mod tests;

@@ -1,10 +1,10 @@
 //! `AutoencoderKL` of diffusers' `models/autoencoders/autoencoder_kl.py` with encoder and decoder of `vae.py`: pictures to latents
-//! and back. Decoding tile by tile is in `vae_tiling.rs`.
+//! and back. Decoding tile by tile is in `tiling.rs`.
 
 use darkroom_formats::schema::{ResnetDims, VaeConfig};
 use tch::Tensor;
 
-use super::blocks::{Downsample2D, ResnetBlock2D, Upsample2D, to_pixels, to_sequence};
+use crate::families::resnet::{Downsample2D, ResnetBlock2D, Upsample2D, to_pixels, to_sequence};
 use crate::model::{Autoencoder, Posterior};
 use crate::nn::{Attend, Conv2d, GroupNorm, Linear, attention, split_heads};
 use crate::weights::Weights;
@@ -63,19 +63,22 @@ impl AutoencoderKl {
         }
     }
 
-    /// From the autoencoder's latents to the denoiser's. A `shift_factor` counts in other families' pipelines, not in this one's
-    /// (`StableDiffusionPipeline` of diffusers 0.42).
+    /// From the autoencoder's latents to the denoiser's: less the mean or the `shift_factor`, times the `scaling_factor`.
     pub fn scale(&self, z: &Tensor) -> Tensor {
+        let shift = self.config.shift_factor.unwrap_or_default();
         match self.normal(z) {
             Some((mean, std)) => (z - mean) * self.config.scaling_factor / std,
+            None if shift != 0.0 => (z - shift) * self.config.scaling_factor,
             None => z * self.config.scaling_factor,
         }
     }
 
     /// From the denoiser's latents to the autoencoder's.
     pub fn unscale(&self, latents: &Tensor) -> Tensor {
+        let shift = self.config.shift_factor.unwrap_or_default();
         match self.normal(latents) {
             Some((mean, std)) => latents * std / self.config.scaling_factor + mean,
+            None if shift != 0.0 => latents / self.config.scaling_factor + shift,
             None => latents / self.config.scaling_factor,
         }
     }
@@ -269,7 +272,7 @@ impl UpDecoderBlock2D {
 
 /// `UNetMidBlock2D` of diffusers' `models/unets/unet_2d_blocks.py`, without time.
 #[derive(Debug)]
-pub(super) struct UNetMidBlock2D {
+pub struct UNetMidBlock2D {
     resnets: [ResnetBlock2D; 2],
     attentions: Option<VaeAttention>,
 }

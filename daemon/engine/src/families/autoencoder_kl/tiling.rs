@@ -1,10 +1,10 @@
-//! Decoding in tiles, for pictures whose decoding as a whole takes too much memory. `vae.rs` calls it from `to_pixels` where the
-//! task says `vae_tiling`, which a person asks for or `pipeline/ladder.rs` sets when memory ran out. The layers are in `vae.rs`;
+//! Decoding in tiles, for pictures whose decoding as a whole takes too much memory. `model.rs` calls it from `to_pixels` where the
+//! task says `vae_tiling`, which a person asks for or `pipeline/ladder.rs` sets when memory ran out. The layers are in `model.rs`;
 //! encoding is never tiled.
 
 use tch::{Kind, Tensor};
 
-use super::vae::AutoencoderKl;
+use super::model::AutoencoderKl;
 use crate::{Cancel, Result};
 
 /// How much of a tile its neighbour covers too.
@@ -113,8 +113,8 @@ mod tests {
 
     use super::*;
     use crate::Error;
+    use crate::families::autoencoder_kl::VaeConfig;
     use crate::families::fixture::{Fixture, assert_close};
-    use crate::families::stable_diffusion::VaeConfig;
     use crate::weights::Weights;
 
     fn vae() -> AutoencoderKl {
