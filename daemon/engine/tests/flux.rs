@@ -51,7 +51,9 @@ struct Bench {
 }
 
 fn fixture(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/flux").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/fixtures/flux")
+        .join(name)
 }
 
 /// The weights that `build` asks for, filled by name.
@@ -116,7 +118,11 @@ fn model_folder(name: &str) -> tempfile::TempDir {
             continue;
         }
         copy(&config);
-        let stem = if part.starts_with("text") { "model" } else { "diffusion_pytorch_model" };
+        let stem = if part.starts_with("text") {
+            "model"
+        } else {
+            "diffusion_pytorch_model"
+        };
         let tensors = weights(name, part, &std::fs::read(fixture.join(&config)).unwrap());
         Tensor::write_safetensors(&tensors, dir.path().join(format!("{part}/{stem}.safetensors"))).unwrap();
     }
@@ -267,7 +273,10 @@ fn checked(name: &str, cases: &[usize]) {
         for (image, latents) in &told.latents {
             let expected = expected.narrow(0, i64::from(*image), 1);
             let difference = (latents - expected).abs().max().double_value(&[]);
-            assert!(difference < 1e-3, "case {n}, picture {image}: latents differ by {difference}");
+            assert!(
+                difference < 1e-3,
+                "case {n}, picture {image}: latents differ by {difference}"
+            );
         }
         let latents = &told.latents[&0];
         if *n == 0 {
@@ -279,7 +288,10 @@ fn checked(name: &str, cases: &[usize]) {
         let pictures = &bench.expected[&format!("{n}.picture")];
         assert_eq!(told.saved.len() as i64, pictures.size()[0]);
         for (at, file) in (0..).zip(&told.saved) {
-            let found = image::open(bench.staging.path().join(file)).unwrap().into_rgb8().into_raw();
+            let found = image::open(bench.staging.path().join(file))
+                .unwrap()
+                .into_rgb8()
+                .into_raw();
             let expected = Vec::<u8>::try_from(pictures.get(at).flatten(0, -1)).unwrap();
             // Outside a mask the given picture is put back, which diffusers does not.
             let (width, height) = (case.width as usize, case.height as usize);

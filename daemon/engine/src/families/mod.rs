@@ -4,13 +4,14 @@
 pub mod autoencoder_kl;
 #[cfg(test)]
 pub(crate) mod fixture;
+pub mod flux;
 mod resnet;
 mod spelling;
-pub mod flux;
 pub mod stable_diffusion;
 pub mod taesd;
 #[cfg(test)]
 mod toy;
+pub mod z_image;
 
 use darkroom_formats::family::detect_folder;
 use darkroom_formats::folder::{Files, Folder};
@@ -26,6 +27,7 @@ const FAMILIES: &[Open] = &[
     stable_diffusion::StableDiffusion1::open,
     stable_diffusion::StableDiffusionXl::open,
     flux::Flux::open,
+    z_image::ZImage::open,
     #[cfg(test)]
     toy::Toy::open,
 ];

@@ -2,6 +2,7 @@
 
 pub mod clip;
 mod encoder;
+pub mod language;
 pub mod t5;
 mod tokenizer;
 

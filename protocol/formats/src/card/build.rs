@@ -10,7 +10,10 @@ use super::scheduler::own_schedule;
 use super::{MAX_SIDE, check_numbers, choose_sampler, defaults};
 use crate::family::{Family, detect_folder};
 use crate::folder::{Component, Files, Folder};
-use crate::schema::{ClipTextConfig, Fields, FlowMatchConfig, Flux, Prediction, StableDiffusion, StableDiffusionXl, VaeConfig, whole};
+use crate::schema::{
+    ClipTextConfig, Fields, FlowMatchConfig, Flux, Prediction, StableDiffusion, StableDiffusionXl, VaeConfig, ZImage,
+    whole,
+};
 use crate::tokenizer::TokenizerProblem;
 use crate::{Error, Result};
 
@@ -149,7 +152,7 @@ impl Card {
 /// What a card needs of a model's parts.
 struct Parts {
     vae: VaeConfig,
-    /// The text encoders, each with its tokenizer's name.
+    /// The text encoders of CLIP's kind, each with its tokenizer's name.
     texts: Vec<(&'static str, ClipTextConfig)>,
     task: ModelTask,
 }
@@ -189,6 +192,11 @@ fn parts(folder: &Folder, family: Family) -> Result<Parts> {
                 vae: parts.vae,
             }
         }
+        Family::ZImage => Parts {
+            vae: ZImage::read(folder)?.vae,
+            texts: Vec::new(),
+            task: ModelTask::Generate,
+        },
     })
 }
 

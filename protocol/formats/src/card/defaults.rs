@@ -14,6 +14,9 @@ const DISTILLED: (u32, f64) = (4, 1.0);
 /// What SD-Turbo and SDXL-Turbo were distilled at, in pixels (arXiv 2311.17042); their families' other models of that size are
 /// not published with trailing timesteps.
 const TURBO_SIDE: u32 = 512;
+/// Z-Image's base model, whose scheduler shifts further than Turbo's 3: what its card shows, as guidance is counted here (1 is none).
+const Z_IMAGE_BASE: (u32, f64) = (50, 5.0);
+const Z_IMAGE_BASE_SHIFT: f64 = 4.5;
 
 /// Default steps and guidance of the model in `folder`, whose default size has the longer side `side`.
 pub(super) fn of(folder: &Folder, built: &Built, side: u32) -> (u32, f64) {
@@ -21,6 +24,13 @@ pub(super) fn of(folder: &Folder, built: &Built, side: u32) -> (u32, f64) {
     let field = |name: &str| scheduler.config.get(name);
     let trailing = field("timestep_spacing").and_then(Value::as_str) == Some("trailing");
     let zero_snr = field("rescale_betas_zero_snr").is_some_and(crate::schema::truth);
+    if built.family == Family::ZImage {
+        let shift = field("shift").and_then(Value::as_f64).unwrap_or(3.0);
+        return match shift > Z_IMAGE_BASE_SHIFT {
+            true => Z_IMAGE_BASE,
+            false => (built.steps, built.cfg_scale),
+        };
+    }
     let can_be_turbo = matches!(built.family, Family::StableDiffusion2 | Family::StableDiffusionXl);
     let turbo = can_be_turbo && side == TURBO_SIDE && trailing && !zero_snr;
     let schnell = built.family == Family::Flux1 && !is_told(folder);
@@ -68,6 +78,8 @@ mod tests {
     #[case::lcm(Family::StableDiffusionXl, "LCMScheduler", json!({}), 1024, (4, 1.0))]
     #[case::lcm_1(Family::StableDiffusion1, "LCMScheduler", json!({}), 512, (4, 1.0))]
     #[case::first(Family::StableDiffusion1, "DDIMScheduler", json!({"timestep_spacing": "trailing"}), 512, (20, 7.0))]
+    #[case::z_image_turbo(Family::ZImage, "FlowMatchEulerDiscreteScheduler", json!({"shift": 3.0}), 1024, (8, 1.0))]
+    #[case::z_image(Family::ZImage, "FlowMatchEulerDiscreteScheduler", json!({"shift": 6.0}), 1024, (50, 5.0))]
     fn distilled_models_are_told_by_their_scheduler(
         #[case] family: Family,
         #[case] class: &str,

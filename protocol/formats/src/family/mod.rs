@@ -14,6 +14,7 @@ mod stable_diffusion_2;
 mod stable_diffusion_xl;
 mod stable_diffusion_xl_refiner;
 mod table;
+mod z_image;
 
 pub use detect::{Denoiser, Found, detect_file, detect_folder};
 pub(crate) use detect::{built_labels, not_built};
@@ -36,6 +37,8 @@ pub enum Family {
     Flux1,
     /// Chroma, which was made from FLUX.1 schnell.
     Chroma,
+    /// Z-Image, Turbo and base.
+    ZImage,
 }
 
 impl Family {
@@ -57,6 +60,7 @@ impl Family {
             Self::StableDiffusionXlRefiner => &table::STABLE_DIFFUSION_XL_REFINER,
             Self::Flux1 => &table::FLUX_1,
             Self::Chroma => &table::CHROMA,
+            Self::ZImage => &table::Z_IMAGE,
         }
     }
 
@@ -68,6 +72,7 @@ impl Family {
             Self::StableDiffusionXlRefiner => &stable_diffusion_xl_refiner::BUILT,
             Self::Flux1 => &flux_1::BUILT,
             Self::Chroma => &chroma::BUILT,
+            Self::ZImage => &z_image::BUILT,
         }
     }
 }

@@ -129,7 +129,10 @@ impl FluxConfig {
             true => Ok(config),
             false => Err(fields.error(
                 "axes_dims_rope",
-                format!("{axes:?} are not even numbers that make the {} of a head.", config.attention_head_dim),
+                format!(
+                    "{axes:?} are not even numbers that make the {} of a head.",
+                    config.attention_head_dim
+                ),
             )),
         }
     }
@@ -141,7 +144,13 @@ impl FluxConfig {
 
     /// Whether it is told how closely to follow the prompt.
     pub fn is_told_guidance(&self) -> bool {
-        matches!(self.modulation, Modulation::Own { guidance_embeds: true, .. })
+        matches!(
+            self.modulation,
+            Modulation::Own {
+                guidance_embeds: true,
+                ..
+            }
+        )
     }
 }
 
@@ -233,7 +242,12 @@ impl Flux {
                 return Err(fields.error("joint_attention_dim", what));
             }
             match (&own.modulation, &all.clip) {
-                (Modulation::Own { pooled_projection_dim, .. }, Some(clip)) if *pooled_projection_dim != clip.hidden_size => {
+                (
+                    Modulation::Own {
+                        pooled_projection_dim, ..
+                    },
+                    Some(clip),
+                ) if *pooled_projection_dim != clip.hidden_size => {
                     let what = format!(
                         "is {pooled_projection_dim}, CLIP's hidden_size is {}: the parts are not of one model.",
                         clip.hidden_size

@@ -7,13 +7,15 @@
 
 mod clip;
 mod fields;
-mod flux;
 mod flow_match;
+mod flux;
+mod language;
 mod parts;
 mod scheduler;
 mod t5;
 mod unet;
 mod vae;
+mod z_image;
 
 use serde_json::{Map, Value};
 
@@ -21,13 +23,15 @@ pub use clip::{Activation, ClipTextConfig};
 pub use darkroom_protocol::Prediction;
 pub(crate) use fields::whole;
 pub use fields::{Fields, truth};
-pub use flux::{Flux, FluxConfig, Modulation};
 pub use flow_match::{DynamicShift, FlowMatchConfig};
+pub use flux::{Flux, FluxConfig, Modulation};
+pub use language::LanguageConfig;
 pub use parts::{StableDiffusion, StableDiffusionXl};
 pub use scheduler::{BetaSchedule, FinalSigma, SchedulerConfig, Spacing};
 pub use t5::T5Config;
 pub use unet::{Level, MidBlock, ResnetDims, TextTime, TransformerDims, UNetConfig};
 pub use vae::VaeConfig;
+pub use z_image::{ZImage, ZImageConfig};
 
 use crate::Result;
 

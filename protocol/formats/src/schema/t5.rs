@@ -47,7 +47,9 @@ impl T5Config {
         let gated = |what: &Value| what.as_str() == Some("gated-gelu");
         match fields.get("feed_forward_proj") {
             Some(value) if gated(value) => {}
-            Some(value) => return Err(fields.wrong("feed_forward_proj", value, "\"gated-gelu\", the one that is built")),
+            Some(value) => {
+                return Err(fields.wrong("feed_forward_proj", value, "\"gated-gelu\", the one that is built"));
+            }
             None => {
                 let what = "is missing, which is \"relu\": that is not built, only \"gated-gelu\".";
                 return Err(fields.error("feed_forward_proj", what));

@@ -31,7 +31,10 @@ pub(super) fn transformer(header: &Header, prefix: &str) -> Map<String, Value> {
     const GUIDE: &str = "distilled_guidance_layer";
     put("approximator_num_channels", size(&format!("{GUIDE}.in_proj.weight"), 1));
     put("approximator_hidden_dim", size(&format!("{GUIDE}.in_proj.weight"), 0));
-    put("approximator_layers", Some(count(&format!("{GUIDE}.layers"), "in_layer.weight")));
+    put(
+        "approximator_layers",
+        Some(count(&format!("{GUIDE}.layers"), "in_layer.weight")),
+    );
     let norms = ["scale", "weight"].map(|leaf| size(&format!("double_blocks.0.img_attn.norm.query_norm.{leaf}"), 0));
     if let (Some(hidden), Some(head)) = (size("img_in.weight", 0), norms.into_iter().flatten().next())
         && head > 0
@@ -40,7 +43,10 @@ pub(super) fn transformer(header: &Header, prefix: &str) -> Map<String, Value> {
         put("attention_head_dim", Some(head));
         put("num_attention_heads", Some(hidden / head));
         // The published proportions, of 128.
-        found.insert("axes_dims_rope".to_owned(), json!([head / 8, head * 7 / 16, head * 7 / 16]));
+        found.insert(
+            "axes_dims_rope".to_owned(),
+            json!([head / 8, head * 7 / 16, head * 7 / 16]),
+        );
     }
     found.insert(
         "guidance_embeds".to_owned(),

@@ -91,7 +91,12 @@ impl DoubleBlock {
     }
 
     /// The picture's states [B, N, hidden] and the prompt's [B, M, hidden] → the same, by modulations [B, 6, hidden].
-    pub fn forward(&self, (img, txt): (&Tensor, &Tensor), [ours, theirs]: &[Tensor; 2], shared: Shared) -> (Tensor, Tensor) {
+    pub fn forward(
+        &self,
+        (img, txt): (&Tensor, &Tensor),
+        [ours, theirs]: &[Tensor; 2],
+        shared: Shared,
+    ) -> (Tensor, Tensor) {
         let (ours, theirs) = (ours.split(1, 1), theirs.split(1, 1));
         let image = self.attn.forward(&modulated(img, &ours[0], &ours[1]));
         let text = self.added.forward(&modulated(txt, &theirs[0], &theirs[1]));
@@ -171,8 +176,7 @@ impl FeedForward {
     }
 
     fn forward(&self, x: &Tensor) -> Tensor {
-        self.out
-            .forward(&activate(Activation::GeluTanh, &self.proj.forward(x)))
+        self.out.forward(&activate(Activation::GeluTanh, &self.proj.forward(x)))
     }
 }
 

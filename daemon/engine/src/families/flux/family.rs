@@ -10,7 +10,7 @@ use std::rc::Rc;
 use darkroom_formats::card::scheduler_config;
 use darkroom_formats::family::{self, detect_folder};
 use darkroom_formats::folder::{Files, Folder};
-use darkroom_formats::schema::{Fields, Flux as Parts, FlowMatchConfig};
+use darkroom_formats::schema::{Fields, FlowMatchConfig, Flux as Parts};
 
 use super::keys::Spelling;
 use super::prompt::{Reader, Way};
@@ -92,7 +92,11 @@ fn reader(parts: &Parts, files: &dyn Files) -> Result<Reader> {
         clip: Some(Tokenizer::in_folder(files, "tokenizer", encoder)?),
         encoder: "text_encoder_2",
         tokenizer: T5Tokenizer::in_folder(files, "tokenizer_2", rows)?,
-        length: if parts.transformer.is_told_guidance() { LENGTH } else { SCHNELL },
+        length: if parts.transformer.is_told_guidance() {
+            LENGTH
+        } else {
+            SCHNELL
+        },
         way: Way::Padded,
     })
 }
@@ -113,9 +117,12 @@ fn components(parts: Parts) -> Vec<Component> {
         None => vec![t5("text_encoder")],
     };
     let rest = [
-        Component::new("transformer", ComponentKind::Denoiser, parts.transformer, |weights, config| {
-            Ok(Part::Denoiser(Rc::new(FluxTransformer2DModel::new(weights, config)?)))
-        })
+        Component::new(
+            "transformer",
+            ComponentKind::Denoiser,
+            parts.transformer,
+            |weights, config| Ok(Part::Denoiser(Rc::new(FluxTransformer2DModel::new(weights, config)?))),
+        )
         .quantised(),
         Component::new("vae", ComponentKind::Autoencoder, parts.vae, |weights, config| {
             Ok(Part::Autoencoder(Rc::new(AutoencoderKl::new(weights, config)?)))

@@ -64,7 +64,10 @@ const INNER: Table = &[
 /// What is one tensor: its name, and its parts from the top.
 const FUSED: &[(&str, &[&str])] = &[
     ("img_attn.qkv", &["attn.to_q", "attn.to_k", "attn.to_v"]),
-    ("txt_attn.qkv", &["attn.add_q_proj", "attn.add_k_proj", "attn.add_v_proj"]),
+    (
+        "txt_attn.qkv",
+        &["attn.add_q_proj", "attn.add_k_proj", "attn.add_v_proj"],
+    ),
     ("linear1", &["attn.to_q", "attn.to_k", "attn.to_v", "proj_mlp"]),
 ];
 
@@ -131,7 +134,11 @@ impl Spelling {
             return Rows::Part(nth, parts);
         }
         let from = self.hidden * nth as u64;
-        let rows = if nth < 3 { self.hidden } else { self.hidden * MLP.unsigned_abs() };
+        let rows = if nth < 3 {
+            self.hidden
+        } else {
+            self.hidden * MLP.unsigned_abs()
+        };
         Rows::Range(from..from + rows)
     }
 }
@@ -158,12 +165,15 @@ fn original(name: &str) -> Option<String> {
         "in_layer" | "out_layer" => true,
         _ => !single,
     };
-    let fused = FUSED.iter().filter(|(from, _)| belongs(from)).find_map(|(from, parts)| {
-        let leaf = parts
-            .iter()
-            .find_map(|part| inner.strip_prefix(part)?.strip_prefix('.'))?;
-        Some(format!("{blocks}.{number}.{from}.{leaf}"))
-    });
+    let fused = FUSED
+        .iter()
+        .filter(|(from, _)| belongs(from))
+        .find_map(|(from, parts)| {
+            let leaf = parts
+                .iter()
+                .find_map(|part| inner.strip_prefix(part)?.strip_prefix('.'))?;
+            Some(format!("{blocks}.{number}.{from}.{leaf}"))
+        });
     if fused.is_some() {
         return fused;
     }
@@ -175,7 +185,10 @@ fn original(name: &str) -> Option<String> {
 /// `12.norm.scale` as its number and the rest.
 fn numbered(rest: &str) -> Option<(&str, &str)> {
     let (number, inner) = rest.split_once('.')?;
-    number.bytes().all(|byte| byte.is_ascii_digit()).then_some((number, inner))
+    number
+        .bytes()
+        .all(|byte| byte.is_ascii_digit())
+        .then_some((number, inner))
 }
 
 #[cfg(test)]
@@ -211,7 +224,10 @@ mod tests {
             assert!(!pieces.is_empty(), "{key}");
             let mut rows = 0;
             for piece in pieces {
-                assert_eq!(spelling.spelling("transformer", &piece.name).as_deref(), Some(key.as_str()));
+                assert_eq!(
+                    spelling.spelling("transformer", &piece.name).as_deref(),
+                    Some(key.as_str())
+                );
                 let range = piece.rows.of(shape[0]).unwrap();
                 assert_eq!(range.start, rows, "{key}");
                 rows = range.end;
@@ -245,7 +261,10 @@ mod tests {
     }
 
     #[rstest]
-    #[case("double_blocks.3.img_attn.norm.key_norm.weight", Some("transformer_blocks.3.attn.norm_k.weight"))]
+    #[case(
+        "double_blocks.3.img_attn.norm.key_norm.weight",
+        Some("transformer_blocks.3.attn.norm_k.weight")
+    )]
     #[case("double_blocks.x.img_mod.lin.weight", None)]
     #[case("double_blocks.3", None)]
     #[case("double_blocks.3.img_attn", None)]

@@ -55,7 +55,9 @@ impl Reader {
             None => prompts.iter().map(|_| None).collect(),
             Some(tokenizer) => {
                 let encoder = model.text_encoder(CLIP)?;
-                let each = prompts.iter().map(|prompt| pooled(tokenizer, &*encoder, prompt, cancel).map(Some));
+                let each = prompts
+                    .iter()
+                    .map(|prompt| pooled(tokenizer, &*encoder, prompt, cancel).map(Some));
                 let all = each.collect::<Result<Vec<_>>>();
                 encoder.rest();
                 all?
@@ -68,7 +70,13 @@ impl Reader {
         encoded
     }
 
-    fn one(&self, encoder: &Rc<dyn TextEncoder>, prompt: &Wording, pooled: Option<Tensor>, cancel: &Cancel) -> Result<Encoded> {
+    fn one(
+        &self,
+        encoder: &Rc<dyn TextEncoder>,
+        prompt: &Wording,
+        pooled: Option<Tensor>,
+        cancel: &Cancel,
+    ) -> Result<Encoded> {
         cancel.check()?;
         let (laid, dropped) = self.lay(prompt)?;
         let states = self.states(&**encoder, &laid.ids, cancel)?;
@@ -113,12 +121,20 @@ impl Reader {
                 }
             }
             let over = (ids.len() + 1).saturating_sub(self.length);
-            dropped = (over > 0).then(|| format!("the model reads {} tokens, the last {over} are not used.", self.length - 1));
+            dropped = (over > 0).then(|| {
+                format!(
+                    "the model reads {} tokens, the last {over} are not used.",
+                    self.length - 1
+                )
+            });
         } else {
             let text = prompt.text();
             ids = self.tokenizer.ids(&text)?;
             if let Some(over) = self.tokenizer.dropped(&text, self.length)? {
-                let shown: String = darkroom_protocol::text::escape_line(over.text.trim()).chars().take(60).collect();
+                let shown: String = darkroom_protocol::text::escape_line(over.text.trim())
+                    .chars()
+                    .take(60)
+                    .collect();
                 dropped = Some(format!(
                     "the model reads {} tokens, the last {} are not used: “{shown}”.",
                     self.length - 1,
@@ -177,6 +193,8 @@ fn finite(weight: f64) -> Result<f32> {
     let small = weight as f32;
     match small.is_finite() {
         true => Ok(small),
-        false => Err(Error::Unsupported(format!("A word of the prompt weighs {weight}: give it a smaller weight."))),
+        false => Err(Error::Unsupported(format!(
+            "A word of the prompt weighs {weight}: give it a smaller weight."
+        ))),
     }
 }

@@ -28,7 +28,8 @@ fn told(fixture: &Fixture, model: &str) -> Cond {
     let mut cond = Cond::of(fixture.expected("in.encoder_hidden_states"));
     if model == "dev" {
         cond.pooled = Some(fixture.expected("in.pooled_projections"));
-        cond.extras.insert(GUIDANCE, transformer::told(3.5, Device::Cpu).unwrap());
+        cond.extras
+            .insert(GUIDANCE, transformer::told(3.5, Device::Cpu).unwrap());
     }
     cond
 }
@@ -51,7 +52,11 @@ fn every_block_is_that_of_diffusers(#[values("dev", "chroma")] model: &str) {
     let check = |at: String, img: &Tensor, txt: &Tensor| {
         assert_close(img, &fixture.expected(&format!("{at}.img")), 1e-4);
         if model == "dev" {
-            assert_close(&txt.slice(1, 0, None, 64), &fixture.expected(&format!("{at}.txt")), 1e-4);
+            assert_close(
+                &txt.slice(1, 0, None, 64),
+                &fixture.expected(&format!("{at}.txt")),
+                1e-4,
+            );
         }
     };
     for (i, block) in double.iter().enumerate() {

@@ -50,7 +50,10 @@ impl FluxTransformer2DModel {
             Time::Own(_) => Some(Linear::new(&weights.pp("norm_out.linear"), hidden, 2 * hidden)?),
             Time::Approximator(_) => None,
         };
-        let (double, single) = (weights.pp("transformer_blocks"), weights.pp("single_transformer_blocks"));
+        let (double, single) = (
+            weights.pp("transformer_blocks"),
+            weights.pp("single_transformer_blocks"),
+        );
         Ok(Self {
             x_embedder: Linear::new(&weights.pp("x_embedder"), config.in_channels, hidden)?,
             context_embedder: Linear::new(&weights.pp("context_embedder"), config.joint_attention_dim, hidden)?,
@@ -75,7 +78,10 @@ impl FluxTransformer2DModel {
                 let pooled = cond.pooled.as_ref().ok_or(Error::Defect)?;
                 let temb = silu(&time.forward(timestep, cond.extras.get(GUIDANCE), pooled)?);
                 let double = self.transformer_blocks.iter().map(|block| block.modulations(&temb));
-                let single = self.single_transformer_blocks.iter().map(|block| block.modulation(&temb));
+                let single = self
+                    .single_transformer_blocks
+                    .iter()
+                    .map(|block| block.modulation(&temb));
                 Ok(Modulations {
                     double: double.collect::<Option<_>>().ok_or(Error::Defect)?,
                     single: single.collect::<Option<_>>().ok_or(Error::Defect)?,
@@ -198,5 +204,9 @@ fn mask(cond: &Cond, pixels: i64) -> Option<Tensor> {
 
 /// A guidance as the model is told it, for one row: [1, 1].
 pub fn told(guidance: f64, device: Device) -> Result<Tensor> {
-    torch::to(&Tensor::from_slice(&[guidance * 1000.0]).unsqueeze(0), device, Kind::Float)
+    torch::to(
+        &Tensor::from_slice(&[guidance * 1000.0]).unsqueeze(0),
+        device,
+        Kind::Float,
+    )
 }

@@ -9,7 +9,7 @@ use tch::{Kind, Tensor};
 use super::pieces::Pieces;
 use super::*;
 use crate::Cancel;
-use crate::families::fixture::{Fixture, assert_close, asked};
+use crate::families::fixture::{Fixture, asked, assert_close};
 use crate::text::{Select, TextEncoder, Words};
 use crate::weights::Weights;
 
@@ -34,7 +34,11 @@ fn five_hundred_texts_are_spelled_as_by_transformers() {
         assert_eq!((padded.ids[kept - 1], padded.used), (1, kept), "{text:?}");
         assert!(padded.ids.len() == 512 && padded.ids[kept..].iter().all(|id| *id == 0));
         let dropped = tokenizer.dropped(&text, 512).unwrap();
-        assert_eq!(dropped.map_or(0, |dropped| dropped.tokens), expected.len() - kept, "{text:?}");
+        assert_eq!(
+            dropped.map_or(0, |dropped| dropped.tokens),
+            expected.len() - kept,
+            "{text:?}"
+        );
     }
 }
 
@@ -66,7 +70,13 @@ fn spiece(pieces: &[(&str, f32)]) -> Vec<u8> {
 
 #[test]
 fn pieces_are_the_same_from_both_files() {
-    let pieces = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), ("▁", -2.5), ("▁a", -3.25)];
+    let pieces = [
+        ("<pad>", 0.0),
+        ("</s>", 0.0),
+        ("<unk>", 0.0),
+        ("▁", -2.5),
+        ("▁a", -3.25),
+    ];
     let json = serde_json::json!({"model": {"type": "Unigram", "unk_id": 2, "vocab": pieces}}).to_string();
     let from_spiece = Pieces::from_spiece(&spiece(&pieces)).unwrap();
     assert_eq!(from_spiece, Pieces::from_tokenizer_json(json.as_bytes()).unwrap());
@@ -143,7 +153,11 @@ fn f16_does_not_overflow() {
     let folder = tempfile::tempdir().unwrap();
     let write = |kind: Kind| {
         let tensor = |(key, shape): (String, Vec<i64>)| {
-            let factor = if key.contains("wi_1") || key.contains(".wo.") { 600.0 } else { 1.0 };
+            let factor = if key.contains("wi_1") || key.contains(".wo.") {
+                600.0
+            } else {
+                1.0
+            };
             let values = random.get(&key, &shape).unwrap() * factor;
             (key, values.to_kind(Kind::Half).to_kind(kind))
         };

@@ -80,7 +80,8 @@ impl T5Tokenizer {
             .filter(is_mark)
             .map(|(_, piece)| AddedToken::from(piece, true))
             .collect();
-        let inner = assemble(pieces, &map, marks).map_err(|e| error("T5's table", format!("makes no tokenizer: {e}.")))?;
+        let inner =
+            assemble(pieces, &map, marks).map_err(|e| error("T5's table", format!("makes no tokenizer: {e}.")))?;
         Ok(Self { inner, rows })
     }
 

@@ -2,7 +2,7 @@
 
 mod build;
 mod chunk;
-mod tables;
+pub(super) mod tables;
 
 pub use chunk::{Chunk, Dropped};
 
@@ -71,7 +71,7 @@ impl Tokenizer {
         })
         .map_err(build::problem)?;
         let tables = match whole {
-            Some(json) => Tables::from_tokenizer_json(&json)?,
+            Some(json) => Tables::from_tokenizer_json(&json, "</w>")?,
             None => match (read("vocab.json")?, read("merges.txt")?) {
                 (Some(vocab), Some(merges)) => Tables::from_vocab_and_merges(&vocab, &merges)?,
                 (None, None) => Tables::embedded()?,

@@ -1,4 +1,4 @@
-//! Vocabulary and merges of CLIP's BPE, from `tokenizer.json`, from `vocab.json` and `merges.txt`, or from inside the program.
+//! Vocabulary and merges of a byte-level BPE, CLIP's or a language model's, from `tokenizer.json`, from `vocab.json` and `merges.txt`, or from inside the program.
 //! `Tokenizer::open` in `mod.rs` says which, `build.rs` uses them. Strangers write these files, so sizes and numbers have caps
 //! here; marks and added tokens are read by `darkroom_formats::tokenizer`.
 
@@ -13,6 +13,8 @@ use crate::Result;
 
 /// OpenAI CLIP's merges, one a line, best first (MIT).
 const MERGES: &[u8] = include_bytes!("../../../assets/clip_merges.txt.gz");
+/// Qwen2's merges, which Qwen3 and the vision models of both have too (Apache-2.0).
+const QWEN_MERGES: &[u8] = include_bytes!("../../../assets/qwen_merges.txt.gz");
 const MAX_FILE: usize = 32 << 20;
 const MAX_ID: u32 = 1 << 20;
 
@@ -48,16 +50,21 @@ enum MergeJson {
 }
 
 impl Tables {
-    /// The tables inside `tokenizer.json`. How text is split before they apply is CLIP's, whatever the file says.
-    pub fn from_tokenizer_json(json: &[u8]) -> Result<Self> {
+    /// The tables inside `tokenizer.json`, of a BPE whose words end so: `</w>` in CLIP's, nothing in a language model's. How text is split
+    /// before they apply is the caller's, whatever the file says.
+    pub fn from_tokenizer_json(json: &[u8], end: &str) -> Result<Self> {
         const FILE: &str = "tokenizer.json";
         capped(FILE, json)?;
         let model = serde_json::from_slice::<TokenizerJson>(json)
             .map_err(|e| error(FILE, format!("is not a BPE tokenizer: {e}.")))?
             .model;
         let bpe = model.kind.as_deref().unwrap_or("BPE") == "BPE";
-        if !bpe || model.end_of_word_suffix.as_deref() != Some("</w>") {
-            return Err(error(FILE, "is not CLIP's kind of BPE, whose words end in </w>."));
+        if !bpe || model.end_of_word_suffix.as_deref().unwrap_or_default() != end {
+            let what = match end {
+                "" => "is not a language model's kind of BPE, whose words have no end mark.",
+                _ => "is not CLIP's kind of BPE, whose words end in </w>.",
+            };
+            return Err(error(FILE, what));
         }
         let pair = |merge| match merge {
             MergeJson::Pair(a, b) => Some((a, b)),
@@ -84,12 +91,21 @@ impl Tables {
         .checked("merges.txt")
     }
 
+    /// Qwen2's and Qwen3's tables: the merges are in the program, the vocabulary follows from them.
+    pub fn qwen() -> Result<Self> {
+        let merges = inside(QWEN_MERGES)?;
+        let bytes = byte_symbols().map(String::from);
+        let joined = merges.iter().map(|(a, b)| format!("{a}{b}"));
+        Self {
+            vocab: bytes.chain(joined).zip(0..).collect(),
+            merges,
+        }
+        .checked("merges")
+    }
+
     /// OpenAI CLIP's tables: the merges are in the program, the vocabulary follows from them.
     pub fn embedded() -> Result<Self> {
-        let mut text = Vec::new();
-        let read = GzDecoder::new(MERGES).take(MAX_FILE as u64).read_to_end(&mut text);
-        read.map_err(|e| error("merges", format!("inside the program are damaged: {e}.")))?;
-        let merges = parse_merges(&text)?;
+        let merges = inside(MERGES)?;
         Self {
             vocab: derive_vocab(&merges),
             merges,
@@ -117,6 +133,14 @@ impl Tables {
         }
         Ok(self)
     }
+}
+
+/// Merges that are part of the program.
+fn inside(packed: &[u8]) -> Result<Vec<(String, String)>> {
+    let mut text = Vec::new();
+    let read = GzDecoder::new(packed).take(MAX_FILE as u64).read_to_end(&mut text);
+    read.map_err(|e| error("merges", format!("inside the program are damaged: {e}.")))?;
+    parse_merges(&text)
 }
 
 fn capped(file: &str, bytes: &[u8]) -> Result<()> {

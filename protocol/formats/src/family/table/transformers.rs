@@ -1,8 +1,28 @@
 //! Rows of families that make pictures with a transformer: those with a stream for the prompt beside the picture's, then the others.
 //! A row without an original layout is of a family whose files in one piece have diffusers' names too, or that has none.
 
-use crate::family::{Row, chroma, flux_1};
 use crate::family::row::{diffusers, has, original, sized};
+use crate::family::{Row, chroma, flux_1, z_image};
+
+pub(in crate::family) const Z_IMAGE: Row = Row {
+    label: "Z-Image",
+    pipelines: &[
+        "ZImagePipeline",
+        "ZImageImg2ImgPipeline",
+        "ZImageInpaintPipeline",
+        "ZImageModularPipeline",
+    ],
+    facts: &[],
+    signatures: &[
+        diffusers(&[
+            has("layers.0.adaLN_modulation.0.weight"),
+            has("all_x_embedder.2-1.weight"),
+        ]),
+        original(&[has("layers.0.adaLN_modulation.0.weight")]),
+        original(&[sized("cap_embedder.1.weight", &[(0, 3840)])]),
+    ],
+    built: Some(&z_image::BUILT),
+};
 
 /// Chroma.
 pub(in crate::family) const CHROMA: Row = Row {
@@ -289,23 +309,11 @@ pub(super) const ROWS: &[Row] = &[
         ])],
         ..Row::NOT_BUILT
     },
+    Z_IMAGE,
+    // One that also looks at pictures.
     Row {
-        label: "Z-Image",
-        pipelines: &[
-            "ZImagePipeline",
-            "ZImageImg2ImgPipeline",
-            "ZImageInpaintPipeline",
-            "ZImageOmniPipeline",
-            "ZImageModularPipeline",
-        ],
-        signatures: &[
-            diffusers(&[
-                has("layers.0.adaLN_modulation.0.weight"),
-                has("all_x_embedder.2-1.weight"),
-            ]),
-            original(&[has("layers.0.adaLN_modulation.0.weight")]),
-            original(&[sized("cap_embedder.1.weight", &[(0, 3840)])]),
-        ],
+        label: "Z-Image Omni",
+        pipelines: &["ZImageOmniPipeline"],
         ..Row::NOT_BUILT
     },
     Row {
