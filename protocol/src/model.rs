@@ -36,6 +36,9 @@ pub struct ModelCard {
     pub steps: u32,
     /// Default guidance.
     pub cfg_scale: f64,
+    /// What its denoiser is told of guidance where nobody says; `None` where it is told nothing.
+    #[serde(default)]
+    pub distilled_cfg_scale: Option<f64>,
     /// Default sampler: the one its scheduler_config names, or DPM++ 2M where that one is not built.
     pub sampler: Sampler,
     /// Default schedule.

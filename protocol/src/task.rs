@@ -264,6 +264,8 @@ pub struct Guidance {
     /// How closely the picture to edit is followed, by models that take one beside the prompt (diffusers' `image_guidance_scale`);
     /// see [`Self::IMAGE_CFG`].
     pub image_cfg_scale: Option<f64>,
+    /// What a denoiser is told of how closely to follow the prompt, by models that learned it.
+    pub distilled_cfg_scale: Option<f64>,
 }
 
 impl Guidance {
@@ -277,6 +279,7 @@ impl Default for Guidance {
             cfg_scale: 7.0,
             guidance_rescale: 0.0,
             image_cfg_scale: None,
+            distilled_cfg_scale: None,
             method: GuidanceMethod::default(),
             start: 0.0,
             end: 1.0,

@@ -259,6 +259,7 @@ fn stages_are_those_of_diffusers(bench: &Bench, model: &Model) {
         width: case.width,
         side: Side::Positive,
         negative_is_empty: false,
+        distilled_cfg_scale: None,
     };
     let cond = model.family().complete(&encoded[0].cond, &passage).unwrap();
     let denoiser = model.denoiser().unwrap();
@@ -309,6 +310,7 @@ fn sdxl_is_told_the_size_of_the_picture() {
             width,
             side,
             negative_is_empty: true,
+            distilled_cfg_scale: None,
         };
         let cond = model.family().complete(&encoded[0].cond, &passage).unwrap();
         let ids = Vec::<f32>::try_from(cond.extras["time_ids"].flatten(0, -1)).unwrap();
@@ -328,6 +330,7 @@ fn sdxl_is_told_the_size_of_the_picture() {
             width: 96,
             side,
             negative_is_empty: true,
+            distilled_cfg_scale: None,
         };
         let cond = model.family().complete(&encoded[0].cond, &passage).unwrap();
         let ids = Vec::<f32>::try_from(cond.extras["time_ids"].flatten(0, -1)).unwrap();

@@ -35,6 +35,9 @@ pub fn unused(request: &GenerateRequest, task: &ImageTask) -> Vec<String> {
     if idle("image_cfg_scale") {
         said.push("image_cfg_scale is for models that edit a picture.".to_owned());
     }
+    if idle("distilled_cfg_scale") {
+        said.push("distilled_cfg_scale is for models that are told a guidance, such as FLUX.1 dev.".to_owned());
+    }
     if task.guidance.image_cfg_scale.is_some() && request.denoise.is_some_and(|denoise| denoise != 1.0) {
         said.push(
             "denoise has no meaning with a model that edits: image_cfg_scale says how closely it keeps the picture."

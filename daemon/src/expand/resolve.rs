@@ -133,6 +133,9 @@ fn of_model(task: &mut ImageTask, card: &ModelCard) -> Result<(), RemoteError> {
             "mask says where a picture may change: give one with init_image, or leave it out.",
         ));
     }
+    task.guidance.distilled_cfg_scale = card
+        .distilled_cfg_scale
+        .map(|own| task.guidance.distilled_cfg_scale.unwrap_or(own));
     if card.task != ModelTask::Edit {
         task.guidance.image_cfg_scale = None;
         return Ok(());

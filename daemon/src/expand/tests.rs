@@ -21,6 +21,7 @@ fn card() -> ModelCard {
         height: 768,
         steps: 20,
         cfg_scale: 7.0,
+        distilled_cfg_scale: None,
         sampler: Sampler::DpmPp2m,
         schedule: Schedule::Auto,
         prediction: Prediction::Epsilon,

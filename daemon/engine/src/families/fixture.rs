@@ -39,6 +39,11 @@ impl Fixture {
         from_bytes(tensor.data(), &shape, kind).unwrap()
     }
 
+    /// As [`Self::expected`], of the model `dev` in a folder of several.
+    pub fn stage(&self, key: &str) -> Tensor {
+        Self(self.0.join("dev")).expected(key)
+    }
+
     /// The sorted lines `key dim,dim` of `NAME.txt.gz`.
     pub fn key_list(&self, name: &str) -> String {
         let packed = std::fs::read(self.0.join(format!("{name}.txt.gz"))).unwrap();

@@ -4,6 +4,7 @@
 pub mod autoencoder_kl;
 #[cfg(test)]
 pub(crate) mod fixture;
+pub mod flux;
 mod resnet;
 mod spelling;
 pub mod stable_diffusion;
@@ -25,6 +26,7 @@ type Open = fn(&Folder, &dyn Files) -> Result<Option<Box<dyn Family>>>;
 const FAMILIES: &[Open] = &[
     stable_diffusion::StableDiffusion1::open,
     stable_diffusion::StableDiffusionXl::open,
+    flux::Flux::open,
     z_image::ZImage::open,
     #[cfg(test)]
     toy::Toy::open,

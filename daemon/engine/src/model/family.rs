@@ -68,7 +68,7 @@ pub trait Family: Debug {
 }
 
 /// What a denoiser may be told of a pass beside a prompt's words.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Passage {
     /// Height in pixels of the pictures that are made.
     pub height: u32,
@@ -78,6 +78,8 @@ pub struct Passage {
     pub side: Side,
     /// Whether nobody said what is to be avoided.
     pub negative_is_empty: bool,
+    /// How closely to follow the prompt, for denoisers that are told it.
+    pub distilled_cfg_scale: Option<f64>,
 }
 
 /// Which of the two prompts.

@@ -21,6 +21,7 @@ pub use conv::Conv2d;
 pub use embedding::Embedding;
 pub use linear::Linear;
 pub use norm::{GroupNorm, LayerNorm, RmsNorm, standardised};
+pub use parameter::Parameter;
 pub use patches::{PatchOrder, from_patches, to_patches};
 pub use rotary::{Rotary, angles};
 pub use timestep::Timesteps;

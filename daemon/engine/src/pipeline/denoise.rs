@@ -130,6 +130,7 @@ fn completed(group: &Group, prompts: &Prompts, latents: &Tensor) -> Result<Promp
             width: pixels(3),
             side,
             negative_is_empty: group.task.what.negative.is_empty(),
+            distilled_cfg_scale: group.task.guidance.distilled_cfg_scale,
         };
         family.complete(cond, &passage)
     })

@@ -93,7 +93,8 @@ fn guide(positive: (&[Part], &[Vec<Cond>]), negative: (&[Part], &[Vec<Cond>]), s
         .unwrap_or_default();
     for (_, cond) in &mut shown {
         let length = cond.tokens.size()[1];
-        if length < longest {
+        // Families whose prompts are as long as their words have a mask, by which a batch of unlike ones is made.
+        if length < longest && cond.mask.is_none() {
             let last = cond.tokens.narrow(1, length - 1, 1).repeat([1, longest - length, 1]);
             cond.tokens = tch::Tensor::cat(&[&cond.tokens, &last], 1);
         }
@@ -170,7 +171,8 @@ impl Texts<'_> {
         let mut conds = each.collect::<Result<Vec<Cond>>>()?;
         let length = |cond: &Cond| cond.tokens.size()[1];
         let longest = conds.iter().map(length).max().unwrap_or_default();
-        if conds.iter().any(|cond| length(cond) < longest) {
+        let fixed = conds.iter().all(|cond| cond.mask.is_none());
+        if fixed && conds.iter().any(|cond| length(cond) < longest) {
             let nothing = part.spans[0].wording.wordless();
             self.encode(std::iter::once(&nothing), "prompt", observer)?;
             let nothing = self.known(&nothing)?.tokens;

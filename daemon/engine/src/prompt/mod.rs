@@ -22,6 +22,7 @@ mod wording;
 
 pub use cache::Remembered;
 pub use concept::{Concept, ConceptFile};
+pub use emphasis::{away, scaled};
 pub use encode::{Path, States, encode};
 pub use script::{Part, Rules, Span, read, writes_weights};
 pub use wording::{Piece, Wording};

@@ -3,6 +3,7 @@
 pub mod clip;
 mod encoder;
 pub mod language;
+pub mod t5;
 mod tokenizer;
 
 pub use encoder::{Hidden, Select, TextEncoder, Words};

@@ -11,7 +11,10 @@ use super::{MAX_SIDE, check_numbers, choose_sampler, defaults};
 use crate::family::{Family, detect_folder};
 use crate::folder::{Component, Files, Folder};
 use crate::parts::{lacking, role};
-use crate::schema::{ClipTextConfig, Prediction, StableDiffusion, StableDiffusionXl, VaeConfig, ZImage, whole};
+use crate::schema::{
+    ClipTextConfig, Fields, FlowMatchConfig, Flux, Prediction, StableDiffusion, StableDiffusionXl, VaeConfig, ZImage,
+    whole,
+};
 use crate::tokenizer::TokenizerProblem;
 use crate::{Error, Result};
 
@@ -37,6 +40,8 @@ pub struct Card {
     pub steps: u32,
     /// Default guidance.
     pub cfg_scale: f64,
+    /// What its denoiser is told of guidance where nobody says; `None` where it is told nothing.
+    pub distilled_cfg_scale: Option<f64>,
     /// Default sampler.
     pub sampler: Sampler,
     /// What its denoiser predicts.
@@ -104,6 +109,7 @@ impl Card {
             height,
             steps,
             cfg_scale,
+            distilled_cfg_scale: defaults::told(folder, family),
             sampler: choice.sampler,
             prediction,
             task: parts.task,
@@ -138,6 +144,7 @@ impl Card {
             height: self.height,
             steps: self.steps,
             cfg_scale: self.cfg_scale,
+            distilled_cfg_scale: self.distilled_cfg_scale,
             sampler: self.sampler,
             schedule: Schedule::Auto,
             prediction: self.prediction,
@@ -181,12 +188,30 @@ fn parts(folder: &Folder, family: Family) -> Result<Parts> {
                     .collect(),
             }
         }
+        Family::Flux1 | Family::Chroma => {
+            let parts = match family {
+                Family::Flux1 => Flux::read(folder)?,
+                _ => Flux::read_chroma(folder)?,
+            };
+            flow(folder)?;
+            Parts {
+                task: parts.task(),
+                texts: parts.clip.into_iter().map(|clip| ("tokenizer", clip)).collect(),
+                vae: parts.vae,
+            }
+        }
         Family::ZImage => Parts {
             vae: ZImage::read(folder)?.vae,
             texts: Vec::new(),
             task: ModelTask::Generate,
         },
     })
+}
+
+/// Whether noise flows as it does where the engine has it.
+fn flow(folder: &Folder) -> Result<()> {
+    let place = format!("{}: scheduler", folder.place);
+    FlowMatchConfig::read(Fields::new(&place, &folder.scheduler.config)).map(drop)
 }
 
 /// Lines about the tokenizer called `name` that its text encoder can use.

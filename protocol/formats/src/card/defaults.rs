@@ -33,10 +33,33 @@ pub(super) fn of(folder: &Folder, built: &Built, side: u32) -> (u32, f64) {
     }
     let can_be_turbo = matches!(built.family, Family::StableDiffusion2 | Family::StableDiffusionXl);
     let turbo = can_be_turbo && side == TURBO_SIDE && trailing && !zero_snr;
-    match turbo || FEW_STEPS.contains(&scheduler.class.as_str()) {
+    let schnell = built.family == Family::Flux1 && !is_told(folder);
+    match turbo || schnell || FEW_STEPS.contains(&scheduler.class.as_str()) {
         true => DISTILLED,
         false => (built.steps, built.cfg_scale),
     }
+}
+
+/// What the model in `folder` is told of guidance where nobody says: the defaults of diffusers' pipelines, and of Kontext and Fill what
+/// their makers publish.
+pub(super) fn told(folder: &Folder, family: Family) -> Option<f64> {
+    if family != Family::Flux1 || !is_told(folder) {
+        return None;
+    }
+    let channels = folder.components.get("transformer")?.config.get("in_channels");
+    let fills = channels.and_then(Value::as_u64).is_some_and(|n| n > 64);
+    Some(match fills {
+        true => 30.0,
+        false if folder.class.contains("Kontext") => 2.5,
+        false => 3.5,
+    })
+}
+
+/// Whether the transformer is told a guidance at all: FLUX.1 schnell is not.
+fn is_told(folder: &Folder) -> bool {
+    let transformer = folder.components.get("transformer");
+    let flag = transformer.and_then(|transformer| transformer.config.get("guidance_embeds"));
+    flag.is_some_and(crate::schema::truth)
 }
 
 #[cfg(test)]

@@ -127,26 +127,26 @@ fn a_card_says_what_a_model_was_trained_to_do(#[case] channels: u32, #[case] tas
 #[test]
 fn neighbours_of_the_family_are_told_apart_in_words() {
     let error = |unet| Card::new("m", &folder(unet, vae())).unwrap_err().to_string();
-    insta::assert_snapshot!(error(with(unet(), "in_channels", json!(5))), @"sd15 is of a family that Darkroom does not know: unet/config.json has in_channels = 5; in Stable Diffusion 1.x it is 4. It knows SDXL, SDXL refiner, Stable Diffusion 1.x, Stable Diffusion 2.x, Z-Image.");
-    insta::assert_snapshot!(error(with(unet(), "class_embed_type", json!("timestep"))), @"sd15 is of a family that Darkroom does not know: unet/config.json has class_embed_type = \"timestep\"; in Stable Diffusion 1.x it is off. It knows SDXL, SDXL refiner, Stable Diffusion 1.x, Stable Diffusion 2.x, Z-Image.");
+    insta::assert_snapshot!(error(with(unet(), "in_channels", json!(5))), @"sd15 is of a family that Darkroom does not know: unet/config.json has in_channels = 5; in Stable Diffusion 1.x it is 4. It knows Chroma, FLUX.1, SDXL, SDXL refiner, Stable Diffusion 1.x, Stable Diffusion 2.x, Z-Image.");
+    insta::assert_snapshot!(error(with(unet(), "class_embed_type", json!("timestep"))), @"sd15 is of a family that Darkroom does not know: unet/config.json has class_embed_type = \"timestep\"; in Stable Diffusion 1.x it is off. It knows Chroma, FLUX.1, SDXL, SDXL refiner, Stable Diffusion 1.x, Stable Diffusion 2.x, Z-Image.");
     let second = with(unet(), "use_linear_projection", json!(true));
     assert_eq!(
         Card::new("m", &folder(second.clone(), vae())).unwrap().family,
         Family::StableDiffusion2
     );
     insta::assert_snapshot!(error(with(second, "cross_attention_dim", json!(1024))), @"sd15: unet: config cross_attention_dim: is 1024, the text encoder's hidden_size is 768: the parts are not of one model.");
-    let mut flux = folder(unet(), vae());
-    flux.class = "FluxPipeline".to_owned();
-    insta::assert_snapshot!(detect_folder(&flux).unwrap_err(), @"sd15 is a model of FLUX.1 (FluxPipeline), a family that is not built yet: Darkroom reads models of SDXL, SDXL refiner, Stable Diffusion 1.x, Stable Diffusion 2.x, Z-Image.");
+    let mut sana = folder(unet(), vae());
+    sana.class = "SanaPipeline".to_owned();
+    insta::assert_snapshot!(detect_folder(&sana).unwrap_err(), @"sd15 is a model of Sana (SanaPipeline), a family that is not built yet: Darkroom reads models of Chroma, FLUX.1, SDXL, SDXL refiner, Stable Diffusion 1.x, Stable Diffusion 2.x, Z-Image.");
     let mut nobodys = folder(unet(), vae());
     nobodys.class = "NobodysPipeline".to_owned();
-    insta::assert_snapshot!(detect_folder(&nobodys).unwrap_err(), @"sd15 is of a family that Darkroom does not know: its model_index.json names NobodysPipeline. It knows SDXL, SDXL refiner, Stable Diffusion 1.x, Stable Diffusion 2.x, Z-Image.");
+    insta::assert_snapshot!(detect_folder(&nobodys).unwrap_err(), @"sd15 is of a family that Darkroom does not know: its model_index.json names NobodysPipeline. It knows Chroma, FLUX.1, SDXL, SDXL refiner, Stable Diffusion 1.x, Stable Diffusion 2.x, Z-Image.");
     let mut headless = folder(unet(), vae());
     headless.components.remove("text_encoder");
     insta::assert_snapshot!(detect_folder(&headless).unwrap_err(), @"sd15: model_index.json names no 'text_encoder'. This model is incomplete, or of a family that Darkroom does not know.");
     let mut other = folder(unet(), vae());
     other.components.get_mut("vae").unwrap().class = "AutoencoderTiny".to_owned();
-    insta::assert_snapshot!(detect_folder(&other).unwrap_err(), @"sd15 is of a family that Darkroom does not know: its vae is of class AutoencoderTiny; in Stable Diffusion 1.x it is AutoencoderKL. It knows SDXL, SDXL refiner, Stable Diffusion 1.x, Stable Diffusion 2.x, Z-Image.");
+    insta::assert_snapshot!(detect_folder(&other).unwrap_err(), @"sd15 is of a family that Darkroom does not know: its vae is of class AutoencoderTiny; in Stable Diffusion 1.x it is AutoencoderKL. It knows Chroma, FLUX.1, SDXL, SDXL refiner, Stable Diffusion 1.x, Stable Diffusion 2.x, Z-Image.");
 }
 
 #[test]

@@ -4,7 +4,9 @@
 //! it, in its order, and nothing else says what a family looks like. To build a family is to give its row a `Built`, with a
 //! module here for what that holds, and a name in [`Family`].
 
+mod chroma;
 mod detect;
+mod flux_1;
 mod kind;
 mod row;
 mod stable_diffusion_1;
@@ -31,6 +33,10 @@ pub enum Family {
     StableDiffusionXl,
     /// The refiner of SDXL.
     StableDiffusionXlRefiner,
+    /// FLUX.1 dev, schnell, Krea, Fill and Kontext, and what was trained from them.
+    Flux1,
+    /// Chroma, which was made from FLUX.1 schnell.
+    Chroma,
     /// Z-Image, Turbo and base.
     ZImage,
 }
@@ -52,6 +58,8 @@ impl Family {
             Self::StableDiffusion2 => &table::STABLE_DIFFUSION_2,
             Self::StableDiffusionXl => &table::STABLE_DIFFUSION_XL,
             Self::StableDiffusionXlRefiner => &table::STABLE_DIFFUSION_XL_REFINER,
+            Self::Flux1 => &table::FLUX_1,
+            Self::Chroma => &table::CHROMA,
             Self::ZImage => &table::Z_IMAGE,
         }
     }
@@ -62,6 +70,8 @@ impl Family {
             Self::StableDiffusion2 => &stable_diffusion_2::BUILT,
             Self::StableDiffusionXl => &stable_diffusion_xl::BUILT,
             Self::StableDiffusionXlRefiner => &stable_diffusion_xl_refiner::BUILT,
+            Self::Flux1 => &flux_1::BUILT,
+            Self::Chroma => &chroma::BUILT,
             Self::ZImage => &z_image::BUILT,
         }
     }

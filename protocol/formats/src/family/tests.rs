@@ -330,9 +330,9 @@ fn folders_of_other_families_are_named_by_their_pipeline() {
         "processor": ["transformers", "Qwen2VLProcessor"],
         "transformer": ["diffusers", "QwenImageTransformer2DModel"],
     });
-    insta::assert_snapshot!(refusal("model_index.json", edit), @"m is a model of Qwen-Image (QwenImageEditPlusPipeline), a family that is not built yet: Darkroom reads models of SDXL, SDXL refiner, Stable Diffusion 1.x, Stable Diffusion 2.x, Z-Image.");
+    insta::assert_snapshot!(refusal("model_index.json", edit), @"m is a model of Qwen-Image (QwenImageEditPlusPipeline), a family that is not built yet: Darkroom reads models of Chroma, FLUX.1, SDXL, SDXL refiner, Stable Diffusion 1.x, Stable Diffusion 2.x, Z-Image.");
     let modular = json!({"_class_name": "Flux3DistilledModularPipeline", "transformer": [null, null, {}]});
-    insta::assert_snapshot!(refusal("modular_model_index.json", modular), @"m is a model of FLUX.3 (Flux3DistilledModularPipeline), a family that is not built yet: Darkroom reads models of SDXL, SDXL refiner, Stable Diffusion 1.x, Stable Diffusion 2.x, Z-Image.");
+    insta::assert_snapshot!(refusal("modular_model_index.json", modular), @"m is a model of FLUX.3 (Flux3DistilledModularPipeline), a family that is not built yet: Darkroom reads models of Chroma, FLUX.1, SDXL, SDXL refiner, Stable Diffusion 1.x, Stable Diffusion 2.x, Z-Image.");
     insta::assert_snapshot!(refusal("modular_model_index.json", json!({"_class_name": "NobodysPipeline"})), @"There is no model_index.json in m: a diffusers model folder has one. Give the folder that holds it.");
     insta::assert_snapshot!(refusal("model_index.json", json!({"_class_name": "NobodysPipeline", "unet": ["diffusers", "X"]})), @"m: unet/config.json is missing, though model_index.json names that component. The download is incomplete: download it again.");
 }

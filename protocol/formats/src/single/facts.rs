@@ -9,6 +9,7 @@ use darkroom_protocol::sampler::Named;
 use serde_json::{Map, Value, json};
 
 use super::edm::edm;
+use super::flux;
 use super::measure::{Numbers, prediction};
 use super::yaml;
 use crate::family::{Family, Layout};
@@ -110,6 +111,7 @@ impl Facts {
         facts.tables(header, family);
         facts.inputs(header, prefix);
         facts.shapes(header, family, (prefix, layout));
+        facts.flux(header, (family, prefix));
         if header
             .tensors
             .keys()
@@ -318,6 +320,22 @@ impl Facts {
         let first = header.tensors.get(&format!("{prefix}input_blocks.0.0.weight"));
         if let Some(channels @ (8 | 9)) = first.and_then(|entry| entry.shape.get(1)) {
             self.of("unet").insert("in_channels".to_owned(), (*channels).into());
+        }
+    }
+
+    /// What the tensors of a FLUX.1 or a Chroma say of its parts.
+    fn flux(&mut self, header: &Header, (family, prefix): (Family, &str)) {
+        if !matches!(family, Family::Flux1 | Family::Chroma) {
+            return;
+        }
+        self.of("transformer").extend(flux::transformer(header, prefix));
+        self.of("scheduler").extend(flux::scheduler(header, prefix));
+        for part in family.built().checkpoint.parts {
+            if let (true, Some(prefix)) = (part.weights.starts_with("text_encoder"), part.prefix)
+                && prefix.contains("t5xxl")
+            {
+                self.of(part.component).extend(flux::t5(header, prefix));
+            }
         }
     }
 

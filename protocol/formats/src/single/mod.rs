@@ -7,6 +7,7 @@
 mod edm;
 mod facts;
 mod file;
+mod flux;
 mod measure;
 mod yaml;
 

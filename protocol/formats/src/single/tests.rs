@@ -100,12 +100,13 @@ fn what_a_checkpoint_needs_beside_a_prompt_is_in_its_first_layer(#[case] channel
 const NOT_BUILT: &str = ", a family that is not built yet";
 
 #[rstest]
-#[case(&[("double_blocks.0.img_attn.norm.key_norm.scale", &[128][..])], "a model of FLUX.1", NOT_BUILT)]
+#[case(&[("joint_blocks.0.context_block.attn.qkv.weight", &[128][..])], "a model of Stable Diffusion 3", NOT_BUILT)]
 #[case(&[("model.diffusion_model.label_emb.0.0.weight", &[1280, 5632][..])], "a model of Kolors", NOT_BUILT)]
 #[case(&[("model.diffusion_model.input_blocks.0.0.weight", &[320, 9, 3, 3][..]),
     ("model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight", &[320, 1024][..])], "a model of Stable Diffusion 2.x inpainting", NOT_BUILT)]
 #[case(&[("model.diffusion_model.input_blocks.0.0.weight", &[320, 7, 3, 3][..])], "a model of Stable Diffusion x4 upscaler", NOT_BUILT)]
 #[case(&[("layers.0.adaLN_modulation.1.weight", &[4][..]), ("cap_embedder.1.weight", &[2304, 2304][..])], "a model of Lumina 2", NOT_BUILT)]
+#[case(&[("txtfusion.projector.weight", &[4][..])], "a model of Krea 2", NOT_BUILT)]
 #[case(&[("lora_unet_mid_block_attentions_0_proj_in.lora_down.weight", &[4, 320][..])], "a LoRA", "")]
 #[case(&[VAE], "a VAE alone", "")]
 #[case(&[CLIP], "a CLIP text encoder alone", "")]
@@ -113,14 +114,14 @@ fn others_are_named(#[case] tensors: &[(&str, &[u64])], #[case] what: &str, #[ca
     assert_eq!(
         refusal(tensors),
         format!(
-            "m.safetensors seems to be {what}{yet}: from single files Darkroom reads checkpoints of SDXL, SDXL refiner, Stable Diffusion 1.x, Stable Diffusion 2.x, Z-Image."
+            "m.safetensors seems to be {what}{yet}: from single files Darkroom reads checkpoints of Chroma, FLUX.1, SDXL, SDXL refiner, Stable Diffusion 1.x, Stable Diffusion 2.x, Z-Image."
         )
     );
 }
 
 #[test]
 fn parts_and_strangers_are_refused_in_a_sentence() {
-    insta::assert_snapshot!(refusal(&[("x", &[1])]), @"m.safetensors is no model that Darkroom recognises: from single files it reads checkpoints of SDXL, SDXL refiner, Stable Diffusion 1.x, Stable Diffusion 2.x, Z-Image.");
+    insta::assert_snapshot!(refusal(&[("x", &[1])]), @"m.safetensors is no model that Darkroom recognises: from single files it reads checkpoints of Chroma, FLUX.1, SDXL, SDXL refiner, Stable Diffusion 1.x, Stable Diffusion 2.x, Z-Image.");
     let diffusers: [(&str, &[u64]); 2] = [
         ("conv_in.weight", &[320, 4, 3, 3]),
         (

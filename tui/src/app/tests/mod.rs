@@ -148,6 +148,7 @@ pub fn card() -> ModelCard {
         height: 512,
         steps: 25,
         cfg_scale: 7.5,
+        distilled_cfg_scale: None,
         sampler: Sampler::Ddim,
         schedule: Schedule::Auto,
         prediction: Prediction::default(),

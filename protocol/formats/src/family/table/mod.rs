@@ -11,7 +11,7 @@ mod unets;
 mod videos;
 
 use super::Row;
-pub(super) use transformers::Z_IMAGE;
+pub(super) use transformers::{CHROMA, FLUX_1, Z_IMAGE};
 pub(super) use unets::{STABLE_DIFFUSION_1, STABLE_DIFFUSION_2, STABLE_DIFFUSION_XL, STABLE_DIFFUSION_XL_REFINER};
 
 /// The rows, in order.

@@ -2,7 +2,7 @@
 //! A row without an original layout is of a family whose files in one piece have diffusers' names too, or that has none.
 
 use crate::family::row::{diffusers, has, original, sized};
-use crate::family::{Row, z_image};
+use crate::family::{Row, chroma, flux_1, z_image};
 
 pub(in crate::family) const Z_IMAGE: Row = Row {
     label: "Z-Image",
@@ -22,6 +22,50 @@ pub(in crate::family) const Z_IMAGE: Row = Row {
         original(&[sized("cap_embedder.1.weight", &[(0, 3840)])]),
     ],
     built: Some(&z_image::BUILT),
+};
+
+/// Chroma.
+pub(in crate::family) const CHROMA: Row = Row {
+    label: "Chroma",
+    pipelines: &["ChromaPipeline", "ChromaImg2ImgPipeline", "ChromaInpaintPipeline"],
+    signatures: &[
+        original(&[has("distilled_guidance_layer.norms.0.scale")]),
+        original(&[has("distilled_guidance_layer.0.norms.0.scale")]),
+        diffusers(&[has("distilled_guidance_layer.norms.0.weight"), has("proj_out.weight")]),
+    ],
+    built: Some(&chroma::BUILT),
+    ..Row::NOT_BUILT
+};
+
+/// FLUX.1.
+pub(in crate::family) const FLUX_1: Row = Row {
+    label: "FLUX.1",
+    pipelines: &[
+        "FluxPipeline",
+        "FluxImg2ImgPipeline",
+        "FluxInpaintPipeline",
+        "FluxFillPipeline",
+        "FluxKontextPipeline",
+        "FluxKontextInpaintPipeline",
+        "FluxControlPipeline",
+        "FluxControlImg2ImgPipeline",
+        "FluxControlInpaintPipeline",
+        "FluxModularPipeline",
+        "FluxKontextModularPipeline",
+    ],
+    signatures: &[
+        // The control LoRAs of its makers bring whole norms.
+        original(&[has("double_blocks.0.img_attn.norm.key_norm.scale")]).without(&["img_in.lora_A.weight"]),
+        original(&[has("double_blocks.0.img_attn.norm.key_norm.weight")]).without(&["img_in.lora_A.weight"]),
+        diffusers(&[
+            has("single_transformer_blocks.0.attn.norm_q.weight"),
+            has("time_text_embed.text_embedder.linear_1.weight"),
+            has("context_embedder.weight"),
+            has("proj_out.weight"),
+        ]),
+    ],
+    built: Some(&flux_1::BUILT),
+    ..Row::NOT_BUILT
 };
 
 pub(super) const ROWS: &[Row] = &[
@@ -88,16 +132,7 @@ pub(super) const ROWS: &[Row] = &[
         ],
         ..Row::NOT_BUILT
     },
-    Row {
-        label: "Chroma",
-        pipelines: &["ChromaPipeline", "ChromaImg2ImgPipeline", "ChromaInpaintPipeline"],
-        signatures: &[
-            original(&[has("distilled_guidance_layer.norms.0.scale")]),
-            original(&[has("distilled_guidance_layer.0.norms.0.scale")]),
-            diffusers(&[has("distilled_guidance_layer.norms.0.weight"), has("proj_out.weight")]),
-        ],
-        ..Row::NOT_BUILT
-    },
+    CHROMA,
     Row {
         label: "Ovis-Image",
         pipelines: &["OvisImagePipeline"],
@@ -161,34 +196,7 @@ pub(super) const ROWS: &[Row] = &[
         ],
         ..Row::NOT_BUILT
     },
-    Row {
-        label: "FLUX.1",
-        pipelines: &[
-            "FluxPipeline",
-            "FluxImg2ImgPipeline",
-            "FluxInpaintPipeline",
-            "FluxFillPipeline",
-            "FluxKontextPipeline",
-            "FluxKontextInpaintPipeline",
-            "FluxControlPipeline",
-            "FluxControlImg2ImgPipeline",
-            "FluxControlInpaintPipeline",
-            "FluxModularPipeline",
-            "FluxKontextModularPipeline",
-        ],
-        signatures: &[
-            // The control LoRAs of its makers bring whole norms.
-            original(&[has("double_blocks.0.img_attn.norm.key_norm.scale")]).without(&["img_in.lora_A.weight"]),
-            original(&[has("double_blocks.0.img_attn.norm.key_norm.weight")]).without(&["img_in.lora_A.weight"]),
-            diffusers(&[
-                has("single_transformer_blocks.0.attn.norm_q.weight"),
-                has("time_text_embed.text_embedder.linear_1.weight"),
-                has("context_embedder.weight"),
-                has("proj_out.weight"),
-            ]),
-        ],
-        ..Row::NOT_BUILT
-    },
+    FLUX_1,
     Row {
         label: "JoyImage",
         pipelines: &["JoyImageEditPipeline", "JoyImageEditPlusPipeline"],
