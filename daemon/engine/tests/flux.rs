@@ -12,7 +12,6 @@ use darkroom_engine::families::flux::{FluxConfig, FluxTransformer2DModel};
 use darkroom_engine::model::{Key, Model};
 use darkroom_engine::pipeline::preview::Estimate;
 use darkroom_engine::pipeline::{Observer, Saved, Work, make_pictures};
-use darkroom_engine::prompt::{Piece, Wording};
 use darkroom_engine::residency::Models;
 use darkroom_engine::text::clip::{ClipTextConfig, ClipTextModel};
 use darkroom_engine::text::t5::{T5Config, T5Encoder};
@@ -204,6 +203,7 @@ impl Bench {
 fn load(models: &mut Models, source: ModelSource, kind: Kind) -> Rc<Model> {
     let key = Key {
         source,
+        parts: Vec::new(),
         name: "tiny".to_owned(),
         device: Device::Cpu,
         kind,

@@ -319,6 +319,7 @@ fn a_single_file_makes_the_picture_of_its_folder() {
     assert_eq!((card.sampler, card.latent_channels), (Sampler::Euler, 16));
     let key = Key {
         source: ModelSource::File(path.display().to_string()),
+        parts: Vec::new(),
         name: "z".to_owned(),
         device: Device::Cpu,
         kind: Kind::Float,
