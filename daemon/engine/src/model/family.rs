@@ -33,6 +33,17 @@ pub trait Family: Debug {
         false
     }
 
+    /// Whether its denoiser is told the guidance and computes it itself, in one pass: [`super::Extras::guidance`]. What is to be avoided
+    /// it is not told.
+    fn embeds_guidance(&self) -> bool {
+        false
+    }
+
+    /// Whether a picture to edit is shown to its denoiser as latents are scaled for it, rather than as the autoencoder has them.
+    fn edits_scaled(&self) -> bool {
+        false
+    }
+
     /// What its denoiser reads beside the noisy latents.
     fn task(&self) -> ModelTask {
         ModelTask::Generate

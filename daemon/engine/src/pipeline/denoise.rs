@@ -47,9 +47,15 @@ pub fn denoise(
     } else {
         Passes::One
     };
+    let told = model.family().embeds_guidance().then_some(task.guidance.cfg_scale);
+    let asked = &darkroom_protocol::task::Guidance {
+        // One that is told it has it in its prediction already.
+        cfg_scale: told.map_or(task.guidance.cfg_scale, |_| 1.0),
+        ..task.guidance.clone()
+    };
     let guidance = match edited {
-        Some(picture) => guidance::edit(&task.guidance, picture, passes),
-        None => guidance::asked(&task.guidance, passes, plan.steps(), &moment),
+        Some(picture) => guidance::edit(asked, picture, passes),
+        None => guidance::asked(asked, passes, plan.steps(), &moment),
     };
     let mut clock = Clock::new(plan, groups_left);
     observer.progress(clock.progress(group, 0, plan.first_sigma()));
@@ -63,6 +69,7 @@ pub fn denoise(
                 // Guidance may compute the group several times at once.
                 let extras = Extras {
                     perturbed: moment.perturbed.get(),
+                    guidance: told,
                     ..extras.repeated(x.size()[0] / group.len() as i64)
                 };
                 denoiser
