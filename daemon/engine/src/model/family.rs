@@ -3,7 +3,8 @@
 use std::fmt::Debug;
 
 use darkroom_formats::card::Latents;
-use darkroom_protocol::{ModelTask, Prediction, Sampler, Schedule};
+use darkroom_protocol::task::sides;
+use darkroom_protocol::{ImageTask, ModelTask, Prediction, Sampler, Schedule};
 
 use super::{Component, Cond, Model};
 use crate::prompt::Wording;
@@ -73,7 +74,7 @@ pub trait Family: Debug {
 }
 
 /// What a denoiser may be told of a pass beside a prompt's words.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Passage {
     /// Height in pixels of the pictures that are made.
     pub height: u32,
@@ -83,6 +84,39 @@ pub struct Passage {
     pub side: Side,
     /// Whether nobody said what is to be avoided.
     pub negative_is_empty: bool,
+    /// What the task says in place of the picture's own size.
+    pub says: Says,
+}
+
+/// What a task says of a picture to a denoiser that is told such things. What is `None` is the picture's own, or the family's default.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Says {
+    /// Width and height that it had before it was cut out.
+    pub original: Option<(u32, u32)>,
+    /// Left and top of the cut.
+    pub crop: Option<(u32, u32)>,
+    /// Width and height that it is to have.
+    pub target: Option<(u32, u32)>,
+    /// How good it is to look, on this side.
+    pub score: Option<f64>,
+}
+
+impl Says {
+    /// Of a task, for that side.
+    pub fn of(task: &ImageTask, side: Side) -> Self {
+        let pair = |text: &Option<String>| text.as_deref().and_then(sides);
+        // diffusers' pipelines that begin with a picture tell the negative prompt of no cut.
+        let uncut = side == Side::Negative && task.inputs.init_image.is_some();
+        Self {
+            original: pair(&task.size.original_size),
+            crop: pair(&task.size.crop).filter(|_| !uncut),
+            target: pair(&task.size.target_size),
+            score: match side {
+                Side::Positive => task.guidance.aesthetic_score,
+                Side::Negative => task.guidance.negative_aesthetic_score,
+            },
+        }
+    }
 }
 
 /// Which of the two prompts.

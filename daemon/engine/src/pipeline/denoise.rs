@@ -10,7 +10,7 @@ use super::prepare::{Group, Start};
 use super::preview::Estimate;
 use super::{Observer, check_numbers};
 use crate::guidance::{self, Moment, Passes};
-use crate::model::{ComponentKind, Cond, Extras, Passage, Prompts};
+use crate::model::{ComponentKind, Cond, Extras, Passage, Prompts, Says};
 use crate::sampling::{Plan, StepInfo, sample_keeping};
 use crate::{Error, Result, torch};
 
@@ -107,6 +107,7 @@ fn completed(group: &Group, prompts: &Prompts, latents: &Tensor) -> Result<Promp
             width: pixels(3),
             side,
             negative_is_empty: group.task.what.negative.is_empty(),
+            says: Says::of(group.task, side),
         };
         family.complete(cond, &passage)
     })

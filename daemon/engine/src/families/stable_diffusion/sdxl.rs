@@ -132,15 +132,19 @@ impl StableDiffusionXl {
     /// What the denoiser is told of a pass beside the prompt: the size that a picture was cut from, where, and the size that it is
     /// to have, or how good it is to look (`_get_add_time_ids` of diffusers' pipelines, with their defaults).
     fn numbers(&self, passage: &Passage) -> Vec<f64> {
-        let size = [f64::from(passage.height), f64::from(passage.width)];
+        // Heights come first.
+        let turned = |(first, second): (u32, u32)| [f64::from(second), f64::from(first)];
+        let own = (passage.width, passage.height);
+        let says = &passage.says;
         let score = match passage.side {
             Side::Positive => AESTHETIC.0,
             Side::Negative => AESTHETIC.1,
         };
-        let cut = [0.0, 0.0];
+        let before = turned(says.original.unwrap_or(own)).into_iter();
+        let before = before.chain(turned(says.crop.unwrap_or_default()));
         match self.by_aesthetics {
-            true => size.into_iter().chain(cut).chain([score]).collect(),
-            false => size.into_iter().chain(cut).chain(size).collect(),
+            true => before.chain([says.score.unwrap_or(score)]).collect(),
+            false => before.chain(turned(says.target.unwrap_or(own))).collect(),
         }
     }
 }
