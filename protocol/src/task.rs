@@ -140,6 +140,18 @@ pub struct Size {
     pub upscaler: String,
     /// How many times as wide and high it becomes; `None` where that is what the network was made for.
     pub upscale: Option<f64>,
+    /// What a model is told of a picture's sizes, where it is told them and they are not the picture's own: see [`sides`]. Width and
+    /// height before it was cut out, left and top of the cut, and width and height that it is to have.
+    pub original_size: Option<String>,
+    pub crop: Option<String>,
+    pub target_size: Option<String>,
+}
+
+/// The two whole numbers of `1024x768`, with one of `x`, `×`, `,` between them; each at most 65536.
+pub fn sides(text: &str) -> Option<(u32, u32)> {
+    let (first, second) = text.split_once(['x', 'X', '×', ','])?;
+    let side = |text: &str| text.trim().parse::<u32>().ok().filter(|side| *side <= 65_536);
+    Some((side(first)?, side(second)?))
 }
 
 impl Default for Size {
@@ -151,6 +163,9 @@ impl Default for Size {
             only: None,
             upscaler: upscaler::NONE.to_owned(),
             upscale: None,
+            original_size: None,
+            crop: None,
+            target_size: None,
         }
     }
 }
@@ -266,6 +281,10 @@ pub struct Guidance {
     pub image_cfg_scale: Option<f64>,
     /// What a denoiser is told of how closely to follow the prompt, by models that learned it.
     pub distilled_cfg_scale: Option<f64>,
+    /// How good the picture is told to look, by models that are told it.
+    pub aesthetic_score: Option<f64>,
+    /// The same for what is to be avoided.
+    pub negative_aesthetic_score: Option<f64>,
 }
 
 impl Guidance {
@@ -280,6 +299,8 @@ impl Default for Guidance {
             guidance_rescale: 0.0,
             image_cfg_scale: None,
             distilled_cfg_scale: None,
+            aesthetic_score: None,
+            negative_aesthetic_score: None,
             method: GuidanceMethod::default(),
             start: 0.0,
             end: 1.0,

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use darkroom_engine::families::stable_diffusion::{AutoencoderKl, UNet2DConditionModel, UNetConfig, VaeConfig};
-use darkroom_engine::model::{Extras, Key, Model, Passage, Side};
+use darkroom_engine::model::{Extras, Key, Model, Passage, Says, Side};
 use darkroom_engine::pipeline::preview::Estimate;
 use darkroom_engine::pipeline::{Observer, Saved, Work, make_pictures};
 use darkroom_engine::prompt::Wording;
@@ -38,6 +38,9 @@ struct Case {
     /// How far the picture to begin with may change, where there is one.
     #[serde(default)]
     denoise: Option<f64>,
+    /// What of it may: left, top, right and bottom.
+    #[serde(default)]
+    mask: Option<[u32; 4]>,
 }
 
 /// A tiny model's files, and what diffusers makes with it.
@@ -166,12 +169,21 @@ impl Bench {
             task.inputs.init_image = Some(given(self.staging.path(), case.width, case.height));
             task.inputs.denoise = case.denoise;
         }
+        if let Some(mask) = case.mask {
+            task.inpaint.mask = Some(masked(self.staging.path(), (case.width, case.height), mask));
+            task.inpaint.blur = Some(0);
+            task.inpaint.soft = Some(false);
+        }
         task
     }
 
     /// Makes the picture of a case.
     fn make(&self, model: &Model, case: &Case) -> Told {
-        let (task, cancel, staging) = (self.task(case), Cancel::new(), self.staging.path());
+        self.make_task(model, &self.task(case))
+    }
+
+    fn make_task(&self, model: &Model, task: &ImageTask) -> Told {
+        let (cancel, staging) = (Cancel::new(), self.staging.path());
         let work = Work {
             job: "job".into(),
             staging,
@@ -180,7 +192,7 @@ impl Bench {
             cancel: &cancel,
         };
         let mut told = Told::default();
-        make_pictures(&task, &work, model, &mut told).unwrap();
+        make_pictures(task, &work, model, &mut told).unwrap();
         told
     }
 
@@ -208,6 +220,19 @@ fn given(folder: &Path, width: u32, height: u32) -> String {
     });
     let path = folder.join("given.png");
     picture.save(&path).unwrap();
+    let name = darkroom_protocol::hash::hex(Sha256::digest(std::fs::read(&path).unwrap()));
+    std::fs::rename(path, folder.join(&name)).unwrap();
+    name
+}
+
+/// A mask that is white in a rectangle, put where a worker finds it: its name.
+fn masked(folder: &Path, (width, height): (u32, u32), [left, top, right, bottom]: [u32; 4]) -> String {
+    let mask = image::GrayImage::from_fn(width, height, |x, y| {
+        let inside = (left..right).contains(&x) && (top..bottom).contains(&y);
+        image::Luma([if inside { 255 } else { 0 }])
+    });
+    let path = folder.join("mask.png");
+    mask.save(&path).unwrap();
     let name = darkroom_protocol::hash::hex(Sha256::digest(std::fs::read(&path).unwrap()));
     std::fs::rename(path, folder.join(&name)).unwrap();
     name
@@ -260,6 +285,7 @@ fn stages_are_those_of_diffusers(bench: &Bench, model: &Model) {
         side: Side::Positive,
         negative_is_empty: false,
         distilled_cfg_scale: None,
+        says: Says::default(),
     };
     let cond = model.family().complete(&encoded[0].cond, &passage).unwrap();
     let denoiser = model.denoiser().unwrap();
@@ -298,6 +324,70 @@ fn stages_and_pictures_are_those_of_diffusers(
     }
 }
 
+/// SDXL with more channels of input: one fills masks, two edit pictures, of which CosXL's sees it scaled (`oracle/kinds.py`).
+#[rstest]
+fn kinds_of_sdxl_make_diffusers_pictures(#[values("sdxl-inpaint", "sdxl-edit", "cosxl-edit")] name: &str) {
+    let mut bench = Bench::new(name);
+    let model = bench.load();
+    assert!(model.family().is_xl());
+    for (n, case) in bench.cases.iter().enumerate() {
+        let told = bench.make(&model, case);
+        let found = bench.pixels(&told.saved.unwrap());
+        let expected = Vec::<u8>::try_from(bench.expected[&format!("{n}.picture")].flatten(0, -1)).unwrap();
+        let furthest = found.iter().zip(&expected).map(|(a, b)| a.abs_diff(*b)).max();
+        assert!(
+            found.len() == expected.len() && furthest <= Some(1),
+            "case {n}: {furthest:?}/255"
+        );
+    }
+}
+
+/// Sizes, a cut and scores that are not the picture's own, as diffusers tells them.
+#[test]
+fn what_a_task_says_of_sizes_is_told_as_diffusers_tells_it() {
+    let expected: HashMap<String, Tensor> = Tensor::read_safetensors(fixture("told.safetensors"))
+        .unwrap()
+        .into_iter()
+        .collect();
+    for (n, name) in ["sdxl", "sdxl", "sdxl-refiner"].iter().enumerate() {
+        let mut bench = Bench::new(name);
+        let model = bench.load();
+        let case = Case {
+            sampler: "Euler".into(),
+            width: 64,
+            height: 64,
+            seed: n as u64,
+            steps: 4,
+            cfg_scale: 5.0,
+            prompt: "a photograph of a red apple, highly detailed".into(),
+            negative: "blurry".into(),
+            denoise: (*name == "sdxl-refiner").then_some(0.5),
+            mask: None,
+        };
+        let mut task = bench.task(&case);
+        let size = &mut task.size;
+        match n {
+            0 => {
+                // The other way round than diffusers, which has heights first.
+                size.original_size = Some("768x512".into());
+                size.crop = Some("64,32".into());
+                size.target_size = Some("960x1024".into());
+            }
+            1 => size.original_size = Some("256x256".into()),
+            _ => {
+                size.original_size = Some("512x512".into());
+                size.crop = Some("4,8".into());
+                task.guidance.aesthetic_score = Some(8.5);
+                task.guidance.negative_aesthetic_score = Some(1.5);
+            }
+        }
+        let told = bench.make_task(&model, &task);
+        let (found, expected) = (told.latents.unwrap(), &expected[&format!("{n}.latents")]);
+        let difference = (found - expected).abs().max().double_value(&[]);
+        assert!(difference < 1e-3, "{name} differs by {difference}");
+    }
+}
+
 /// Its two text encoders are one component each, and a picture's size is part of what is asked of the model.
 #[test]
 fn sdxl_is_told_the_size_of_the_picture() {
@@ -311,6 +401,7 @@ fn sdxl_is_told_the_size_of_the_picture() {
             side,
             negative_is_empty: true,
             distilled_cfg_scale: None,
+            says: Says::default(),
         };
         let cond = model.family().complete(&encoded[0].cond, &passage).unwrap();
         let ids = Vec::<f32>::try_from(cond.extras["time_ids"].flatten(0, -1)).unwrap();
@@ -331,6 +422,7 @@ fn sdxl_is_told_the_size_of_the_picture() {
             side,
             negative_is_empty: true,
             distilled_cfg_scale: None,
+            says: Says::default(),
         };
         let cond = model.family().complete(&encoded[0].cond, &passage).unwrap();
         let ids = Vec::<f32>::try_from(cond.extras["time_ids"].flatten(0, -1)).unwrap();

@@ -27,6 +27,8 @@ use tch::{Kind, Tensor};
 const DOWN: &str = "DownBlock2D";
 const CROSS_DOWN: &str = "CrossAttnDownBlock2D";
 const UP: &str = "UpBlock2D";
+const DOWN_ENCODER: [&str; 4] = ["DownEncoderBlock2D"; 4];
+const UP_DECODER: [&str; 4] = ["UpDecoderBlock2D"; 4];
 const CROSS_UP: &str = "CrossAttnUpBlock2D";
 
 /// Component and configuration, in the family's order.
@@ -34,7 +36,7 @@ type Configs = Vec<(&'static str, Value)>;
 
 fn vae(scale: f64) -> (&'static str, Value) {
     let config = json!({
-        "block_out_channels": [32, 64, 64, 64], "down_block_types": ["DownEncoderBlock2D"; 4], "up_block_types": ["UpDecoderBlock2D"; 4],
+        "block_out_channels": [32, 64, 64, 64], "down_block_types": DOWN_ENCODER, "up_block_types": UP_DECODER,
         "layers_per_block": 1, "latent_channels": 4, "norm_num_groups": 32, "sample_size": 512, "scaling_factor": scale,
     });
     ("vae", config)
@@ -65,7 +67,7 @@ fn configs(family: &str) -> Configs {
     match family {
         "sd1" => vec![
             ("text_encoder", clip(768, 12, "quick_gelu", None)),
-            with(json!({"block_out_channels": [320, 64, 64, 64], "attention_head_dim": 8})),
+            with(json!({"block_out_channels": [320, 64, 64, 64], "attention_head_dim": 8, "sample_size": 64})),
             vae(0.18215),
         ],
         "sd2" => vec![
@@ -108,7 +110,7 @@ fn tensors(component: &str, config: &Value) -> BTreeMap<String, Tensor> {
     let fill = |(key, shape): (String, Vec<i64>)| {
         // The table of tokens is large: it is made of a column and a row.
         let tensor = match shape[..] {
-            [rows @ 10_000.., width] => {
+            [rows, width] if rows >= 10_000 => {
                 random.get(&key, &[rows, 1]).unwrap() * random.get(&format!("{key}.row"), &[1, width]).unwrap()
             }
             _ => random.get(&key, &shape).unwrap(),

@@ -306,6 +306,47 @@ fn a_picture_that_a_model_edits_is_diffusers() {
     parts_are_those_of_diffusers("edits", 8);
 }
 
+/// A model that is told its guidance, as `LatentConsistencyModelPipeline` runs it (`oracle/kinds.py`): one pass a step, and what is to be
+/// avoided counts for nothing.
+#[test]
+fn a_model_that_is_told_its_guidance_makes_diffusers_pictures() {
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/families/lcm");
+    let cases: Vec<Case> = serde_json::from_slice(&std::fs::read(fixture.join("cases.json")).unwrap()).unwrap();
+    let expected = Tensor::read_safetensors(fixture.join("expected.safetensors")).unwrap();
+    let mut bench = Bench::new();
+    let folder = bench.folder.path().to_owned();
+    support::with_field(&folder, "time_cond_proj_dim", 32);
+    std::fs::copy(
+        fixture.join("scheduler_config.json"),
+        folder.join("scheduler/scheduler_config.json"),
+    )
+    .unwrap();
+    let index = std::fs::read_to_string(folder.join("model_index.json")).unwrap();
+    std::fs::write(
+        folder.join("model_index.json"),
+        index.replace("PNDMScheduler", "LCMScheduler"),
+    )
+    .unwrap();
+    for (n, case) in cases.iter().enumerate() {
+        let mut task = task(&folder, case);
+        let found = bench.pictures(&task, Kind::Float).remove(0);
+        let key = format!("{n}.picture");
+        let expected = &expected.iter().find(|(name, _)| *name == key).unwrap().1;
+        let expected = Vec::<u8>::try_from(expected.flatten(0, -1)).unwrap();
+        let difference = largest_difference(&found, &expected);
+        assert!(difference <= 1, "case {n} differs by {difference}/255");
+        task.what.negative = "blurry".into();
+        let mut told = Told::default();
+        bench.run(&task, Kind::Float, &Cancel::new(), &mut told).unwrap();
+        let said = told
+            .notices
+            .iter()
+            .any(|line| line.contains("the negative prompt is not used"));
+        assert_eq!(said, case.cfg_scale > 1.0, "{:?}", told.notices);
+        assert_eq!(bench.pictures(&task, Kind::Float).remove(0), found);
+    }
+}
+
 #[test]
 fn a_soft_mask_lets_go_as_differential_diffusion_does() {
     parts_are_those_of_diffusers("soft", 4);

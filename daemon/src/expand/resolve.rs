@@ -10,7 +10,7 @@ use darkroom_protocol::device::canonical_device;
 use darkroom_protocol::message::RemoteError;
 use darkroom_protocol::params::{MAX_SEED, RANDOM_SEEDS};
 use darkroom_protocol::sampler::Named;
-use darkroom_protocol::task::{Guidance, Inputs};
+use darkroom_protocol::task::{Guidance, Inputs, sides};
 use darkroom_protocol::text::escape_line;
 use darkroom_protocol::upscaler::{self, Filter};
 use darkroom_protocol::{GenerateRequest, ImageTask, ModelCard, ModelTask, Prediction};
@@ -50,6 +50,7 @@ pub fn resolve(
     task.sampling.prediction = request.prediction.or(unusual(card.prediction));
     task.inputs.denoise = denoise(request, task.sampling.steps)?;
     task.inpaint = task.inpaint.resolved();
+    told_sizes(&task)?;
     of_model(&mut task, card)?;
     check_steps(&task)?;
     check_only(&task)?;
@@ -149,6 +150,24 @@ fn of_model(task: &mut ImageTask, card: &ModelCard) -> Result<(), RemoteError> {
     // It reads the picture beside its noise, and all of its steps are run.
     task.inputs.denoise = Some(1.0);
     task.guidance.image_cfg_scale.get_or_insert(Guidance::IMAGE_CFG);
+    Ok(())
+}
+
+/// What a model is told of sizes is two numbers each.
+fn told_sizes(task: &ImageTask) -> Result<(), RemoteError> {
+    let size = &task.size;
+    for (name, given, example) in [
+        ("original_size", &size.original_size, "1024x1024"),
+        ("crop", &size.crop, "0,64"),
+        ("target_size", &size.target_size, "1024x1024"),
+    ] {
+        if let Some(text) = given.as_deref().filter(|text| sides(text).is_none()) {
+            return Err(RemoteError::usage(format!(
+                "{name} must be two whole numbers up to 65536, as {example}, not {}.",
+                escape_line(text)
+            )));
+        }
+    }
     Ok(())
 }
 

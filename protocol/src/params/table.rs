@@ -607,6 +607,42 @@ parameters! {
         help: "How many times as wide and high the upscaler makes a finished picture.",
         long: "Where the model has no upscaler and none is named, lanczos does it. A network goes over the picture until it is large enough, and lanczos makes the rest.",
     }
+    original_size: String {
+        flag: "original-size", short: None, aliases: &[],
+        category: Category::Size, task: given size.original_size,
+        kind: Kind::Text { max_bytes: 32 },
+        unset: Unset::Settled("the picture's own"), metadata: "Original size",
+        help: "SDXL: the size that the picture is told to have been before it was cut, as 1024x1024.",
+        long: "Small sizes make pictures look as if they had been enlarged.",
+    }
+    crop: String {
+        flag: "crop", short: None, aliases: &["crops_coords_top_left"],
+        category: Category::Size, task: given size.crop,
+        kind: Kind::Text { max_bytes: 32 },
+        unset: Unset::Settled("0,0"), metadata: "Crop",
+        help: "SDXL: how far from left and top the picture is told to have been cut out, as 0,64.",
+    }
+    target_size: String {
+        flag: "target-size", short: None, aliases: &[],
+        category: Category::Size, task: given size.target_size,
+        kind: Kind::Text { max_bytes: 32 },
+        unset: Unset::Settled("the picture's own"), metadata: "Target size",
+        help: "SDXL: the size that the picture is told to have, as 1024x1024.",
+    }
+    aesthetic_score: f64 {
+        flag: "aesthetic-score", short: None, aliases: &[],
+        category: Category::Guidance, task: given guidance.aesthetic_score,
+        kind: Kind::Number { min: 0.0, max: 10.0 },
+        unset: Unset::Settled("6"), metadata: "Aesthetic score",
+        help: "SDXL's refiner: how good the picture is told to look.",
+    }
+    negative_aesthetic_score: f64 {
+        flag: "negative-aesthetic-score", short: None, aliases: &[],
+        category: Category::Guidance, task: given guidance.negative_aesthetic_score,
+        kind: Kind::Number { min: 0.0, max: 10.0 },
+        unset: Unset::Settled("2.5"), metadata: "Negative aesthetic score",
+        help: "The same for what is to be avoided.",
+    }
     device: String {
         flag: "device", short: None, aliases: &[],
         category: Category::Compute, task: always compute.device,

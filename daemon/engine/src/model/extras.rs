@@ -15,6 +15,8 @@ pub struct Extras {
     pub references: Vec<Tensor>,
     /// More channels of the input [B, C, H, W]: a mask and the masked picture, or the picture to edit.
     pub channels: Option<Tensor>,
+    /// How closely the prompt is to be followed, for a denoiser that is told it.
+    pub guidance: Option<f64>,
     /// Whether the self-attention in the denoiser's middle is left out, each place seeing itself alone: what perturbed-attention guidance
     /// turns away from. Only for a denoiser that [can](super::Denoiser::can_be_perturbed).
     pub perturbed: bool,
@@ -74,6 +76,7 @@ impl Extras {
             }),
             references: self.references.iter().map(again).collect(),
             channels: self.channels.as_ref().map(again),
+            guidance: self.guidance,
             perturbed: self.perturbed,
             free_u: self.free_u,
             merging: self.merging,
@@ -96,11 +99,12 @@ mod tests {
             }),
             references: vec![pair()],
             channels: Some(pair()),
+            guidance: Some(3.0),
             perturbed: true,
             ..Extras::default()
         };
         let twice = extras.repeated(2);
-        assert!(twice.perturbed);
+        assert!(twice.perturbed && twice.guidance == Some(3.0));
         let residuals = twice.residuals.unwrap();
         let all = [
             &residuals.down[0],

@@ -3,7 +3,8 @@
 use std::fmt::Debug;
 
 use darkroom_formats::card::Latents;
-use darkroom_protocol::{ModelTask, Prediction, Sampler, Schedule};
+use darkroom_protocol::task::sides;
+use darkroom_protocol::{ImageTask, ModelTask, Prediction, Sampler, Schedule};
 
 use super::{Component, Cond, Model};
 use crate::prompt::Wording;
@@ -30,6 +31,17 @@ pub trait Family: Debug {
 
     /// Whether it is Stable Diffusion XL, for which some schedules have a table of their own.
     fn is_xl(&self) -> bool {
+        false
+    }
+
+    /// Whether its denoiser is told the guidance and computes it itself, in one pass: [`super::Extras::guidance`]. What is to be avoided
+    /// it is not told.
+    fn embeds_guidance(&self) -> bool {
+        false
+    }
+
+    /// Whether a picture to edit is shown to its denoiser as latents are scaled for it, rather than as the autoencoder has them.
+    fn edits_scaled(&self) -> bool {
         false
     }
 
@@ -80,6 +92,39 @@ pub struct Passage {
     pub negative_is_empty: bool,
     /// How closely to follow the prompt, for denoisers that are told it.
     pub distilled_cfg_scale: Option<f64>,
+    /// What the task says in place of the picture's own size.
+    pub says: Says,
+}
+
+/// What a task says of a picture to a denoiser that is told such things. What is `None` is the picture's own, or the family's default.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Says {
+    /// Width and height that it had before it was cut out.
+    pub original: Option<(u32, u32)>,
+    /// Left and top of the cut.
+    pub crop: Option<(u32, u32)>,
+    /// Width and height that it is to have.
+    pub target: Option<(u32, u32)>,
+    /// How good it is to look, on this side.
+    pub score: Option<f64>,
+}
+
+impl Says {
+    /// Of a task, for that side.
+    pub fn of(task: &ImageTask, side: Side) -> Self {
+        let pair = |text: &Option<String>| text.as_deref().and_then(sides);
+        // diffusers' pipelines that begin with a picture tell the negative prompt of no cut.
+        let uncut = side == Side::Negative && task.inputs.init_image.is_some();
+        Self {
+            original: pair(&task.size.original_size),
+            crop: pair(&task.size.crop).filter(|_| !uncut),
+            target: pair(&task.size.target_size),
+            score: match side {
+                Side::Positive => task.guidance.aesthetic_score,
+                Side::Negative => task.guidance.negative_aesthetic_score,
+            },
+        }
+    }
 }
 
 /// Which of the two prompts.

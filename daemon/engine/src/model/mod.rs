@@ -18,7 +18,7 @@ pub use blueprint::Blueprint;
 pub use component::{Autoencoder, Component, ComponentKind, Denoiser, Part, Plan, Posterior, Recipe};
 pub use cond::{Composed, Cond, Guide, Prompts};
 pub use extras::{Extras, FreeU, Residuals};
-pub use family::{Encoded, Family, LatentSpace, Passage, SamplingWish, Side};
+pub use family::{Encoded, Family, LatentSpace, Passage, SamplingWish, Says, Side};
 pub use identity::Identity;
 pub use key::Key;
 pub use loaded::Model;

@@ -11,7 +11,7 @@ use super::prepare::{Group, Start};
 use super::preview::Estimate;
 use super::{Observer, check_numbers};
 use crate::guidance::{self, Moment, Passes};
-use crate::model::{ComponentKind, Cond, Denoiser, Extras, FreeU, Passage, Prompts};
+use crate::model::{ComponentKind, Cond, Denoiser, Extras, FreeU, Passage, Prompts, Says};
 use crate::sampling::{Plan, StepInfo, sample_keeping};
 use crate::{Error, Result, torch};
 
@@ -44,9 +44,15 @@ pub fn denoise(
     } else {
         Passes::One
     };
+    let told = model.family().embeds_guidance().then_some(task.guidance.cfg_scale);
+    let asked = &darkroom_protocol::task::Guidance {
+        // One that is told it has it in its prediction already.
+        cfg_scale: told.map_or(task.guidance.cfg_scale, |_| 1.0),
+        ..task.guidance.clone()
+    };
     let guidance = match edited {
-        Some(picture) => guidance::edit(&task.guidance, picture, passes),
-        None => guidance::asked(&task.guidance, passes, plan.steps(), &moment),
+        Some(picture) => guidance::edit(asked, picture, passes),
+        None => guidance::asked(asked, passes, plan.steps(), &moment),
     };
     let cache = DeepCache::asked(&task.compute);
     let mut clock = Clock::new(plan, groups_left);
@@ -65,6 +71,7 @@ pub fn denoise(
                     free_u: FreeU::asked(&task.guidance),
                     merging: task.compute.token_merging,
                     recall: cache.as_ref().map(|cache| cache.next(moment.guided.get())),
+                    guidance: told,
                     ..extras.repeated(x.size()[0] / group.len() as i64)
                 };
                 denoiser
@@ -131,6 +138,7 @@ fn completed(group: &Group, prompts: &Prompts, latents: &Tensor) -> Result<Promp
             side,
             negative_is_empty: group.task.what.negative.is_empty(),
             distilled_cfg_scale: group.task.guidance.distilled_cfg_scale,
+            says: Says::of(group.task, side),
         };
         family.complete(cond, &passage)
     })

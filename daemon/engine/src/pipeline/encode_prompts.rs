@@ -42,7 +42,11 @@ pub fn encode_prompts(
     }
     // Tags of LoRAs name files, which the task has: they are no words.
     let positive = read(&without_tags(&task.what.prompt), &rules, true)?;
-    let negative = match task.is_guided() {
+    let told = model.family().embeds_guidance();
+    if told && task.is_guided() && !task.what.negative.trim().is_empty() {
+        observer.notice("This model is told the guidance itself and computes no prediction without the prompt: the negative prompt is not used.");
+    }
+    let negative = match task.is_guided() && !told {
         true => read(&task.what.negative, &rules, false)?,
         false => Vec::new(),
     };

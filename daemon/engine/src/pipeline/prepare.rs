@@ -102,7 +102,13 @@ pub fn beginning(task: &ImageTask, work: &Work, model: &Model, observer: &mut dy
         ModelTask::Inpaint => Some(masked(&shown, part.as_ref(), (work, model), observer)?),
         ModelTask::Generate | ModelTask::Edit => None,
     };
-    let edited = (kind == ModelTask::Edit).then(|| picture.mean.to_kind(Kind::Float) / space.scale + space.shift);
+    let edited = (kind == ModelTask::Edit).then(|| {
+        let mean = picture.mean.to_kind(Kind::Float);
+        match model.family().edits_scaled() {
+            true => mean,
+            false => mean / space.scale + space.shift,
+        }
+    });
     Ok(Beginning {
         picture: Some(picture),
         part,

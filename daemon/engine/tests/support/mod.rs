@@ -56,9 +56,15 @@ pub fn model_folder() -> tempfile::TempDir {
 /// Makes the model in `folder` one whose denoiser reads so many channels, filled by name.
 #[allow(dead_code, reason = "not every test file has such a model")]
 pub fn with_inputs(folder: &Path, channels: i64) {
+    with_field(folder, "in_channels", channels);
+}
+
+/// Makes the model in `folder` one whose denoiser has that number in its configuration, filled by name.
+#[allow(dead_code, reason = "not every test file has such a model")]
+pub fn with_field(folder: &Path, field: &str, number: i64) {
     let path = folder.join("unet/config.json");
     let mut config: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
-    config["in_channels"] = channels.into();
+    config[field] = number.into();
     std::fs::write(&path, config.to_string()).unwrap();
     let config = UNetConfig::from_json(config.to_string().as_bytes()).unwrap();
     let weights = Weights::recorder("unet");

@@ -178,9 +178,10 @@ fn parts(folder: &Folder, family: Family) -> Result<Parts> {
         }
         Family::StableDiffusionXl | Family::StableDiffusionXlRefiner => {
             let parts = StableDiffusionXl::read(folder)?;
+            let task = parts.task();
             let first = parts.text_encoder.map(|encoder| ("tokenizer", encoder));
             Parts {
-                task: ModelTask::Generate,
+                task,
                 vae: parts.vae,
                 texts: first
                     .into_iter()

@@ -11,6 +11,8 @@ use crate::folder::Folder;
 const FEW_STEPS: [&str; 2] = ["LCMScheduler", "TCDScheduler"];
 /// Steps of such models, and guidance, which is none.
 const DISTILLED: (u32, f64) = (4, 1.0);
+/// The guidance that models are told which were distilled with it: the default of diffusers' `LatentConsistencyModelPipeline`.
+const TOLD: f64 = 8.5;
 /// What SD-Turbo and SDXL-Turbo were distilled at, in pixels (arXiv 2311.17042); their families' other models of that size are
 /// not published with trailing timesteps.
 const TURBO_SIDE: u32 = 512;
@@ -34,7 +36,10 @@ pub(super) fn of(folder: &Folder, built: &Built, side: u32) -> (u32, f64) {
     let can_be_turbo = matches!(built.family, Family::StableDiffusion2 | Family::StableDiffusionXl);
     let turbo = can_be_turbo && side == TURBO_SIDE && trailing && !zero_snr;
     let schnell = built.family == Family::Flux1 && !is_told(folder);
+    let denoiser = folder.components.get(built.denoiser);
+    let learned = denoiser.is_some_and(|unet| unet.config.get("time_cond_proj_dim").is_some_and(|dim| !dim.is_null()));
     match turbo || schnell || FEW_STEPS.contains(&scheduler.class.as_str()) {
+        true if learned => (DISTILLED.0, TOLD),
         true => DISTILLED,
         false => (built.steps, built.cfg_scale),
     }

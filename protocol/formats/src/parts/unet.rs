@@ -167,10 +167,18 @@ fn shape(blocks: &Blocks, published: &Map<String, Value>) -> Map<String, Value> 
             .map(|level| if attends(level) { with } else { without })
             .collect()
     };
-    let mut down = blocks.down.clone();
+    // Where a level has no attention a number stands all the same, as in published configurations.
+    let filled = |way: &[Vec<u64>]| -> Vec<Vec<u64>> {
+        let level = |level: &Vec<u64>| match level.iter().all(|depth| *depth == 0) {
+            true => vec![1; level.len()],
+            false => level.clone(),
+        };
+        way.iter().map(level).collect()
+    };
+    let mut down = filled(&blocks.down);
     // diffusers takes the middle's from the coarsest level's, whether that one has attention or not.
-    if let (Some(depth), Some(last)) = (blocks.middle, down.last_mut())
-        && last.iter().all(|depth| *depth == 0)
+    if let (Some(depth @ 1..), Some(last), Some(counted)) = (blocks.middle, down.last_mut(), blocks.down.last())
+        && counted.iter().all(|depth| *depth == 0)
     {
         last.fill(depth);
     }
@@ -184,7 +192,7 @@ fn shape(blocks: &Blocks, published: &Map<String, Value>) -> Map<String, Value> 
     );
     put("up_block_types", types(&blocks.up, ["CrossAttnUpBlock2D", "UpBlock2D"]));
     put("transformer_layers_per_block", json!(down));
-    put("reverse_transformer_layers_per_block", json!(blocks.up));
+    put("reverse_transformer_layers_per_block", json!(filled(&blocks.up)));
     if blocks.channels.len() == layers.len() {
         if let Some(heads) = heads(&blocks.channels, published) {
             put("attention_head_dim", heads);
@@ -263,15 +271,15 @@ mod tests {
     #[rstest]
     #[case::sdxl(vec![vec![0, 0], vec![2, 2], vec![10, 10]], Some(10), &[10, 10, 10, 2, 2, 2, 0, 0, 0],
         json!({"layers_per_block": [2, 2, 2], "mid_block_type": "UNetMidBlock2DCrossAttn", "down_block_types": DOWN, "up_block_types": UP,
-            "transformer_layers_per_block": [[0, 0], [2, 2], [10, 10]],
-            "reverse_transformer_layers_per_block": [[10, 10, 10], [2, 2, 2], [0, 0, 0]]}))]
+            "transformer_layers_per_block": [[1, 1], [2, 2], [10, 10]],
+            "reverse_transformer_layers_per_block": [[10, 10, 10], [2, 2, 2], [1, 1, 1]]}))]
     #[case::ssd_1b(vec![vec![0, 0], vec![2, 2], vec![4, 4]], Some(0), &[4, 4, 10, 2, 1, 1, 0, 0, 0],
         json!({"layers_per_block": [2, 2, 2], "mid_block_type": "UNetMidBlock2D", "down_block_types": DOWN, "up_block_types": UP,
-            "transformer_layers_per_block": [[0, 0], [2, 2], [4, 4]],
-            "reverse_transformer_layers_per_block": [[4, 4, 10], [2, 1, 1], [0, 0, 0]]}))]
+            "transformer_layers_per_block": [[1, 1], [2, 2], [4, 4]],
+            "reverse_transformer_layers_per_block": [[4, 4, 10], [2, 1, 1], [1, 1, 1]]}))]
     #[case::koala_700m(vec![vec![0], vec![2], vec![5]], None, &[5, 5, 2, 2, 0, 0],
-        json!({"layers_per_block": [1, 1, 1], "mid_block_type": null, "down_block_types": DOWN, "up_block_types": UP, "transformer_layers_per_block": [[0], [2], [5]],
-            "reverse_transformer_layers_per_block": [[5, 5], [2, 2], [0, 0]]}))]
+        json!({"layers_per_block": [1, 1, 1], "mid_block_type": null, "down_block_types": DOWN, "up_block_types": UP, "transformer_layers_per_block": [[1], [2], [5]],
+            "reverse_transformer_layers_per_block": [[5, 5], [2, 2], [1, 1]]}))]
     fn blocks_are_counted(
         #[case] down: Vec<Vec<u64>>,
         #[case] middle: Option<u64>,

@@ -48,11 +48,15 @@ impl StableDiffusion {
 
     /// What the denoiser reads beside the noisy latents.
     pub fn task(&self) -> ModelTask {
-        match self.unet.in_channels - self.vae.latent_channels {
-            0 => ModelTask::Generate,
-            more if more == self.vae.latent_channels => ModelTask::Edit,
-            _ => ModelTask::Inpaint,
-        }
+        task(&self.unet, &self.vae)
+    }
+}
+
+fn task(unet: &UNetConfig, vae: &VaeConfig) -> ModelTask {
+    match unet.in_channels - vae.latent_channels {
+        0 => ModelTask::Generate,
+        more if more == vae.latent_channels => ModelTask::Edit,
+        _ => ModelTask::Inpaint,
     }
 }
 
@@ -73,6 +77,9 @@ pub struct StableDiffusionXl {
     pub scheduler: SchedulerConfig,
     /// Whether a negative prompt that is not given is zeros rather than an empty text (`force_zeros_for_empty_prompt`).
     pub zeros_for_empty: bool,
+    /// Whether the picture to edit is shown to the denoiser as latents are scaled for it, as CosXL's form for editing has it
+    /// (`is_cosxl_edit`).
+    pub edits_scaled: bool,
 }
 
 impl StableDiffusionXl {
@@ -103,7 +110,13 @@ impl StableDiffusionXl {
             scheduler: scheduler(folder)?,
             // The pipelines' own default.
             zeros_for_empty: zeros.is_none_or(super::truth),
+            edits_scaled: folder.index.get("is_cosxl_edit").is_some_and(super::truth),
         })
+    }
+
+    /// What the denoiser reads beside the noisy latents.
+    pub fn task(&self) -> ModelTask {
+        task(&self.unet, &self.vae)
     }
 
     /// Numbers that the denoiser is told: 6 sizes and places, or 4 of them and how good the picture is to look.
@@ -135,9 +148,9 @@ fn addition(fields: Fields<'_>, unet: &UNetConfig, encoder: &ClipTextConfig) -> 
 /// Whether the denoiser takes what the other parts make: latents of `vae`, prompts of `width`.
 fn fit(fields: Fields<'_>, unet: &UNetConfig, vae: &VaeConfig, width: i64, whose: &str) -> Result<()> {
     let latents = vae.latent_channels;
-    // Beside the latents Stable Diffusion 1 and 2 have forms that read a mask and the masked picture's, or those of the picture to edit.
+    // Beside the latents there are forms that read a mask and the masked picture's, or those of the picture to edit.
     let reads = [2 * latents + 1, 2 * latents];
-    let more = reads.contains(&unet.in_channels) && unet.addition.is_none();
+    let more = reads.contains(&unet.in_channels);
     let inputs = if more { unet.in_channels } else { latents };
     for (field, channels, takes) in [
         ("in_channels", unet.in_channels, inputs),

@@ -40,6 +40,8 @@ pub struct UNetConfig {
     pub conv_out_kernel: i64,
     /// What stands between the way down and the way up.
     pub mid_block: MidBlock,
+    /// Width of the embedding of guidance, in models that are told it instead of computing it (Luo et al. 2023, arXiv 2310.04378).
+    pub time_cond_proj_dim: Option<i64>,
     /// What is told beside time and prompt, in SDXL and its kin.
     pub addition: Option<TextTime>,
     /// The levels, finest first; there is at least one.
@@ -155,6 +157,10 @@ impl UNetConfig {
             conv_in_kernel: kernel(fields, "conv_in_kernel")?,
             conv_out_kernel: kernel(fields, "conv_out_kernel")?,
             mid_block: mid_block(fields)?,
+            time_cond_proj_dim: match fields.given("time_cond_proj_dim") {
+                None => None,
+                Some(_) => Some(fields.int("time_cond_proj_dim", 0, 4..=65_536)?),
+            },
             addition: addition(fields)?,
             levels: Vec::new(),
         };
@@ -423,7 +429,6 @@ fn fixed(fields: Fields<'_>) -> Result<()> {
         "encoder_hid_dim",
         "encoder_hid_dim_type",
         "num_class_embeds",
-        "time_cond_proj_dim",
         "time_embedding_act_fn",
         "timestep_post_act",
     ] {

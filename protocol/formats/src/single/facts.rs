@@ -8,7 +8,7 @@ use darkroom_protocol::Prediction;
 use darkroom_protocol::sampler::Named;
 use serde_json::{Map, Value, json};
 
-use super::edm::edm;
+use super::edm::{edm, edm_epsilon, edm_velocity};
 use super::flux;
 use super::measure::{Numbers, prediction};
 use super::yaml;
@@ -110,6 +110,7 @@ impl Facts {
         facts.shown(family, told, words.is_empty());
         facts.tables(header, family);
         facts.inputs(header, prefix);
+        facts.edits(header, prefix);
         facts.shapes(header, family, (prefix, layout));
         facts.flux(header, (family, prefix));
         if header
@@ -190,8 +191,14 @@ impl Facts {
             "denoiser_config.params.scaling_config.target" => match value.rsplit('.').next().unwrap_or_default() {
                 "EpsScaling" => words.push((YAML, Prediction::Epsilon)),
                 "VScaling" => words.push((YAML, Prediction::VPrediction)),
+                // Preconditioning of Karras et al. 2022, and its range of noise with the velocity for output.
+                "EDMScaling" if family == Family::StableDiffusionXl => self.noise(edm_epsilon()),
+                "VScalingWithEDMcNoise" if family == Family::StableDiffusionXl => self.noise(edm_velocity(None, None)),
                 other => return Err(format!("its .yaml has the scaling {}, which is not built", Shown(other))),
             },
+            "denoiser_config.params.scaling_config.params.sigma_data" => {
+                set(self.of("scheduler"), "sigma_data", setting, value)?;
+            }
             "cond_stage_config.target" => {
                 let class = value.rsplit_once('.').map(|(_, class)| class);
                 if class != Some(family.built().checkpoint.text_encoder) {
@@ -272,6 +279,13 @@ impl Facts {
         }
     }
 
+    /// Another scheduler than the family's.
+    fn noise(&mut self, scheduler: Map<String, Value>) {
+        let index = json!(["diffusers", scheduler.get("_class_name")]);
+        self.of("model_index.json").insert("scheduler".to_owned(), index);
+        self.of("scheduler").extend(scheduler);
+    }
+
     /// What is found of a component's configuration.
     fn of(&mut self, component: &'static str) -> &mut Map<String, Value> {
         self.found.entry(component).or_default()
@@ -295,6 +309,17 @@ impl Facts {
                     self.of(part.component).insert(field.to_owned(), rows.into());
                 }
             }
+        }
+    }
+
+    /// CosXL's form for editing is told by both: its noise, and the channels for the picture (ComfyUI's `SDXL_instructpix2pix`).
+    fn edits(&mut self, header: &Header, prefix: &str) {
+        let first = header.tensors.get(&format!("{prefix}input_blocks.0.0.weight"));
+        let edits = first.is_some_and(|entry| entry.shape.get(1) == Some(&8));
+        let scheduler = self.found.get("scheduler").and_then(|found| found.get("_class_name"));
+        if edits && scheduler.is_some_and(|class| class == "EDMEulerScheduler") {
+            self.of("model_index.json")
+                .insert("is_cosxl_edit".to_owned(), true.into());
         }
     }
 

@@ -33,6 +33,7 @@ pub struct StableDiffusion1 {
     latents: LatentSpace,
     spelling: Spelling,
     task: ModelTask,
+    embeds_guidance: bool,
 }
 
 impl StableDiffusion1 {
@@ -62,6 +63,7 @@ impl StableDiffusion1 {
             width: parts.text_encoder.hidden_size,
             scheduler: SchedulerConfig::read(Fields::new("scheduler", &scheduler))?,
             task: parts.task(),
+            embeds_guidance: parts.unet.time_cond_proj_dim.is_some(),
             latents: LatentSpace {
                 kind: parts.vae.latents(),
                 tile: parts.vae.tile() as u32,
@@ -105,6 +107,10 @@ impl Family for StableDiffusion1 {
 
     fn task(&self) -> ModelTask {
         self.task
+    }
+
+    fn embeds_guidance(&self) -> bool {
+        self.embeds_guidance
     }
 
     fn encode(&self, model: &Model, prompts: &[Wording], cancel: &Cancel) -> Result<Vec<Encoded>> {

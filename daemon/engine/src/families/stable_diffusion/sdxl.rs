@@ -9,6 +9,7 @@ use darkroom_formats::card::scheduler_config;
 use darkroom_formats::family::{self, detect_folder};
 use darkroom_formats::folder::{Files, Folder};
 use darkroom_formats::schema::{Fields, StableDiffusionXl as Parts};
+use darkroom_protocol::ModelTask;
 use tch::Tensor;
 
 use super::keys::Spelling;
@@ -72,6 +73,9 @@ pub struct StableDiffusionXl {
     zeros_for_empty: bool,
     /// Whether its noise is that of Karras et al. 2022: Playground 2.5 and CosXL.
     edm: bool,
+    task: ModelTask,
+    edits_scaled: bool,
+    embeds_guidance: bool,
 }
 
 impl StableDiffusionXl {
@@ -81,16 +85,10 @@ impl StableDiffusionXl {
     /// What speaks against it, in words.
     pub fn open(folder: &Folder, files: &dyn Files) -> Result<Option<Box<dyn Family>>> {
         use family::Family::{StableDiffusionXl as Base, StableDiffusionXlRefiner as Refiner};
-        if ![Base, Refiner]
-            .iter()
-            .any(|one| one.pipelines().contains(&folder.class.as_str()))
-        {
+        // Who asks all families tells why none fits.
+        let Some(family @ (Base | Refiner)) = detect_folder(folder).ok() else {
             return Ok(None);
-        }
-        let family = detect_folder(folder)?;
-        if ![Base, Refiner].contains(&family) {
-            return Ok(None);
-        }
+        };
         let parts = Parts::read(folder)?;
         let scheduler = scheduler_config(folder, family)?;
         let open_clip = OpenClip {
@@ -124,6 +122,9 @@ impl StableDiffusionXl {
             by_aesthetics: parts.numbers() == 5,
             zeros_for_empty: parts.zeros_for_empty,
             edm: folder.scheduler.class.starts_with("EDM"),
+            task: parts.task(),
+            edits_scaled: parts.edits_scaled,
+            embeds_guidance: parts.unet.time_cond_proj_dim.is_some(),
             components: components(parts),
         })))
     }
@@ -131,15 +132,19 @@ impl StableDiffusionXl {
     /// What the denoiser is told of a pass beside the prompt: the size that a picture was cut from, where, and the size that it is
     /// to have, or how good it is to look (`_get_add_time_ids` of diffusers' pipelines, with their defaults).
     fn numbers(&self, passage: &Passage) -> Vec<f64> {
-        let size = [f64::from(passage.height), f64::from(passage.width)];
+        // Heights come first.
+        let turned = |(first, second): (u32, u32)| [f64::from(second), f64::from(first)];
+        let own = (passage.width, passage.height);
+        let says = &passage.says;
         let score = match passage.side {
             Side::Positive => AESTHETIC.0,
             Side::Negative => AESTHETIC.1,
         };
-        let cut = [0.0, 0.0];
+        let before = turned(says.original.unwrap_or(own)).into_iter();
+        let before = before.chain(turned(says.crop.unwrap_or_default()));
         match self.by_aesthetics {
-            true => size.into_iter().chain(cut).chain([score]).collect(),
-            false => size.into_iter().chain(cut).chain(size).collect(),
+            true => before.chain([says.score.unwrap_or(score)]).collect(),
+            false => before.chain(turned(says.target.unwrap_or(own))).collect(),
         }
     }
 }
@@ -179,6 +184,22 @@ impl Family for StableDiffusionXl {
 
     fn latents(&self) -> LatentSpace {
         self.latents
+    }
+
+    fn is_xl(&self) -> bool {
+        true
+    }
+
+    fn task(&self) -> ModelTask {
+        self.task
+    }
+
+    fn embeds_guidance(&self) -> bool {
+        self.embeds_guidance
+    }
+
+    fn edits_scaled(&self) -> bool {
+        self.edits_scaled
     }
 
     fn encode(&self, model: &Model, prompts: &[Wording], cancel: &Cancel) -> Result<Vec<Encoded>> {

@@ -20,6 +20,8 @@ pub struct UNet2DConditionModel {
     conv_in: Conv2d,
     time_proj: Timesteps,
     time_embedding: TimestepEmbedding,
+    /// The guidance's own sinusoids (`get_guidance_scale_embedding` of diffusers' pipelines).
+    guidance_proj: Option<Timesteps>,
     add_embedding: Option<AddEmbedding>,
     down_blocks: Vec<DownBlock2D>,
     mid_block: Option<UNetMidBlock2DCrossAttn>,
@@ -33,6 +35,8 @@ pub struct UNet2DConditionModel {
 struct TimestepEmbedding {
     linear_1: Linear,
     linear_2: Linear,
+    /// Of what is told beside the time, in models that are told their guidance.
+    cond_proj: Option<Linear>,
 }
 
 /// Under this name a conditioning has what an SDXL UNet is told in numbers, [B, n]: the picture's size and the like.
@@ -62,7 +66,12 @@ impl UNet2DConditionModel {
                 config.conv_in_kernel,
             )?,
             time_proj: Timesteps::new(weights, first.channels, config.flip_sin_to_cos, config.freq_shift)?,
-            time_embedding: TimestepEmbedding::new(&weights.pp("time_embedding"), first.channels, temb_channels)?,
+            time_embedding: TimestepEmbedding::new(&weights.pp("time_embedding"), first.channels, temb_channels)?
+                .told(&weights.pp("time_embedding"), config.time_cond_proj_dim, first.channels)?,
+            guidance_proj: config
+                .time_cond_proj_dim
+                .map(|dim| Timesteps::new(weights, dim, false, 1.0))
+                .transpose()?,
             add_embedding: config
                 .addition
                 .map(|dims| AddEmbedding::new(weights, config, dims))
@@ -113,7 +122,12 @@ impl UNet2DConditionModel {
             None => sample.shallow_clone(),
         };
         self.check(&sample, &cond.tokens, extras)?;
-        let time = self.time_embedding.forward(&self.time_proj.forward(timestep));
+        // A guidance of 1 is the prompt's own prediction; models count from there, in thousandths as they do time.
+        let told = extras.guidance.zip(self.guidance_proj.as_ref());
+        let told = told.map(|(guidance, sinusoids)| sinusoids.forward((guidance - 1.0) * 1000.0));
+        let time = self
+            .time_embedding
+            .forward_told(&self.time_proj.forward(timestep), told.as_ref());
         let temb = match &self.add_embedding {
             Some(embedding) => time + embedding.forward(cond)?,
             None => time,
@@ -276,11 +290,29 @@ impl TimestepEmbedding {
         Ok(Self {
             linear_1: Linear::new(&weights.pp("linear_1"), inputs, outputs)?,
             linear_2: Linear::new(&weights.pp("linear_2"), outputs, outputs)?,
+            cond_proj: None,
+        })
+    }
+
+    /// The same, which is told something of width `dim` beside the time, whose own is `inputs`.
+    fn told(self, weights: &Weights, dim: Option<i64>, inputs: i64) -> Result<Self> {
+        let weights = weights.quantised(Quant::None);
+        let cond_proj = dim.map(|dim| Linear::without_bias(&weights.pp("cond_proj"), dim, inputs));
+        Ok(Self {
+            cond_proj: cond_proj.transpose()?,
+            ..self
         })
     }
 
     fn forward(&self, sample: &Tensor) -> Tensor {
         self.linear_2.forward(&silu(&self.linear_1.forward(sample)))
+    }
+
+    fn forward_told(&self, sample: &Tensor, told: Option<&Tensor>) -> Tensor {
+        match (&self.cond_proj, told) {
+            (Some(cond_proj), Some(told)) => self.forward(&(sample + cond_proj.forward(told))),
+            _ => self.forward(sample),
+        }
     }
 }
 

@@ -62,7 +62,6 @@ const CHECKPOINT: Checkpoint = Checkpoint {
     text_encoder: "GeneralConditioner",
     layer: "hidden",
     denoiser: &[
-        ("in_channels", "4"),
         ("out_channels", "4"),
         ("model_channels", "320"),
         ("context_dim", "2048"),

@@ -101,22 +101,29 @@ pub(super) const ROWS: &[Row] = &[
     STABLE_DIFFUSION_XL_REFINER,
     Row {
         label: "SDXL inpainting",
-        pipelines: &["StableDiffusionXLInpaintPipeline"],
-        facts: &[fact(UNET, "in_channels", Is::Number(9))],
+        pipelines: &["StableDiffusionXLInpaintPipeline", "StableDiffusionXLPipeline"],
+        facts: &[
+            fact(UNET, "in_channels", Is::Number(9)),
+            fact(UNET, "addition_embed_type", Is::On),
+        ],
         signatures: &[
             original(&[sized(LABEL, &[(1, 2816)]), sized(CONV, &[(1, 9)])]),
             diffusers(&[sized(D_LABEL, &[(1, 2816)]), sized(D_CONV, &[(1, 9)]), D_OUT]),
         ],
-        ..Row::NOT_BUILT
+        built: Some(&stable_diffusion_xl::BUILT),
     },
     Row {
         label: "SDXL InstructPix2Pix",
-        pipelines: &["StableDiffusionXLInstructPix2PixPipeline"],
+        pipelines: &["StableDiffusionXLInstructPix2PixPipeline", "StableDiffusionXLPipeline"],
+        facts: &[
+            fact(UNET, "in_channels", Is::Number(8)),
+            fact(UNET, "addition_embed_type", Is::On),
+        ],
         signatures: &[
             original(&[sized(LABEL, &[(1, 2816)]), sized(CONV, &[(1, 8)])]),
             diffusers(&[sized(D_LABEL, &[(1, 2816)]), sized(D_CONV, &[(1, 8)]), D_OUT]),
         ],
-        ..Row::NOT_BUILT
+        built: Some(&stable_diffusion_xl::BUILT),
     },
     STABLE_DIFFUSION_XL,
     Row {
