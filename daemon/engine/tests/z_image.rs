@@ -3,11 +3,12 @@
 // Tests read whole files at once; models never do.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use darkroom_engine::families::autoencoder_kl::{AutoencoderKl, VaeConfig};
 use darkroom_engine::families::z_image::{ZImageConfig, ZImageTransformer2DModel};
-use darkroom_engine::model::Key;
+use darkroom_engine::model::{Cond, Extras, Key};
 use darkroom_engine::pipeline::preview::Estimate;
 use darkroom_engine::pipeline::{Observer, Saved, Work, make_pictures};
 use darkroom_engine::residency::Models;
@@ -15,6 +16,7 @@ use darkroom_engine::text::language::{LanguageConfig, LanguageModel};
 use darkroom_engine::torch::{self, Device};
 use darkroom_engine::weights::Weights;
 use darkroom_engine::{Cancel, Result};
+use darkroom_protocol::lora::Lora;
 use darkroom_protocol::{Dtype, ImageTask, ModelSource, Progress, Quant, Sampler, Schedule};
 use serde::Deserialize;
 use serde_json::json;
@@ -268,6 +270,63 @@ fn pictures_are_those_of_diffusers() {
             );
         }
         assert_eq!(pictures.len(), case.batch as usize);
+    }
+}
+
+/// Each spelling's tensors filled by name, beside what diffusers with PEFT makes of them; taken off again nothing is left.
+#[test]
+fn loras_of_every_spelling_are_those_of_peft() {
+    let packed = std::fs::read(fixture("lora.json.gz")).unwrap();
+    let files: BTreeMap<String, BTreeMap<String, Vec<i64>>> =
+        serde_json::from_reader(flate2::read::GzDecoder::new(&packed[..])).unwrap();
+    let read = |name: &str| Tensor::read_safetensors(fixture(name)).unwrap();
+    let (outputs, given) = (read("lora.safetensors"), read("expected.safetensors"));
+    let of = |all: &[(String, Tensor)], key: &str| all.iter().find(|(name, _)| name == key).unwrap().1.shallow_clone();
+    let (folder, mut models, cancel) = (model_folder(), Models::new(u64::MAX), Cancel::new());
+    let key = Key {
+        source: folder_source(folder.path()),
+        name: "tiny".to_owned(),
+        device: Device::Cpu,
+        kind: Kind::Float,
+        quant: Quant::None,
+    };
+    let model = models.load(&key, &cancel, &mut |_, _| {}).unwrap();
+    let cond = Cond::of(of(&given, "caption").unsqueeze(0));
+    let x = of(&given, "x.8x12").narrow(0, 0, 1);
+    let say = || {
+        let denoiser = model.denoiser().unwrap();
+        -denoiser.forward(&x, 687.5, &cond, &Extras::default(), &cancel).unwrap()
+    };
+    let before = say();
+    let double = |key: &str| key.replace("lora_unet_", "lora_unet__");
+    let as_is = |key: &str| key.to_owned();
+    let mut cases: Vec<(&str, &dyn Fn(&str) -> String)> =
+        files.keys().map(|name| (name.as_str(), &as_is as _)).collect();
+    cases.push(("kohya", &double));
+    assert_eq!(cases.len(), 7);
+    for (name, spelled) in cases {
+        let tensor = |(key, shape): (&String, &Vec<i64>)| {
+            let tensor = match key.ends_with(".alpha") {
+                true => Tensor::from(2f32),
+                false => Weights::random("lora").get(key, shape).unwrap(),
+            };
+            (spelled(key), tensor)
+        };
+        let tensors: Vec<_> = files[name].iter().map(tensor).collect();
+        let path = folder.path().join("lora.safetensors");
+        Tensor::write_safetensors(&tensors, &path).unwrap();
+        let lora = Lora {
+            name: name.to_owned(),
+            sha256: darkroom_protocol::hash::hex(Sha256::digest(std::fs::read(&path).unwrap())),
+            path: path.display().to_string(),
+            unet: 0.75,
+            text: 0.75,
+        };
+        assert_eq!(models.adapt(&model, &[lora], &cancel).unwrap(), [""; 0], "{name}");
+        let far = (say() - of(&outputs, name)).abs().max().double_value(&[]);
+        assert!(far < 1e-4, "{name}: differs by {far}");
+        assert!(models.adapt(&model, &[], &cancel).unwrap().is_empty());
+        assert!(say().equal(&before), "{name}: to the last bit");
     }
 }
 

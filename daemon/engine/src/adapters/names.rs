@@ -37,6 +37,8 @@ pub struct Names {
 
 /// Before a module of the denoiser.
 const DENOISER: &[&str] = &[
+    // Trainers of Z-Image and Lumina end the prefix once more.
+    "lora_unet__",
     "lora_unet_",
     "lora_transformer_",
     "lycoris_unet_",
@@ -61,6 +63,8 @@ const FIRST_ENCODER: &[&str] = &[
     "text_encoders_clip_l_",
     "clip_l_transformer_",
     "clip_l_",
+    "text_encoders_qwen3_4b_transformer_",
+    "qwen3_4b_transformer_",
 ];
 /// Before a module of the second.
 const SECOND_ENCODER: &[&str] = &[
@@ -184,9 +188,13 @@ fn fold(path: &str) -> String {
     path.replace('.', "_")
 }
 
-/// An encoder's module without the name of the model around it, which some leave out.
+/// An encoder's module without the name of the model around it, CLIP's or a language model's, which some leave out.
 fn bare(folded: &str) -> &str {
-    folded.strip_prefix("text_model_").unwrap_or(folded)
+    let around = ["text_model_", "model_"];
+    around
+        .iter()
+        .find_map(|name| folded.strip_prefix(name))
+        .unwrap_or(folded)
 }
 
 fn target(piece: Piece) -> Option<Target> {

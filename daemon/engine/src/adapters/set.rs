@@ -1,7 +1,7 @@
 //! The LoRAs of a task, found in a model: which summand goes to which tensor of which component. It is made before any weight is
 //! changed, so that a LoRA of another model is refused with the model as it was.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use darkroom_protocol::text::escape_line;
 use super::delta::Summand;
 use super::file::File;
 use super::formula::Formula;
-use super::names::Names;
+use super::names::{Names, Target};
 use crate::model::{Adapt, Blueprint, ComponentKind};
 use crate::weights::{Delta, Deltas, Weights};
 use crate::{Cancel, Error, Result};
@@ -65,12 +65,26 @@ impl Set {
 
     fn add(&mut self, lora: &Lora, file: &Arc<File>, names: &[Names], model: &str) -> Result<()> {
         let mut unknown: Vec<&str> = Vec::new();
+        let found = |written: &str| names.iter().find_map(|names| Some((names, names.find(written)?)));
+        let whole: HashSet<(&str, &str)> = file
+            .adapter
+            .modules
+            .keys()
+            .filter_map(|written| match found(written)? {
+                (names, [one]) => Some((names.component, one.module.as_str())),
+                _ => None,
+            })
+            .collect();
         for (written, module) in &file.adapter.modules {
-            let found = names.iter().find_map(|names| Some((names, names.find(written)?)));
-            let Some((names, targets)) = found else {
+            let Some((names, targets)) = found(written) else {
                 unknown.push(written);
                 continue;
             };
+            // Some files have what is fused in others, and the same once more in its parts: it counts once, as in diffusers.
+            let is_there = |target: &Target| whole.contains(&(names.component, target.module.as_str()));
+            if targets.len() > 1 && targets.iter().any(is_there) {
+                continue;
+            }
             let strength = match names.kind {
                 ComponentKind::Denoiser => lora.unet,
                 ComponentKind::TextEncoder | ComponentKind::Autoencoder => lora.text,
