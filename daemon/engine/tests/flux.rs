@@ -12,7 +12,6 @@ use darkroom_engine::families::flux::{FluxConfig, FluxTransformer2DModel};
 use darkroom_engine::model::{Key, Model};
 use darkroom_engine::pipeline::preview::Estimate;
 use darkroom_engine::pipeline::{Observer, Saved, Work, make_pictures};
-use darkroom_engine::prompt::{Piece, Wording};
 use darkroom_engine::residency::Models;
 use darkroom_engine::text::clip::{ClipTextConfig, ClipTextModel};
 use darkroom_engine::text::t5::{T5Config, T5Encoder};
@@ -315,6 +314,8 @@ fn checked(name: &str, cases: &[usize]) {
 #[case::a_picture_to_begin_with("dev", &[2])]
 #[case::a_mask("dev", &[3])]
 #[case::no_guidance("schnell", &[0])]
+#[case::a_mask_that_is_told_by_the_pixel("fill", &[0])]
+#[case::a_picture_to_refer_to("kontext", &[0])]
 #[case::prompts_of_unlike_length("chroma", &[0, 1, 2])]
 fn pictures_are_those_of_diffusers(#[case] name: &str, #[case] cases: &[usize]) {
     checked(name, cases);
