@@ -61,6 +61,8 @@ const FIRST_ENCODER: &[&str] = &[
     "text_encoders_clip_l_",
     "clip_l_transformer_",
     "clip_l_",
+    "text_encoders_t5xxl_transformer_",
+    "t5xxl_transformer_",
 ];
 /// Before a module of the second.
 const SECOND_ENCODER: &[&str] = &[
@@ -72,6 +74,10 @@ const SECOND_ENCODER: &[&str] = &[
     "text_encoders_clip_g_",
     "clip_g_transformer_",
     "clip_g_",
+    // T5, the third encoder of Stable Diffusion 3, after which trainers name FLUX.1's second.
+    "lora_te3_",
+    "text_encoders_t5xxl_transformer_",
+    "t5xxl_transformer_",
 ];
 
 impl Names {
