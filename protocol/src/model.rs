@@ -15,6 +15,8 @@ pub enum ModelTask {
     Inpaint,
     /// To edit a picture as the prompt says: it reads the picture.
     Edit,
+    /// To make pictures from a prompt and, where one is given, a picture to refer to: it reads that beside its own.
+    Reference,
 }
 
 /// What is known of a model without reading its weights.

@@ -4,20 +4,23 @@
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
 use std::collections::HashMap;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use darkroom_engine::families::autoencoder_kl::{AutoencoderKl, VaeConfig};
 use darkroom_engine::families::flux::{FluxConfig, FluxTransformer2DModel};
-use darkroom_engine::model::{Key, Model};
+use darkroom_engine::model::{Cond, Extras, Key, Model};
 use darkroom_engine::pipeline::preview::Estimate;
 use darkroom_engine::pipeline::{Observer, Saved, Work, make_pictures};
 use darkroom_engine::residency::Models;
+use darkroom_engine::text::Select;
 use darkroom_engine::text::clip::{ClipTextConfig, ClipTextModel};
 use darkroom_engine::text::t5::{T5Config, T5Encoder};
 use darkroom_engine::torch::Device;
 use darkroom_engine::weights::Weights;
 use darkroom_engine::{Cancel, Result};
+use darkroom_protocol::lora::Lora;
 use darkroom_protocol::{Dtype, Emphasis, ImageTask, ModelSource, Progress, Quant, Sampler};
 use rstest::rstest;
 use serde::Deserialize;
@@ -315,7 +318,175 @@ fn checked(name: &str, cases: &[usize]) {
 #[case::a_picture_to_begin_with("dev", &[2])]
 #[case::a_mask("dev", &[3])]
 #[case::no_guidance("schnell", &[0])]
+#[case::a_mask_that_is_told_by_the_pixel("fill", &[0])]
+#[case::a_picture_to_refer_to("kontext", &[0])]
 #[case::prompts_of_unlike_length("chroma", &[0, 1, 2])]
 fn pictures_are_those_of_diffusers(#[case] name: &str, #[case] cases: &[usize]) {
     checked(name, cases);
+}
+
+/// The tensors of one of `oracle/flux_lora.py`'s lists, filled by name.
+fn lora_tensors(list: &str) -> Vec<(String, Tensor)> {
+    let packed = std::fs::read(fixture("lora").join(format!("{list}.txt.gz"))).unwrap();
+    let mut text = String::new();
+    flate2::read::GzDecoder::new(&packed[..])
+        .read_to_string(&mut text)
+        .unwrap();
+    let one = |line: &str| {
+        let (key, says) = line.split_once(' ').unwrap();
+        let tensor = match says.strip_prefix('=') {
+            Some(number) => Tensor::from(number.parse::<f32>().unwrap()),
+            None => {
+                let shape: Vec<i64> = says.split(',').map(|n| n.parse().unwrap()).collect();
+                Weights::random("lora").get(key, &shape).unwrap()
+            }
+        };
+        (key.to_owned(), tensor)
+    };
+    text.lines().map(one).collect()
+}
+
+/// FLUX.1 dev, and what the oracle asked of it.
+struct Trained {
+    bench: Bench,
+    model: Rc<Model>,
+    asked: HashMap<String, Tensor>,
+}
+
+impl Trained {
+    fn new() -> Self {
+        let mut bench = Bench::new("dev");
+        let model = bench.load();
+        let asked = Tensor::read_safetensors(fixture("lora").join("expected.safetensors")).unwrap();
+        Self {
+            bench,
+            model,
+            asked: asked.into_iter().collect(),
+        }
+    }
+
+    /// Applies a file of these tensors; none where there are none.
+    fn adapt(&mut self, tensors: &[(String, Tensor)]) {
+        let path = self.bench.staging.path().join("lora.safetensors");
+        Tensor::write_safetensors(tensors, &path).unwrap();
+        let lora = Lora {
+            name: "lora".to_owned(),
+            sha256: darkroom_protocol::hash::hex(Sha256::digest(std::fs::read(&path).unwrap())),
+            path: path.display().to_string(),
+            unet: 0.75,
+            text: 0.75,
+        };
+        let loras = if tensors.is_empty() { Vec::new() } else { vec![lora] };
+        let said = self.bench.models.adapt(&self.model, &loras, &Cancel::new()).unwrap();
+        assert!(said.is_empty(), "{said:?}");
+    }
+
+    fn step(&self) -> Tensor {
+        let mut cond = Cond::of(self.asked["prompt"].shallow_clone());
+        cond.pooled = Some(self.asked["pooled"].shallow_clone());
+        cond.extras
+            .insert("guidance", Tensor::from_slice(&[3500f32]).unsqueeze(0));
+        let denoiser = self.model.denoiser().unwrap();
+        denoiser
+            .forward(&self.asked["x"], 700.0, &cond, &Extras::default(), &Cancel::new())
+            .unwrap()
+    }
+
+    fn words(&self) -> Tensor {
+        let ids = Tensor::from_slice(&[7i64, 9, 11, 1, 0, 0]).unsqueeze(0);
+        let encoder = self.model.text_encoder("text_encoder_2").unwrap();
+        encoder
+            .encode(&ids, Select::default(), &Cancel::new())
+            .unwrap()
+            .hidden_states
+    }
+}
+
+fn far(a: &Tensor, b: &Tensor) -> f64 {
+    assert_eq!(a.size(), b.size());
+    (a - b).abs().max().double_value(&[])
+}
+
+/// A module of kohya's file as the original code spells it.
+fn dotted(key: &str) -> String {
+    let (module, leaf) = key.strip_prefix("lora_unet_").unwrap().split_once('.').unwrap();
+    let mut path = module.replacen("_blocks_", "_blocks.", 1);
+    for (from, to) in [
+        ("_img_", ".img_"),
+        ("_txt_", ".txt_"),
+        ("attn_", "attn."),
+        ("mlp_", "mlp."),
+        ("mod_", "mod."),
+        ("_linear", ".linear"),
+        ("_modulation_", ".modulation."),
+    ] {
+        path = path.replace(from, to);
+    }
+    let leaf = leaf.replace("lora_down", "lora_A").replace("lora_up", "lora_B");
+    format!("diffusion_model.{path}.{leaf}")
+}
+
+#[test]
+fn loras_are_those_of_peft_in_every_spelling_and_leave_no_trace() {
+    let mut trained = Trained::new();
+    let plain = trained.step();
+    assert!(far(&plain, &trained.asked["plain"]) < 1e-4);
+    for list in ["peft", "kohya"] {
+        trained.adapt(&lora_tensors(list));
+        let expected = trained.asked[list].shallow_clone();
+        assert!(
+            far(&trained.step(), &expected) < 1e-3,
+            "{list}: {}",
+            far(&trained.step(), &expected)
+        );
+    }
+    let original: Vec<_> = lora_tensors("kohya")
+        .into_iter()
+        .map(|(key, tensor)| (dotted(&key), tensor))
+        .collect();
+    let expected = trained.step();
+    trained.adapt(&[]);
+    assert!(trained.step().equal(&plain), "to the last bit");
+    trained.adapt(&original);
+    assert!(
+        trained.step().equal(&expected),
+        "the original code's spelling is kohya's with dots"
+    );
+}
+
+/// The end's shift stands before its scale in the original code, and behind it in diffusers.
+#[test]
+fn a_loras_rows_change_places_where_the_weights_do() {
+    let mut trained = Trained::new();
+    let down = Weights::random("a").get("down.weight", &[2, 64]).unwrap();
+    let up = Weights::random("a").get("up.weight", &[128, 2]).unwrap();
+    let halves = up.chunk(2, 0);
+    let swapped = Tensor::cat(&[&halves[1], &halves[0]], 0);
+    let pair = |module: &str, up: &Tensor| {
+        [("lora_A", &down), ("lora_B", up)].map(|(leaf, tensor)| (format!("{module}.{leaf}.weight"), tensor.copy()))
+    };
+    let plain = trained.step();
+    trained.adapt(&pair("transformer.norm_out.linear", &up));
+    let ours = trained.step();
+    trained.adapt(&pair("diffusion_model.final_layer.adaLN_modulation.1", &swapped));
+    assert!(far(&ours, &plain) > 1e-2 && far(&trained.step(), &ours) < 1e-5);
+}
+
+#[test]
+fn t5_is_trained_under_kohyas_name_and_diffusers() {
+    let mut trained = Trained::new();
+    let plain = trained.words();
+    let spelled = |module: &str, leaves: [&str; 2]| {
+        let shapes = [[2, 96], [128, 2]];
+        let one = |n: usize| {
+            let tensor = Weights::random("a").get(&format!("{n}.weight"), &shapes[n]).unwrap();
+            (format!("{module}.{}.weight", leaves[n]), tensor)
+        };
+        [one(0), one(1)]
+    };
+    let (kohya, peft) = (["lora_down", "lora_up"], ["lora_A", "lora_B"]);
+    trained.adapt(&spelled("lora_te3_encoder_block_0_layer_0_SelfAttention_q", kohya));
+    let changed = trained.words();
+    trained.adapt(&spelled("text_encoder_2.encoder.block.0.layer.0.SelfAttention.q", peft));
+    assert!(far(&changed, &plain) > 1e-3 && trained.words().equal(&changed));
 }

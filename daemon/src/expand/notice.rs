@@ -44,6 +44,14 @@ pub fn unused(request: &GenerateRequest, task: &ImageTask) -> Vec<String> {
                 .to_owned(),
         );
     }
+    let unlike = request
+        .denoise
+        .is_some_and(|denoise| task.inputs.denoise.is_some_and(|now| now != denoise));
+    if task.guidance.image_cfg_scale.is_none() && unlike {
+        said.push(
+            "denoise has no meaning with a model that is shown the picture to refer to: all steps are run.".to_owned(),
+        );
+    }
     said
 }
 

@@ -137,6 +137,10 @@ fn of_model(task: &mut ImageTask, card: &ModelCard) -> Result<(), RemoteError> {
     task.guidance.distilled_cfg_scale = card
         .distilled_cfg_scale
         .map(|own| task.guidance.distilled_cfg_scale.unwrap_or(own));
+    if card.task == ModelTask::Reference && has_picture {
+        // It refers to the picture beside its noise, and all of its steps are run.
+        task.inputs.denoise = Some(1.0);
+    }
     if card.task != ModelTask::Edit {
         task.guidance.image_cfg_scale = None;
         return Ok(());

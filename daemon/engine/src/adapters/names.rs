@@ -65,6 +65,8 @@ const FIRST_ENCODER: &[&str] = &[
     "clip_l_",
     "text_encoders_qwen3_4b_transformer_",
     "qwen3_4b_transformer_",
+    "text_encoders_t5xxl_transformer_",
+    "t5xxl_transformer_",
 ];
 /// Before a module of the second.
 const SECOND_ENCODER: &[&str] = &[
@@ -76,6 +78,10 @@ const SECOND_ENCODER: &[&str] = &[
     "text_encoders_clip_g_",
     "clip_g_transformer_",
     "clip_g_",
+    // T5, the third encoder of Stable Diffusion 3, after which trainers name FLUX.1's second.
+    "lora_te3_",
+    "text_encoders_t5xxl_transformer_",
+    "t5xxl_transformer_",
 ];
 
 impl Names {

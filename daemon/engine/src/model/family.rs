@@ -56,6 +56,11 @@ pub trait Family: Debug {
         true
     }
 
+    /// Whether a denoiser that fills masks is told each pixel of one, and after the picture, rather than one number a latent before it.
+    fn reads_mask_by_pixel(&self) -> bool {
+        false
+    }
+
     /// Prompts as its denoiser reads them, in their order. Text encoders are asked for once; [`crate::prompt::encode`] does the rest.
     ///
     /// # Errors

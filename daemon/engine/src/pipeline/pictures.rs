@@ -95,7 +95,9 @@ fn plan(task: &ImageTask, model: &Model) -> Result<Plan> {
     let plan = plan.tuned(&Tuning::of(&task.sampling, model.family().is_xl()))?;
     match &task.inputs.init_image {
         // A model that edits reads the picture beside its noise.
-        Some(_) if model.family().task() != ModelTask::Edit => plan.denoise(task.inputs.denoise()),
+        Some(_) if !matches!(model.family().task(), ModelTask::Edit | ModelTask::Reference) => {
+            plan.denoise(task.inputs.denoise())
+        }
         _ => Ok(plan),
     }
 }

@@ -46,6 +46,8 @@ pub struct Beginning {
     map: Option<Tensor>,
     /// For a model that fills masks: the mask [1, 1, h, w] of 0 and 1, and the picture without what is masked.
     masked: Option<(Tensor, Posterior)>,
+    /// For a model that refers to a picture: its latents, [1, C, h, w].
+    reference: Option<Tensor>,
     /// For a model that edits: the picture's latents as the autoencoder has them, unscaled.
     edited: Option<Tensor>,
 }
@@ -100,8 +102,9 @@ pub fn beginning(task: &ImageTask, work: &Work, model: &Model, observer: &mut dy
         .transpose()?;
     let masked = match kind {
         ModelTask::Inpaint => Some(masked(&shown, part.as_ref(), (work, model), observer)?),
-        ModelTask::Generate | ModelTask::Edit => None,
+        ModelTask::Generate | ModelTask::Edit | ModelTask::Reference => None,
     };
+    let reference = (kind == ModelTask::Reference).then(|| picture.mean.to_kind(Kind::Float));
     let edited = (kind == ModelTask::Edit).then(|| {
         let mean = picture.mean.to_kind(Kind::Float);
         match model.family().edits_scaled() {
@@ -114,6 +117,7 @@ pub fn beginning(task: &ImageTask, work: &Work, model: &Model, observer: &mut dy
         part,
         map,
         masked,
+        reference,
         edited,
     })
 }
@@ -124,7 +128,7 @@ fn without_picture(task: &ImageTask, work: &Work, model: &Model, observer: &mut 
     match model.family().task() {
         _ if task.inpaint.mask.is_some() => missing("A mask says where a picture may change"),
         ModelTask::Edit => missing("This model edits a picture"),
-        ModelTask::Generate => Ok(Beginning::default()),
+        ModelTask::Generate | ModelTask::Reference => Ok(Beginning::default()),
         ModelTask::Inpaint => {
             let (height, width) = (i64::from(task.size.height), i64::from(task.size.width));
             let empty = Tensor::zeros([1, 3, height, width], (Kind::Float, tch::Device::Cpu));
@@ -137,7 +141,8 @@ fn without_picture(task: &ImageTask, work: &Work, model: &Model, observer: &mut 
 }
 
 /// What a model for inpainting is told, as diffusers tells it: the mask cut at one half, its nearest values for latents, and the
-/// picture [1, 3, H, W] with grey in place of what is masked. Without a mask everything is.
+/// picture [1, 3, H, W] with grey in place of what is masked. Without a mask everything is. Where each pixel is told, a latent has one
+/// channel for each of its own.
 fn masked(
     shown: &Tensor,
     part: Option<&Part>,
@@ -151,7 +156,10 @@ fn masked(
     let without = shown * (1.0 - &mask);
     let factor = i64::from(model.family().latents().kind.factor);
     let size = mask.size();
-    let small = mask.upsample_nearest2d([size[2] / factor, size[3] / factor], None, None);
+    let small = match model.family().reads_mask_by_pixel() {
+        true => mask.pixel_unshuffle(factor),
+        false => mask.upsample_nearest2d([size[2] / factor, size[3] / factor], None, None),
+    };
     let small = torch::to(&small, model.device(), Kind::Float)?;
     Ok((small, encoded(&without, work, model, observer)?))
 }
@@ -180,10 +188,13 @@ pub fn prepare(group: &Group, plan: &Plan, beginning: &Beginning) -> Result<Star
     } = beginning;
     let soft = beginning.part.as_ref().is_some_and(Part::is_soft);
     // Under a hard mask all of the steps begin with noise alone, as in diffusers.
+    let by_pixel = group.model.family().reads_mask_by_pixel();
     let afresh = map.is_some() && !soft && task.inputs.denoise() >= 1.0 && task.inpaint.fill() == InpaintFill::Original;
     let picture = picture
         .as_ref()
-        .filter(|_| beginning.edited.is_none() && !(afresh && masked.is_some()));
+        .filter(|_| beginning.edited.is_none() && beginning.reference.is_none())
+        // diffusers' Fill encodes it all the same.
+        .filter(|_| by_pixel || !(afresh && masked.is_some()));
     let clean = picture
         .map(|picture| Ok::<_, Error>(picture.sample(&there(stream.posterior()?)?)))
         .transpose()?;
@@ -199,7 +210,11 @@ pub fn prepare(group: &Group, plan: &Plan, beginning: &Beginning) -> Result<Star
     let channels = match (masked, of_masked) {
         (Some((mask, picture)), Some(noise)) => {
             let mask = mask.expand([group.len() as i64, -1, -1, -1], false);
-            Some(Tensor::cat(&[mask, picture.sample(&noise)], 1))
+            let picture = picture.sample(&noise);
+            Some(match by_pixel {
+                true => Tensor::cat(&[picture, mask], 1),
+                false => Tensor::cat(&[mask, picture], 1),
+            })
         }
         _ => None,
     };
@@ -215,6 +230,11 @@ pub fn prepare(group: &Group, plan: &Plan, beginning: &Beginning) -> Result<Star
         }),
         extras: Extras {
             channels,
+            references: beginning
+                .reference
+                .iter()
+                .map(|one| one.expand([group.len() as i64, -1, -1, -1], false))
+                .collect(),
             ..Extras::default()
         },
         edited: beginning.edited.as_ref().map(Tensor::shallow_clone),

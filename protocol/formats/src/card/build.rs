@@ -196,7 +196,7 @@ fn parts(folder: &Folder, family: Family) -> Result<Parts> {
             };
             flow(folder)?;
             Parts {
-                task: parts.task(),
+                task: parts.task(folder),
                 texts: parts.clip.into_iter().map(|clip| ("tokenizer", clip)).collect(),
                 vae: parts.vae,
             }

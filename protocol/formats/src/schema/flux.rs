@@ -201,9 +201,10 @@ impl Flux {
         )
     }
 
-    /// What the denoiser reads beside the noisy latents.
-    pub fn task(&self) -> ModelTask {
+    /// What the denoiser of `folder` reads beside the noisy latents. Kontext's tensors are those of dev: its pipeline says which it is.
+    pub fn task(&self, folder: &Folder) -> ModelTask {
         match self.transformer.in_channels == self.token() {
+            true if folder.class.contains("Kontext") => ModelTask::Reference,
             true => ModelTask::Generate,
             false => ModelTask::Inpaint,
         }

@@ -355,12 +355,17 @@ impl Facts {
         }
         self.of("transformer").extend(flux::transformer(header, prefix));
         self.of("scheduler").extend(flux::scheduler(header, prefix));
+        if family == Family::Flux1 && flux::is_kontext(header) {
+            self.of("model_index.json")
+                .insert("_class_name".to_owned(), "FluxKontextPipeline".into());
+        }
         for part in family.built().checkpoint.parts {
-            if let (true, Some(prefix)) = (part.weights.starts_with("text_encoder"), part.prefix)
-                && prefix.contains("t5xxl")
-            {
-                self.of(part.component).extend(flux::t5(header, prefix));
-            }
+            let found = match part.prefix {
+                Some(prefix) if prefix.contains("t5xxl") => flux::t5(header, prefix),
+                Some(prefix) if prefix.contains("clip_l") => flux::clip(header, prefix),
+                _ => continue,
+            };
+            self.of(part.component).extend(found);
         }
     }
 

@@ -66,6 +66,14 @@ pub(super) fn scheduler(header: &Header, prefix: &str) -> Map<String, Value> {
     found
 }
 
+/// Whether the file's metadata call it a Kontext, whose tensors are those of dev.
+pub(super) fn is_kontext(header: &Header) -> bool {
+    let said = ["modelspec.architecture", "modelspec.title"].map(|key| header.metadata.get(key));
+    said.into_iter()
+        .flatten()
+        .any(|text| text.to_ascii_lowercase().contains("kontext"))
+}
+
 /// What is found of a T5's config.json, where its tensors begin with `prefix`.
 pub(super) fn t5(header: &Header, prefix: &str) -> Map<String, Value> {
     let shape = |key: &str| header.tensors.get(&format!("{prefix}{key}")).map(|entry| &entry.shape);
@@ -88,5 +96,27 @@ pub(super) fn t5(header: &Header, prefix: &str) -> Map<String, Value> {
     let inner = size(&block(0, "0.SelfAttention.q.weight"), 0);
     put("d_kv", inner.zip(heads).map(|(inner, heads)| inner / heads));
     put("d_ff", size(&block(0, "1.DenseReluDense.wi_0.weight"), 0));
+    found
+}
+
+/// What is found of a CLIP's config.json, where its tensors begin with `prefix`; its heads are 64 wide, as all of OpenAI's.
+pub(super) fn clip(header: &Header, prefix: &str) -> Map<String, Value> {
+    let size = |key: &str, axis: usize| {
+        let entry = header.tensors.get(&format!("{prefix}text_model.{key}"))?;
+        entry.shape.get(axis).copied()
+    };
+    let layer = |n: u64| format!("encoder.layers.{n}.mlp.fc1.weight");
+    let there = |n: &u64| size(&layer(*n), 0).is_some();
+    let hidden = size("embeddings.token_embedding.weight", 1);
+    let mut found = Map::new();
+    let mut put = |field: &str, value: Option<u64>| {
+        if let Some(value) = value.filter(|value| *value > 0) {
+            found.insert(field.to_owned(), value.into());
+        }
+    };
+    put("hidden_size", hidden);
+    put("num_attention_heads", hidden.map(|hidden| hidden / 64));
+    put("intermediate_size", size(&layer(0), 0));
+    put("num_hidden_layers", Some((0..MOST).take_while(there).count() as u64));
     found
 }

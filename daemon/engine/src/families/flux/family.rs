@@ -1,4 +1,4 @@
-//! FLUX.1 (dev, schnell, Krea) and Chroma as families: T5's states of a prompt as conditioning and, in FLUX.1, CLIP's pooled one; noise
+//! FLUX.1 (dev, schnell, Krea, Fill, Kontext) and Chroma as families: T5's states of a prompt as conditioning and, in FLUX.1, CLIP's pooled one; noise
 //! that flows, and that larger pictures have more of for longer; latents of 16 channels. Which models these are is decided in
 //! `darkroom_formats::family`.
 //!
@@ -11,6 +11,7 @@ use darkroom_formats::card::scheduler_config;
 use darkroom_formats::family::{self, detect_folder};
 use darkroom_formats::folder::{Files, Folder};
 use darkroom_formats::schema::{Fields, FlowMatchConfig, Flux as Parts};
+use darkroom_protocol::ModelTask;
 
 use super::keys::Spelling;
 use super::prompt::{Reader, Way};
@@ -39,6 +40,7 @@ pub struct Flux {
     latents: LatentSpace,
     spelling: Spelling,
     is_told_guidance: bool,
+    task: ModelTask,
 }
 
 impl Flux {
@@ -68,6 +70,7 @@ impl Flux {
             },
             spelling: Spelling::new(&parts.transformer),
             is_told_guidance: parts.transformer.is_told_guidance(),
+            task: parts.task(folder),
             components: components(parts),
         })))
     }
@@ -146,6 +149,14 @@ impl Family for Flux {
 
     fn latents(&self) -> LatentSpace {
         self.latents
+    }
+
+    fn task(&self) -> ModelTask {
+        self.task
+    }
+
+    fn reads_mask_by_pixel(&self) -> bool {
+        true
     }
 
     fn encode(&self, model: &Model, prompts: &[Wording], cancel: &Cancel) -> Result<Vec<Encoded>> {

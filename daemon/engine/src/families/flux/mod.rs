@@ -13,4 +13,6 @@ pub use family::Flux;
 pub use transformer::FluxTransformer2DModel;
 
 #[cfg(test)]
+mod file_tests;
+#[cfg(test)]
 mod tests;
