@@ -103,6 +103,23 @@ pub enum Sampler {
     GradientEstimationCfgPp,
 }
 
+impl Sampler {
+    /// Whether it is of the CFG++ kind (Chung et al. 2024, arXiv 2406.08070), which goes by the prediction without the prompt at any scale
+    /// of guidance: the scales that are meant for it are about 0.5 to 2.
+    pub fn is_cfg_pp(self) -> bool {
+        matches!(
+            self,
+            Self::EulerCfgPp
+                | Self::EulerAncestralCfgPp
+                | Self::DpmPp2sAncestralCfgPp
+                | Self::DpmPp2mCfgPp
+                | Self::ResMultistepCfgPp
+                | Self::ResMultistepAncestralCfgPp
+                | Self::GradientEstimationCfgPp
+        )
+    }
+}
+
 impl Named for Sampler {
     const NAMES: &'static [(Self, &'static str, &'static [&'static str])] = &[
         (

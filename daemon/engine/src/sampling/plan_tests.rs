@@ -36,6 +36,7 @@ fn run(plan: &Plan) -> Result<Tensor> {
         Ok(Guided {
             guided: x.sin() * (t / 1000.0),
             uncond: Some(x.sin() * (t / 2000.0)),
+            mimic: None,
         })
     };
     watched(plan, plan.initial(&unit()), &mut network, &mut |_| Ok(()))
@@ -247,6 +248,7 @@ fn the_clean_sample_is_seen_from_any_sigma() {
         Ok(Guided {
             guided: noise.shallow_clone(),
             uncond: Some(&noise * 2.0),
+            mimic: None,
         })
     };
     let between = (plan.sigmas[3] + plan.sigmas[4]) / 2.0;

@@ -370,13 +370,11 @@ pub(super) const ROWS: [Row; 45] = [
     Row {
         sampler: Sampler::EulerCfgPp,
         run: euler_cfg_pp::run,
-        flows: false,
         ..COMFY
     },
     Row {
         sampler: Sampler::EulerAncestralCfgPp,
         run: euler_cfg_pp::run_ancestral,
-        flows: false,
         takes: ANCESTRAL,
         ..COMFY
     },

@@ -5,7 +5,7 @@
 use rstest::rstest;
 use tch::{Kind, Tensor};
 
-use super::blocks::{Prompt, ResnetBlock2D, Transformer2DModel};
+use super::blocks::{Prompt, ResnetBlock2D, Sight, Transformer2DModel};
 use super::vae::UNetMidBlock2D;
 use super::*;
 use crate::families::fixture::{Fixture, asked, assert_close, renamed};
@@ -95,7 +95,7 @@ fn unet_blocks_equal_diffusers(#[values("sd15", "sd15-mixed")] folder: &str) {
         tokens: &tokens,
         bias: None,
     };
-    let output = attention.forward(&input, prompt, &Cancel::new()).unwrap();
+    let output = attention.forward(&input, prompt, Sight::All, &Cancel::new()).unwrap();
     assert_close(&output, &fixture.expected("attention"), 1e-5);
 }
 
