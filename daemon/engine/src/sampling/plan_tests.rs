@@ -116,7 +116,7 @@ fn pure_noise_stays_finite() {
 }
 
 #[test]
-fn the_models_karras_is_kept_and_its_beta_schedule_is_replaced_with_a_line() {
+fn the_models_own_schedule_is_kept_by_classes_that_read_it() {
     let karras = SchedulerConfig {
         use_karras_sigmas: Some(true),
         ..sd()
@@ -128,7 +128,13 @@ fn the_models_karras_is_kept_and_its_beta_schedule_is_replaced_with_a_line() {
         use_beta_sigmas: Some(true),
         ..sd()
     };
-    assert!(scheduled(&beta, Sampler::Euler).notices[0].contains("not built yet"));
+    assert_eq!(scheduled(&beta, Sampler::Euler).schedule, Schedule::Betas);
+    let lambdas = SchedulerConfig {
+        use_lu_lambdas: Some(true),
+        ..sd()
+    };
+    assert_eq!(scheduled(&lambdas, Sampler::DpmPp2m).schedule, Schedule::Lambdas);
+    assert_eq!(scheduled(&lambdas, Sampler::Euler).schedule, Schedule::Auto);
 }
 
 #[rstest]
