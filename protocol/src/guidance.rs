@@ -15,6 +15,45 @@ pub enum GuidanceMethod {
     Apg,
     /// CFG-Zero*: the one without the prompt scaled to fit first (Fan et al. 2025, arXiv 2503.18886).
     CfgZeroStar,
+    /// A strong scale with the contrast of a weak one (mcmonkeyprojects/sd-dynamic-thresholding).
+    Mimic,
+}
+
+/// How a scale goes over the steps, between itself and its least.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs, reason = "the extension's names")]
+pub enum ScaleCurve {
+    #[default]
+    Constant,
+    LinearDown,
+    CosineDown,
+    HalfCosineDown,
+    LinearUp,
+    CosineUp,
+    HalfCosineUp,
+    PowerUp,
+    PowerDown,
+    LinearRepeating,
+    CosineRepeating,
+    Sawtooth,
+}
+
+impl Named for ScaleCurve {
+    const NAMES: &'static [(Self, &'static str, &'static [&'static str])] = &[
+        (Self::Constant, "Constant", &[]),
+        (Self::LinearDown, "Linear Down", &[]),
+        (Self::CosineDown, "Cosine Down", &[]),
+        (Self::HalfCosineDown, "Half Cosine Down", &[]),
+        (Self::LinearUp, "Linear Up", &[]),
+        (Self::CosineUp, "Cosine Up", &[]),
+        (Self::HalfCosineUp, "Half Cosine Up", &[]),
+        (Self::PowerUp, "Power Up", &[]),
+        (Self::PowerDown, "Power Down", &[]),
+        (Self::LinearRepeating, "Linear Repeating", &[]),
+        (Self::CosineRepeating, "Cosine Repeating", &[]),
+        (Self::Sawtooth, "Sawtooth", &[]),
+    ];
 }
 
 impl Named for GuidanceMethod {
@@ -31,6 +70,7 @@ impl Named for GuidanceMethod {
                 "classifier_free_zero_star_guidance",
             ],
         ),
+        (Self::Mimic, "mimic", &["dynamic_thresholding", "dynthres"]),
     ];
 }
 
@@ -43,6 +83,7 @@ mod tests {
     #[case("CFG", Some(GuidanceMethod::Cfg))]
     #[case("adaptive-projected", Some(GuidanceMethod::Apg))]
     #[case("CFG Zero*", Some(GuidanceMethod::CfgZeroStar))]
+    #[case("Dynamic thresholding", Some(GuidanceMethod::Mimic))]
     #[case("pag", None)]
     fn methods_by_name(#[case] name: &str, #[case] method: Option<GuidanceMethod>) {
         assert_eq!(GuidanceMethod::from_name(name), method);

@@ -48,7 +48,7 @@ mod error;
 pub use device::{DeviceStatus, Dtype};
 pub use error::Error;
 pub use event::{Event, EventKind, EventName, Phase, Preview, Progress, Subject};
-pub use guidance::GuidanceMethod;
+pub use guidance::{GuidanceMethod, ScaleCurve};
 pub use inpaint::{Inpaint, InpaintArea, InpaintFill, MaskMode};
 pub use job::{Failure, FailureKind, Job, JobId, JobState, MAX_FAILURE};
 pub use job_name::JobName;

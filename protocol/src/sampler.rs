@@ -67,10 +67,10 @@ const ENDS: &[(Schedule, &[&str])] = &[
 /// Samplers of other programs that are not built. Those of SD.Next's Res4Lyf block are not listed.
 const UNBUILT_SAMPLERS: &str = "IPNDMScheduler, DPM++ 1S, DPM++ 2S, DPM++ 2Mv2, dpmpp_2mv2, DPMSolverSinglestepScheduler, \
     DPM++ Cosine, DPM++ 2M EDM, Euler EDM, DPM++ Inverse, DPM++ 2M Inverse, DPM++ 3M Inverse, DC Solver, TDD, PeRFlow, \
-    UFOGen, CMSI, Flash FlowMatch, VDM Solver, BDIA DDIM, CogX DDIM, res_2s, KOhaku_LoNyu_Yog";
+    UFOGen, CMSI, Flash FlowMatch, VDM Solver, BDIA DDIM, CogX DDIM, KOhaku_LoNyu_Yog";
 
 /// Schedules of other programs that are not built.
-const UNBUILT_SCHEDULES: &str = "Lambdas, Flowmatch, Smoothstep, LCM, Bong tangent, Linear, vp";
+const UNBUILT_SCHEDULES: &str = "Flowmatch, Smoothstep, LCM, Linear";
 
 impl Sampler {
     /// The sampler that `text` names and the schedule that its end names, as in "DPM++ 2M Karras".

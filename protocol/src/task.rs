@@ -11,7 +11,7 @@ use crate::part::{self, PartFile, PartRole};
 use crate::sampler::Named;
 use crate::{
     Dtype, Emphasis, Format, GenerateRequest, GuidanceMethod, Inpaint, NoiseSource, Prediction, PromptSyntax, Quant,
-    Sampler, Schedule, upscaler,
+    Sampler, ScaleCurve, Schedule, upscaler,
 };
 
 /// What a worker is to do. A worker says in its capabilities which kinds it runs.
@@ -268,6 +268,22 @@ pub struct Guidance {
     pub zero_init_steps: u32,
     /// How far to go away from what the denoiser says without the self-attention in its middle; 0 is not at all.
     pub pag_scale: f64,
+    /// The method mimic: the scale whose contrast is kept.
+    pub mimic_scale: f64,
+    /// Its least, where it changes over the steps.
+    pub mimic_scale_min: f64,
+    /// How it changes.
+    pub mimic_mode: ScaleCurve,
+    /// How `cfg_scale` changes.
+    pub cfg_mode: ScaleCurve,
+    /// Its least.
+    pub cfg_scale_min: f64,
+    /// What some of these changes are told: a power, or how often they repeat.
+    pub mimic_curve_value: f64,
+    /// 0 to 100: the share of magnitudes that is not clipped.
+    pub mimic_percentile: f64,
+    /// 0 to 1: how much of the result is this method's; the rest is plain guidance.
+    pub mimic_phi: f64,
     /// FreeU: what the backbone's channels are scaled with on the way up of a UNet, in its coarsest block; 1 is not at all.
     pub freeu_b1: f64,
     /// The same in the block after it.
@@ -309,6 +325,14 @@ impl Default for Guidance {
             apg_momentum: -0.5,
             zero_init_steps: 0,
             pag_scale: 0.0,
+            mimic_scale: 7.0,
+            mimic_scale_min: 0.0,
+            mimic_mode: ScaleCurve::default(),
+            cfg_mode: ScaleCurve::default(),
+            cfg_scale_min: 0.0,
+            mimic_curve_value: 4.0,
+            mimic_percentile: 100.0,
+            mimic_phi: 1.0,
             freeu_b1: 1.0,
             freeu_b2: 1.0,
             freeu_s1: 1.0,
@@ -417,9 +441,9 @@ impl ImageTask {
     }
 
     /// Whether the negative prompt counts. Up to a guidance of 1 the picture is the prompt's alone, as in diffusers, and the
-    /// prediction without it is not computed.
+    /// prediction without it is not computed; but samplers of the CFG++ kind go by it at any guidance.
     pub fn is_guided(&self) -> bool {
-        self.guidance.cfg_scale > 1.0
+        self.guidance.cfg_scale > 1.0 || self.sampling.sampler.is_cfg_pp()
     }
 
     /// Steps that are run: fewer than are asked for where there is a picture to begin with.

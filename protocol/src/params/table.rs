@@ -5,7 +5,7 @@ use super::parameter::{Category, Kind, Parameter, Unset, choice};
 use super::value::{Field, Value};
 use super::{MAX_NAME, MAX_PRIORITY, MAX_PROMPT, MAX_SEED, MIN_PRIORITY};
 use crate::device::Dtype;
-use crate::guidance::GuidanceMethod;
+use crate::guidance::{GuidanceMethod, ScaleCurve};
 use crate::inpaint::{InpaintArea, InpaintFill, MaskMode};
 use crate::keep_alive::KeepAlive;
 use crate::lora;
@@ -333,7 +333,7 @@ parameters! {
         kind: choice::<GuidanceMethod>(),
         unset: Unset::Value("cfg"), metadata: "Guidance method",
         help: "How guidance is reckoned.",
-        long: "apg is adaptive projected guidance: strong guidance without its burnt colours (arXiv 2410.02416). cfg_zero_star fits the prediction without the prompt first (arXiv 2503.18886), and is made for flows.",
+        long: "apg is adaptive projected guidance: strong guidance without its burnt colours (arXiv 2410.02416). cfg_zero_star fits the prediction without the prompt first (arXiv 2503.18886), and is made for flows. mimic is dynamic thresholding: the contrast of --mimic-scale at any greater scale (sd-dynamic-thresholding).",
     }
     guidance_start: f64 {
         flag: "guidance-start", short: None, aliases: &["cfg_start"],
@@ -386,6 +386,62 @@ parameters! {
         unset: Unset::Value("0"), metadata: "PAG scale",
         help: "Perturbed-attention guidance: shapes that hold together better, with or without --cfg; 3 is usual.",
         long: "Each step calls the network once more, without the self-attention in its middle (arXiv 2403.17377).",
+    }
+    mimic_scale: f64 {
+        flag: "mimic-scale", short: None, aliases: &[],
+        category: Category::Guidance, task: changed guidance.mimic_scale,
+        kind: Kind::Number { min: 0.0, max: 100.0 },
+        unset: Unset::Value("7"), metadata: "Mimic scale",
+        help: "With the method mimic: the scale whose contrast the picture has, where --cfg is greater.",
+    }
+    mimic_percentile: f64 {
+        flag: "mimic-percentile", short: None, aliases: &["threshold_percentile"],
+        category: Category::Guidance, task: changed guidance.mimic_percentile,
+        kind: Kind::Number { min: 0.0, max: 100.0 },
+        unset: Unset::Value("100"), metadata: "Threshold percentile",
+        help: "With the method mimic: how many percent of the values are within bounds; 99 clips a hundredth.",
+    }
+    mimic_mode: ScaleCurve {
+        flag: "mimic-mode", short: None, aliases: &[],
+        category: Category::Guidance, task: changed guidance.mimic_mode,
+        kind: choice::<ScaleCurve>(),
+        unset: Unset::Value("Constant"), metadata: "Mimic mode",
+        help: "With the method mimic: how its scale goes over the steps.",
+    }
+    mimic_scale_min: f64 {
+        flag: "mimic-scale-min", short: None, aliases: &["mimic_scale_minimum"],
+        category: Category::Guidance, task: changed guidance.mimic_scale_min,
+        kind: Kind::Number { min: 0.0, max: 100.0 },
+        unset: Unset::Value("0"), metadata: "Mimic scale minimum",
+        help: "Where the mimic scale changes over the steps: its least.",
+    }
+    cfg_mode: ScaleCurve {
+        flag: "cfg-mode", short: None, aliases: &[],
+        category: Category::Guidance, task: changed guidance.cfg_mode,
+        kind: choice::<ScaleCurve>(),
+        unset: Unset::Value("Constant"), metadata: "CFG mode",
+        help: "With the method mimic: how --cfg goes over the steps.",
+    }
+    cfg_scale_min: f64 {
+        flag: "cfg-scale-min", short: None, aliases: &["cfg_scale_minimum"],
+        category: Category::Guidance, task: changed guidance.cfg_scale_min,
+        kind: Kind::Number { min: 0.0, max: 100.0 },
+        unset: Unset::Value("0"), metadata: "CFG scale minimum",
+        help: "Where --cfg changes over the steps: its least.",
+    }
+    mimic_curve_value: f64 {
+        flag: "mimic-curve-value", short: None, aliases: &["mimic_sched_val", "scheduler_value"],
+        category: Category::Guidance, task: changed guidance.mimic_curve_value,
+        kind: Kind::Number { min: 0.0, max: 100.0 },
+        unset: Unset::Value("4"), metadata: "Scheduler value",
+        help: "The power of the modes that have one, and how often those that repeat do.",
+    }
+    mimic_phi: f64 {
+        flag: "mimic-phi", short: None, aliases: &["interpolate_phi"],
+        category: Category::Guidance, task: changed guidance.mimic_phi,
+        kind: Kind::Number { min: 0.0, max: 1.0 },
+        unset: Unset::Value("1"), metadata: "Interpolate Phi",
+        help: "With the method mimic: how much of the result is its own; the rest is plain guidance.",
     }
     freeu_b1: f64 {
         flag: "freeu-b1", short: None, aliases: &[],

@@ -245,6 +245,8 @@ fn a_request_goes_into_a_task_and_comes_back() {
     request.prompt_syntax = Some(crate::PromptSyntax::Compel);
     request.guidance_method = Some(crate::GuidanceMethod::Apg);
     request.apg_momentum = Some(0.25);
+    request.mimic_mode = Some(crate::ScaleCurve::CosineDown);
+    request.cfg_mode = Some(crate::ScaleCurve::Sawtooth);
     let mut task = ImageTask::default();
     request.put_into(&mut task);
     let expected = GenerateRequest {

@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::device::Dtype;
-use crate::guidance::GuidanceMethod;
+use crate::guidance::{GuidanceMethod, ScaleCurve};
 use crate::inpaint::{InpaintArea, InpaintFill, MaskMode};
 use crate::keep_alive::KeepAlive;
 use crate::picture::Format;
@@ -170,6 +170,7 @@ named_field!(
     NoiseSource,
     Prediction,
     GuidanceMethod,
+    ScaleCurve,
     Dtype,
     Quant,
     Format,

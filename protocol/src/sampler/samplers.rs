@@ -101,6 +101,29 @@ pub enum Sampler {
     ResMultistepAncestralCfgPp,
     /// Gradient estimation in the way of CFG++.
     GradientEstimationCfgPp,
+    /// Refined exponential solver of second order in single steps: two calls a step (Zhang et al. 2023, arXiv 2308.02157; RES4LYF `res_2s`).
+    Res2s,
+    /// The same of third order: three calls a step (RES4LYF `res_3s`).
+    Res3s,
+    /// Stochastic Adams solver of orders 3 and 4 without a second look (ComfyUI `sample_sa_solver`).
+    SaSolver3,
+}
+
+impl Sampler {
+    /// Whether it is of the CFG++ kind (Chung et al. 2024, arXiv 2406.08070), which goes by the prediction without the prompt at any scale
+    /// of guidance: the scales that are meant for it are about 0.5 to 2.
+    pub fn is_cfg_pp(self) -> bool {
+        matches!(
+            self,
+            Self::EulerCfgPp
+                | Self::EulerAncestralCfgPp
+                | Self::DpmPp2sAncestralCfgPp
+                | Self::DpmPp2mCfgPp
+                | Self::ResMultistepCfgPp
+                | Self::ResMultistepAncestralCfgPp
+                | Self::GradientEstimationCfgPp
+        )
+    }
 }
 
 impl Named for Sampler {
@@ -373,6 +396,21 @@ impl Named for Sampler {
             Self::GradientEstimationCfgPp,
             "Gradient Estimation CFG++",
             &["gradient_estimation_cfg_pp"],
+        ),
+        (
+            Self::Res2s,
+            "RES 2S",
+            &["res_2s", "RES Singlestep 2S", "res_singlestep_2", "res_singlestep"],
+        ),
+        (
+            Self::Res3s,
+            "RES 3S",
+            &["res_3s", "RES Singlestep 3S", "res_singlestep_3"],
+        ),
+        (
+            Self::SaSolver3,
+            "SA-Solver 3",
+            &["sa_solver_3", "sa_solver_pec", "sample_sa_solver"],
         ),
     ];
 

@@ -43,6 +43,13 @@ pub enum Schedule {
     Gits,
     /// By the Laplace distribution of log σ with scale 0.5 (Hang and Gu 2024, arXiv 2407.03297; ComfyUI).
     Laplace,
+    /// Evenly in λ, the logarithm of the ratio of signal to noise, by the whole timesteps next to that (Lu et al. 2022, arXiv 2206.00927;
+    /// diffusers `use_lu_lambdas`).
+    Lambdas,
+    /// The continuous schedule of variance preserving noise, from σ = 152 (Song et al. 2021; k-diffusion and ComfyUI `get_sigmas_vp`).
+    Vp,
+    /// Two arcs of the tangent that meet at σ = ½, for noise that flows (RES4LYF `bong_tangent_scheduler`).
+    BongTangent,
     /// diffusers' `leading` spacing of timesteps, whatever the model says.
     Leading,
     /// diffusers' `linspace` spacing.
@@ -86,6 +93,9 @@ impl Named for Schedule {
         (Self::AlignYourStepsGits, "Align Your Steps GITS", &["AYS GITS"]),
         (Self::Gits, "GITS", &["GITSScheduler"]),
         (Self::Laplace, "Laplace", &["LaplaceScheduler"]),
+        (Self::Lambdas, "Lambdas", &["lu_lambdas", "lu"]),
+        (Self::Vp, "VP", &["get_sigmas_vp"]),
+        (Self::BongTangent, "Bong Tangent", &["bong_tangent_scheduler"]),
         (Self::Leading, "Leading", &["leading_spacing"]),
         (Self::Linspace, "Linspace", &["linspace_spacing"]),
         (Self::Trailing, "Trailing", &["trailing_spacing", "Turbo"]),

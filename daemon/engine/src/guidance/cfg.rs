@@ -22,6 +22,8 @@ pub struct Cfg {
     pub asked: task::Guidance,
     /// How the two predictions are computed.
     pub passes: Passes,
+    /// Whether both are computed at any scale.
+    both: bool,
     /// How they become one.
     combine: Combine,
 }
@@ -37,15 +39,16 @@ pub enum Passes {
 
 /// Classifier-free guidance as a task asks for it.
 pub fn cfg(asked: &task::Guidance, passes: Passes) -> Box<dyn Guidance> {
-    Box::new(Cfg::new(asked, passes, Rc::default()))
+    Box::new(Cfg::new(asked, passes, false, Rc::default()))
 }
 
 impl Cfg {
-    /// As [`cfg()`]; `perturbed` tells whoever calls the network to leave out the attention in its middle.
-    pub(super) fn new(asked: &task::Guidance, passes: Passes, perturbed: Rc<Cell<bool>>) -> Self {
+    /// As [`cfg()`]; `both` computes both predictions at any scale, and `perturbed` tells whoever calls the network to leave out the attention in its middle.
+    pub(super) fn new(asked: &task::Guidance, passes: Passes, both: bool, perturbed: Rc<Cell<bool>>) -> Self {
         Self {
             asked: asked.clone(),
             passes,
+            both,
             combine: Combine::new(asked, perturbed),
         }
     }
@@ -83,7 +86,7 @@ impl Guidance for Cfg {
     }
 
     fn needs_negative(&self) -> bool {
-        self.asked.cfg_scale > 1.0
+        self.asked.cfg_scale > 1.0 || self.both
     }
 }
 
@@ -95,6 +98,7 @@ impl Cfg {
         Ok(Guided {
             guided: rescaled(guided, cond, self.asked.guidance_rescale),
             uncond: Some(uncond),
+            mimic: None,
         })
     }
 }

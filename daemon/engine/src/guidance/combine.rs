@@ -53,7 +53,7 @@ impl Combine {
     pub fn combined(&self, uncond: &Tensor, cond: &Tensor) -> Tensor {
         let scale = self.asked.cfg_scale;
         match self.asked.method {
-            GuidanceMethod::Cfg => uncond + (cond - uncond) * scale,
+            GuidanceMethod::Cfg | GuidanceMethod::Mimic => uncond + (cond - uncond) * scale,
             GuidanceMethod::Apg => uncond + self.projected(uncond, cond) * scale,
             GuidanceMethod::CfgZeroStar => {
                 let uncond = uncond * fit(cond, uncond);

@@ -63,6 +63,7 @@ impl Guidance for Edit {
         Ok(Guided {
             guided,
             uncond: Some(uncond),
+            mimic: None,
         })
     }
 

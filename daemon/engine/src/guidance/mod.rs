@@ -5,6 +5,7 @@ mod cfg;
 mod combine;
 mod composed;
 mod edit;
+mod mimic;
 
 pub use asked::{Moment, asked};
 pub use cfg::{Cfg, Passes, cfg};

@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use darkroom_protocol::{ImageTask, Phase, Progress, failpoint};
+use darkroom_protocol::{GuidanceMethod, ImageTask, Phase, Progress, failpoint};
 use tch::{Kind, Tensor};
 
 use super::deep_cache::DeepCache;
@@ -38,7 +38,10 @@ pub fn denoise(
         edited,
     } = start;
     let prompts = &completed(group, prompts, &latents)?;
-    let moment = Moment::default();
+    let moment = Moment {
+        both: task.sampling.sampler.is_cfg_pp(),
+        ..Moment::default()
+    };
     let passes = if task.compute.two_passes {
         Passes::Two
     } else {
@@ -104,6 +107,12 @@ fn check_shape(denoiser: &dyn Denoiser, task: &ImageTask) -> Result<()> {
     if guidance.pag_scale > 0.0 && !denoiser.can_be_perturbed() {
         return Err(Error::Unsupported(
             "This model has no attention in its middle, which perturbed-attention guidance needs: leave pag_scale at 0.".to_owned(),
+        ));
+    }
+    let scaled = guidance.guidance_rescale > 0.0 || guidance.pag_scale > 0.0;
+    if guidance.method == GuidanceMethod::Mimic && scaled {
+        return Err(Error::Unsupported(
+            "guidance_method: mimic goes with neither guidance_rescale nor pag_scale: leave both at 0.".to_owned(),
         ));
     }
     let asked = [

@@ -28,6 +28,8 @@ pub(super) struct Class {
     pub told: fn(Schedule, Option<BetaSchedule>) -> Rounding,
     /// Whether it reads `use_karras_sigmas` and its kin.
     pub has_schedule: bool,
+    /// Whether it reads `use_lu_lambdas` beside.
+    pub has_lambdas: bool,
     /// Where the last step ends.
     pub end: End,
     /// Training steps of a distilled model, of which it visits some, where it does so.
@@ -72,6 +74,7 @@ pub(super) const DDIM: Class = Class {
     ends: Ends::Visited,
     told: |_, _| Rounding::Exact,
     has_schedule: false,
+    has_lambdas: false,
     end: End::Zero,
     distilled: None,
     clips: false,
@@ -88,6 +91,7 @@ pub(super) const K_DIFFUSION: Class = Class {
     ends: Ends::Visited,
     told: |_, _| Rounding::Single,
     has_schedule: true,
+    has_lambdas: false,
     end: End::Zero,
     distilled: None,
     clips: false,
@@ -133,17 +137,22 @@ pub(super) const SOLVER: Class = Class {
     whole: true,
     ends: Ends::Trained,
     told: |schedule, betas| match schedule {
-        Schedule::Karras if betas != Some(BetaSchedule::SquaredCosine) => Rounding::Nearest,
+        Schedule::Karras | Schedule::Lambdas if betas != Some(BetaSchedule::SquaredCosine) => Rounding::Nearest,
         _ => Rounding::Down,
     },
     end: End::Configured,
+    has_lambdas: true,
     clips: true,
     init: Init::Whole,
     ..K_DIFFUSION
 };
 
 /// `UniPCMultistepScheduler`.
-pub(super) const UNIPC: Class = Class { clips: false, ..SOLVER };
+pub(super) const UNIPC: Class = Class {
+    clips: false,
+    has_lambdas: false,
+    ..SOLVER
+};
 
 /// `DEISMultistepScheduler`.
 pub(super) const DEIS: Class = Class {

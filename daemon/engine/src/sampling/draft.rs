@@ -5,6 +5,7 @@
 use darkroom_protocol::sampler::Named as _;
 use darkroom_protocol::{Sampler, Schedule};
 
+use super::classes::Class;
 use super::noising::Noising;
 use super::plan::Settings;
 use super::samplers::{self, NoiseKind, Row};
@@ -196,7 +197,7 @@ impl Source {
         if matches!(self, Self::Flow { even: true, .. }) {
             default.timestep_spacing = Some(Spacing::Trailing);
         }
-        let (config, noising, resolved, notice) = match &self {
+        let (config, noising, resolved) = match &self {
             Self::Table(config) => {
                 check_steps(steps, config.train_timesteps()?)?;
                 refuse_unbuilt(config, sampler)?;
@@ -204,14 +205,13 @@ impl Source {
                     table: NoiseTable::new(&with_betas(config, row.class.betas))?,
                     prediction: config.prediction_type.unwrap_or_default(),
                 };
-                let (resolved, notice) = resolve(config, row.class.has_schedule, schedule);
-                (config.as_ref(), noising, resolved, notice)
+                (config.as_ref(), noising, resolve(config, &row.class, schedule))
             }
             Self::Flow { shift, train, .. } => {
                 let noising = flow(row, *shift, *train, steps)?;
-                (&default, noising, schedule, None)
+                (&default, noising, schedule)
             }
-            Self::Edm(config) => (config.as_ref(), edm(config, steps)?, schedule, None),
+            Self::Edm(config) => (config.as_ref(), edm(config, steps)?, schedule),
         };
         let thresholding = thresholding(row, config);
         let mut plan = draft(
@@ -235,7 +235,6 @@ impl Source {
         }
         plan.asked = schedule;
         plan.thresholding = thresholding;
-        plan.notices.extend(notice);
         Ok(plan)
     }
 }
@@ -397,22 +396,19 @@ fn with_betas(config: &SchedulerConfig, (start, end): (f64, f64)) -> SchedulerCo
     }
 }
 
-/// The schedule that runs, and a line where the model's own is not built.
-fn resolve(config: &SchedulerConfig, has_own: bool, schedule: Schedule) -> (Schedule, Option<String>) {
-    if schedule != Schedule::Auto || !has_own {
-        return (schedule, None);
+/// The schedule that runs: what is asked for, else what the model's configuration says, as diffusers' class reads it.
+fn resolve(config: &SchedulerConfig, class: &Class, schedule: Schedule) -> Schedule {
+    if schedule != Schedule::Auto || !class.has_schedule {
+        return schedule;
     }
-    let is = |flag: Option<bool>| flag.unwrap_or(false);
-    if is(config.use_karras_sigmas) {
-        (Schedule::Karras, None)
-    } else if is(config.use_exponential_sigmas) {
-        (Schedule::Exponential, None)
-    } else if is(config.use_beta_sigmas) || is(config.use_lu_lambdas) {
-        let line = "The model's schedule (beta or Lu) is not built yet: spacing the timesteps without it.";
-        (Schedule::Auto, Some(line.into()))
-    } else {
-        (Schedule::Auto, None)
-    }
+    let named = [
+        (config.use_karras_sigmas, Schedule::Karras),
+        (config.use_lu_lambdas.filter(|_| class.has_lambdas), Schedule::Lambdas),
+        (config.use_exponential_sigmas, Schedule::Exponential),
+        (config.use_beta_sigmas, Schedule::Betas),
+    ];
+    let asked = named.into_iter().find(|(flag, _)| *flag == Some(true));
+    asked.map_or(Schedule::Auto, |(_, schedule)| schedule)
 }
 
 fn refuse_unbuilt(config: &SchedulerConfig, sampler: Sampler) -> Result<()> {

@@ -4,10 +4,9 @@
 
 use tch::{Kind, Tensor};
 
+use super::Noising;
 use super::Plan;
-use super::plan::Settings;
 use super::prediction::Implies;
-use super::{Level, Noising};
 
 /// A picture that stays in part. Tensors are f32 on the state's device.
 #[derive(Debug)]
@@ -40,7 +39,7 @@ impl Kept {
 
     /// The input of unit variance at that level, likewise, for DDIM.
     pub(super) fn input(&self, plan: &Plan, x: &Tensor, timestep: f64) -> Tensor {
-        let (level, sigma) = at(plan, timestep);
+        let (level, sigma) = plan.at(timestep);
         if sigma == plan.first_sigma() {
             return x.shallow_clone();
         }
@@ -50,7 +49,7 @@ impl Kept {
 
     /// The output for such an `input`, likewise: what a network that knew the original would say of it.
     pub(super) fn output(&self, plan: &Plan, input: &Tensor, output: &Tensor, timestep: f64) -> Tensor {
-        let (level, sigma) = at(plan, timestep);
+        let (level, sigma) = plan.at(timestep);
         let Noising::VariancePreserving { prediction, .. } = &plan.noising else {
             return output.shallow_clone();
         };
@@ -82,18 +81,4 @@ impl Kept {
     fn mixed(&self, share: &Tensor, free: &Tensor, kept: &Tensor) -> Tensor {
         kept.lerp_tensor(free, share)
     }
-}
-
-/// The level and σ of the step that begins at `timestep`.
-fn at(plan: &Plan, timestep: f64) -> (Level, f64) {
-    let step = plan
-        .timesteps
-        .iter()
-        .position(|begins| *begins == timestep)
-        .unwrap_or(0);
-    let level = match &plan.settings {
-        Settings::Ddim { jumps, .. } => jumps[step].0,
-        _ => Level::from_sigma(plan.sigmas[step]),
-    };
-    (level, plan.sigmas[step])
 }

@@ -13,6 +13,7 @@ mod draft;
 mod guided;
 mod kept;
 mod level;
+mod mimic;
 mod noise;
 mod noising;
 #[cfg(test)]
@@ -42,6 +43,7 @@ pub use draft::{plan, plan_edm, plan_flow, plan_flow_even, plan_flow_on};
 pub use guided::Guided;
 pub use kept::Kept;
 pub use level::Level;
+pub use mimic::Mimic;
 pub use noise::{NoiseStream, Wish};
 pub use noising::Noising;
 pub use plan::Plan;

@@ -83,6 +83,17 @@ impl Settings {
 }
 
 impl Plan {
+    /// The level and σ of the step that begins at `timestep`.
+    pub(super) fn at(&self, timestep: f64) -> (Level, f64) {
+        let mut begins = self.timesteps.iter();
+        let step = begins.position(|begins| *begins == timestep).unwrap_or(0);
+        let level = match &self.settings {
+            Settings::Ddim { jumps, .. } => jumps[step].0,
+            _ => Level::from_sigma(self.sigmas[step]),
+        };
+        (level, self.sigmas[step])
+    }
+
     /// The same plan with what a person asks for beside: drafted again from what it was made of, begun where it began.
     ///
     /// What the sampler has no use for is left out, and a notice names it. The plan is the same where nothing is asked for.

@@ -39,6 +39,7 @@ fn run(plan: &Plan) -> Result<Tensor> {
         Ok(Guided {
             guided: x.sin() * (t / 1000.0),
             uncond: Some(x.sin() * (t / 2000.0)),
+            mimic: None,
         })
     };
     watched(plan, plan.initial(&unit()), &mut network, &mut |_| Ok(()))
@@ -118,7 +119,7 @@ fn pure_noise_stays_finite() {
 }
 
 #[test]
-fn the_models_karras_is_kept_and_its_beta_schedule_is_replaced_with_a_line() {
+fn the_models_own_schedule_is_kept_by_classes_that_read_it() {
     let karras = SchedulerConfig {
         use_karras_sigmas: Some(true),
         ..sd()
@@ -130,7 +131,13 @@ fn the_models_karras_is_kept_and_its_beta_schedule_is_replaced_with_a_line() {
         use_beta_sigmas: Some(true),
         ..sd()
     };
-    assert!(scheduled(&beta, Sampler::Euler).notices[0].contains("not built yet"));
+    assert_eq!(scheduled(&beta, Sampler::Euler).schedule, Schedule::Betas);
+    let lambdas = SchedulerConfig {
+        use_lu_lambdas: Some(true),
+        ..sd()
+    };
+    assert_eq!(scheduled(&lambdas, Sampler::DpmPp2m).schedule, Schedule::Lambdas);
+    assert_eq!(scheduled(&lambdas, Sampler::Euler).schedule, Schedule::Auto);
 }
 
 #[rstest]
@@ -250,6 +257,7 @@ fn the_clean_sample_is_seen_from_any_sigma() {
         Ok(Guided {
             guided: noise.shallow_clone(),
             uncond: Some(&noise * 2.0),
+            mimic: None,
         })
     };
     let between = (plan.sigmas[3] + plan.sigmas[4]) / 2.0;

@@ -10,13 +10,14 @@ use super::samplers::{NoiseKind, Row};
 use super::solvers::{
     ddim, ddpm, deis, deis_logrho, dpm_adaptive, dpm_fast, dpm2, dpmpp_2m, dpmpp_2s, dpmpp_3m, dpmpp_sde, er_sde,
     euler, euler_ancestral, euler_cfg_pp, gradient_estimation, heun, heunpp, ipndm, lcm, lms, plms, res_multistep,
-    restart, sa_solver, seeds, tcd, unipc,
+    res_singlestep, restart, sa_solver, seeds, tcd, unipc,
 };
 use super::tuning::Knob;
 
 const DIFFUSERS: &str = "diffusers";
 const K_DIFFUSION: &str = "k-diffusion";
 const COMFYUI: &str = "ComfyUI";
+const RES4LYF: &str = "RES4LYF";
 
 const CHURNS: &[Knob] = &[Knob::Churn, Knob::Noise];
 const ANCESTRAL: &[Knob] = &[Knob::Eta, Knob::Noise];
@@ -46,7 +47,7 @@ const COMFY: Row = Row {
 };
 
 /// Every sampler.
-pub(super) const ROWS: [Row; 45] = [
+pub(super) const ROWS: [Row; 48] = [
     EULER,
     Row {
         sampler: Sampler::Ddim,
@@ -370,13 +371,11 @@ pub(super) const ROWS: [Row; 45] = [
     Row {
         sampler: Sampler::EulerCfgPp,
         run: euler_cfg_pp::run,
-        flows: false,
         ..COMFY
     },
     Row {
         sampler: Sampler::EulerAncestralCfgPp,
         run: euler_cfg_pp::run_ancestral,
-        flows: false,
         takes: ANCESTRAL,
         ..COMFY
     },
@@ -411,6 +410,27 @@ pub(super) const ROWS: [Row; 45] = [
         sampler: Sampler::GradientEstimationCfgPp,
         run: gradient_estimation::run_cfg_pp,
         flows: false,
+        ..COMFY
+    },
+    Row {
+        sampler: Sampler::Res2s,
+        run: res_singlestep::run_2,
+        calls: twice,
+        oracle: RES4LYF,
+        ..COMFY
+    },
+    Row {
+        sampler: Sampler::Res3s,
+        run: res_singlestep::run_3,
+        calls: thrice,
+        oracle: RES4LYF,
+        ..COMFY
+    },
+    Row {
+        sampler: Sampler::SaSolver3,
+        run: sa_solver::run_pec,
+        by_ratio: true,
+        takes: ANCESTRAL,
         ..COMFY
     },
 ];

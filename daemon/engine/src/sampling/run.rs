@@ -9,7 +9,9 @@ use tch::{Kind, Tensor};
 
 use super::Guided;
 use super::Kept;
+use super::Noising;
 use super::Plan;
+use super::prediction::Implies;
 use super::thresholding::thresholded;
 use crate::{Error, Result};
 
@@ -163,11 +165,11 @@ impl<'a> Run<'a> {
     /// The network's guided output in f32 for an `input` in its own frame.
     pub fn output(&mut self, input: &Tensor, timestep: f64) -> Result<Tensor> {
         let Some(kept) = self.kept else {
-            return Ok(self.ask(input, timestep)?.guided);
+            return self.settled(input, timestep);
         };
         let plan = self.plan;
         let seen = kept.input(plan, input, timestep);
-        let said = self.ask(&seen, timestep)?.guided;
+        let said = self.settled(&seen, timestep)?;
         Ok(kept.output(plan, input, &said, timestep))
     }
 
@@ -214,12 +216,12 @@ impl<'a> Run<'a> {
     /// # Errors
     /// [`Error::Unsupported`] where guidance computed none without the prompt.
     pub fn begin_both(&mut self, i: usize, x: &Tensor) -> Result<(Tensor, Tensor)> {
-        let Guided { guided, uncond } = self.denoised(x, self.sigma(i))?;
+        let Guided { guided, uncond, .. } = self.denoised(x, self.sigma(i))?;
         match uncond {
             Some(uncond) => Ok((guided, uncond)),
             None => Err(Error::Unsupported(format!(
-                "{} goes by the prediction without the prompt too, which a guidance of 1 and below does not compute: \
-                 choose a greater one.",
+                "{} goes by the prediction without the prompt too, which a model that edits a picture does not compute at a \
+                 guidance of 1 and below: choose a greater one.",
                 darkroom_protocol::sampler::Named::name(self.plan.sampler)
             ))),
         }
@@ -284,15 +286,25 @@ impl<'a> Run<'a> {
         let Some(kept) = self.kept else {
             let input = noising.input(x, sigma);
             let said = self.ask(&input, timestep)?;
-            return Ok(said.map(|output| thresholded(noising.clean(x, &input, output, sigma), range)));
+            let clean = said.map(|output| noising.clean(x, &input, output, sigma)).settled();
+            return Ok(clean.map(|clean| thresholded(clean.shallow_clone(), range)));
         };
         let x = kept.state(plan, x, sigma);
         let input = noising.input(&x, sigma);
         let said = self.ask(&input, timestep)?;
-        Ok(said.map(|output| {
-            let clean = thresholded(noising.clean(&x, &input, output, sigma), range);
-            kept.clean(plan, &clean, sigma)
-        }))
+        let clean = said.map(|output| noising.clean(&x, &input, output, sigma)).settled();
+        Ok(clean.map(|clean| kept.clean(plan, &thresholded(clean.shallow_clone(), range), sigma)))
+    }
+
+    /// What the network says, guidance done: where that is for clean samples, by way of them.
+    fn settled(&mut self, input: &Tensor, timestep: f64) -> Result<Tensor> {
+        let said = self.ask(input, timestep)?;
+        let (Some(_), Noising::VariancePreserving { prediction, .. }) = (said.mimic, &self.plan.noising) else {
+            return Ok(said.guided);
+        };
+        let (level, _) = self.plan.at(timestep);
+        let clean = said.map(|output| prediction.clean(input, output, level)).settled();
+        Ok(prediction.truth(&clean.guided, input, level))
     }
 
     fn ask(&mut self, input: &Tensor, timestep: f64) -> Result<Guided> {

@@ -158,6 +158,7 @@ fn network(x: &Tensor, t: f64) -> Result<Guided> {
     Ok(Guided {
         guided: x * (0.7 + t / 5000.0) + (x * 1.3 + 0.4).sin() * (0.25 * (0.6 + t / 2500.0)),
         uncond: Some(x * (0.65 + t / 5000.0) + (x * 0.9).cos() * (0.2 * (0.5 + t / 3000.0))),
+        mimic: None,
     })
 }
 

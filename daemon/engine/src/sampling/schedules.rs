@@ -85,7 +85,7 @@ pub(super) enum Rounding {
     Down,
 }
 
-const ROWS: [Row; 20] = [
+const ROWS: [Row; 23] = [
     Row {
         schedule: Schedule::Auto,
         lay: automatic,
@@ -170,6 +170,21 @@ const ROWS: [Row; 20] = [
         schedule: Schedule::Laplace,
         lay: |noising, n, layout| ramp(noising, n, layout, laplace),
         oracle: "ComfyUI",
+    },
+    Row {
+        schedule: Schedule::Lambdas,
+        lay: |noising, n, layout| ramp(noising, n, layout, exponential),
+        oracle: "diffusers",
+    },
+    Row {
+        schedule: Schedule::Vp,
+        lay: vp,
+        oracle: "ComfyUI",
+    },
+    Row {
+        schedule: Schedule::BongTangent,
+        lay: bong_tangent,
+        oracle: "RES4LYF",
     },
     Row {
         schedule: Schedule::Leading,
@@ -398,6 +413,53 @@ fn linear_quadratic(noising: &Noising, n: usize, layout: &Layout) -> Result<Laid
         }
     };
     let sigmas = (0..n).map(|k| (1.0 - at(k)) * high).collect();
+    Ok(Laid::by_sigmas(noising, sigmas, layout.told))
+}
+
+/// The continuous noise of Song et al. 2021 (arXiv 2011.13456) with its βs of 0.1 and 20, from its end down to a thousandth of its time.
+fn vp(noising: &Noising, n: usize, layout: &Layout) -> Result<Laid> {
+    const SPREAD: f64 = 19.9;
+    const LEAST: f64 = 0.1;
+    if !matches!(noising, Noising::VariancePreserving { .. }) {
+        return Err(config_error(
+            "schedule",
+            "VP is for models whose noise preserves variance, such as Stable Diffusion: choose another for this one.",
+        ));
+    }
+    let at = |t: f64| (SPREAD * t * t / 2.0 + LEAST * t).exp_m1().sqrt();
+    let sigmas = linspace(1.0, 1e-3, n).into_iter().map(at).collect();
+    Ok(Laid::by_sigmas(noising, sigmas, layout.told))
+}
+
+/// σs from 1 to ½ and from there to 0 along arcs of the arctangent, which are steepest where they meet.
+fn bong_tangent(noising: &Noising, n: usize, layout: &Layout) -> Result<Laid> {
+    const MIDDLE: f64 = 0.5;
+    const PIVOT: f64 = 0.6;
+    if !matches!(noising, Noising::Flow { .. }) {
+        return Err(config_error(
+            "schedule",
+            "Bong Tangent is for models whose noise flows: choose Karras for this one.",
+        ));
+    }
+    if n == 1 {
+        // One arc of them has no length there.
+        return Ok(Laid::by_sigmas(noising, vec![1.0], layout.told));
+    }
+    let places = n + 2;
+    let first = (places as f64 * (PIVOT + PIVOT) / 2.0) as usize;
+    let pivot = (places as f64 * PIVOT) as usize as f64;
+    let slope = 0.2 / (places as f64 / 40.0);
+    let arc = |count: usize, pivot: f64, from: f64, to: f64| {
+        let at = move |x: f64| std::f64::consts::FRAC_2_PI * (-slope * (x - pivot)).atan();
+        let (most, least) = (at(0.0), at(count as f64 - 1.0));
+        let along = move |x: usize| (at(x as f64) - least) / (most - least) * (from - to) + to;
+        (0..count).map(along)
+    };
+    let down = arc(first, pivot, 1.0, MIDDLE).take(first - 1);
+    let mut sigmas: Vec<f64> = down
+        .chain(arc(places - first, pivot - first as f64, MIDDLE, 0.0))
+        .collect();
+    sigmas.truncate(n);
     Ok(Laid::by_sigmas(noising, sigmas, layout.told))
 }
 

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """σs of the schedules by name, for the tests of `sampling/schedules.rs`.
 
-    python named_schedules.py OUT_DIR COMFYUI_FOLDER FORGE_FOLDER
+    python named_schedules.py OUT_DIR COMFYUI_FOLDER FORGE_FOLDER RES4LYF_FOLDER
 
 Writes OUT_DIR/cases.json: an object a case with the schedule, the kind of model (`vp` is Stable Diffusion 1.x, `xl` SDXL, `flow` a flow
 shifted by 3), the steps, and places of the σs without the 0 at their end. Each is computed by the function that defines it: k-diffusion's,
-ComfyUI's (comfy/samplers.py, comfy_extras), Forge's modules/sd_schedulers.py, diffusers'; of checkouts single functions are read
+ComfyUI's (comfy/samplers.py, comfy_extras), Forge's modules/sd_schedulers.py, RES4LYF's sigmas.py, diffusers'; of checkouts single functions are read
 and run here, and kept nowhere. Needs torch, numpy, scipy, torchsde 0.2.6, k-diffusion 0.1.1 and diffusers 0.42.
 """
 import ast, functools, json, math, pathlib, sys, types
@@ -13,7 +13,7 @@ import ast, functools, json, math, pathlib, sys, types
 import numpy, numpy as np
 import scipy, scipy.stats
 import torch
-from diffusers import EulerDiscreteScheduler
+from diffusers import DPMSolverMultistepScheduler, EulerDiscreteScheduler
 
 from brownian import k_diffusion
 from samplers import LOGS, TABLE
@@ -109,6 +109,12 @@ def spaced(spacing, n):
     return scheduler.sigmas
 
 
+def lu(n):
+    scheduler = DPMSolverMultistepScheduler(**SD, use_lu_lambdas=True)
+    scheduler.set_timesteps(n)
+    return scheduler.sigmas
+
+
 def main():
     out = pathlib.Path(sys.argv[1])
     out.mkdir(parents=True, exist_ok=True)
@@ -135,6 +141,12 @@ def main():
                 case(name, kind, n, lay(n, Preserving(), kind))
         for spacing in ("leading", "linspace", "trailing"):
             case(spacing, "vp", n, spaced(spacing, n))
+        # k-diffusion's own takes 1 from an exponential in f32.
+        case("vp", "vp", n, functions(f"{sys.argv[2]}/comfy/k_diffusion/sampling.py", append_zero=lambda x: list(x) + [0.0]).get_sigmas_vp(n))
+        case("lambdas", "vp", n, lu(n))
+        if n > 1:
+            bong = functions(f"{sys.argv[4]}/sigmas.py", pi=math.pi, atan=math.atan)
+            case("bong_tangent", "flow", n, bong.bong_tangent_scheduler(None, n))
     (out / "cases.json").write_text("[\n" + ",\n".join(json.dumps(c, separators=(",", ":")) for c in cases) + "\n]\n")
     print(len(cases), "cases,", (out / "cases.json").stat().st_size, "bytes")
 

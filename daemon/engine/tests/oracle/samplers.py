@@ -1,15 +1,16 @@
 #!/usr/bin/env python3
 """Where the samplers' trajectories end, for the tests of `sampling/` and the table of docs/samplers.md.
 
-    python samplers.py OUT_DIR COMFYUI_FOLDER FORGE_FOLDER
+    python samplers.py OUT_DIR COMFYUI_FOLDER FORGE_FOLDER RES4LYF_FOLDER
 
 Writes OUT_DIR/cases.json: an object a case with the sampler, what the model predicts, the steps, options, and places of the last state.
 Each sampler is run by the implementation that defines it: k-diffusion's functions, ComfyUI's comfy/k_diffusion/sampling.py (from a
-checkout; read, run here, and kept nowhere), Forge's modules/sd_samplers_extra.py for Restart, diffusers' classes. All get the same σs,
+checkout; read, run here, and kept nowhere), Forge's modules/sd_samplers_extra.py for Restart, diffusers' classes; RES in single steps by the weights
+of RES4LYF's beta/rk_coefficients_beta.py and phi_functions.py. All get the same σs,
 the same noise (torch's CPU generator, one draw after the other) and the same dummy model. Everything is in f64 but the tables, which are
 f32 as in diffusers. Needs torch, numpy, scipy, torchsde 0.2.6, k-diffusion 0.1.1 and diffusers 0.42.
 """
-import importlib.util, inspect, json, math, pathlib, sys, types
+import ast, importlib.util, inspect, itertools, json, typing, math, pathlib, sys, types
 
 import numpy as np
 import torch
@@ -34,12 +35,12 @@ SIGMA = {
     "dpm_fast": ("sample_dpm_fast", True, True), "dpm_adaptive": ("sample_dpm_adaptive", True, True),
     "heun_pp2": ("sample_heunpp2", False, True), "restart": ("restart_sampler", True, False),
     "ipndm": ("sample_ipndm", False, True), "ipndm_v": ("sample_ipndm_v", False, True), "deis": ("sample_deis", False, True),
-    "sa_solver_pece": ("sample_sa_solver_pece", False, True), "er_sde": ("sample_er_sde", False, True),
+    "sa_solver3": ("sample_sa_solver", False, True), "sa_solver_pece": ("sample_sa_solver_pece", False, True), "er_sde": ("sample_er_sde", False, True),
     "er_sde1": ("sample_er_sde", False, True), "er_sde2": ("sample_er_sde", False, True), "seeds2": ("sample_seeds_2", False, True),
     "seeds3": ("sample_seeds_3", False, True), "res_multistep": ("sample_res_multistep", False, True),
     "res_multistep_ancestral": ("sample_res_multistep_ancestral", False, False),
-    "gradient_estimation": ("sample_gradient_estimation", False, True), "euler_cfg_pp": ("sample_euler_cfg_pp", False, False),
-    "euler_ancestral_cfg_pp": ("sample_euler_ancestral_cfg_pp", False, False),
+    "gradient_estimation": ("sample_gradient_estimation", False, True), "euler_cfg_pp": ("sample_euler_cfg_pp", False, True),
+    "euler_ancestral_cfg_pp": ("sample_euler_ancestral_cfg_pp", False, True),
     "dpm_pp2s_ancestral_cfg_pp": ("sample_dpmpp_2s_ancestral_cfg_pp", False, False),
     "dpm_pp2m_cfg_pp": ("sample_dpmpp_2m_cfg_pp", False, False), "res_multistep_cfg_pp": ("sample_res_multistep_cfg_pp", False, False),
     "res_multistep_ancestral_cfg_pp": ("sample_res_multistep_ancestral_cfg_pp", False, False),
@@ -54,6 +55,8 @@ DISCRETE = {
     "sa_solver": (SASolverScheduler, {}, True), "dpm_pp3m": (DPMSolverMultistepScheduler, dict(solver_order=3), False),
     "lcm": (LCMScheduler, {}, False), "tcd": (TCDScheduler, {}, False),
 }
+# sampler: RES4LYF's name
+SINGLE = {"res2s": "res_2s", "res3s": "res_3s"}
 # What the options of the two sides are called.
 CALLED = dict(order=dict(lms="order", ipndm="max_order", ipndm_v="max_order", deis="max_order"))
 
@@ -87,6 +90,23 @@ class Preserving:
 
     def noise_scaling(self, sigma, noise, latent):
         return latent + sigma * noise
+
+
+def res4lyf(folder):
+    """RES4LYF's weights of a step, without what its files ask of the rest of it."""
+    options = type("ExtraOptions", (), dict(__init__=lambda self, text: None, __call__=lambda self, name, default=None, **more: default if default is not None else False))
+    phi = module("phi_functions", f"{folder}/beta/phi_functions.py")
+    tree = ast.parse(pathlib.Path(f"{folder}/beta/rk_coefficients_beta.py").read_text())
+    scope = dict(vars(typing), torch=torch, Tensor=torch.Tensor, math=math, Phi=phi.Phi, calculate_gamma=phi.calculate_gamma, ExtraOptions=options,
+                 get_extra_options_kv=lambda key, default, options: default)
+    for node in tree.body:
+        if isinstance(node, (ast.FunctionDef, ast.Assign)):
+            try:
+                exec(compile(ast.Module([node], []), folder, "exec"), scope)
+            except NameError:
+                # A table of numbers of higher precision, for methods that are not asked for.
+                pass
+    return types.SimpleNamespace(**scope)
 
 
 def comfyui(folder):
@@ -240,6 +260,24 @@ def run_lcm_flow(name, prediction, steps, options):
     return comfy.sample_lcm(Model(prediction), wave().double() * 1.0, sigmas(prediction, steps), disable=True, noise_sampler=draws())
 
 
+def run_single(name, prediction, steps, options):
+    model, schedule = Model(prediction), sigmas(prediction, steps)
+    x = wave().double() * schedule[0]
+    for sigma, end in zip(schedule[:-1], schedule[1:]):
+        first = model(x, sigma)
+        if end == 0:
+            x = first
+            continue
+        h = -torch.log(end / sigma)
+        a, b, _, _, c, *_ = single.get_rk_methods_beta(SINGLE[name], h, sigma=sigma, sigma_next=end, sigma_down=end)
+        seen = [first]
+        for row, place in zip(a[1:], c[1:]):
+            there = torch.exp(-h * place) * x + h * sum(weight * clean for weight, clean in zip(row, seen))
+            seen.append(model(there, sigma * torch.exp(-h * place)))
+        x = torch.exp(-h) * x + h * sum(weight * clean for weight, clean in zip(b[0], seen))
+    return x
+
+
 def case(run, name, prediction, steps, **options):
     x = run(name, prediction, steps, options)
     x = x[0] if isinstance(x, tuple) else x
@@ -259,6 +297,8 @@ def cases():
         for prediction in PREDICTIONS if flows else PREDICTIONS[:2]:
             for steps in STEPS:
                 yield case(run_discrete, name, prediction, steps)
+    for name, prediction, steps in itertools.product(SINGLE, PREDICTIONS, STEPS):
+        yield case(run_single, name, prediction, steps)
     for steps in STEPS:
         yield case(run_lcm_flow, "lcm", "flow", steps)
     for name in ("euler", "heun", "dpm2"):
@@ -271,7 +311,7 @@ def cases():
         yield case(run_sigma, name, "flow", 7, eta=0.6, s_noise=1.05)
     for name in ("dpm_fast", "dpm_adaptive"):
         yield case(run_sigma, name, "epsilon", 7, eta=0.6, s_noise=1.05)
-    for name in ("er_sde", "sa_solver_pece"):
+    for name in ("er_sde", "sa_solver_pece", "sa_solver3"):
         yield case(run_sigma, name, "epsilon", 7, s_noise=1.05)
     yield case(run_sigma, "restart", "epsilon", 20, s_noise=1.05)
     for order in (1, 2, 3):
@@ -294,7 +334,7 @@ def cases():
 
 
 def main():
-    global kd, comfy, forge
+    global kd, comfy, forge, single
     torch.set_default_dtype(torch.float64)
     out = pathlib.Path(sys.argv[1])
     out.mkdir(parents=True, exist_ok=True)
@@ -302,6 +342,7 @@ def main():
     comfy = comfyui(sys.argv[2])
     sys.modules["k_diffusion"].sampling = sys.modules["k_diffusion.sampling"] = kd
     forge = module("sd_samplers_extra", f"{sys.argv[3]}/modules/sd_samplers_extra.py")
+    single = res4lyf(sys.argv[4])
     lines = [json.dumps(c, separators=(",", ":"), allow_nan=False) for c in cases()]
     (out / "cases.json").write_text("[\n" + ",\n".join(lines) + "\n]\n")
     print(len(lines), "cases,", (out / "cases.json").stat().st_size, "bytes")

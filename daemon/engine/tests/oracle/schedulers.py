@@ -157,6 +157,11 @@ def cases():
         yield run(name, dict(published, clip_sample=False), 20, source=cls.from_config(pndm.config))
     for name in LATER:
         yield from later(name)
+    for name, steps in itertools.product(("euler", "dpm_pp2m", "heun", *LATER), (2, 7, 20)):
+        more = dict(algorithm_type="sde-dpmsolver++") if name == "dpm_pp2m_sde" else {}
+        yield run(name, dict(SD, **more, use_beta_sigmas=True), steps)
+    for steps in (2, 7, 20):
+        yield run("dpm_pp2m", dict(SD, use_lu_lambdas=True), steps)
     for shift, steps in itertools.product((1.0, 3.0), (1, 2, 7, 28)):
         yield flow(shift, steps)
     for strength in (0.35, 0.6, 1.0):

@@ -64,8 +64,8 @@ impl Transformer2DModel {
         })
     }
 
-    /// `input` [B, C, H, W] → [B, C, H, W], where what a place sees of the picture is `sight`.
-    pub fn forward_seeing(&self, input: &Tensor, prompt: Prompt, sight: Sight, cancel: &Cancel) -> Result<Tensor> {
+    /// `input` [B, C, H, W] → [B, C, H, W]; `sight` is what a place sees of the picture.
+    pub fn forward(&self, input: &Tensor, prompt: Prompt, sight: Sight, cancel: &Cancel) -> Result<Tensor> {
         let size = input.size();
         let mut hidden_states = self.proj_in.to_sequence(&self.norm.forward(input));
         for block in &self.transformer_blocks {

@@ -96,9 +96,7 @@ fn unet_blocks_equal_diffusers(#[values("sd15", "sd15-mixed")] folder: &str) {
         tokens: &tokens,
         bias: None,
     };
-    let output = attention
-        .forward_seeing(&input, prompt, Sight::All, &Cancel::new())
-        .unwrap();
+    let output = attention.forward(&input, prompt, Sight::All, &Cancel::new()).unwrap();
     assert_close(&output, &fixture.expected("attention"), 1e-5);
 }
 

@@ -406,7 +406,7 @@ impl DownBlock2D {
             hidden_states = resnet.forward(&hidden_states, Some(around.temb));
             if let Some(attention) = self.attentions.get(j) {
                 let sight = around.sight(self.finest);
-                hidden_states = attention.forward_seeing(&hidden_states, around.prompt, sight, around.cancel)?;
+                hidden_states = attention.forward(&hidden_states, around.prompt, sight, around.cancel)?;
             }
             skips.push(hidden_states.shallow_clone());
         }
@@ -458,8 +458,7 @@ impl UNetMidBlock2DCrossAttn {
             around.cancel.check()?;
             hidden_states = resnet.forward(&hidden_states, Some(around.temb));
             if let Some(attention) = self.attentions.as_ref().filter(|_| j == 0) {
-                hidden_states =
-                    attention.forward_seeing(&hidden_states, around.prompt, around.middle, around.cancel)?;
+                hidden_states = attention.forward(&hidden_states, around.prompt, around.middle, around.cancel)?;
             }
         }
         Ok(hidden_states)
@@ -549,7 +548,7 @@ impl UpBlock2D {
             hidden_states = resnet.forward(&hidden_states, Some(around.temb));
             if let Some(attention) = self.attentions.get(j) {
                 let sight = around.sight(self.finest);
-                hidden_states = attention.forward_seeing(&hidden_states, around.prompt, sight, around.cancel)?;
+                hidden_states = attention.forward(&hidden_states, around.prompt, sight, around.cancel)?;
             }
         }
         let next = skips.last().filter(|_| !passed);

@@ -18,14 +18,18 @@ pub(in crate::sampling) fn run_ancestral(x: Tensor, run: &mut Run<'_>) -> Result
     solve(x, run, eta)
 }
 
+/// x' = α'·D + σ_down·(x − α·Dᵤ)/σ and noise; α is 1 where variance is preserved, and 1 − σ where noise flows. There the step is split in the
+/// ratios of noise to clean sample.
 fn solve(mut x: Tensor, run: &mut Run<'_>, eta: f64) -> Result<Tensor> {
+    let noising = &run.plan.noising;
     for i in run.steps() {
         let (from, to) = (run.sigma(i), run.sigma(i + 1));
+        let (alpha, next) = (noising.alpha(from), noising.alpha(to));
         let (denoised, uncond) = run.begin_both(i, &x)?;
-        let (down, up) = split(from, to, eta);
-        x = &denoised + (&x - uncond) * (down / from);
+        let (down, up) = split(from / alpha, to / next, eta);
+        x = &denoised * next + (&x - uncond * alpha) * (down * next / from);
         if up > 0.0 {
-            x = &x + run.noise(from, to)? * up;
+            x = &x + run.noise(from, to)? * (up * next);
         }
         run.report(i, &denoised)?;
     }

@@ -27,6 +27,7 @@ mod linear;
 pub(super) mod lms;
 pub(super) mod plms;
 pub(super) mod res_multistep;
+pub(super) mod res_singlestep;
 pub(super) mod restart;
 pub(super) mod sa_solver;
 pub(super) mod seeds;

@@ -1,6 +1,6 @@
 //! Stochastic Adams solvers (Xue et al. 2023, arXiv 2309.05019): a step predicts from the last clean samples, and is corrected where the
-//! next one looks from, with the same noise. `run` is diffusers' SASolverScheduler with its orders of 2, `run_pece` ComfyUI's
-//! `sample_sa_solver_pece` with 3 and 4, which looks once more from what was corrected. Noise is added in the middle of the way alone.
+//! next one looks from, with the same noise. `run` is diffusers' SASolverScheduler with its orders of 2, `run_pec` ComfyUI's `sample_sa_solver`
+//! with 3 and 4, and `run_pece` its `sample_sa_solver_pece`, which looks once more from what was corrected. Noise is added in the middle of the way alone.
 
 use tch::Tensor;
 
@@ -12,7 +12,7 @@ use crate::sampling::noising::Noising;
 use crate::sampling::plan::Settings;
 use crate::sampling::run::Run;
 
-/// Orders of PECE's predictor and corrector.
+/// Orders of the predictor and corrector.
 const PECE: (usize, usize) = (3, 4);
 
 /// Of orders 2 and 2.
@@ -62,8 +62,17 @@ pub(in crate::sampling) fn run(mut x: Tensor, run: &mut Run<'_>) -> Result<Tenso
     Ok(super::dpmpp_2m::closed(x, run))
 }
 
-/// Of orders 3 and 4, with a look from each corrected state.
-pub(in crate::sampling) fn run_pece(mut x: Tensor, run: &mut Run<'_>) -> Result<Tensor> {
+/// Of orders 3 and 4.
+pub(in crate::sampling) fn run_pec(x: Tensor, run: &mut Run<'_>) -> Result<Tensor> {
+    solve_higher(x, run, false)
+}
+
+/// The same with a look from each corrected state.
+pub(in crate::sampling) fn run_pece(x: Tensor, run: &mut Run<'_>) -> Result<Tensor> {
+    solve_higher(x, run, true)
+}
+
+fn solve_higher(mut x: Tensor, run: &mut Run<'_>, looks_again: bool) -> Result<Tensor> {
     let eta = run.eta(1.0);
     let steps = run.steps();
     let end = steps.end;
@@ -76,11 +85,15 @@ pub(in crate::sampling) fn run_pece(mut x: Tensor, run: &mut Run<'_>) -> Result<
         let mut denoised = run.begin(i, &x)?;
         seen.insert(0, (-from.ln(), denoised.shallow_clone()));
         seen.truncate(PECE.1);
-        if let Some(last) = last.take() {
+        // Without another look nothing is corrected that is the clean sample next.
+        let corrects = looks_again || to > 0.0;
+        if let Some(last) = last.take().filter(|_| corrects) {
             let order = if falls { PECE.1.min(end - i) } else { PECE.1 };
             x = last.corrected(from, &seen[..order.min(seen.len())], false);
-            denoised = run.denoised(&x, from)?.guided;
-            seen[0].1 = denoised.shallow_clone();
+            if looks_again {
+                denoised = run.denoised(&x, from)?.guided;
+                seen[0].1 = denoised.shallow_clone();
+            }
         }
         if to == 0.0 {
             x = denoised.shallow_clone();
