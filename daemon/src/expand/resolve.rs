@@ -7,6 +7,7 @@ use std::path::Path;
 
 use darkroom_formats::card::check_size;
 use darkroom_protocol::device::canonical_device;
+use darkroom_protocol::hires;
 use darkroom_protocol::message::RemoteError;
 use darkroom_protocol::params::{MAX_SEED, RANDOM_SEEDS};
 use darkroom_protocol::sampler::Named;
@@ -50,14 +51,17 @@ pub fn resolve(
     task.sampling.prediction = request.prediction.or(unusual(card.prediction));
     task.inputs.denoise = denoise(request, task.sampling.steps)?;
     task.inpaint = task.inpaint.resolved();
+    of_picture(&mut task, card);
     of_model(&mut task, card)?;
     check_steps(&task)?;
+    second_pass(&mut task, card)?;
     check_only(&task)?;
     upscaling(&mut task, request, is_enlarged(request, input, card))?;
     task.sampling.seed = seed(request.seed, task.size.batch, random)?;
     task.compute.device = device(asked.device.as_deref(), default_device)?;
     check_pixels(&task, card)?;
-    task.compute.micro_batch = micro_batch(task.size.batch, task.size.width, task.size.height);
+    let (width, height) = task.made_size();
+    task.compute.micro_batch = micro_batch(task.size.batch, width, height);
     Ok(task)
 }
 
@@ -88,6 +92,7 @@ fn denoise(request: &GenerateRequest, steps: u32) -> Result<Option<f64>, RemoteE
 
 /// What makes finished pictures larger, and by how much; the model's own upscaler where `enlarged`, or a factor is asked for.
 fn upscaling(task: &mut ImageTask, request: &GenerateRequest, enlarged: bool) -> Result<(), RemoteError> {
+    let made = task.made_size();
     let size = &mut task.size;
     if request.upscaler.is_none() && request.upscale.is_none() && !enlarged {
         size.upscaler = upscaler::NONE.to_owned();
@@ -115,12 +120,70 @@ fn upscaling(task: &mut ImageTask, request: &GenerateRequest, enlarged: bool) ->
     }
     let by = size.upscale.unwrap_or(1.0);
     let side = |side: u32| (f64::from(side) * by).round() as u64;
-    let (width, height) = (side(size.width), side(size.height));
+    let (width, height) = (side(made.0), side(made.1));
     if width * height > upscaler::MAX_PIXELS {
         return Err(RemoteError::usage(format!(
             "upscale {by} would make {width}×{height}, and the most is {} pixels, which is 8192×8192: give a smaller one.",
             upscaler::MAX_PIXELS
         )));
+    }
+    Ok(())
+}
+
+/// What counts with a picture to begin with, and with no others.
+fn of_picture(task: &mut ImageTask, card: &ModelCard) {
+    let edits = card.task == ModelTask::Edit;
+    if task.inputs.init_image.is_none() || edits {
+        task.inputs.color_correction = false;
+    }
+    task.inputs.resize_mode = task.inputs.init_image.as_ref().and(task.inputs.resize_mode);
+}
+
+/// The second pass with its defaults, where one is asked for and possible.
+fn second_pass(task: &mut ImageTask, card: &ModelCard) -> Result<(), RemoteError> {
+    task.hires = task.hires.resolved();
+    let Some(upscaler) = &task.hires.upscaler else {
+        return Ok(());
+    };
+    let refused = |what: String| Err(RemoteError::usage(what));
+    if task.inpaint.mask.is_some() {
+        return refused(
+            "A second pass makes all of the picture again, and a mask keeps a part of it: leave out hires or mask."
+                .to_owned(),
+        );
+    }
+    if card.task == ModelTask::Edit {
+        return refused(format!(
+            "{} edits a picture at its own size: leave out hires, and take upscale to make the result larger.",
+            escape_line(&card.name)
+        ));
+    }
+    if let Some(known) = hires::known(upscaler) {
+        task.hires.upscaler = Some(known.to_owned());
+    } else if !Path::new(upscaler).is_absolute() {
+        return refused(format!(
+            "There is no upscaler {} between passes: give Latent, lanczos, {}, or the path of a network's file.",
+            escape_line(upscaler),
+            upscaler::EMBEDDED
+        ));
+    }
+    let first = (task.size.width, task.size.height);
+    let asked = (task.hires.width.unwrap_or(0), task.hires.height.unwrap_or(0));
+    for (side, name) in [(asked.0, "hires_width"), (asked.1, "hires_height")] {
+        if !side.is_multiple_of(card.vae_factor.max(1)) {
+            return refused(format!(
+                "{name} {side} is not a multiple of {}, the model's VAE factor: try {}.",
+                card.vae_factor,
+                side.next_multiple_of(card.vae_factor.max(1))
+            ));
+        }
+    }
+    let ((width, height), _) = task.hires.sizes(first, card.vae_factor);
+    let pixels = u64::from(width) * u64::from(height);
+    if pixels > MAX_PIXELS {
+        return refused(format!(
+            "The second pass would have {width}×{height}, and the most is {MAX_PIXELS} pixels, which is 4096×4096: give a smaller hires."
+        ));
     }
     Ok(())
 }

@@ -12,6 +12,7 @@ use crate::picture::Format;
 use crate::prediction::Prediction;
 use crate::prompting::{Emphasis, PromptSyntax};
 use crate::quant::Quant;
+use crate::resize::ResizeMode;
 use crate::sampler::{Named, NoiseSource, Sampler, Schedule};
 
 /// The value of a parameter, whatever its type.
@@ -176,6 +177,7 @@ named_field!(
     PromptSyntax,
     Emphasis,
     MaskMode,
+    ResizeMode,
     InpaintFill,
     InpaintArea
 );

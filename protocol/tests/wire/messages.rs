@@ -70,6 +70,8 @@ pub fn image() -> ImageTask {
         inputs: task::Inputs {
             init_image: Some("0f".repeat(32)),
             denoise: Some(0.6),
+            resize_mode: Some(darkroom_protocol::ResizeMode::Fill),
+            color_correction: true,
             embeddings: vec![task::EmbeddingFile {
                 name: "style".into(),
                 path: "/models/embeddings/style.safetensors".into(),
@@ -79,6 +81,12 @@ pub fn image() -> ImageTask {
         inpaint: darkroom_protocol::Inpaint {
             mask: Some("0e".repeat(32)),
             ..darkroom_protocol::Inpaint::default()
+        },
+        hires: darkroom_protocol::Hires {
+            scale: Some(1.5),
+            upscaler: Some("Latent".into()),
+            denoise: Some(0.6),
+            ..darkroom_protocol::Hires::default()
         },
         compute: task::Compute {
             device: "cpu".into(),

@@ -55,7 +55,8 @@ impl Ladder {
             self.unloaded = true;
             return Some(Rung::UnloadOthers);
         }
-        if at.phase == Phase::Decode && !task.compute.vae_tiling && task.size.width.max(task.size.height) > at.tile {
+        let (width, height) = task.made_size();
+        if at.phase == Phase::Decode && !task.compute.vae_tiling && width.max(height) > at.tile {
             return Some(Rung::TileVae);
         }
         if at.phase == Phase::Upscale && task.compute.upscale_tile > SMALLEST_TILE {

@@ -12,7 +12,7 @@ use darkroom_protocol::message::RemoteError;
 use darkroom_protocol::message::client::{Submit, Submitted};
 use darkroom_protocol::text::escape_line;
 use darkroom_protocol::{
-    EventKind, FailureKind, GenerateRequest, ImageTask, ModelCard, Output, PromptSyntax, Reply, Task, failpoint,
+    EventKind, FailureKind, GenerateRequest, ImageTask, ModelCard, Output, PromptSyntax, Reply, Task, failpoint, hires,
     upscaler,
 };
 
@@ -154,18 +154,28 @@ async fn work_out(context: &Arc<Context>, request: &GenerateRequest) -> Result<W
     Ok(WorkedOut { task, told, short })
 }
 
-/// The request with its upscaler as a task has it; `None` where there is nothing to find.
+/// The request with its upscalers as a task has them; `None` where there is nothing to find.
 async fn upscaler(context: &Arc<Context>, request: &GenerateRequest) -> Result<Option<GenerateRequest>, RemoteError> {
-    let is_file = |upscaler: &String| upscaler::known(upscaler).is_none();
-    let Some(given) = request.upscaler.clone().filter(is_file) else {
+    let last = request
+        .upscaler
+        .clone()
+        .filter(|upscaler| upscaler::known(upscaler).is_none());
+    let between = request
+        .hires_upscaler
+        .clone()
+        .filter(|upscaler| hires::known(upscaler).is_none());
+    if last.is_none() && between.is_none() {
         return Ok(None);
-    };
-    let context = context.clone();
-    let found = blocking(move || context.catalog.upscaler(&given)).await?;
-    Ok(Some(GenerateRequest {
-        upscaler: Some(found),
-        ..request.clone()
-    }))
+    }
+    let (context, mut found) = (context.clone(), request.clone());
+    let looking = blocking(move || {
+        let find = |given: Option<String>| given.map(|given| context.catalog.upscaler(&given)).transpose();
+        Ok((find(last)?, find(between)?))
+    });
+    let (last, between) = looking.await?;
+    found.upscaler = last.or(found.upscaler);
+    found.hires_upscaler = between.or(found.hires_upscaler);
+    Ok(Some(found))
 }
 
 /// The LoRAs that the request names; the disk is asked only where it names any.

@@ -6,7 +6,7 @@ mod fill;
 mod mask;
 mod region;
 
-use darkroom_protocol::{Inpaint, InpaintArea, InpaintFill, MaskMode};
+use darkroom_protocol::{Inpaint, InpaintArea, InpaintFill, MaskMode, ResizeMode};
 use image::imageops::{self, FilterType};
 use image::{GrayImage, RgbImage};
 use tch::Tensor;
@@ -32,8 +32,13 @@ pub struct Part {
 }
 
 impl Part {
-    /// The part of `given` that `mask` shows, at `width`×`height`. `None` where the mask is all black: there is nothing to change.
-    pub fn new(given: RgbImage, mask: GrayImage, asked: &Inpaint, (width, height): (u32, u32)) -> Option<Self> {
+    /// The part of `given` that `mask` shows, at `width`×`height`; where that is all of it, both are brought there as `mode` says. `None` where the mask is all black: there is nothing to change.
+    pub fn new(
+        given: RgbImage,
+        mask: GrayImage,
+        (asked, mode): (&Inpaint, ResizeMode),
+        (width, height): (u32, u32),
+    ) -> Option<Self> {
         let mask = match mask.dimensions() == given.dimensions() {
             true => mask,
             false => imageops::resize(&mask, given.width(), given.height(), FilterType::Triangle),
@@ -46,7 +51,10 @@ impl Part {
         let bounds = mask::bounds(&mask)?;
         let mut part = match asked.area() {
             InpaintArea::Whole => {
-                let (picture, mask) = (fit::cover(given, width, height), fit::cover(mask, width, height));
+                let (picture, mask) = (
+                    fit::fitted(given, width, height, mode),
+                    fit::fitted(mask, width, height, mode),
+                );
                 Self {
                     given: picture.clone(),
                     share: mask::doubled(mask.clone()),
@@ -148,7 +156,13 @@ mod tests {
         #[values(MaskMode::Masked, MaskMode::NotMasked)] mode: MaskMode,
     ) {
         let given = given(96, 64);
-        let part = Part::new(given.clone(), square(96, 64, 24..40), &asked(area, mode), (96, 64)).unwrap();
+        let part = Part::new(
+            given.clone(),
+            square(96, 64, 24..40),
+            (&asked(area, mode), ResizeMode::Crop),
+            (96, 64),
+        )
+        .unwrap();
         let made = Rgb8::new(96, 64, vec![200; 96 * 64 * 3]).unwrap();
         let back = part.put_back(&made).unwrap();
         let back = RgbImage::from_raw(back.width(), back.height(), back.pixels().to_vec()).unwrap();
@@ -172,7 +186,7 @@ mod tests {
         let part = Part::new(
             given(200, 120),
             square(200, 120, 40..60),
-            &asked(InpaintArea::Masked, MaskMode::Masked),
+            (&asked(InpaintArea::Masked, MaskMode::Masked), ResizeMode::Crop),
             (64, 64),
         )
         .unwrap();
@@ -193,7 +207,15 @@ mod tests {
     #[test]
     fn a_black_mask_changes_nothing() {
         let asked = asked(InpaintArea::Whole, MaskMode::Masked);
-        assert!(Part::new(given(64, 64), GrayImage::new(64, 64), &asked, (64, 64)).is_none());
+        assert!(
+            Part::new(
+                given(64, 64),
+                GrayImage::new(64, 64),
+                (&asked, ResizeMode::Crop),
+                (64, 64)
+            )
+            .is_none()
+        );
     }
 
     #[test]
@@ -201,7 +223,7 @@ mod tests {
         let part = Part::new(
             given(64, 64),
             square(32, 32, 8..24),
-            &asked(InpaintArea::Whole, MaskMode::Masked),
+            (&asked(InpaintArea::Whole, MaskMode::Masked), ResizeMode::Crop),
             (64, 64),
         )
         .unwrap();
