@@ -40,6 +40,7 @@ pub mod sampler;
 pub mod tag;
 pub mod task;
 pub mod text;
+pub mod tiling;
 pub mod time;
 pub mod upscaler;
 pub mod worker_status;
@@ -69,6 +70,7 @@ pub use residency::{Residency, ResidentComponent, ResidentModel};
 pub use resize::ResizeMode;
 pub use sampler::{NoiseSource, Sampler, Schedule};
 pub use task::{ImageTask, ModelSource, Task};
+pub use tiling::Tiling;
 pub use worker_status::{WorkerState, WorkerStatus};
 
 /// The version of the wire. Processes of different versions refuse each other with the remedy.

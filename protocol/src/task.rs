@@ -10,7 +10,7 @@ use crate::lora::Lora;
 use crate::sampler::Named;
 use crate::{
     Dtype, Emphasis, Format, GenerateRequest, GuidanceMethod, Hires, Inpaint, NoiseSource, Prediction, PromptSyntax,
-    Quant, ResizeMode, Sampler, Schedule, upscaler,
+    Quant, ResizeMode, Sampler, Schedule, Tiling, upscaler,
 };
 
 /// What a worker is to do. A worker says in its capabilities which kinds it runs.
@@ -137,6 +137,8 @@ pub struct Size {
     pub upscaler: String,
     /// How many times as wide and high it becomes; `None` where that is what the network was made for.
     pub upscale: Option<f64>,
+    /// Which of its edges fit each other.
+    pub tiling: Tiling,
 }
 
 impl Default for Size {
@@ -148,6 +150,7 @@ impl Default for Size {
             only: None,
             upscaler: upscaler::NONE.to_owned(),
             upscale: None,
+            tiling: Tiling::Off,
         }
     }
 }
@@ -464,6 +467,12 @@ impl ImageTask {
         for (key, _) in metadata.iter_mut().filter(|_| self.inputs.init_image.is_none()) {
             if *key == "Hires denoising strength" {
                 *key = "Denoising strength";
+            }
+        }
+        // A1111 has one switch.
+        for (_, value) in metadata.iter_mut().filter(|(key, _)| *key == "Tiling") {
+            if self.size.tiling == Tiling::Xy {
+                *value = "True".to_owned();
             }
         }
         // As other programs have it: the first ten digits of each file's hash.

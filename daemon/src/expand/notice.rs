@@ -27,7 +27,7 @@ pub fn unused(request: &GenerateRequest, task: &ImageTask) -> Vec<String> {
         .iter()
         .filter(|row| row.category == Category::Inpaint && idle(row.name));
     let names: Vec<&str> = of_masks.map(|row| row.name).collect();
-    if task.inpaint.mask.is_none() && !names.is_empty() {
+    if !task.inpaint.is_asked() && !names.is_empty() {
         said.push(format!("Without a mask there is no meaning in {}.", names.join(", ")));
     } else if idle("inpaint_padding") {
         said.push("inpaint_padding is for inpaint_area \"Only masked\" alone.".to_owned());

@@ -8,13 +8,14 @@ use std::path::Path;
 use darkroom_formats::card::check_size;
 use darkroom_protocol::device::canonical_device;
 use darkroom_protocol::hires;
+use darkroom_protocol::inpaint::Frame;
 use darkroom_protocol::message::RemoteError;
 use darkroom_protocol::params::{MAX_SEED, RANDOM_SEEDS};
 use darkroom_protocol::sampler::Named;
 use darkroom_protocol::task::{Guidance, Inputs};
 use darkroom_protocol::text::escape_line;
 use darkroom_protocol::upscaler::{self, Filter};
-use darkroom_protocol::{GenerateRequest, ImageTask, ModelCard, ModelTask, Prediction};
+use darkroom_protocol::{GenerateRequest, ImageTask, ModelCard, ModelTask, Prediction, Tiling};
 
 use super::like::{is_enlarged, like};
 use super::micro_batch::micro_batch;
@@ -22,6 +23,8 @@ use crate::settings::Settings;
 
 /// The most pixels of one picture: 4096 × 4096.
 pub const MAX_PIXELS: u64 = 1 << 24;
+/// The most pixels of a given picture with what is added to it: as many as one may have.
+const MAX_FRAMED: u64 = darkroom_formats::input::MAX_PIXELS;
 
 /// The task that `request` comes to with the model of `card`. Pure: `random` is the seed to take when none is given, `input` the width
 /// and height of the picture to begin with, and `default_device` the device of the worker that will run it, for requests and settings
@@ -39,6 +42,7 @@ pub fn resolve(
     random: u64,
 ) -> Result<ImageTask, RemoteError> {
     request.check().map_err(|e| RemoteError::usage(e.to_string()))?;
+    let input = framed(request, input)?;
     let asked = request
         .clone()
         .or(of_settings(settings))
@@ -63,6 +67,22 @@ pub fn resolve(
     let (width, height) = task.made_size();
     task.compute.micro_batch = micro_batch(task.size.batch, width, height);
     Ok(task)
+}
+
+/// The size of the picture to begin with, and what is added around it.
+fn framed(request: &GenerateRequest, input: Option<(u32, u32)>) -> Result<Option<(u32, u32)>, RemoteError> {
+    let frame = Frame::of(request.outpaint.as_deref().unwrap_or_default());
+    let Some(size) = input.map(|size| frame.around(size)) else {
+        return Ok(None);
+    };
+    let pixels = u64::from(size.0) * u64::from(size.1);
+    if !frame.is_none() && pixels > MAX_FRAMED {
+        return Err(RemoteError::usage(format!(
+            "With what outpaint adds the picture has {}×{} pixels, and the most is {MAX_FRAMED} in all: add less.",
+            size.0, size.1
+        )));
+    }
+    Ok(Some(size))
 }
 
 /// What the settings say of every request.
@@ -146,7 +166,7 @@ fn second_pass(task: &mut ImageTask, card: &ModelCard) -> Result<(), RemoteError
         return Ok(());
     };
     let refused = |what: String| Err(RemoteError::usage(what));
-    if task.inpaint.mask.is_some() {
+    if task.inpaint.is_asked() {
         return refused(
             "A second pass makes all of the picture again, and a mask keeps a part of it: leave out hires or mask."
                 .to_owned(),
@@ -191,9 +211,16 @@ fn second_pass(task: &mut ImageTask, card: &ModelCard) -> Result<(), RemoteError
 /// What counts with models that were trained for more than prompts, and with no others.
 fn of_model(task: &mut ImageTask, card: &ModelCard) -> Result<(), RemoteError> {
     let has_picture = task.inputs.init_image.is_some();
-    if task.inpaint.mask.is_some() && !has_picture {
+    if task.inpaint.is_asked() && !has_picture {
+        let what = match task.inpaint.mask.is_some() {
+            true => "mask says where a picture may change: give one with init_image, or leave it out.",
+            false => "outpaint says what is added around a picture: give one with init_image, or leave it out.",
+        };
+        return Err(RemoteError::usage(what));
+    }
+    if task.size.tiling != Tiling::Off && task.compute.vae_tiling {
         return Err(RemoteError::usage(
-            "mask says where a picture may change: give one with init_image, or leave it out.",
+            "vae_tiling decodes in tiles with edges of their own, which tiling cannot make fit: leave out one of them.",
         ));
     }
     if card.task != ModelTask::Edit {

@@ -457,3 +457,32 @@ fn what_is_for_pictures_and_second_passes_is_said_where_there_is_none() {
     assert_eq!(kept.inputs.resize_mode, Some(darkroom_protocol::ResizeMode::Fill));
     assert!(kept.inputs.color_correction);
 }
+
+#[test]
+fn what_is_added_makes_the_picture_larger() {
+    let task = from_picture(&[("outpaint", "left=64,bottom=32")], (448, 480)).unwrap();
+    assert_eq!((task.size.width, task.size.height), (512, 512));
+    assert_eq!(task.inpaint.outpaint, ["left=64", "bottom=32"]);
+    assert_eq!(task.inpaint.blur, Some(4));
+    let again = resolve(
+        &task.to_request(),
+        &card(),
+        &Settings::default(),
+        "cpu",
+        Some((448, 480)),
+        7,
+    )
+    .unwrap();
+    assert_eq!(again.inpaint, task.inpaint);
+    assert!(refusal(&request(&[("outpaint", "64")])).contains("added around a picture"));
+    let huge = from_picture(&[("outpaint", "8192")], (64, 64)).unwrap_err();
+    assert!(huge.contains("add less"), "{huge}");
+}
+
+#[test]
+fn edges_that_fit_and_tiles_do_not_go_together() {
+    let refusal = refusal(&request(&[("tiling", "True"), ("vae_tiling", "on")]));
+    assert!(refusal.contains("leave out one of them"), "{refusal}");
+    let task = task(&request(&[("tiling", "x")]));
+    assert_eq!(task.size.tiling, darkroom_protocol::Tiling::X);
+}

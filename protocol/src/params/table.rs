@@ -6,6 +6,7 @@ use super::value::{Field, Value};
 use super::{MAX_NAME, MAX_PRIORITY, MAX_PROMPT, MAX_SEED, MIN_PRIORITY};
 use crate::device::Dtype;
 use crate::guidance::GuidanceMethod;
+use crate::inpaint;
 use crate::inpaint::{InpaintArea, InpaintFill, MaskMode};
 use crate::keep_alive::KeepAlive;
 use crate::lora;
@@ -17,6 +18,7 @@ use crate::resize::ResizeMode;
 use crate::sampler::{NoiseSource, Sampler, Schedule, level};
 use crate::tag;
 use crate::task::ImageTask;
+use crate::tiling::Tiling;
 
 /// `task: always a.b` is the field `a.b` of a task; `changed a.b` is asked for again only where it is not the default; `given a.b`
 /// is an option there too; `none` is settled elsewhere or is not the task's.
@@ -212,7 +214,7 @@ parameters! {
         kind: choice::<ResizeMode>(),
         unset: Unset::Settled("Crop and resize"), metadata: "Resize mode",
         help: "How the picture to begin with is brought to the size of the new one, where that is another.",
-        long: "Just resize stretches it, crop and resize cuts off what stands out, resize and fill keeps all of it and continues its edges, and just resize (latent upscale) encodes it at its own size and stretches the latents. A mask goes the same way.",
+        long: "Just resize stretches it, crop and resize cuts off what stands out, resize and fill keeps all of it and continues its edges, and just resize (latent upscale) encodes it at its own size and stretches the latents. A mask goes the same way; with one, pixels are stretched, not latents.",
     }
     color_correction: bool {
         flag: "color-correction", short: None, aliases: &["colour_correction", "img2img_color_correction"],
@@ -280,6 +282,24 @@ parameters! {
         help: "Let greys of the mask say how far each pixel may change, instead of cutting them at one half.",
         long: "A grey of 0.3 is free for the last 0.3 of the steps (differential diffusion, arXiv 2306.00950).",
         needs: "inpaint",
+    }
+    outpaint: Vec<String> {
+        flag: "outpaint", short: None, aliases: &["extend"],
+        category: Category::Inpaint, task: changed inpaint.outpaint,
+        kind: Kind::List { of: "sides with their pixels, as in left=64,top=32; a number alone is all four", most: 8, canonical: inpaint::side },
+        unset: Unset::Settled("nothing, or what the mask editor drew around the mask"), metadata: "Outpaint",
+        help: "Add so much around the picture to begin with, and make that anew.",
+        long: "What is added begins with colours from beside it (--inpaint-fill), and grows softly into the picture by twice --mask-blur. A mask may change more of the picture at once.",
+        needs: "inpaint",
+    }
+    tiling: Tiling {
+        flag: "tiling", short: None, aliases: &["seamless"],
+        category: Category::Size, task: changed size.tiling,
+        kind: choice::<Tiling>(),
+        unset: Unset::Value("off"), metadata: "Tiling",
+        help: "Make a picture whose edges fit each other: left and right (x), top and bottom (y), or both (xy).",
+        long: "A decode in tiles has edges of its own, and does not go with it.",
+        needs: "tiling",
     }
     hires_scale: f64 {
         flag: "hires", short: None, aliases: &["hr_scale", "hires_fix", "hires_upscale"],

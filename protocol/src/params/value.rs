@@ -14,6 +14,7 @@ use crate::prompting::{Emphasis, PromptSyntax};
 use crate::quant::Quant;
 use crate::resize::ResizeMode;
 use crate::sampler::{Named, NoiseSource, Sampler, Schedule};
+use crate::tiling::Tiling;
 
 /// The value of a parameter, whatever its type.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -178,6 +179,7 @@ named_field!(
     Emphasis,
     MaskMode,
     ResizeMode,
+    Tiling,
     InpaintFill,
     InpaintArea
 );

@@ -45,6 +45,7 @@ pub fn image() -> ImageTask {
             only: Some(1),
             upscaler: "lanczos".into(),
             upscale: Some(1.5),
+            tiling: darkroom_protocol::Tiling::X,
         },
         sampling: task::Sampling {
             seed: 7,
@@ -80,6 +81,7 @@ pub fn image() -> ImageTask {
         },
         inpaint: darkroom_protocol::Inpaint {
             mask: Some("0e".repeat(32)),
+            outpaint: vec!["left=64".into()],
             ..darkroom_protocol::Inpaint::default()
         },
         hires: darkroom_protocol::Hires {

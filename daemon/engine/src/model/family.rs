@@ -33,6 +33,11 @@ pub trait Family: Debug {
         false
     }
 
+    /// Whether its denoiser and autoencoder see places by convolutions alone, so that a picture's edges can be made to fit.
+    fn can_be_seamless(&self) -> bool {
+        false
+    }
+
     /// What its denoiser reads beside the noisy latents.
     fn task(&self) -> ModelTask {
         ModelTask::Generate

@@ -10,6 +10,7 @@ mod embedding;
 mod linear;
 mod norm;
 mod parameter;
+mod seam;
 mod timestep;
 mod weight;
 
@@ -19,4 +20,5 @@ pub use conv::Conv2d;
 pub use embedding::Embedding;
 pub use linear::Linear;
 pub use norm::{GroupNorm, LayerNorm};
+pub use seam::Seamless;
 pub use timestep::Timesteps;

@@ -49,9 +49,9 @@ pub fn asked(task: &ImageTask, model: &Model) -> Result<Option<hires::SecondPass
     let Some(pass) = task.second_pass(factor) else {
         return Ok(None);
     };
-    if task.inpaint.mask.is_some() || model.family().task() == ModelTask::Edit {
+    if task.inpaint.is_asked() || model.family().task() == ModelTask::Edit {
         return Err(Error::Unsupported(
-            "A second pass makes all of a picture again: leave out hires, or the mask, or take a model that does not edit.".to_owned(),
+            "A second pass makes all of a picture again: leave out hires, or the mask and outpaint, or take a model that does not edit.".to_owned(),
         ));
     }
     Ok(Some(pass))

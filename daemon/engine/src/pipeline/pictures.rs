@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use std::ops::Range;
 use std::time::Instant;
 
-use darkroom_protocol::{ImageTask, ModelTask, Phase, Progress};
+use darkroom_protocol::{ImageTask, ModelTask, Phase, Progress, Tiling};
 use tch::{Kind, Tensor};
 
 use super::colors::corrected;
@@ -21,6 +21,7 @@ use super::save::save;
 use super::upscale::Upscaler;
 use super::{Observer, Work};
 use crate::model::{Model, Posterior, Prompts, SamplingWish};
+use crate::nn::Seamless;
 use crate::sampling::{Plan, Tuning};
 use crate::torch::{self, Device};
 use crate::{Error, Result};
@@ -48,6 +49,8 @@ pub fn make_pictures_within<R: Room>(
     relief: &mut Relief<R>,
 ) -> Result<()> {
     check_size(relief.task(), model)?;
+    check_tiling(relief.task(), model)?;
+    let _seamless = Seamless::along(relief.task().size.tiling.axes());
     let space = model.family().latents();
     relief.set_tile(space.tile * space.kind.factor);
     let plan = plan(relief.task(), model)?;
@@ -392,6 +395,25 @@ fn at(task: &ImageTask, phase: Phase, image: u32, step: u32, steps: u32) -> Prog
         step_s: None,
         eta_s: None,
     }
+}
+
+/// Refuses edges that fit where they cannot.
+fn check_tiling(task: &ImageTask, model: &Model) -> Result<()> {
+    if task.size.tiling == Tiling::Off {
+        return Ok(());
+    }
+    let refused = |what: &str| Err(Error::Unsupported(what.to_owned()));
+    if !model.family().can_be_seamless() {
+        return refused(
+            "This model sees more than neighbours of a pixel, so that edges cannot be made to fit: leave tiling out.",
+        );
+    }
+    if task.compute.vae_tiling {
+        return refused(
+            "vae_tiling decodes in tiles with edges of their own, which tiling cannot make fit: leave out one of them.",
+        );
+    }
+    Ok(())
 }
 
 /// The daemon has checked this against the model's card; a task from elsewhere is not believed either.

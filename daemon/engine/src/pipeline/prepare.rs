@@ -9,7 +9,7 @@ use std::path::Path;
 use darkroom_formats::input;
 use darkroom_protocol::hash::{hex, is_sha256};
 use darkroom_protocol::hires::LatentMode;
-use darkroom_protocol::{ImageTask, InpaintArea, InpaintFill, ModelTask, ResizeMode};
+use darkroom_protocol::{ImageTask, InpaintFill, ModelTask, ResizeMode};
 use image::RgbImage;
 use sha2::{Digest as _, Sha256};
 use tch::{Kind, Tensor};
@@ -87,21 +87,27 @@ pub fn beginning(task: &ImageTask, work: &Work, model: &Model, observer: &mut dy
     work.cancel.check()?;
     let given = opened(work, sha256, input::read)?;
     let (width, height) = (task.size.width, task.size.height);
-    let part = match &task.inpaint.mask {
-        None => None,
-        Some(mask) => {
-            let opened = opened(work, mask, input::read_mask)?;
+    check_frame(task, given.dimensions())?;
+    let mask = &task.inpaint.mask;
+    let part = match task.inpaint.is_asked() {
+        false => None,
+        true => {
+            let opened = mask
+                .as_ref()
+                .map(|mask| opened(work, mask, input::read_mask))
+                .transpose()?;
             let mode = task.inputs.resize_mode();
             let part = Part::new(given.clone(), opened, (&task.inpaint, mode), (width, height));
             Some(part.ok_or_else(|| Error::Input {
-                sha256: mask.clone(),
+                sha256: mask.clone().unwrap_or_default(),
                 what: "nothing of this mask is white, so that nothing would change".to_owned(),
             })?)
         }
     };
     let space = model.family().latents().kind;
     let mode = task.inputs.resize_mode();
-    let latent = (mode == ResizeMode::Latent && task.inpaint.area() == InpaintArea::Whole).then(|| given.clone());
+    // A part is filled and put back in pixels.
+    let latent = (mode == ResizeMode::Latent && part.is_none()).then(|| given.clone());
     let fitted = match &part {
         Some(part) => part.picture.clone(),
         None => fit::fitted(given, width, height, mode),
@@ -138,6 +144,19 @@ pub fn beginning(task: &ImageTask, work: &Work, model: &Model, observer: &mut dy
     })
 }
 
+/// The daemon has checked this; a task from elsewhere is not believed either.
+fn check_frame(task: &ImageTask, given: (u32, u32)) -> Result<()> {
+    let frame = task.inpaint.frame();
+    let (width, height) = frame.around(given);
+    if frame.is_none() || u64::from(width) * u64::from(height) <= input::MAX_PIXELS {
+        return Ok(());
+    }
+    Err(Error::Unsupported(format!(
+        "With what outpaint adds the picture has {width}×{height} pixels, and the most is {} in all: add less.",
+        input::MAX_PIXELS
+    )))
+}
+
 /// A picture encoded at its own size, for A1111's "Just resize (latent upscale)". What is no whole latent at its right and bottom edge
 /// is cut off.
 fn whole(given: &RgbImage, (work, model): (&Work, &Model), observer: &mut dyn Observer) -> Result<Posterior> {
@@ -168,7 +187,7 @@ fn stretch(latents: Tensor, size: Option<[i64; 2]>) -> Tensor {
 pub fn without_picture(task: &ImageTask, work: &Work, model: &Model, observer: &mut dyn Observer) -> Result<Beginning> {
     let missing = |what: &str| Err(Error::Unsupported(format!("{what}: give one with -i (init_image).")));
     match model.family().task() {
-        _ if task.inpaint.mask.is_some() => missing("A mask says where a picture may change"),
+        _ if task.inpaint.is_asked() => missing("A mask or outpaint says what of a picture changes"),
         ModelTask::Edit => missing("This model edits a picture"),
         ModelTask::Generate => Ok(Beginning::default()),
         ModelTask::Inpaint => {

@@ -8,6 +8,7 @@ use darkroom_protocol::{ImageTask, task::Size};
 use tch::{Kind, Tensor};
 
 use super::encode::{Rgb8, to_rgb8};
+use crate::nn::Seamless;
 use crate::torch::Device;
 use crate::upscale::{Network, resample};
 use crate::{Cancel, Error, Result};
@@ -88,6 +89,8 @@ impl Upscaler {
         cancel: &Cancel,
         on_tile: &mut dyn FnMut(u32, u32),
     ) -> Result<Tensor> {
+        // Its tiles have edges, whatever the picture has.
+        let _edges = Seamless::along((false, false));
         match self {
             Self::Filter(filter) => resized(pixels, wanted, *filter),
             Self::Network(network) => {

@@ -132,6 +132,8 @@ async fn work_out(context: &Arc<Context>, request: &GenerateRequest) -> Result<W
     };
     let input = looked(context, "init_image", request.init_image.clone()).await?;
     looked(context, "mask", request.mask.clone()).await?;
+    let framed = framed(context, request).await?;
+    let request = framed.as_ref().unwrap_or(request);
     let found = upscaler(context, request).await?;
     let request = found.as_ref().unwrap_or(request);
     let board = context.dispatch.board();
@@ -176,6 +178,26 @@ async fn upscaler(context: &Arc<Context>, request: &GenerateRequest) -> Result<O
     found.upscaler = last.or(found.upscaler);
     found.hires_upscaler = between.or(found.hires_upscaler);
     Ok(Some(found))
+}
+
+/// The request with what the mask editor drew around its mask, where that says what is added to the picture and nobody says it otherwise.
+async fn framed(context: &Arc<Context>, request: &GenerateRequest) -> Result<Option<GenerateRequest>, RemoteError> {
+    let Some(mask) = request.mask.clone().filter(|_| request.outpaint.is_none()) else {
+        return Ok(None);
+    };
+    let context = context.clone();
+    let frame = blocking(move || {
+        let file = context
+            .uploads
+            .file(&mask)
+            .map(|path| darkroom_protocol::files::open(&path));
+        let file = file.transpose().map_err(|e| RemoteError::usage(e.to_string()))?;
+        Ok(file.and_then(|file| input::frame(BufReader::new(file))))
+    });
+    Ok(frame.await?.map(|frame| GenerateRequest {
+        outpaint: Some(frame.words()),
+        ..request.clone()
+    }))
 }
 
 /// The LoRAs that the request names; the disk is asked only where it names any.

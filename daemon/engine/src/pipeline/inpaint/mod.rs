@@ -3,11 +3,12 @@
 //! the task's files and encodes what it shows; the loop itself keeps the rest (`sampling/kept.rs`); `pictures.rs` puts it back.
 
 mod fill;
+mod frame;
 mod mask;
 mod region;
 
 use darkroom_protocol::{Inpaint, InpaintArea, InpaintFill, MaskMode, ResizeMode};
-use image::imageops::{self, FilterType};
+use image::imageops;
 use image::{GrayImage, RgbImage};
 use tch::Tensor;
 
@@ -32,21 +33,20 @@ pub struct Part {
 }
 
 impl Part {
-    /// The part of `given` that `mask` shows, at `width`×`height`; where that is all of it, both are brought there as `mode` says. `None` where the mask is all black: there is nothing to change.
+    /// The part of `given` that `mask` shows, and what is added around it, at `width`×`height`; where that is all of it, both are brought there as `mode` says. `None` where the mask is all black: there is nothing to change.
     pub fn new(
         given: RgbImage,
-        mask: GrayImage,
+        mask: Option<GrayImage>,
         (asked, mode): (&Inpaint, ResizeMode),
         (width, height): (u32, u32),
     ) -> Option<Self> {
-        let mask = match mask.dimensions() == given.dimensions() {
-            true => mask,
-            false => imageops::resize(&mask, given.width(), given.height(), FilterType::Triangle),
-        };
-        let mask = match asked.mode() {
+        let mask = mask.map(|mask| match asked.mode() {
             MaskMode::Masked => mask,
             MaskMode::NotMasked => mask::inverted(mask),
-        };
+        });
+        let (frame, size) = (asked.frame(), given.dimensions());
+        let mask = frame::framed(mask, size, frame, 2 * asked.blur());
+        let given = frame::extended(given, frame);
         let mask = mask::blurred(mask, asked.blur());
         let bounds = mask::bounds(&mask)?;
         let mut part = match asked.area() {
@@ -158,7 +158,7 @@ mod tests {
         let given = given(96, 64);
         let part = Part::new(
             given.clone(),
-            square(96, 64, 24..40),
+            Some(square(96, 64, 24..40)),
             (&asked(area, mode), ResizeMode::Crop),
             (96, 64),
         )
@@ -185,7 +185,7 @@ mod tests {
     fn only_the_surroundings_are_computed_and_the_picture_keeps_its_size() {
         let part = Part::new(
             given(200, 120),
-            square(200, 120, 40..60),
+            Some(square(200, 120, 40..60)),
             (&asked(InpaintArea::Masked, MaskMode::Masked), ResizeMode::Crop),
             (64, 64),
         )
@@ -210,7 +210,7 @@ mod tests {
         assert!(
             Part::new(
                 given(64, 64),
-                GrayImage::new(64, 64),
+                Some(GrayImage::new(64, 64)),
                 (&asked, ResizeMode::Crop),
                 (64, 64)
             )
@@ -222,7 +222,7 @@ mod tests {
     fn a_mask_of_another_size_is_scaled() {
         let part = Part::new(
             given(64, 64),
-            square(32, 32, 8..24),
+            Some(square(32, 32, 8..24)),
             (&asked(InpaintArea::Whole, MaskMode::Masked), ResizeMode::Crop),
             (64, 64),
         )
