@@ -89,7 +89,7 @@ impl Pace {
 /// Steps × pixels of all pictures of a task.
 pub fn work(task: &Task) -> f64 {
     let Task::Image(image) = task;
-    image.pixels() as f64 * f64::from(image.steps_run()) * f64::from(image.pictures())
+    image.work() * f64::from(image.pictures())
 }
 
 /// Seconds until each job of the `line` begins, as far as that can be told. `lanes` are all the workers there are.

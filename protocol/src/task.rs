@@ -10,8 +10,8 @@ use crate::lora::Lora;
 use crate::part::{self, PartFile, PartRole};
 use crate::sampler::Named;
 use crate::{
-    Dtype, Emphasis, Format, GenerateRequest, GuidanceMethod, Inpaint, NoiseSource, Prediction, PromptSyntax, Quant,
-    Sampler, ScaleCurve, Schedule, upscaler,
+    Dtype, Emphasis, Format, GenerateRequest, GuidanceMethod, Hires, Inpaint, NoiseSource, Prediction, PromptSyntax,
+    Quant, ResizeMode, Sampler, ScaleCurve, Schedule, Tiling, upscaler,
 };
 
 /// What a worker is to do. A worker says in its capabilities which kinds it runs.
@@ -71,6 +71,7 @@ pub struct ImageTask {
     pub guidance: Guidance,
     pub inputs: Inputs,
     pub inpaint: Inpaint,
+    pub hires: Hires,
     pub compute: Compute,
 }
 
@@ -145,6 +146,8 @@ pub struct Size {
     pub original_size: Option<String>,
     pub crop: Option<String>,
     pub target_size: Option<String>,
+    /// Which of its edges fit each other.
+    pub tiling: Tiling,
 }
 
 /// The two whole numbers of `1024x768`, with one of `x`, `×`, `,` between them; each at most 65536.
@@ -166,6 +169,7 @@ impl Default for Size {
             original_size: None,
             crop: None,
             target_size: None,
+            tiling: Tiling::Off,
         }
     }
 }
@@ -349,6 +353,10 @@ pub struct Inputs {
     pub init_image: Option<String>,
     /// 0 to 1: how far it may change; see [`Self::denoise`]. Set where there is a picture to begin with.
     pub denoise: Option<f64>,
+    /// How it is brought to the size of the new one; see [`Self::resize_mode`].
+    pub resize_mode: Option<ResizeMode>,
+    /// Whether the new picture is given the colours of this one again.
+    pub color_correction: bool,
     /// Embeddings that the prompts name.
     pub embeddings: Vec<EmbeddingFile>,
 }
@@ -372,6 +380,11 @@ impl Inputs {
     /// The part of the steps that is run: 1 is all of them, 0.25 the last quarter (diffusers' `strength`).
     pub fn denoise(&self) -> f64 {
         self.denoise.unwrap_or(Self::DENOISE)
+    }
+
+    /// How the picture is brought to the size of the new one.
+    pub fn resize_mode(&self) -> ResizeMode {
+        self.resize_mode.unwrap_or_default()
     }
 }
 
@@ -546,7 +559,21 @@ impl ImageTask {
         // Where there is none, other programs say nothing of it; and a path is nobody else's business.
         let upscaler = request.upscaler.filter(|upscaler| upscaler != upscaler::NONE);
         request.upscaler = upscaler.map(|upscaler| upscaler::short(&upscaler).to_owned());
+        let between = request.hires_upscaler.take();
+        request.hires_upscaler = between.map(|upscaler| upscaler::short(&upscaler).to_owned());
         let mut metadata = request.metadata();
+        // Other programs have one strength, which is the second pass's where nothing else has one.
+        for (key, _) in metadata.iter_mut().filter(|_| self.inputs.init_image.is_none()) {
+            if *key == "Hires denoising strength" {
+                *key = "Denoising strength";
+            }
+        }
+        // A1111 has one switch.
+        for (_, value) in metadata.iter_mut().filter(|(key, _)| *key == "Tiling") {
+            if self.size.tiling == Tiling::Xy {
+                *value = "True".to_owned();
+            }
+        }
         // As other programs have it: the first ten digits of each file's hash.
         let hash = |lora: &Lora| format!("{}: {}", lora.name, lora.sha256.get(..10).unwrap_or(&lora.sha256));
         let hashes: Vec<String> = self.what.loras.iter().map(hash).collect();

@@ -22,6 +22,10 @@ use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 use tch::{Kind, Tensor};
 
+#[path = "pipeline/hires.rs"]
+mod hires;
+#[path = "pipeline/inputs.rs"]
+mod inputs;
 mod support;
 use support::{fixture, model_folder};
 
@@ -183,7 +187,7 @@ fn int8_draws_nearly_the_same_picture() {
 }
 
 /// Makes the pictures of a fixture's cases with the folder of a model, each with what `with` adds to its task, and compares them with diffusers'.
-fn are_those_of_diffusers(cases: &str, expected: &str, with: impl Fn(&mut ImageTask, &Case, &Path)) {
+fn are_those_of_diffusers(cases: &str, expected: &str, with: impl FnMut(&mut ImageTask, &Case, &Path)) {
     these_are_those_of_diffusers(&mut Bench::new(), (cases, expected), |_| true, with);
 }
 
@@ -192,7 +196,7 @@ fn these_are_those_of_diffusers(
     bench: &mut Bench,
     (cases, expected): (&str, &str),
     are_meant: impl Fn(&Case) -> bool,
-    with: impl Fn(&mut ImageTask, &Case, &Path),
+    mut with: impl FnMut(&mut ImageTask, &Case, &Path),
 ) {
     let cases: Vec<Case> = serde_json::from_slice(&std::fs::read(fixture().join(cases)).unwrap()).unwrap();
     let expected = Tensor::read_safetensors(fixture().join(expected)).unwrap();

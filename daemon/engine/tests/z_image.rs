@@ -285,6 +285,7 @@ fn loras_of_every_spelling_are_those_of_peft() {
     let (folder, mut models, cancel) = (model_folder(), Models::new(u64::MAX), Cancel::new());
     let key = Key {
         source: folder_source(folder.path()),
+        parts: Vec::new(),
         name: "tiny".to_owned(),
         device: Device::Cpu,
         kind: Kind::Float,

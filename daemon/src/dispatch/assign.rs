@@ -106,7 +106,7 @@ impl Dispatcher {
         let busy = Busy {
             waiting,
             pictures: image.pictures(),
-            bytes: 3 * image.pixels() + BESIDE_PIXELS,
+            bytes: 3 * image.made_pixels() + BESIDE_PIXELS,
             format: image.what.format,
             called: gallery::called(&row.task),
             source: image.what.source.clone(),

@@ -27,10 +27,32 @@ pub fn unused(request: &GenerateRequest, task: &ImageTask) -> Vec<String> {
         .iter()
         .filter(|row| row.category == Category::Inpaint && idle(row.name));
     let names: Vec<&str> = of_masks.map(|row| row.name).collect();
-    if task.inpaint.mask.is_none() && !names.is_empty() {
+    if !task.inpaint.is_asked() && !names.is_empty() {
         said.push(format!("Without a mask there is no meaning in {}.", names.join(", ")));
     } else if idle("inpaint_padding") {
         said.push("inpaint_padding is for inpaint_area \"Only masked\" alone.".to_owned());
+    }
+    let of_second = TABLE
+        .iter()
+        .filter(|row| row.category == Category::Hires && idle(row.name));
+    let names: Vec<&str> = of_second.map(|row| row.name).collect();
+    if !task.hires.is_asked() && !names.is_empty() {
+        said.push(format!(
+            "Without hires there is no second pass, and no meaning in {}.",
+            names.join(", ")
+        ));
+    }
+    let without: Vec<&str> = ["resize_mode", "color_correction"]
+        .into_iter()
+        .filter(|name| task.inputs.init_image.is_none() && idle(name))
+        .collect();
+    if !without.is_empty() {
+        said.push(format!(
+            "Without a picture to begin with there is no meaning in {}.",
+            without.join(", ")
+        ));
+    } else if idle("color_correction") && request.color_correction == Some(true) {
+        said.push("color_correction has no meaning with a model that edits.".to_owned());
     }
     if idle("image_cfg_scale") {
         said.push("image_cfg_scale is for models that edit a picture.".to_owned());

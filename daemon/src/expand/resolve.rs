@@ -7,13 +7,15 @@ use std::path::Path;
 
 use darkroom_formats::card::check_size;
 use darkroom_protocol::device::canonical_device;
+use darkroom_protocol::hires;
+use darkroom_protocol::inpaint::Frame;
 use darkroom_protocol::message::RemoteError;
 use darkroom_protocol::params::{MAX_SEED, RANDOM_SEEDS};
 use darkroom_protocol::sampler::Named;
 use darkroom_protocol::task::{Guidance, Inputs, sides};
 use darkroom_protocol::text::escape_line;
 use darkroom_protocol::upscaler::{self, Filter};
-use darkroom_protocol::{GenerateRequest, ImageTask, ModelCard, ModelTask, Prediction};
+use darkroom_protocol::{GenerateRequest, ImageTask, ModelCard, ModelTask, Prediction, Tiling};
 
 use super::like::{is_enlarged, like};
 use super::micro_batch::micro_batch;
@@ -21,6 +23,8 @@ use crate::settings::Settings;
 
 /// The most pixels of one picture: 4096 × 4096.
 pub const MAX_PIXELS: u64 = 1 << 24;
+/// The most pixels of a given picture with what is added to it: as many as one may have.
+const MAX_FRAMED: u64 = darkroom_formats::input::MAX_PIXELS;
 
 /// The task that `request` comes to with the model of `card`. Pure: `random` is the seed to take when none is given, `input` the width
 /// and height of the picture to begin with, and `default_device` the device of the worker that will run it, for requests and settings
@@ -38,6 +42,7 @@ pub fn resolve(
     random: u64,
 ) -> Result<ImageTask, RemoteError> {
     request.check().map_err(|e| RemoteError::usage(e.to_string()))?;
+    let input = framed(request, input)?;
     let asked = request
         .clone()
         .or(of_settings(settings))
@@ -51,15 +56,34 @@ pub fn resolve(
     task.inputs.denoise = denoise(request, task.sampling.steps)?;
     task.inpaint = task.inpaint.resolved();
     told_sizes(&task)?;
+    of_picture(&mut task, card);
     of_model(&mut task, card)?;
     check_steps(&task)?;
+    second_pass(&mut task, card)?;
     check_only(&task)?;
     upscaling(&mut task, request, is_enlarged(request, input, card))?;
     task.sampling.seed = seed(request.seed, task.size.batch, random)?;
     task.compute.device = device(asked.device.as_deref(), default_device)?;
     check_pixels(&task, card)?;
-    task.compute.micro_batch = micro_batch(task.size.batch, task.size.width, task.size.height);
+    let (width, height) = task.made_size();
+    task.compute.micro_batch = micro_batch(task.size.batch, width, height);
     Ok(task)
+}
+
+/// The size of the picture to begin with, and what is added around it.
+fn framed(request: &GenerateRequest, input: Option<(u32, u32)>) -> Result<Option<(u32, u32)>, RemoteError> {
+    let frame = Frame::of(request.outpaint.as_deref().unwrap_or_default());
+    let Some(size) = input.map(|size| frame.around(size)) else {
+        return Ok(None);
+    };
+    let pixels = u64::from(size.0) * u64::from(size.1);
+    if !frame.is_none() && pixels > MAX_FRAMED {
+        return Err(RemoteError::usage(format!(
+            "With what outpaint adds the picture has {}×{} pixels, and the most is {MAX_FRAMED} in all: add less.",
+            size.0, size.1
+        )));
+    }
+    Ok(Some(size))
 }
 
 /// What the settings say of every request.
@@ -89,6 +113,7 @@ fn denoise(request: &GenerateRequest, steps: u32) -> Result<Option<f64>, RemoteE
 
 /// What makes finished pictures larger, and by how much; the model's own upscaler where `enlarged`, or a factor is asked for.
 fn upscaling(task: &mut ImageTask, request: &GenerateRequest, enlarged: bool) -> Result<(), RemoteError> {
+    let made = task.made_size();
     let size = &mut task.size;
     if request.upscaler.is_none() && request.upscale.is_none() && !enlarged {
         size.upscaler = upscaler::NONE.to_owned();
@@ -116,7 +141,7 @@ fn upscaling(task: &mut ImageTask, request: &GenerateRequest, enlarged: bool) ->
     }
     let by = size.upscale.unwrap_or(1.0);
     let side = |side: u32| (f64::from(side) * by).round() as u64;
-    let (width, height) = (side(size.width), side(size.height));
+    let (width, height) = (side(made.0), side(made.1));
     if width * height > upscaler::MAX_PIXELS {
         return Err(RemoteError::usage(format!(
             "upscale {by} would make {width}×{height}, and the most is {} pixels, which is 8192×8192: give a smaller one.",
@@ -126,12 +151,77 @@ fn upscaling(task: &mut ImageTask, request: &GenerateRequest, enlarged: bool) ->
     Ok(())
 }
 
+/// What counts with a picture to begin with, and with no others.
+fn of_picture(task: &mut ImageTask, card: &ModelCard) {
+    let edits = card.task == ModelTask::Edit;
+    if task.inputs.init_image.is_none() || edits {
+        task.inputs.color_correction = false;
+    }
+    task.inputs.resize_mode = task.inputs.init_image.as_ref().and(task.inputs.resize_mode);
+}
+
+/// The second pass with its defaults, where one is asked for and possible.
+fn second_pass(task: &mut ImageTask, card: &ModelCard) -> Result<(), RemoteError> {
+    task.hires = task.hires.resolved();
+    let Some(upscaler) = &task.hires.upscaler else {
+        return Ok(());
+    };
+    let refused = |what: String| Err(RemoteError::usage(what));
+    if task.inpaint.is_asked() {
+        return refused(
+            "A second pass makes all of the picture again, and a mask keeps a part of it: leave out hires or mask."
+                .to_owned(),
+        );
+    }
+    if card.task == ModelTask::Edit {
+        return refused(format!(
+            "{} edits a picture at its own size: leave out hires, and take upscale to make the result larger.",
+            escape_line(&card.name)
+        ));
+    }
+    if let Some(known) = hires::known(upscaler) {
+        task.hires.upscaler = Some(known.to_owned());
+    } else if !Path::new(upscaler).is_absolute() {
+        return refused(format!(
+            "There is no upscaler {} between passes: give Latent, lanczos, {}, or the path of a network's file.",
+            escape_line(upscaler),
+            upscaler::EMBEDDED
+        ));
+    }
+    let first = (task.size.width, task.size.height);
+    let asked = (task.hires.width.unwrap_or(0), task.hires.height.unwrap_or(0));
+    for (side, name) in [(asked.0, "hires_width"), (asked.1, "hires_height")] {
+        if !side.is_multiple_of(card.vae_factor.max(1)) {
+            return refused(format!(
+                "{name} {side} is not a multiple of {}, the model's VAE factor: try {}.",
+                card.vae_factor,
+                side.next_multiple_of(card.vae_factor.max(1))
+            ));
+        }
+    }
+    let ((width, height), _) = task.hires.sizes(first, card.vae_factor);
+    let pixels = u64::from(width) * u64::from(height);
+    if pixels > MAX_PIXELS {
+        return refused(format!(
+            "The second pass would have {width}×{height}, and the most is {MAX_PIXELS} pixels, which is 4096×4096: give a smaller hires."
+        ));
+    }
+    Ok(())
+}
+
 /// What counts with models that were trained for more than prompts, and with no others.
 fn of_model(task: &mut ImageTask, card: &ModelCard) -> Result<(), RemoteError> {
     let has_picture = task.inputs.init_image.is_some();
-    if task.inpaint.mask.is_some() && !has_picture {
+    if task.inpaint.is_asked() && !has_picture {
+        let what = match task.inpaint.mask.is_some() {
+            true => "mask says where a picture may change: give one with init_image, or leave it out.",
+            false => "outpaint says what is added around a picture: give one with init_image, or leave it out.",
+        };
+        return Err(RemoteError::usage(what));
+    }
+    if task.size.tiling != Tiling::Off && task.compute.vae_tiling {
         return Err(RemoteError::usage(
-            "mask says where a picture may change: give one with init_image, or leave it out.",
+            "vae_tiling decodes in tiles with edges of their own, which tiling cannot make fit: leave out one of them.",
         ));
     }
     task.guidance.distilled_cfg_scale = card

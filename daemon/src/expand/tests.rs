@@ -384,3 +384,107 @@ fn a_model_that_edits_needs_a_picture_and_runs_all_steps() {
     asked.init_image = Some("0f".repeat(32));
     assert!(super::unused(&asked, &task)[0].contains("denoise has no meaning"));
 }
+
+#[test]
+fn a_second_pass_has_its_defaults_and_is_asked_for_again() {
+    let first = task(&request(&[("hires", "2"), ("batch", "8"), ("steps", "12")]));
+    let hires = &first.hires;
+    assert_eq!(
+        (hires.scale, hires.upscaler.as_deref(), hires.denoise, hires.steps),
+        (Some(2.0), Some("Latent"), Some(0.7), None)
+    );
+    assert_eq!((first.size.width, first.size.height), (512, 768), "the first pass's");
+    assert_eq!(first.compute.micro_batch, 1, "as few as its larger pass can take");
+    let second = first.second_pass(8).unwrap();
+    assert_eq!((second.task.size.width, second.task.size.height), (1024, 1536));
+    assert_eq!(
+        resolve(&first.to_request(), &card(), &Settings::default(), "mps", None, 7).unwrap(),
+        ImageTask {
+            compute: darkroom_protocol::task::Compute {
+                device: "cuda:0".into(),
+                ..first.compute.clone()
+            },
+            ..first.clone()
+        }
+    );
+    assert_eq!(
+        task(&request(&[("hires_upscaler", "none")])).hires.upscaler.as_deref(),
+        Some("lanczos")
+    );
+}
+
+#[rstest]
+#[case(&[("hires", "8"), ("width", "1024")], "The second pass would have")]
+#[case(&[("hires_width", "1001")], "hires_width 1001 is not a multiple of 8")]
+#[case(&[("hires_upscaler", "esrgan")], "There is no upscaler esrgan between passes")]
+fn a_second_pass_that_cannot_be_is_refused(#[case] asked: &[(&str, &str)], #[case] told: &str) {
+    let refusal = refusal(&request(asked));
+    assert!(refusal.contains(told), "{refusal}");
+}
+
+#[test]
+fn a_second_pass_and_a_mask_or_an_edit_do_not_go_together() {
+    let hires = [("hires", "2")];
+    assert!(
+        with_mask(&hires, ModelTask::Generate)
+            .unwrap_err()
+            .contains("leave out hires or mask")
+    );
+    let card = ModelCard {
+        task: ModelTask::Edit,
+        ..card()
+    };
+    let mut request = request(&hires);
+    request.init_image = Some("0f".repeat(32));
+    let error = resolve(&request, &card, &Settings::default(), "cpu", Some((64, 64)), 42).unwrap_err();
+    assert!(error.message.contains("leave out hires"), "{}", error.message);
+}
+
+#[test]
+fn what_is_for_pictures_and_second_passes_is_said_where_there_is_none() {
+    let asked = request(&[
+        ("hires_steps", "9"),
+        ("resize_mode", "fill"),
+        ("color_correction", "on"),
+    ]);
+    let task = task(&asked);
+    assert_eq!(
+        super::unused(&asked, &task),
+        [
+            "Without hires there is no second pass, and no meaning in hires_steps.",
+            "Without a picture to begin with there is no meaning in resize_mode, color_correction.",
+        ]
+    );
+    let kept = from_picture(&[("resize_mode", "fill"), ("color_correction", "on")], (64, 64)).unwrap();
+    assert_eq!(kept.inputs.resize_mode, Some(darkroom_protocol::ResizeMode::Fill));
+    assert!(kept.inputs.color_correction);
+}
+
+#[test]
+fn what_is_added_makes_the_picture_larger() {
+    let task = from_picture(&[("outpaint", "left=64,bottom=32")], (448, 480)).unwrap();
+    assert_eq!((task.size.width, task.size.height), (512, 512));
+    assert_eq!(task.inpaint.outpaint, ["left=64", "bottom=32"]);
+    assert_eq!(task.inpaint.blur, Some(4));
+    let again = resolve(
+        &task.to_request(),
+        &card(),
+        &Settings::default(),
+        "cpu",
+        Some((448, 480)),
+        7,
+    )
+    .unwrap();
+    assert_eq!(again.inpaint, task.inpaint);
+    assert!(refusal(&request(&[("outpaint", "64")])).contains("added around a picture"));
+    let huge = from_picture(&[("outpaint", "8192")], (64, 64)).unwrap_err();
+    assert!(huge.contains("add less"), "{huge}");
+}
+
+#[test]
+fn edges_that_fit_and_tiles_do_not_go_together() {
+    let refusal = refusal(&request(&[("tiling", "True"), ("vae_tiling", "on")]));
+    assert!(refusal.contains("leave out one of them"), "{refusal}");
+    let task = task(&request(&[("tiling", "x")]));
+    assert_eq!(task.size.tiling, darkroom_protocol::Tiling::X);
+}

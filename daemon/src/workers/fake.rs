@@ -352,7 +352,12 @@ fn ready(version: &str, device: &str) -> Ready {
         device: if device.is_empty() { "cpu" } else { device }.to_owned(),
         devices: devices.to_vec(),
         cpu: vec![],
-        capabilities: vec!["image".to_owned(), "inpaint".to_owned()],
+        capabilities: vec![
+            "image".to_owned(),
+            "inpaint".to_owned(),
+            "hires".to_owned(),
+            "tiling".to_owned(),
+        ],
         embedded: vec!["emoji".to_owned()],
         cores: 1,
         threads: 1,

@@ -4,6 +4,7 @@
 
 use std::io::{BufRead, Cursor, Seek};
 
+use darkroom_protocol::inpaint::Frame;
 use darkroom_protocol::message::client::Upload;
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder as _, ImageReader, Limits};
@@ -19,6 +20,9 @@ pub const MAX_PIXELS: u64 = 100_000_000;
 const MAX_SIDE: u32 = 1 << 16;
 /// The most bytes that reading one may take: [`MAX_PIXELS`] of 4 channels, and as much again for what decoders need.
 const MAX_MEMORY: u64 = 8 * MAX_PIXELS;
+
+/// The most memory for what stands before a mask's pixels, in bytes.
+const MAX_HEADER: usize = 8 << 20;
 
 /// Why a file is no picture to begin with; completes "the picture …: ".
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -91,6 +95,31 @@ pub fn read_mask(bytes: &[u8]) -> Result<image::GrayImage, Problem> {
         let [r, g, b] = picture.get_pixel(x, y).0.map(u32::from);
         image::Luma([((r * 19_595 + g * 38_470 + b * 7_471 + 0x8000) >> 16) as u8])
     }))
+}
+
+/// The text of a mask's PNG by which the mask editor says what is added around the picture: left, top, right and bottom in pixels.
+pub const FRAME: &str = "darkroom:outpaint";
+
+/// What the mask editor drew around a mask; `None` where that is nothing, and for masks from elsewhere.
+pub fn frame(file: impl BufRead + Seek) -> Option<Frame> {
+    // Only texts before the pixels: the editor writes it there, and pixels take time.
+    let reader = png::Decoder::new_with_limits(file, png::Limits { bytes: MAX_HEADER })
+        .read_info()
+        .ok()?;
+    let mut texts = reader.info().uncompressed_latin1_text.iter();
+    let text = texts.find(|text| text.keyword == FRAME)?;
+    let sides: Option<Vec<u32>> = text.text.split(',').map(|side| side.trim().parse().ok()).collect();
+    let [left, top, right, bottom] = sides?[..] else {
+        return None;
+    };
+    let frame = Frame {
+        left,
+        top,
+        right,
+        bottom,
+    };
+    let fits = [left, top, right, bottom].iter().all(|side| *side <= Frame::MOST);
+    (fits && !frame.is_none()).then_some(frame)
 }
 
 /// A decoder of the picture, and how it lies. Its header is read, and is within the limits.
@@ -231,5 +260,33 @@ mod tests {
                 (crc >> 1) ^ (0xedb8_8320 & (crc & 1).wrapping_neg())
             })
         })
+    }
+
+    /// A grey PNG with that text.
+    fn with_frame(text: &str) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let mut encoder = png::Encoder::new(&mut bytes, 2, 1);
+        encoder.set_color(png::ColorType::Grayscale);
+        encoder.add_text_chunk(FRAME.to_owned(), text.to_owned()).unwrap();
+        encoder.write_header().unwrap().write_image_data(&[0, 255]).unwrap();
+        bytes
+    }
+
+    #[test]
+    fn a_frame_is_read_from_a_mask() {
+        let read = |text: &str| frame(Cursor::new(with_frame(text)));
+        assert_eq!(
+            read("8,16, 0,24"),
+            Some(Frame {
+                left: 8,
+                top: 16,
+                right: 0,
+                bottom: 24
+            })
+        );
+        for wrong in ["", "1,2,3", "1,2,3,x", "0,0,0,0", "1,2,3,99999999"] {
+            assert_eq!(read(wrong), None, "{wrong}");
+        }
+        assert_eq!(frame(Cursor::new(b"no picture")), None);
     }
 }

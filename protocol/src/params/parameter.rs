@@ -45,6 +45,7 @@ pub enum Category {
     Inputs,
     Inpaint,
     Size,
+    Hires,
     Sampling,
     Guidance,
     Compute,
@@ -53,11 +54,12 @@ pub enum Category {
 
 impl Category {
     /// Every one.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::What,
         Self::Inputs,
         Self::Inpaint,
         Self::Size,
+        Self::Hires,
         Self::Sampling,
         Self::Guidance,
         Self::Compute,
@@ -71,6 +73,7 @@ impl Category {
             Self::Inputs => "Inputs",
             Self::Inpaint => "Inpainting",
             Self::Size => "Size",
+            Self::Hires => "Second pass",
             Self::Sampling => "Sampling",
             Self::Guidance => "Guidance",
             Self::Compute => "Computing",

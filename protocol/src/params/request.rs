@@ -33,12 +33,16 @@ impl GenerateRequest {
 
     /// Sets sampler and schedule from a name that says both, as "DPM++ 2M Karras" does. `None` where `text` is none.
     fn set_with_schedule(&mut self, row: &Parameter, text: &str) -> Option<Result<(), ParameterError>> {
-        if row.name != "sampler" {
+        if row.name != "sampler" && row.name != "hires_sampler" {
             return None;
         }
         let (sampler, Some(schedule)) = Sampler::with_schedule(text)? else {
             return None;
         };
+        if row.name == "hires_sampler" {
+            (self.hires_sampler, self.hires_schedule) = (Some(sampler), self.hires_schedule.or(Some(schedule)));
+            return Some(Ok(()));
+        }
         let set = self.agree(row, schedule, |set| format!("the schedule is {}", set.name()));
         Some(set.map(|()| self.sampler = Some(sampler)))
     }

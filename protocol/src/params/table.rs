@@ -6,6 +6,7 @@ use super::value::{Field, Value};
 use super::{MAX_NAME, MAX_PRIORITY, MAX_PROMPT, MAX_SEED, MIN_PRIORITY};
 use crate::device::Dtype;
 use crate::guidance::{GuidanceMethod, ScaleCurve};
+use crate::inpaint;
 use crate::inpaint::{InpaintArea, InpaintFill, MaskMode};
 use crate::keep_alive::KeepAlive;
 use crate::lora;
@@ -14,9 +15,11 @@ use crate::picture::Format;
 use crate::prediction::Prediction;
 use crate::prompting::{Emphasis, PromptSyntax};
 use crate::quant::Quant;
+use crate::resize::ResizeMode;
 use crate::sampler::{NoiseSource, Sampler, Schedule, level};
 use crate::tag;
 use crate::task::ImageTask;
+use crate::tiling::Tiling;
 
 /// `task: always a.b` is the field `a.b` of a task; `changed a.b` is asked for again only where it is not the default; `given a.b`
 /// is an option there too; `none` is settled elsewhere or is not the task's.
@@ -230,6 +233,22 @@ parameters! {
         help: "How far the picture to begin with may change: 0.2 keeps most of it, 1 only hints of it.",
         long: "It is the part of the steps that is run.",
     }
+    resize_mode: ResizeMode {
+        flag: "resize-mode", short: None, aliases: &["image_resize_mode"],
+        category: Category::Inputs, task: given inputs.resize_mode,
+        kind: choice::<ResizeMode>(),
+        unset: Unset::Settled("Crop and resize"), metadata: "Resize mode",
+        help: "How the picture to begin with is brought to the size of the new one, where that is another.",
+        long: "Just resize stretches it, crop and resize cuts off what stands out, resize and fill keeps all of it and continues its edges, and just resize (latent upscale) encodes it at its own size and stretches the latents. A mask goes the same way; with one, pixels are stretched, not latents.",
+    }
+    color_correction: bool {
+        flag: "color-correction", short: None, aliases: &["colour_correction", "img2img_color_correction"],
+        category: Category::Inputs, task: changed inputs.color_correction,
+        kind: Kind::Switch,
+        unset: Unset::Value("off"), metadata: "Color correction",
+        help: "Give the new picture the colours of the one to begin with again.",
+        long: "Histograms in CIE Lab are matched, and the result keeps its own luminosity, as in A1111.",
+    }
     mask: String {
         flag: "mask", short: None, aliases: &["mask_image", "image_mask", "inpaint_mask"],
         category: Category::Inpaint, task: given inpaint.mask,
@@ -288,6 +307,98 @@ parameters! {
         help: "Let greys of the mask say how far each pixel may change, instead of cutting them at one half.",
         long: "A grey of 0.3 is free for the last 0.3 of the steps (differential diffusion, arXiv 2306.00950).",
         needs: "inpaint",
+    }
+    outpaint: Vec<String> {
+        flag: "outpaint", short: None, aliases: &["extend"],
+        category: Category::Inpaint, task: changed inpaint.outpaint,
+        kind: Kind::List { of: "sides with their pixels, as in left=64,top=32; a number alone is all four", most: 8, canonical: inpaint::side },
+        unset: Unset::Settled("nothing, or what the mask editor drew around the mask"), metadata: "Outpaint",
+        help: "Add so much around the picture to begin with, and make that anew.",
+        long: "What is added begins with colours from beside it (--inpaint-fill), and grows softly into the picture by twice --mask-blur. A mask may change more of the picture at once.",
+        needs: "inpaint",
+    }
+    tiling: Tiling {
+        flag: "tiling", short: None, aliases: &["seamless"],
+        category: Category::Size, task: changed size.tiling,
+        kind: choice::<Tiling>(),
+        unset: Unset::Value("off"), metadata: "Tiling",
+        help: "Make a picture whose edges fit each other: left and right (x), top and bottom (y), or both (xy).",
+        long: "A decode in tiles has edges of its own, and does not go with it.",
+        needs: "tiling",
+    }
+    hires_scale: f64 {
+        flag: "hires", short: None, aliases: &["hr_scale", "hires_fix", "hires_upscale"],
+        category: Category::Hires, task: given hires.scale,
+        kind: Kind::Number { min: 1.0, max: 8.0 },
+        unset: Unset::Settled("no second pass; 2 where another row asks for one"), metadata: "Hires upscale",
+        help: "Make the picture at width and height, enlarge it so many times, and denoise it again (hires fix).",
+        long: "A picture larger than a model knows shows things twice; this one does not. Hires width, height and upscaler ask for it too.",
+        needs: "hires",
+    }
+    hires_width: u32 {
+        flag: "hires-width", short: None, aliases: &["hr_resize_x", "hires_resize_x"],
+        category: Category::Hires, task: given hires.width,
+        kind: Kind::Integer { min: 0, max: 8192 },
+        unset: Unset::Settled("by --hires"), metadata: "Hires resize width",
+        help: "The width that the second pass has, in place of --hires; where the height is given too, what stands out is cut off.",
+        needs: "hires",
+    }
+    hires_height: u32 {
+        flag: "hires-height", short: None, aliases: &["hr_resize_y", "hires_resize_y"],
+        category: Category::Hires, task: given hires.height,
+        kind: Kind::Integer { min: 0, max: 8192 },
+        unset: Unset::Settled("by --hires"), metadata: "Hires resize height",
+        help: "The height that the second pass has.",
+        needs: "hires",
+    }
+    hires_upscaler: String {
+        flag: "hires-upscaler", short: None, aliases: &["hr_upscaler"],
+        category: Category::Hires, task: given hires.upscaler,
+        kind: Kind::Text { max_bytes: MAX_NAME },
+        unset: Unset::Settled("Latent"), metadata: "Hires upscaler",
+        help: "What enlarges between the passes: Latent and its kin, or anything that --upscaler takes.",
+        long: "Latent, Latent (antialiased), Latent (bicubic), Latent (bicubic antialiased), Latent (nearest) and Latent (nearest-exact) enlarge latents and need a denoise of 0.5 and more; the others enlarge pixels.",
+        needs: "hires",
+    }
+    hires_steps: u32 {
+        flag: "hires-steps", short: None, aliases: &["hr_second_pass_steps"],
+        category: Category::Hires, task: given hires.steps,
+        kind: Kind::Integer { min: 0, max: 1000 },
+        unset: Unset::Settled("as many as the first"), metadata: "Hires steps",
+        help: "The steps that the second pass runs; 0 is as many as the first.",
+        needs: "hires",
+    }
+    hires_denoise: f64 {
+        flag: "hires-denoise", short: None, aliases: &["hr_denoising_strength", "hires_strength"],
+        category: Category::Hires, task: given hires.denoise,
+        kind: Kind::Number { min: 0.0, max: 1.0 },
+        unset: Unset::Settled("0.7"), metadata: "Hires denoising strength",
+        help: "How far the second pass may change the enlarged picture; 0 only enlarges.",
+        needs: "hires",
+    }
+    hires_sampler: Sampler {
+        flag: "hires-sampler", short: None, aliases: &["hr_sampler_name", "hr_sampler"],
+        category: Category::Hires, task: given hires.sampler,
+        kind: choice::<Sampler>(),
+        unset: Unset::Settled("the first pass's"), metadata: "Hires sampler",
+        help: "The sampler of the second pass.",
+        needs: "hires",
+    }
+    hires_schedule: Schedule {
+        flag: "hires-schedule", short: None, aliases: &["hr_scheduler", "hires_scheduler"],
+        category: Category::Hires, task: given hires.schedule,
+        kind: choice::<Schedule>(),
+        unset: Unset::Settled("the first pass's"), metadata: "Hires schedule type",
+        help: "The schedule of the second pass.",
+        needs: "hires",
+    }
+    hires_cfg: f64 {
+        flag: "hires-cfg", short: None, aliases: &["hr_cfg", "hires_cfg_scale"],
+        category: Category::Hires, task: given hires.cfg_scale,
+        kind: Kind::Number { min: 0.0, max: 100.0 },
+        unset: Unset::Settled("the first pass's"), metadata: "Hires CFG Scale",
+        help: "How closely the second pass follows the prompt.",
+        needs: "hires",
     }
     steps: u32 {
         flag: "steps", short: None, aliases: &["num_inference_steps", "sample_steps"],

@@ -17,6 +17,7 @@ fn example(row: &Parameter) -> String {
         Kind::Choice { names, .. } => names()[0].to_owned(),
         Kind::File => "0f".repeat(32),
         Kind::List { .. } if row.category == Category::Sampling => "9.5, 2, 0.25".to_owned(),
+        Kind::List { .. } if row.category == Category::Inpaint => "left=64, top=32".to_owned(),
         Kind::List { .. } => "sea, night sky".to_owned(),
         Kind::Switch => "on".to_owned(),
         Kind::KeepAlive => "3m".to_owned(),

@@ -12,7 +12,9 @@ use crate::picture::Format;
 use crate::prediction::Prediction;
 use crate::prompting::{Emphasis, PromptSyntax};
 use crate::quant::Quant;
+use crate::resize::ResizeMode;
 use crate::sampler::{Named, NoiseSource, Sampler, Schedule};
+use crate::tiling::Tiling;
 
 /// The value of a parameter, whatever its type.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -177,6 +179,8 @@ named_field!(
     PromptSyntax,
     Emphasis,
     MaskMode,
+    ResizeMode,
+    Tiling,
     InpaintFill,
     InpaintArea
 );

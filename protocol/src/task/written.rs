@@ -4,7 +4,7 @@
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{Compute, Guidance, ImageTask, Inpaint, Inputs, ModelSource, Sampling, Size, What};
+use super::{Compute, Guidance, Hires, ImageTask, Inpaint, Inputs, ModelSource, Sampling, Size, What};
 use crate::{Dtype, Format, Prediction, Quant, Sampler, Schedule};
 
 impl Serialize for ImageTask {
@@ -38,6 +38,7 @@ struct Written {
     guidance: Guidance,
     inputs: Inputs,
     inpaint: Inpaint,
+    hires: Hires,
     compute: Compute,
     #[serde(flatten)]
     flat: Flat,
@@ -86,6 +87,7 @@ impl From<Written> for ImageTask {
             guidance: written.guidance,
             inputs: written.inputs,
             inpaint: written.inpaint,
+            hires: written.hires,
             compute: written.compute,
         };
         written.flat.put_into(&mut task);

@@ -45,6 +45,7 @@ pub fn image() -> ImageTask {
             only: Some(1),
             upscaler: "lanczos".into(),
             upscale: Some(1.5),
+            tiling: darkroom_protocol::Tiling::X,
         },
         sampling: task::Sampling {
             seed: 7,
@@ -83,6 +84,8 @@ pub fn image() -> ImageTask {
         inputs: task::Inputs {
             init_image: Some("0f".repeat(32)),
             denoise: Some(0.6),
+            resize_mode: Some(darkroom_protocol::ResizeMode::Fill),
+            color_correction: true,
             embeddings: vec![task::EmbeddingFile {
                 name: "style".into(),
                 path: "/models/embeddings/style.safetensors".into(),
@@ -91,7 +94,14 @@ pub fn image() -> ImageTask {
         },
         inpaint: darkroom_protocol::Inpaint {
             mask: Some("0e".repeat(32)),
+            outpaint: vec!["left=64".into()],
             ..darkroom_protocol::Inpaint::default()
+        },
+        hires: darkroom_protocol::Hires {
+            scale: Some(1.5),
+            upscaler: Some("Latent".into()),
+            denoise: Some(0.6),
+            ..darkroom_protocol::Hires::default()
         },
         compute: task::Compute {
             device: "cpu".into(),

@@ -40,6 +40,11 @@ pub trait Family: Debug {
         false
     }
 
+    /// Whether its denoiser and autoencoder see places by convolutions alone, so that a picture's edges can be made to fit.
+    fn can_be_seamless(&self) -> bool {
+        false
+    }
+
     /// Whether a picture to edit is shown to its denoiser as latents are scaled for it, rather than as the autoencoder has them.
     fn edits_scaled(&self) -> bool {
         false

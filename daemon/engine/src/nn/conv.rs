@@ -5,6 +5,7 @@
 use tch::{Kind, Tensor};
 
 use super::parameter::Parameter;
+use super::seam::{continued, seamless};
 use super::weight::{Form, Pack, Weight};
 use crate::Result;
 use crate::torch::{
@@ -87,6 +88,40 @@ impl Conv2d {
     }
 
     fn apply(&self, x: &Tensor, other: Option<&Tensor>) -> Tensor {
+        match seamless() {
+            (false, false) => self.edged(x, other),
+            _ if self.padding == 0 => self.edged(x, other),
+            axes => self.edgeless(x, other, axes),
+        }
+    }
+
+    /// The same of pictures that meet along `axes` (x, y): what lies beyond an edge is laid there, so much that whole results come of it,
+    /// and these are cut off, so that every kernel serves.
+    fn edgeless(&self, x: &Tensor, other: Option<&Tensor>, axes: (bool, bool)) -> Tensor {
+        let results = (self.padding + self.stride - 1) / self.stride;
+        let mut wide = x.shallow_clone();
+        for axis in [(axes.0, 3), (axes.1, 2)]
+            .into_iter()
+            .filter_map(|(meets, axis)| meets.then_some(axis))
+        {
+            wide = continued(&wide, axis, results * self.stride);
+        }
+        let mut made = self.edged(&wide, None);
+        for axis in [(axes.0, 3), (axes.1, 2)]
+            .into_iter()
+            .filter_map(|(meets, axis)| meets.then_some(axis))
+        {
+            let length = made.size()[axis as usize] - 2 * results;
+            made = made.narrow(axis, results, length);
+        }
+        let made = made.contiguous();
+        match other {
+            Some(other) => made + other,
+            None => made,
+        }
+    }
+
+    fn edged(&self, x: &Tensor, other: Option<&Tensor>) -> Tensor {
         let (x, stride, padding) = (x.to_kind(self.weight.kind()), self.stride, self.padding);
         let bias = self.bias.get();
         let plus = |mut result: Tensor| match other {
@@ -170,6 +205,39 @@ mod tests {
             kind,
         )
         .unwrap()
+    }
+
+    /// torch's `padding_mode='circular'` along the axes that meet, zeros along the other.
+    #[rstest]
+    #[case(1, 1, (true, true))]
+    #[case(2, 1, (true, true))]
+    #[case(1, 1, (true, false))]
+    #[case(1, 1, (false, true))]
+    #[case(2, 1, (false, true))]
+    fn pictures_meet_along_axes(#[case] stride: i64, #[case] padding: i64, #[case] axes: (bool, bool)) {
+        let layer = Conv2d::new(&weights(), 20, 33, 3).unwrap().strided(stride, padding);
+        let (weight, bias) = (
+            weights().get("weight", &[33, 20, 3, 3]).unwrap(),
+            weights().get("bias", &[33]).unwrap(),
+        );
+        let x = picture(&[2, 20, 8, 6], Kind::Float);
+        let pad = |x: &Tensor, sides: [i64; 4], meets: bool| match meets {
+            true => x.pad(sides, "circular", None),
+            false => x.pad(sides, "constant", None),
+        };
+        let wide = pad(
+            &pad(&x, [padding, padding, 0, 0], axes.0),
+            [0, 0, padding, padding],
+            axes.1,
+        );
+        let expected = wide.conv2d(&weight, Some(&bias), [stride, stride], [0, 0], [1, 1], 1);
+        let _seamless = crate::nn::Seamless::along(axes);
+        let found = layer.forward(&x);
+        assert_eq!(found.size(), expected.size());
+        assert!((&found - &expected).abs().max().double_value(&[]) < 1e-5);
+        let other = picture(&expected.size(), Kind::Float);
+        let found = layer.forward_plus(&x, &other);
+        assert!((found - (expected + other)).abs().max().double_value(&[]) < 1e-5);
     }
 
     #[rstest]

@@ -12,6 +12,7 @@ mod norm;
 mod parameter;
 mod patches;
 mod rotary;
+mod seam;
 mod timestep;
 mod weight;
 
@@ -24,4 +25,5 @@ pub use norm::{GroupNorm, LayerNorm, RmsNorm, standardised};
 pub use parameter::Parameter;
 pub use patches::{PatchOrder, from_patches, to_patches};
 pub use rotary::{Rotary, angles};
+pub use seam::Seamless;
 pub use timestep::Timesteps;

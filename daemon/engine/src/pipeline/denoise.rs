@@ -18,13 +18,13 @@ use crate::{Error, Result, torch};
 /// A state that a loop begins with to latents [B, C, H/f, W/f] in f32 on the model's device: the one denoise loop. `plan` says where
 /// the loop begins, so that a task may have several, each from the latents of the one before.
 ///
-/// `groups_left` is how many such groups follow, for the estimate of time.
+/// `course` says where it stands among the passes of its task.
 pub fn denoise(
     group: &Group,
     plan: &Plan,
     prompts: &Prompts,
     start: Start,
-    groups_left: usize,
+    course: &Course,
     observer: &mut dyn Observer,
 ) -> Result<Tensor> {
     let Group { task, work, model, .. } = group;
@@ -58,7 +58,7 @@ pub fn denoise(
         None => guidance::asked(asked, passes, plan.steps(), &moment),
     };
     let cache = DeepCache::asked(&task.compute);
-    let mut clock = Clock::new(plan, groups_left);
+    let mut clock = Clock::new(plan, course);
     observer.progress(clock.progress(group, 0, plan.first_sigma()));
     let latents = sample_keeping(
         plan,
@@ -93,7 +93,7 @@ pub fn denoise(
             moment.step.set(done.index + 1);
             clock.tick(done.calls.0);
             observer.progress(clock.progress(group, done.index as u32 + 1, done.next_sigma));
-            show(group, &done, observer);
+            show(group, &done, course, observer);
             Ok(())
         },
     )?;
@@ -154,7 +154,7 @@ fn completed(group: &Group, prompts: &Prompts, latents: &Tensor) -> Result<Promp
 }
 
 /// Shows the first picture of the group that is not finished already.
-fn show(group: &Group, step: &StepInfo<'_>, observer: &mut dyn Observer) {
+fn show(group: &Group, step: &StepInfo<'_>, course: &Course, observer: &mut dyn Observer) {
     let mut pictures = group.pictures.clone();
     let Some(image) = pictures.find(|i| !group.work.skip.contains(i)) else {
         return;
@@ -163,30 +163,41 @@ fn show(group: &Group, step: &StepInfo<'_>, observer: &mut dyn Observer) {
         latents: &step.denoised.narrow(0, i64::from(image - group.pictures.start), 1),
         kind: group.model.family().latents().kind,
         image,
-        step: step.index as u32 + 1,
+        step: course.before + step.index as u32 + 1,
         cancel: group.work.cancel,
     });
 }
 
+/// Where a loop stands among the passes of its task: progress counts the steps of all that its pictures go through.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Course {
+    /// Steps of the passes before.
+    pub before: u32,
+    /// Steps of those that follow.
+    pub after: u32,
+    /// Calls of the network that are left when this loop is over, for all groups, each as long as one of this loop.
+    pub calls_left: f64,
+}
+
 /// Times the steps of one group. What is left is told by calls of the network, of which a step may take several.
 struct Clock {
+    course: Course,
     steps: usize,
     calls: usize,
     called: usize,
-    groups_left: usize,
     begun: Instant,
     last: Instant,
     step_s: Option<f64>,
 }
 
 impl Clock {
-    fn new(plan: &Plan, groups_left: usize) -> Self {
+    fn new(plan: &Plan, course: &Course) -> Self {
         let now = Instant::now();
         Self {
+            course: *course,
             steps: plan.steps(),
             calls: plan.calls(),
             called: 0,
-            groups_left,
             begun: now,
             last: now,
             step_s: None,
@@ -201,17 +212,17 @@ impl Clock {
     }
 
     fn progress(&self, group: &Group, step: u32, sigma: f64) -> Progress {
-        let left = self.calls.saturating_sub(self.called) + self.groups_left * self.calls;
+        let left = self.calls.saturating_sub(self.called) as f64 + self.course.calls_left;
         let call_s = self.last.duration_since(self.begun).as_secs_f64() / self.called.max(1) as f64;
         Progress {
             phase: Phase::Denoise,
             image: group.pictures.start,
             images: group.task.size.batch,
-            step,
-            steps: self.steps as u32,
+            step: self.course.before + step,
+            steps: self.course.before + self.steps as u32 + self.course.after,
             sigma: Some(sigma),
             step_s: self.step_s,
-            eta_s: self.step_s.map(|_| left as f64 * call_s),
+            eta_s: self.step_s.map(|_| left * call_s),
         }
     }
 }

@@ -16,13 +16,36 @@ const MOST: u64 = 1 << 30;
 /// About how many bytes of text are encoded at once.
 const AT_ONCE: usize = 128 << 10;
 
-/// Encodes both prompts of `task`, the negative one where guidance computes it.
+/// Over which steps prompts change.
+#[derive(Clone, Copy, Debug)]
+pub struct Times {
+    /// The steps that run.
+    pub run: usize,
+    /// The steps that times in prompts are parts of.
+    pub of: usize,
+    /// The steps of the pass before, from whose beginning times are counted.
+    pub before: Option<usize>,
+}
+
+impl Times {
+    /// Those of the one pass that a task has, or of its first.
+    pub fn first(task: &ImageTask) -> Self {
+        Self {
+            run: task.steps_run() as usize,
+            of: task.sampling.steps.max(1) as usize,
+            before: None,
+        }
+    }
+}
+
+/// Encodes both prompts of `task` for a pass of those steps, the negative one where guidance computes it.
 ///
 /// # Errors
 /// What is wrong with a prompt or an embedding, in words; those of encoders.
 pub fn encode_prompts(
     model: &Model,
     task: &ImageTask,
+    times: Times,
     cancel: &Cancel,
     observer: &mut dyn Observer,
 ) -> Result<Prompts> {
@@ -33,7 +56,11 @@ pub fn encode_prompts(
         .iter()
         .map(Concept::read)
         .collect::<Result<_>>()?;
-    let mut rules = Rules::of(task, concepts);
+    let mut rules = Rules {
+        steps: times.of.max(1),
+        before: times.before,
+        ..Rules::of(task, concepts)
+    };
     if !model.family().reads_syntax() {
         rules = rules.plain();
         if writes_weights(&task.what.prompt) || writes_weights(&task.what.negative) {
@@ -65,9 +92,8 @@ pub fn encode_prompts(
         parts.collect::<Result<Vec<_>>>()
     };
     let conds = (all(&positive)?, all(&negative)?);
-    let steps = task.steps_run() as usize;
     let guide = |step: usize| guide((&positive, &conds.0), (&negative, &conds.1), step);
-    let mut changes = (1..steps).filter(|step| {
+    let mut changes = (1..times.run).filter(|step| {
         let parts = || positive.iter().chain(&negative);
         parts().any(|part| part.at(*step) != part.at(*step - 1))
     });

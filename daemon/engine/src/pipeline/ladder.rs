@@ -1,6 +1,6 @@
 //! What is tried when memory runs out, one thing after the other: a choice, no effect.
 
-use darkroom_protocol::{ImageTask, Phase};
+use darkroom_protocol::{ImageTask, Phase, Tiling};
 
 use crate::upscale::SMALLEST_TILE;
 
@@ -55,7 +55,9 @@ impl Ladder {
             self.unloaded = true;
             return Some(Rung::UnloadOthers);
         }
-        if at.phase == Phase::Decode && !task.compute.vae_tiling && task.size.width.max(task.size.height) > at.tile {
+        let (width, height) = task.made_size();
+        let can_tile = !task.compute.vae_tiling && task.size.tiling == Tiling::Off;
+        if at.phase == Phase::Decode && can_tile && width.max(height) > at.tile {
             return Some(Rung::TileVae);
         }
         if at.phase == Phase::Upscale && task.compute.upscale_tile > SMALLEST_TILE {
@@ -156,6 +158,21 @@ mod tests {
         asked.compute.vae_tiling = true;
         asked.compute.offload = true;
         assert_eq!(down(asked, at), [FreeCached]);
+    }
+
+    #[test]
+    fn edges_that_fit_are_not_cut_by_tiles() {
+        let at = Shortage {
+            phase: Phase::Decode,
+            on_cpu: true,
+            others: false,
+            tile: 64,
+        };
+        let mut large = task(1, 1);
+        large.size.width = 512;
+        assert_eq!(down(large.clone(), at), [FreeCached, TileVae]);
+        large.size.tiling = Tiling::X;
+        assert_eq!(down(large, at), [FreeCached]);
     }
 
     #[test]

@@ -2,12 +2,14 @@
 //! is a file and a function of the task as it is now; `pictures.rs` is the task that is built of them, and `relief.rs` what happens
 //! where one of them finds no memory.
 
+mod colors;
 mod decode;
 mod deep_cache;
 mod denoise;
 pub mod encode;
 mod encode_prompts;
 mod fit;
+mod hires;
 mod inpaint;
 mod ladder;
 mod observer;
@@ -24,7 +26,7 @@ mod upscale;
 mod work;
 
 #[cfg(test)]
-pub(crate) use encode_prompts::encode_prompts;
+pub(crate) use encode_prompts::{Times, encode_prompts};
 pub use ladder::{Ladder, Rung, Shortage};
 pub use observer::{Observer, Saved};
 pub use pictures::{loading, make_pictures, make_pictures_within};

@@ -6,18 +6,22 @@ use std::collections::HashSet;
 use std::ops::Range;
 use std::time::Instant;
 
-use darkroom_protocol::{ImageTask, ModelTask, Phase, Progress};
+use darkroom_protocol::{ImageTask, ModelTask, Phase, Progress, Tiling};
+use tch::{Kind, Tensor};
 
+use super::colors::corrected;
 use super::decode::decode;
-use super::denoise::denoise;
+use super::denoise::{Course, denoise};
 use super::encode::{Rgb8, to_rgb8};
-use super::encode_prompts::encode_prompts;
-use super::prepare::{Beginning, Group, beginning, prepare};
+use super::encode_prompts::{Times, encode_prompts};
+use super::hires::{self, Enlarged, SecondPass};
+use super::prepare::{Beginning, Group, beginning, encoded, prepare};
 use super::relief::{Relief, Room, stage};
 use super::save::save;
 use super::upscale::Upscaler;
 use super::{Observer, Work};
-use crate::model::{Model, Prompts, SamplingWish};
+use crate::model::{Model, Posterior, Prompts, SamplingWish};
+use crate::nn::Seamless;
 use crate::sampling::{Plan, Tuning};
 use crate::torch::{self, Device};
 use crate::{Error, Result};
@@ -45,17 +49,24 @@ pub fn make_pictures_within<R: Room>(
     relief: &mut Relief<R>,
 ) -> Result<()> {
     check_size(relief.task(), model)?;
+    check_tiling(relief.task(), model)?;
+    let _seamless = Seamless::along(relief.task().size.tiling.axes());
     let space = model.family().latents();
     relief.set_tile(space.tile * space.kind.factor);
     let plan = plan(relief.task(), model)?;
     plan.notices.iter().for_each(|line| observer.notice(line));
+    let again = hires::asked(relief.task(), model)?;
     let upscaler = relief.stage(Phase::Upscale, model, observer, |task, _| {
         Upscaler::open(task, model.device(), work.cancel)
     })?;
     observer.progress(at(relief.task(), Phase::Encode, 0, 0, 1));
     let prompts = relief.stage(Phase::Encode, model, observer, |task, observer| {
-        encode_prompts(model, task, work.cancel, observer)
+        encode_prompts(model, task, Times::first(task), work.cancel, observer)
     })?;
+    let second = match again {
+        Some(again) => Some(second_pass(&again, (work, model), observer, relief)?),
+        None => None,
+    };
     if relief.task().inputs.init_image.is_some() {
         observer.progress(at(relief.task(), Phase::Prepare, 0, 0, 1));
     }
@@ -68,6 +79,8 @@ pub fn make_pictures_within<R: Room>(
         plan: &plan,
         prompts: &prompts,
         beginning: &beginning,
+        second: second.as_ref(),
+        pixels: relief.task().pixels(),
         upscaler: upscaler.as_ref(),
         done: work.skip.iter().copied().chain(unwanted(relief.task())).collect(),
     };
@@ -75,6 +88,26 @@ pub fn make_pictures_within<R: Room>(
         pictures.make(group, observer, relief)?;
     }
     Ok(())
+}
+
+/// The second pass with those numbers, ready to begin, and what it is told.
+fn second_pass<R: Room>(
+    pass: &darkroom_protocol::hires::SecondPass,
+    (work, model): (&Work, &Model),
+    observer: &mut dyn Observer,
+    relief: &mut Relief<R>,
+) -> Result<(SecondPass, Prompts)> {
+    let plan = hires::plan(pass, model)?;
+    if relief.task().hires.sampler.is_some() || relief.task().hires.schedule.is_some() {
+        plan.notices.iter().for_each(|line| observer.notice(line));
+    }
+    let prompts = relief.stage(Phase::Encode, model, observer, |first, observer| {
+        encode_prompts(model, &pass.task, hires::times(first, pass), work.cancel, observer)
+    })?;
+    let pass = relief.stage(Phase::Prepare, model, observer, |_, observer| {
+        SecondPass::open(pass, &plan, (work, model), observer)
+    })?;
+    Ok((pass, prompts))
 }
 
 /// Pictures of the batch that nobody asks for.
@@ -85,14 +118,7 @@ fn unwanted(task: &ImageTask) -> impl Iterator<Item = u32> {
 
 /// Every number of the task's denoise loop, which begins late where there is a picture to begin with.
 fn plan(task: &ImageTask, model: &Model) -> Result<Plan> {
-    let plan = model.family().plan(&SamplingWish {
-        sampler: task.sampling.sampler,
-        schedule: task.sampling.schedule,
-        steps: task.sampling.steps as usize,
-        prediction: task.sampling.prediction,
-        size: (task.size.height, task.size.width),
-    })?;
-    let plan = plan.tuned(&Tuning::of(&task.sampling, model.family().is_xl()))?;
+    let plan = whole_plan(task, model)?;
     match &task.inputs.init_image {
         // A model that edits reads the picture beside its noise.
         Some(_) if !matches!(model.family().task(), ModelTask::Edit | ModelTask::Reference) => {
@@ -102,6 +128,18 @@ fn plan(task: &ImageTask, model: &Model) -> Result<Plan> {
     }
 }
 
+/// The same of a loop that begins with noise.
+pub(super) fn whole_plan(task: &ImageTask, model: &Model) -> Result<Plan> {
+    let plan = model.family().plan(&SamplingWish {
+        sampler: task.sampling.sampler,
+        schedule: task.sampling.schedule,
+        steps: task.sampling.steps as usize,
+        prediction: task.sampling.prediction,
+        size: (task.size.height, task.size.width),
+    })?;
+    plan.tuned(&Tuning::of(&task.sampling, model.family().is_xl()))
+}
+
 /// The pictures of a task in the making.
 struct Pictures<'a> {
     work: &'a Work<'a>,
@@ -109,14 +147,21 @@ struct Pictures<'a> {
     plan: &'a Plan,
     prompts: &'a Prompts,
     beginning: &'a Beginning,
+    second: Option<&'a (SecondPass, Prompts)>,
+    /// Of one in the first pass.
+    pixels: u64,
     upscaler: Option<&'a Upscaler>,
     /// Those that exist.
     done: HashSet<u32>,
 }
 
 impl Pictures<'_> {
-    /// A picture as it is saved: what was made of a part is put back into the rest.
+    /// A picture as it is saved: with the colours that it is to have, and what was made of a part is put back into the rest.
     fn finished(&self, made: Rgb8) -> Result<Rgb8> {
+        let made = match &self.beginning.colors {
+            Some(like) => corrected(&made, like),
+            None => made,
+        };
         match &self.beginning.part {
             Some(part) => part.put_back(&made).ok_or(Error::Defect),
             None => Ok(made),
@@ -130,6 +175,107 @@ impl Pictures<'_> {
 
     fn groups_left<'a>(&'a self, task: &'a ImageTask) -> impl Iterator<Item = Range<u32>> + 'a {
         groups(task).filter(|group| group.clone().any(|i| !self.done.contains(&i)))
+    }
+
+    /// Where the first pass of a group stands, after which so many groups follow.
+    fn first_course(&self, groups: usize) -> Course {
+        let calls = self.plan.calls() as f64;
+        let second = self.second.map(|(second, _)| second.cost(self.pixels));
+        let (after, then) = second.unwrap_or_default();
+        Course {
+            before: 0,
+            after,
+            calls_left: then + groups as f64 * (calls + then),
+        }
+    }
+
+    /// And its second.
+    fn second_course(&self, second: &SecondPass, groups: usize) -> Course {
+        let (_, then) = second.cost(self.pixels);
+        let ratio = then / (second.plan.calls().max(1) as f64);
+        let each = (self.plan.calls() as f64 + then) / ratio.max(f64::MIN_POSITIVE);
+        Course {
+            before: self.plan.steps() as u32,
+            after: 0,
+            calls_left: groups as f64 * each,
+        }
+    }
+
+    /// The latents of a group's first pass enlarged and denoised again. `None` where memory ran out and the task has changed.
+    fn again<R: Room>(
+        &self,
+        (second, prompts): &(SecondPass, Prompts),
+        group: &Range<u32>,
+        latents: &Tensor,
+        groups: usize,
+        observer: &mut dyn Observer,
+        relief: &mut Relief<R>,
+    ) -> Result<Option<Tensor>> {
+        let (work, model) = (self.work, self.model);
+        let factor = model.family().latents().kind.factor;
+        let enlarged = match second.enlarge(latents, factor) {
+            Some(latents) => Enlarged::Latents(latents),
+            None => {
+                let each = group.clone().zip(0..).map(|(index, at)| {
+                    let one = latents.narrow(0, at, 1);
+                    self.enlarged(second, (index, &one), observer, relief)
+                });
+                Enlarged::Encoded(second.together(&each.collect::<Result<Vec<_>>>()?, factor))
+            }
+        };
+        if second.of.steps == 0 {
+            return Ok(Some(match enlarged {
+                Enlarged::Latents(latents) => latents,
+                Enlarged::Encoded(posterior) => posterior.mean.to_kind(Kind::Float),
+            }));
+        }
+        let task = ImageTask {
+            compute: relief.task().compute.clone(),
+            ..second.of.task.clone()
+        };
+        let together = Group {
+            task: &task,
+            work,
+            model,
+            pictures: group.clone(),
+        };
+        let course = self.second_course(second, groups);
+        let denoised = stage(Phase::Denoise, || {
+            let start = second.start(&together, enlarged)?;
+            denoise(&together, &second.plan, prompts, start, &course, observer)
+        });
+        match denoised {
+            Ok(latents) => Ok(Some(latents)),
+            Err(error) => relief
+                .after(error, Phase::Denoise, Some(model), observer)
+                .map(|()| None),
+        }
+    }
+
+    /// One picture of a first pass enlarged by way of its pixels.
+    fn enlarged<R: Room>(
+        &self,
+        second: &SecondPass,
+        (index, latents): (u32, &Tensor),
+        observer: &mut dyn Observer,
+        relief: &mut Relief<R>,
+    ) -> Result<Posterior> {
+        let (work, model) = (self.work, self.model);
+        let upscaler = second.upscaler().ok_or(Error::Defect)?;
+        observer.progress(at(relief.task(), Phase::Decode, index, 0, 1));
+        let pixels = relief.stage(Phase::Decode, model, observer, |task, observer| {
+            decode(model, latents, task.compute.vae_tiling, work.cancel, observer)
+        })?;
+        let pixels = relief.stage(Phase::Upscale, model, observer, |task, observer| {
+            let tile = task.compute.upscale_tile;
+            upscaler.enlarge(&pixels, second.of.enlarged, tile, work.cancel, &mut |done, all| {
+                observer.progress(at(task, Phase::Upscale, index, done, all));
+            })
+        })?;
+        observer.progress(at(relief.task(), Phase::Prepare, index, 0, 1));
+        relief.stage(Phase::Prepare, model, observer, |_, observer| {
+            encoded(&(&pixels * 2.0 - 1.0), work, model, observer)
+        })
     }
 
     /// Makes the pictures of `group` that are lacking. Without a picture where memory ran out and the task has changed, so that
@@ -147,11 +293,25 @@ impl Pictures<'_> {
         };
         let denoised = stage(Phase::Denoise, || {
             let start = prepare(&together, self.plan, self.beginning)?;
-            denoise(&together, self.plan, self.prompts, start, after, observer)
+            denoise(
+                &together,
+                self.plan,
+                self.prompts,
+                start,
+                &self.first_course(after),
+                observer,
+            )
         });
         let latents = match denoised {
             Ok(latents) => latents,
             Err(error) => return relief.after(error, Phase::Denoise, Some(model), observer),
+        };
+        let latents = match self.second {
+            None => latents,
+            Some(second) => match self.again(second, &group, &latents, after, observer, relief)? {
+                Some(latents) => latents,
+                None => return Ok(()),
+            },
         };
         for index in group.clone() {
             if self.done.contains(&index) {
@@ -238,6 +398,25 @@ fn at(task: &ImageTask, phase: Phase, image: u32, step: u32, steps: u32) -> Prog
         step_s: None,
         eta_s: None,
     }
+}
+
+/// Refuses edges that fit where they cannot.
+fn check_tiling(task: &ImageTask, model: &Model) -> Result<()> {
+    if task.size.tiling == Tiling::Off {
+        return Ok(());
+    }
+    let refused = |what: &str| Err(Error::Unsupported(what.to_owned()));
+    if !model.family().can_be_seamless() {
+        return refused(
+            "This model sees more than neighbours of a pixel, so that edges cannot be made to fit: leave tiling out.",
+        );
+    }
+    if task.compute.vae_tiling {
+        return refused(
+            "vae_tiling decodes in tiles with edges of their own, which tiling cannot make fit: leave out one of them.",
+        );
+    }
+    Ok(())
 }
 
 /// The daemon has checked this against the model's card; a task from elsewhere is not believed either.

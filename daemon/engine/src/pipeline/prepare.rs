@@ -8,16 +8,22 @@ use std::path::Path;
 
 use darkroom_formats::input;
 use darkroom_protocol::hash::{hex, is_sha256};
-use darkroom_protocol::{ImageTask, InpaintFill, ModelTask};
+use darkroom_protocol::hires::LatentMode;
+use darkroom_protocol::{ImageTask, InpaintFill, ModelTask, ResizeMode};
+use image::RgbImage;
 use sha2::{Digest as _, Sha256};
 use tch::{Kind, Tensor};
 
 use super::decode::encode;
+use super::hires::interpolated;
 use super::inpaint::Part;
 use super::{Observer, Work, fit};
 use crate::model::{Extras, Model, Posterior};
 use crate::sampling::{Kept, NoiseStream, Plan, Wish};
 use crate::{Error, Result, torch};
+
+/// The most pixels that are encoded at a picture's own size: 4096 × 4096.
+const MAX_ENCODED: u64 = 1 << 24;
 
 /// Pictures that are computed together.
 pub struct Group<'a> {
@@ -40,6 +46,8 @@ impl Group<'_> {
 pub struct Beginning {
     /// The picture to begin with, as latents.
     picture: Option<Posterior>,
+    /// The height and width in latents that these are stretched to, where the picture was encoded at its own size.
+    stretched: Option<[i64; 2]>,
     /// Where that may change, in pixels; everywhere where it is none.
     pub part: Option<Part>,
     /// The same for latents: [1, 1, h, w] in 0..1.
@@ -50,6 +58,8 @@ pub struct Beginning {
     reference: Option<Tensor>,
     /// For a model that edits: the picture's latents as the autoencoder has them, unscaled.
     edited: Option<Tensor>,
+    /// The picture whose colours the new one is given.
+    pub colors: Option<RgbImage>,
 }
 
 /// What a group begins its loop with.
@@ -79,23 +89,40 @@ pub fn beginning(task: &ImageTask, work: &Work, model: &Model, observer: &mut dy
     work.cancel.check()?;
     let given = opened(work, sha256, input::read)?;
     let (width, height) = (task.size.width, task.size.height);
-    let part = match &task.inpaint.mask {
-        None => None,
-        Some(mask) => {
-            let opened = opened(work, mask, input::read_mask)?;
-            let part = Part::new(given.clone(), opened, &task.inpaint, (width, height));
+    check_frame(task, given.dimensions())?;
+    let mask = &task.inpaint.mask;
+    let part = match task.inpaint.is_asked() {
+        false => None,
+        true => {
+            let opened = mask
+                .as_ref()
+                .map(|mask| opened(work, mask, input::read_mask))
+                .transpose()?;
+            let mode = task.inputs.resize_mode();
+            let part = Part::new(given.clone(), opened, (&task.inpaint, mode), (width, height));
             Some(part.ok_or_else(|| Error::Input {
-                sha256: mask.clone(),
+                sha256: mask.clone().unwrap_or_default(),
                 what: "nothing of this mask is white, so that nothing would change".to_owned(),
             })?)
         }
     };
-    let shown = match &part {
-        Some(part) => pixels(&part.picture),
-        None => pixels(&fit::cover(given, width, height)),
-    };
     let space = model.family().latents().kind;
-    let picture = encoded(&shown, work, model, observer)?;
+    let mode = task.inputs.resize_mode();
+    // A part is filled and put back in pixels.
+    let latent = (mode == ResizeMode::Latent && part.is_none()).then(|| given.clone());
+    let fitted = match &part {
+        Some(part) => part.picture.clone(),
+        None => fit::fitted(given, width, height, mode),
+    };
+    let shown = pixels(&fitted);
+    let latent = latent.filter(|given| given.dimensions() != (width, height));
+    let stretched = latent
+        .is_some()
+        .then(|| [height, width].map(|side| i64::from(side / space.factor)));
+    let picture = match latent {
+        Some(given) => whole(&given, (work, model), observer)?,
+        None => encoded(&shown, work, model, observer)?,
+    };
     let map = part.as_ref().map(|part| part.map(space.factor));
     let map = map
         .map(|map| torch::to(&map, model.device(), Kind::Float))
@@ -106,7 +133,7 @@ pub fn beginning(task: &ImageTask, work: &Work, model: &Model, observer: &mut dy
     };
     let reference = (kind == ModelTask::Reference).then(|| picture.mean.to_kind(Kind::Float));
     let edited = (kind == ModelTask::Edit).then(|| {
-        let mean = picture.mean.to_kind(Kind::Float);
+        let mean = stretch(picture.mean.to_kind(Kind::Float), stretched);
         match model.family().edits_scaled() {
             true => mean,
             false => mean / space.scale + space.shift,
@@ -114,19 +141,60 @@ pub fn beginning(task: &ImageTask, work: &Work, model: &Model, observer: &mut dy
     });
     Ok(Beginning {
         picture: Some(picture),
+        stretched,
         part,
         map,
         masked,
         reference,
         edited,
+        colors: task.inputs.color_correction.then_some(fitted),
     })
 }
 
+/// The daemon has checked this; a task from elsewhere is not believed either.
+fn check_frame(task: &ImageTask, given: (u32, u32)) -> Result<()> {
+    let frame = task.inpaint.frame();
+    let (width, height) = frame.around(given);
+    if frame.is_none() || u64::from(width) * u64::from(height) <= input::MAX_PIXELS {
+        return Ok(());
+    }
+    Err(Error::Unsupported(format!(
+        "With what outpaint adds the picture has {width}×{height} pixels, and the most is {} in all: add less.",
+        input::MAX_PIXELS
+    )))
+}
+
+/// A picture encoded at its own size, for A1111's "Just resize (latent upscale)". What is no whole latent at its right and bottom edge
+/// is cut off.
+fn whole(given: &RgbImage, (work, model): (&Work, &Model), observer: &mut dyn Observer) -> Result<Posterior> {
+    let factor = model.family().latents().kind.factor;
+    let (w, h) = given.dimensions();
+    let side = |side: u32| side / factor * factor;
+    if side(w) == 0 || side(h) == 0 || u64::from(w) * u64::from(h) > MAX_ENCODED {
+        return Err(Error::Unsupported(format!(
+            "A latent upscale encodes the picture at its own size, and {w}×{h} is not from {factor}×{factor} to 4096×4096: take another resize mode."
+        )));
+    }
+    let whole = image::imageops::crop_imm(given, 0, 0, side(w), side(h)).to_image();
+    encoded(&pixels(&whole), work, model, observer)
+}
+
+/// Latents at that height and width.
+fn stretch(latents: Tensor, size: Option<[i64; 2]>) -> Tensor {
+    match size {
+        Some(size) => interpolated(&latents, size, LatentMode::Bilinear),
+        None => latents,
+    }
+}
+
 /// Where there is none: noise, and for a model that fills masks a mask over everything.
-fn without_picture(task: &ImageTask, work: &Work, model: &Model, observer: &mut dyn Observer) -> Result<Beginning> {
+///
+/// # Errors
+/// [`Error::Unsupported`] where a picture is missing.
+pub fn without_picture(task: &ImageTask, work: &Work, model: &Model, observer: &mut dyn Observer) -> Result<Beginning> {
     let missing = |what: &str| Err(Error::Unsupported(format!("{what}: give one with -i (init_image).")));
     match model.family().task() {
-        _ if task.inpaint.mask.is_some() => missing("A mask says where a picture may change"),
+        _ if task.inpaint.is_asked() => missing("A mask or outpaint says what of a picture changes"),
         ModelTask::Edit => missing("This model edits a picture"),
         ModelTask::Generate | ModelTask::Reference => Ok(Beginning::default()),
         ModelTask::Inpaint => {
@@ -165,7 +233,7 @@ fn masked(
 }
 
 /// A picture [1, 3, H, W] in −1..1 as latents.
-fn encoded(pixels: &Tensor, work: &Work, model: &Model, observer: &mut dyn Observer) -> Result<Posterior> {
+pub fn encoded(pixels: &Tensor, work: &Work, model: &Model, observer: &mut dyn Observer) -> Result<Posterior> {
     let there = torch::to(pixels, model.device(), Kind::Float)?;
     encode(model, &there, work.cancel, observer)
 }
@@ -176,12 +244,7 @@ fn encoded(pixels: &Tensor, work: &Work, model: &Model, observer: &mut dyn Obser
 /// the masked picture's latents, as in diffusers' `StableDiffusionImg2ImgPipeline` and `StableDiffusionInpaintPipeline`.
 pub fn prepare(group: &Group, plan: &Plan, beginning: &Beginning) -> Result<Start> {
     let (task, device) = (group.task, group.model.device());
-    let space = group.model.family().latents().kind;
-    let side = |pixels: u32| i64::from(pixels / space.factor);
-    let shape = [i64::from(space.channels), side(task.size.height), side(task.size.width)];
-    let wish = Wish::of(&task.sampling, space.factor);
-    let pictures = i64::from(group.pictures.start)..i64::from(group.pictures.end);
-    let mut stream = NoiseStream::of(wish, pictures, i64::from(task.size.batch), &shape)?.along(plan)?;
+    let mut stream = stream(group, plan)?;
     let there = |noise: Tensor| torch::to(&noise, device, Kind::Float);
     let Beginning {
         picture, map, masked, ..
@@ -196,7 +259,11 @@ pub fn prepare(group: &Group, plan: &Plan, beginning: &Beginning) -> Result<Star
         // diffusers' Fill encodes it all the same.
         .filter(|_| by_pixel || !(afresh && masked.is_some()));
     let clean = picture
-        .map(|picture| Ok::<_, Error>(picture.sample(&there(stream.posterior()?)?)))
+        .map(|picture| {
+            let size = picture.mean.size();
+            let noise = there(stream.posterior_of(size[2], size[3])?)?;
+            Ok::<_, Error>(stretch(picture.sample(&noise), beginning.stretched))
+        })
         .transpose()?;
     let noise = there(stream.first()?)?;
     let clean = clean.map(|clean| filled(clean, &noise, map.as_ref(), task.inpaint.fill()));
@@ -204,20 +271,7 @@ pub fn prepare(group: &Group, plan: &Plan, beginning: &Beginning) -> Result<Star
         Some(clean) if !afresh => plan.noised(clean, &noise),
         _ => plan.initial(&noise),
     };
-    // diffusers encodes the masked picture also where no model reads it.
-    let reads_masked = map.is_some() || masked.is_some();
-    let of_masked = reads_masked.then(|| there(stream.posterior()?)).transpose()?;
-    let channels = match (masked, of_masked) {
-        (Some((mask, picture)), Some(noise)) => {
-            let mask = mask.expand([group.len() as i64, -1, -1, -1], false);
-            let picture = picture.sample(&noise);
-            Some(match by_pixel {
-                true => Tensor::cat(&[picture, mask], 1),
-                false => Tensor::cat(&[mask, picture], 1),
-            })
-        }
-        _ => None,
-    };
+    let extras = extras(group, beginning, &mut stream)?;
     let kept = clean.zip(map.as_ref()).filter(|_| masked.is_none() || soft);
     Ok(Start {
         latents,
@@ -228,16 +282,44 @@ pub fn prepare(group: &Group, plan: &Plan, beginning: &Beginning) -> Result<Star
             map: map.shallow_clone(),
             soft,
         }),
-        extras: Extras {
-            channels,
-            references: beginning
-                .reference
-                .iter()
-                .map(|one| one.expand([group.len() as i64, -1, -1, -1], false))
-                .collect(),
-            ..Extras::default()
-        },
+        extras,
         edited: beginning.edited.as_ref().map(Tensor::shallow_clone),
+    })
+}
+
+/// The noise of a group's pictures at its task's size, along that plan.
+pub fn stream(group: &Group, plan: &Plan) -> Result<NoiseStream> {
+    let task = group.task;
+    let space = group.model.family().latents().kind;
+    let side = |pixels: u32| i64::from(pixels / space.factor);
+    let shape = [i64::from(space.channels), side(task.size.height), side(task.size.width)];
+    let wish = Wish::of(&task.sampling, space.factor);
+    let pictures = i64::from(group.pictures.start)..i64::from(group.pictures.end);
+    NoiseStream::of(wish, pictures, i64::from(task.size.batch), &shape)?.along(plan)
+}
+
+/// What the denoiser reads beside the state.
+pub fn extras(group: &Group, beginning: &Beginning, stream: &mut NoiseStream) -> Result<Extras> {
+    let Beginning {
+        map, masked, reference, ..
+    } = beginning;
+    let of_group = |one: &Tensor| one.expand([group.len() as i64, -1, -1, -1], false);
+    // diffusers encodes the masked picture also where no model reads it.
+    let reads_masked = map.is_some() || masked.is_some();
+    let noise = reads_masked
+        .then(|| torch::to(&stream.posterior()?, group.model.device(), Kind::Float))
+        .transpose()?;
+    let channels = masked.as_ref().zip(noise).map(|((mask, picture), noise)| {
+        let (mask, picture) = (of_group(mask), picture.sample(&noise));
+        match group.model.family().reads_mask_by_pixel() {
+            true => Tensor::cat(&[picture, mask], 1),
+            false => Tensor::cat(&[mask, picture], 1),
+        }
+    });
+    Ok(Extras {
+        channels,
+        references: reference.iter().map(of_group).collect(),
+        ..Extras::default()
     })
 }
 

@@ -150,7 +150,8 @@ pub fn stage<T>(phase: Phase, work: impl FnOnce() -> Result<T>) -> Result<T> {
 }
 
 fn doing_now(phase: Phase, task: &ImageTask) -> String {
-    let size = format!("{}×{}", task.size.width, task.size.height);
+    let (width, height) = task.made_size();
+    let size = format!("{width}×{height}");
     match (phase, task.compute.micro_batch.min(task.size.batch)) {
         (Phase::Load, _) => format!(
             "while loading {}",
@@ -188,7 +189,8 @@ fn largest(phase: Phase, task: &ImageTask, asked: u64, free: u64) -> Option<(u32
     let needed = (2 * asked).max(free + free / 4).max(1);
     let scale = (free as f64 / needed as f64).sqrt();
     let side = |pixels: u32| (f64::from(pixels) * scale / 64.0) as u32 * 64;
-    let (width, height) = (side(task.size.width), side(task.size.height));
+    let made = task.made_size();
+    let (width, height) = (side(made.0), side(made.1));
     (width > 0 && height > 0).then_some((width, height))
 }
 

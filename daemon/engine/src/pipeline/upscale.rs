@@ -8,6 +8,7 @@ use darkroom_protocol::{ImageTask, task::Size};
 use tch::{Kind, Tensor};
 
 use super::encode::{Rgb8, to_rgb8};
+use crate::nn::Seamless;
 use crate::torch::Device;
 use crate::upscale::{Network, resample};
 use crate::{Cancel, Error, Result};
@@ -33,24 +34,31 @@ impl Upscaler {
         if !task.is_upscaled() {
             return Ok(None);
         }
-        let name = task.size.upscaler.as_str();
-        let upscaler = match Filter::from_name(name) {
-            Some(filter) => Self::Filter(filter),
-            None => Self::Network(Box::new(Network::open(name, device, cancel)?)),
-        };
-        let (width, height) = upscaler.size(&task.size);
+        let upscaler = Self::named(&task.size.upscaler, device, cancel)?;
+        let (width, height) = upscaler.size(&task.size, task.made_size());
         check_size(width, height)?;
         Ok(Some(upscaler))
     }
 
-    /// Width and height of the larger picture.
-    fn size(&self, size: &Size) -> (u32, u32) {
+    /// The filter of that name, or the network of that file.
+    ///
+    /// # Errors
+    /// Those of [`Network::open`].
+    pub fn named(name: &str, device: Device, cancel: &Cancel) -> Result<Self> {
+        match Filter::from_name(name) {
+            Some(filter) => Ok(Self::Filter(filter)),
+            None => Ok(Self::Network(Box::new(Network::open(name, device, cancel)?))),
+        }
+    }
+
+    /// Width and height of the larger picture, made of one of `made`.
+    fn size(&self, size: &Size, made: (u32, u32)) -> (u32, u32) {
         let by = size.upscale.unwrap_or_else(|| match self {
             Self::Filter(_) => upscaler::FILTER_SCALE,
             Self::Network(network) => network.scale().into(),
         });
         let side = |side: u32| ((f64::from(side) * by).round() as u32).max(1);
-        (side(size.width), side(size.height))
+        (side(made.0), side(made.1))
     }
 
     /// The picture [1, 3, H, W] in 0..1, f32 on the CPU, made as large as `task` says. `on_tile` is told how many tiles of this pass are
@@ -65,7 +73,24 @@ impl Upscaler {
         cancel: &Cancel,
         on_tile: &mut dyn FnMut(u32, u32),
     ) -> Result<Tensor> {
-        let wanted = self.size(&task.size);
+        let wanted = self.size(&task.size, size_of(pixels));
+        self.enlarge(pixels, wanted, task.compute.upscale_tile, cancel, on_tile)
+    }
+
+    /// The same made as large as `wanted`, by a network in tiles of at most so many pixels a side.
+    ///
+    /// # Errors
+    /// Those of [`Network::enlarge`].
+    pub fn enlarge(
+        &self,
+        pixels: &Tensor,
+        wanted: (u32, u32),
+        tile: u32,
+        cancel: &Cancel,
+        on_tile: &mut dyn FnMut(u32, u32),
+    ) -> Result<Tensor> {
+        // Its tiles have edges, whatever the picture has.
+        let _edges = Seamless::along((false, false));
         match self {
             Self::Filter(filter) => resized(pixels, wanted, *filter),
             Self::Network(network) => {
@@ -79,7 +104,7 @@ impl Upscaler {
                         width.saturating_mul(network.scale()),
                         height.saturating_mul(network.scale()),
                     )?;
-                    made = network.enlarge(&made, task.compute.upscale_tile, cancel, on_tile)?;
+                    made = network.enlarge(&made, tile, cancel, on_tile)?;
                 }
                 // A cancel that came with the last tile.
                 cancel.check()?;

@@ -94,7 +94,7 @@ fn schedules_are_automatic1111s() {
                     _ => merged.push((last, text)),
                 }
             }
-            let found = schedule::schedule(&text, steps);
+            let found = schedule::schedule(&text, steps, None);
             (format!("{text} over {steps}"), found, merged)
         }),
         280,
@@ -185,6 +185,7 @@ fn rules(emphasis: Emphasis) -> Rules {
         emphasis,
         clip_skip: None,
         steps: 10,
+        before: None,
         concepts: Rc::new([]),
     }
 }

@@ -11,9 +11,13 @@ use std::ops::Range;
 use super::brackets::is_space;
 
 /// What `prompt` says over `steps` steps: each text, and the last step, from 1, that it is for. Never empty; the last is for `steps`.
-pub fn schedule(prompt: &str, steps: usize) -> Vec<(usize, String)> {
+///
+/// In a second pass, with the steps of the one `before`, times count on from there: whole ones from its first step, and parts of this pass
+/// begin at 1.
+pub fn schedule(prompt: &str, steps: usize, before: Option<usize>) -> Vec<(usize, String)> {
+    let steps = Pass { steps, before };
     let Some(tree) = Tree::parse(prompt) else {
-        return vec![(steps, prompt.to_owned())];
+        return vec![(steps.steps, prompt.to_owned())];
     };
     let mut spans: Vec<(usize, String)> = Vec::new();
     for end in tree.ends(steps) {
@@ -55,13 +59,20 @@ enum When {
 
 impl When {
     /// The last step, from 1, before the edit.
-    fn step(self, steps: usize) -> i64 {
+    fn step(self, pass: Pass) -> i64 {
         let step = match self {
-            Self::Step(step) => step,
-            Self::Part(part) => part * steps as f64,
+            Self::Step(step) => step - pass.before.unwrap_or(0) as f64,
+            Self::Part(part) => (part - if pass.before.is_some() { 1.0 } else { 0.0 }) * pass.steps as f64,
         };
-        (step as i64).min(steps as i64)
+        (step as i64).min(pass.steps as i64)
     }
+}
+
+/// The steps of a pass, and of the one before it.
+#[derive(Clone, Copy)]
+struct Pass {
+    steps: usize,
+    before: Option<usize>,
 }
 
 /// What is between two brackets, as far as it is read.
@@ -205,10 +216,10 @@ impl<'a> Tree<'a> {
     }
 
     /// Every step that is the last of a text, ascending.
-    fn ends(&self, steps: usize) -> Vec<usize> {
-        let mut ends = vec![steps];
+    fn ends(&self, steps: Pass) -> Vec<usize> {
+        let mut ends = vec![steps.steps];
         if self.nodes.iter().any(|node| matches!(node, Node::Choice(_))) {
-            ends.extend(1..=steps);
+            ends.extend(1..=steps.steps);
         }
         for node in &self.nodes {
             if let Node::Edit { when, .. } = node {
@@ -221,7 +232,7 @@ impl<'a> Tree<'a> {
     }
 
     /// The text of step `step`, from 1.
-    fn at(&self, step: usize, steps: usize) -> String {
+    fn at(&self, step: usize, steps: Pass) -> String {
         let mut text = String::new();
         let mut left: Vec<&[usize]> = vec![&self.root];
         while let Some(nodes) = left.pop() {
@@ -291,4 +302,24 @@ fn time_of(text: &str) -> Option<When> {
     } else {
         When::Step(number)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::schedule;
+
+    /// A1111's `get_learned_conditioning_prompt_schedules(prompts, base_steps=20, hires_steps=10)`.
+    #[rstest]
+    #[case("[a:b:0.5]", &[(10, "b")])]
+    #[case("[a:b:1.5]", &[(5, "a"), (10, "b")])]
+    #[case("[a:b:25]", &[(5, "a"), (10, "b")])]
+    #[case("[a:b:20]", &[(10, "b")])]
+    #[case("[a:b:99]", &[(10, "a")])]
+    fn times_count_on_in_a_second_pass(#[case] prompt: &str, #[case] expected: &[(usize, &str)]) {
+        let found = schedule(prompt, 10, Some(20));
+        let found: Vec<(usize, &str)> = found.iter().map(|(last, text)| (*last, text.as_str())).collect();
+        assert_eq!(found, expected);
+    }
 }

@@ -20,6 +20,8 @@ pub struct Rules {
     pub clip_skip: Option<f64>,
     /// The steps that times in prompts are parts of, at least 1.
     pub steps: usize,
+    /// The steps of the pass before, where this is a second one: times in prompts count on from it.
+    pub before: Option<usize>,
     /// Embeddings that prompts may name.
     pub concepts: Rc<[Concept]>,
 }
@@ -32,6 +34,7 @@ impl Rules {
             emphasis: task.what.emphasis(),
             clip_skip: task.what.clip_skip,
             steps: task.sampling.steps.max(1) as usize,
+            before: None,
             concepts: concepts.into(),
         }
     }
@@ -131,7 +134,7 @@ pub fn read(prompt: &str, rules: &Rules, composes: bool) -> Result<Vec<Part>> {
     };
     let part = |(text, weight): (&str, f64)| {
         let spans = match changes {
-            true => schedule::schedule(text, rules.steps),
+            true => schedule::schedule(text, rules.steps, rules.before),
             false => vec![(rules.steps, text.to_owned())],
         };
         let span = |(last, text): (usize, String)| {

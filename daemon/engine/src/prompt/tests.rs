@@ -34,6 +34,7 @@ fn rules(syntax: PromptSyntax) -> Rules {
         emphasis: syntax.emphasis(),
         clip_skip: None,
         steps: 10,
+        before: None,
         concepts: Rc::new([]),
     }
 }

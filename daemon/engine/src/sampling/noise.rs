@@ -174,6 +174,18 @@ impl NoiseStream {
         Ok(Tensor::cat(&aside.collect::<Result<Vec<_>>>()?, 0))
     }
 
+    /// The same for a picture of another size, in latents.
+    ///
+    /// # Errors
+    /// `Error::OutOfMemory` where there is no room for it.
+    pub fn posterior_of(&mut self, height: i64, width: i64) -> Result<Tensor> {
+        let own = self.shape.clone();
+        self.shape = vec![1, own[1], height, width];
+        let noise = self.posterior();
+        self.shape = own;
+        noise
+    }
+
     /// The initial noise, with what the wish mixes into it (AUTOMATIC1111's `ImageRNG.first`).
     ///
     /// # Errors

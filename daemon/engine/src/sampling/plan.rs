@@ -136,6 +136,21 @@ impl Plan {
         Ok(self)
     }
 
+    /// The same plan of which the first `skipped` steps do not run.
+    ///
+    /// # Errors
+    /// `Error::Unsupported` where that leaves no step to run.
+    pub fn late(mut self, skipped: usize) -> Result<Self> {
+        let total = self.timesteps.len();
+        if skipped >= total {
+            return Err(Error::Unsupported(format!(
+                "{skipped} of {total} steps are to be skipped, which leaves none to run: raise steps."
+            )));
+        }
+        self.start = skipped;
+        Ok(self)
+    }
+
     /// σ that the loop begins at.
     pub fn first_sigma(&self) -> f64 {
         self.sigmas[self.start]

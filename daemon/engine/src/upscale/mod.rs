@@ -12,5 +12,5 @@ mod tests;
 mod tiles;
 
 pub use network::Network;
-pub use resample::resample;
+pub use resample::{Window, resample, resample_part};
 pub use tiles::SMALLEST as SMALLEST_TILE;

@@ -3,59 +3,93 @@
 //! thread. The rule is that of Pillow's `Resample.c` (8 bits a channel): weights in fixed point of 22 bits, first along rows, then
 //! along columns, rounded to bytes between the two.
 
+use std::ops::Range;
+
 use darkroom_protocol::upscaler::Filter;
 
 /// Bits behind the point of a weight: sums of bytes with them stay within 32.
 const PRECISION: u32 = 32 - 8 - 2;
 /// Red, green, blue.
-const CHANNELS: usize = 3;
+const RGB: usize = 3;
+
+/// A rectangle of a picture that would be larger.
+#[derive(Clone, Copy, Debug)]
+pub struct Window {
+    /// The size of the whole, in pixels.
+    pub whole: (u32, u32),
+    /// Where the rectangle begins.
+    pub at: (u32, u32),
+    /// How large it is.
+    pub size: (u32, u32),
+}
 
 /// The picture of `pixels` (rows from the top, red, green, blue), which is `from` wide and high, at the size `to`, its shape stretched
 /// to that. `None` where the bytes are not as many as the size has, for a size without pixels, or one of more bytes than there are
 /// addresses.
 pub fn resample(pixels: &[u8], from: (u32, u32), to: (u32, u32), filter: Filter) -> Option<Vec<u8>> {
+    let all = Window {
+        whole: to,
+        at: (0, 0),
+        size: to,
+    };
+    resample_part((pixels, RGB), from, all, filter)
+}
+
+/// Of the picture at the size `window.whole` the rectangle alone; nothing of the rest is computed. `pixels` have so many bytes each.
+pub fn resample_part(
+    (pixels, channels): (&[u8], usize),
+    from: (u32, u32),
+    window: Window,
+    filter: Filter,
+) -> Option<Vec<u8>> {
     let size = |(width, height): (u32, u32)| (width as usize, height as usize);
-    let (from, to) = (size(from), size(to));
-    let bytes = from.0.checked_mul(from.1)?.checked_mul(CHANNELS)?;
-    if bytes == 0 || bytes != pixels.len() || to.0 == 0 || to.1 == 0 {
+    let (from, whole, at, to) = (size(from), size(window.whole), size(window.at), size(window.size));
+    let bytes = from.0.checked_mul(from.1)?.checked_mul(channels)?;
+    let inside = at.0.checked_add(to.0)? <= whole.0 && at.1.checked_add(to.1)? <= whole.1;
+    if bytes == 0 || bytes != pixels.len() || to.0 == 0 || to.1 == 0 || !inside {
         return None;
     }
+    let (columns, rows) = (at.0..at.0 + to.0, at.1..at.1 + to.1);
     if filter == Filter::Nearest {
-        return nearest(pixels, from, to);
+        let (columns, rows) = (middles(from.0, whole.0, columns), middles(from.1, whole.1, rows));
+        return nearest((pixels, channels), from.0, &columns, &rows);
     }
-    let wide = match from.0 == to.0 {
+    let wide = match from.0 == whole.0 && to.0 == whole.0 {
         true => pixels.to_vec(),
-        false => along_rows(pixels, from, &Weights::new(from.0, to.0, filter))?,
+        false => along_rows(
+            (pixels, channels),
+            from,
+            &Weights::new(from.0, whole.0, columns, filter),
+        )?,
     };
-    match from.1 == to.1 {
+    match from.1 == whole.1 && to.1 == whole.1 {
         true => Some(wide),
-        false => along_columns(&wide, to.0, &Weights::new(from.1, to.1, filter)),
+        false => along_columns((&wide, channels), to.0, &Weights::new(from.1, whole.1, rows, filter)),
     }
 }
 
-/// The pixel under the middle of each new one. Places are added up as Pillow adds them, so that they round alike.
-fn nearest(pixels: &[u8], from: (usize, usize), to: (usize, usize)) -> Option<Vec<u8>> {
-    let (columns, rows) = (middles(from.0, to.0), middles(from.1, to.1));
-    let mut out = room(to)?;
+/// The pixel under the middle of each new one.
+fn nearest((pixels, channels): (&[u8], usize), width: usize, columns: &[usize], rows: &[usize]) -> Option<Vec<u8>> {
+    let mut out = room((columns.len(), rows.len()), channels)?;
     for row in rows {
-        for column in &columns {
-            let at = (row * from.0 + column) * CHANNELS;
-            out.extend_from_slice(&pixels[at..at + CHANNELS]);
+        for column in columns {
+            let at = (row * width + column) * channels;
+            out.extend_from_slice(&pixels[at..at + channels]);
         }
     }
     Some(out)
 }
 
-fn middles(from: usize, to: usize) -> Vec<usize> {
+/// Places are added up as Pillow adds them, so that they round alike.
+fn middles(from: usize, to: usize, part: Range<usize>) -> Vec<usize> {
     let step = from as f64 / to as f64;
     let mut at = step * 0.5;
-    (0..to)
-        .map(|_| {
-            let here = (at as usize).min(from - 1);
-            at += step;
-            here
-        })
-        .collect()
+    let all = (0..part.end).map(|_| {
+        let here = (at as usize).min(from - 1);
+        at += step;
+        here
+    });
+    all.skip(part.start).collect()
 }
 
 /// What each new pixel of a line is made of.
@@ -65,7 +99,7 @@ struct Weights {
 }
 
 impl Weights {
-    fn new(from: usize, to: usize, filter: Filter) -> Self {
+    fn new(from: usize, to: usize, part: Range<usize>, filter: Filter) -> Self {
         let scale = from as f64 / to as f64;
         // A filter that makes smaller is as much wider.
         let stretch = scale.max(1.0);
@@ -86,17 +120,21 @@ impl Weights {
             (first, fixed.collect())
         };
         Self {
-            of: (0..to).map(one).collect(),
+            of: part.map(one).collect(),
         }
     }
 }
 
-fn along_rows(pixels: &[u8], (width, height): (usize, usize), weights: &Weights) -> Option<Vec<u8>> {
-    let mut out = room((weights.of.len(), height))?;
-    for row in pixels.chunks_exact(width * CHANNELS) {
+fn along_rows(
+    (pixels, channels): (&[u8], usize),
+    (width, height): (usize, usize),
+    weights: &Weights,
+) -> Option<Vec<u8>> {
+    let mut out = room((weights.of.len(), height), channels)?;
+    for row in pixels.chunks_exact(width * channels) {
         for (first, weights) in &weights.of {
-            for channel in 0..CHANNELS {
-                let old = row[first * CHANNELS + channel..].iter().step_by(CHANNELS);
+            for channel in 0..channels {
+                let old = row[first * channels + channel..].iter().step_by(channels);
                 out.push(mixed(old, weights));
             }
         }
@@ -104,9 +142,9 @@ fn along_rows(pixels: &[u8], (width, height): (usize, usize), weights: &Weights)
     Some(out)
 }
 
-fn along_columns(pixels: &[u8], width: usize, weights: &Weights) -> Option<Vec<u8>> {
-    let line = width * CHANNELS;
-    let mut out = room((width, weights.of.len()))?;
+fn along_columns((pixels, channels): (&[u8], usize), width: usize, weights: &Weights) -> Option<Vec<u8>> {
+    let line = width * channels;
+    let mut out = room((width, weights.of.len()), channels)?;
     for (first, weights) in &weights.of {
         for at in 0..line {
             let old = pixels[first * line + at..].iter().step_by(line);
@@ -124,8 +162,8 @@ fn mixed<'a>(old: impl Iterator<Item = &'a u8>, weights: &[i32]) -> u8 {
     (sum >> PRECISION).clamp(0, 255) as u8
 }
 
-fn room((width, height): (usize, usize)) -> Option<Vec<u8>> {
-    let bytes = width.checked_mul(height)?.checked_mul(CHANNELS)?;
+fn room((width, height): (usize, usize), channels: usize) -> Option<Vec<u8>> {
+    let bytes = width.checked_mul(height)?.checked_mul(channels)?;
     let mut out = Vec::new();
     out.try_reserve_exact(bytes).ok()?;
     Some(out)
@@ -195,6 +233,28 @@ mod tests {
         let (_, expected) = picture(&format!("{}.{}x{}", filter.name(), size.0, size.1));
         let (from, pixels) = picture("picture");
         assert_eq!(resample(&pixels, from, size, filter), Some(expected));
+    }
+
+    /// A rectangle of the larger picture is that of the whole one, for any number of channels.
+    #[rstest]
+    fn a_part_is_cut_out(#[values(Filter::Nearest, Filter::Box, Filter::Bicubic, Filter::Lanczos)] filter: Filter) {
+        let (from, pixels) = picture("picture");
+        let whole = resample(&pixels, from, (29, 31), filter).unwrap();
+        let window = Window {
+            whole: (29, 31),
+            at: (5, 7),
+            size: (11, 13),
+        };
+        let part = resample_part((&pixels, 3), from, window, filter).unwrap();
+        for y in 0..13 {
+            let at = ((y + 7) * 29 + 5) * 3;
+            assert_eq!(part[y * 33..(y + 1) * 33], whole[at..at + 33], "row {y}");
+        }
+        let red: Vec<u8> = pixels.iter().step_by(3).copied().collect();
+        let grey = resample_part((&red, 1), from, window, filter).unwrap();
+        assert!(grey.iter().eq(part.iter().step_by(3)));
+        let outside = Window { at: (19, 7), ..window };
+        assert_eq!(resample_part((&pixels, 3), from, outside, filter), None);
     }
 
     #[test]

@@ -24,7 +24,7 @@ pub fn ready(device: &str) -> Result<Ready> {
         device: choose(device, &devices)?.to_string(),
         devices,
         cpu: torch::cpu_features(),
-        capabilities: ["image", "inpaint"].map(str::to_owned).to_vec(),
+        capabilities: ["image", "inpaint", "hires", "tiling"].map(str::to_owned).to_vec(),
         embedded: weights::embedded_models().iter().map(ToString::to_string).collect(),
         cores,
         threads: torch::threads_used()?,

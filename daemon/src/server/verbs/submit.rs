@@ -13,7 +13,7 @@ use darkroom_protocol::message::client::{Submit, Submitted};
 use darkroom_protocol::text::escape_line;
 use darkroom_protocol::{
     EventKind, FailureKind, GenerateRequest, ImageTask, ModelCard, ModelSource, Output, PartFile, PartRole,
-    PromptSyntax, Reply, Task, failpoint, upscaler,
+    PromptSyntax, Reply, Task, failpoint, hires, upscaler,
 };
 
 use super::blocking;
@@ -135,6 +135,8 @@ async fn work_out(context: &Arc<Context>, request: &GenerateRequest) -> Result<W
     let (card, parts) = parts(context, request, card).await?;
     let input = looked(context, "init_image", request.init_image.clone()).await?;
     looked(context, "mask", request.mask.clone()).await?;
+    let framed = framed(context, request).await?;
+    let request = framed.as_ref().unwrap_or(request);
     let found = upscaler(context, request).await?;
     let request = found.as_ref().unwrap_or(request);
     let board = context.dispatch.board();
@@ -202,16 +204,46 @@ async fn parts(
     .await
 }
 
-/// The request with its upscaler as a task has it; `None` where there is nothing to find.
+/// The request with its upscalers as a task has them; `None` where there is nothing to find.
 async fn upscaler(context: &Arc<Context>, request: &GenerateRequest) -> Result<Option<GenerateRequest>, RemoteError> {
-    let is_file = |upscaler: &String| upscaler::known(upscaler).is_none();
-    let Some(given) = request.upscaler.clone().filter(is_file) else {
+    let last = request
+        .upscaler
+        .clone()
+        .filter(|upscaler| upscaler::known(upscaler).is_none());
+    let between = request
+        .hires_upscaler
+        .clone()
+        .filter(|upscaler| hires::known(upscaler).is_none());
+    if last.is_none() && between.is_none() {
+        return Ok(None);
+    }
+    let (context, mut found) = (context.clone(), request.clone());
+    let looking = blocking(move || {
+        let find = |given: Option<String>| given.map(|given| context.catalog.upscaler(&given)).transpose();
+        Ok((find(last)?, find(between)?))
+    });
+    let (last, between) = looking.await?;
+    found.upscaler = last.or(found.upscaler);
+    found.hires_upscaler = between.or(found.hires_upscaler);
+    Ok(Some(found))
+}
+
+/// The request with what the mask editor drew around its mask, where that says what is added to the picture and nobody says it otherwise.
+async fn framed(context: &Arc<Context>, request: &GenerateRequest) -> Result<Option<GenerateRequest>, RemoteError> {
+    let Some(mask) = request.mask.clone().filter(|_| request.outpaint.is_none()) else {
         return Ok(None);
     };
     let context = context.clone();
-    let found = blocking(move || context.catalog.upscaler(&given)).await?;
-    Ok(Some(GenerateRequest {
-        upscaler: Some(found),
+    let frame = blocking(move || {
+        let file = context
+            .uploads
+            .file(&mask)
+            .map(|path| darkroom_protocol::files::open(&path));
+        let file = file.transpose().map_err(|e| RemoteError::usage(e.to_string()))?;
+        Ok(file.and_then(|file| input::frame(BufReader::new(file))))
+    });
+    Ok(frame.await?.map(|frame| GenerateRequest {
+        outpaint: Some(frame.words()),
         ..request.clone()
     }))
 }

@@ -24,7 +24,8 @@ pub(super) fn read(texts: &Texts) -> Option<Said> {
     let (prompt, negative) = typed(&info, said.writer);
     said.put("prompt", "prompt", &prompt.into());
     said.put("negative_prompt", "negative_prompt", &negative.into());
-    let is_refined = info.settings.iter().any(|(key, _)| key.starts_with("Hires"));
+    let is_refined =
+        info.settings.iter().any(|(key, _)| key.starts_with("Hires")) && info.get("Hires denoising strength").is_none();
     let mut known = BTreeSet::new();
     for (key, value) in &info.settings {
         let value = Value::from(value.as_str());
@@ -32,8 +33,9 @@ pub(super) fn read(texts: &Texts) -> Option<Said> {
             // A value is tried once a key: what a name is near to takes time to find out.
             (_, key) if !known.insert(key) => said.other(key, &value),
             (_, "Size") => said.size(key, &value),
+            (_, "Hires resize") => said.second_size(key, &value),
             // It is the second pass's, not that of a picture to begin with.
-            (_, "Denoising strength") if is_refined => said.other(key, &value),
+            (_, "Denoising strength") if is_refined => said.put("hires_denoise", key, &value),
             (Writer::Fooocus, "Scheduler") => said.put("schedule", key, &value),
             (Writer::Fooocus, "Raw prompt" | "Raw negative prompt") => {}
             (Writer::StableDiffusionCpp, "Sampler") => sampler(&mut said, key, &value),

@@ -87,6 +87,23 @@ impl Said {
         }
     }
 
+    /// The size of a second pass, in which 0 is a side that nobody named.
+    pub(super) fn second_size(&mut self, key: &str, value: &Value) {
+        let text = plain(value);
+        let sides = text.split_once('x');
+        let side = |text: &str| text.trim().parse::<u32>().ok();
+        match sides.and_then(|(width, height)| Some((side(width)?, side(height)?))) {
+            Some((width, height)) if width > 0 || height > 0 => {
+                for (row, side) in [("hires_width", width), ("hires_height", height)] {
+                    if side > 0 {
+                        self.put(row, key, &side.into());
+                    }
+                }
+            }
+            _ => self.other(key, value),
+        }
+    }
+
     /// A sampler by ComfyUI's names, which Fooocus has too: `_gpu` says where its noise is made, not how it steps.
     pub(super) fn sampler(&mut self, key: &str, value: &Value) {
         let name = value.as_str().and_then(|name| name.strip_suffix("_gpu"));

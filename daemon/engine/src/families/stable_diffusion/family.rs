@@ -105,6 +105,10 @@ impl Family for StableDiffusion1 {
         self.latents
     }
 
+    fn can_be_seamless(&self) -> bool {
+        true
+    }
+
     fn task(&self) -> ModelTask {
         self.task
     }

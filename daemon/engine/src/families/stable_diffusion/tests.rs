@@ -63,6 +63,42 @@ fn unet_equals_diffusers(
     assert_close(&alone, &one(&output), 1e-5);
 }
 
+/// Where edges meet there is no place that is special: noise that is moved around gives the picture moved around.
+#[rstest]
+#[case((true, true), &[8, 24], &[2, 3])]
+#[case((true, false), &[8], &[3])]
+#[case((false, true), &[16], &[2])]
+fn moved_noise_gives_a_moved_picture(#[case] axes: (bool, bool), #[case] by: &[i64], #[case] along: &[i64]) {
+    let fixture = Fixture::open("sd15");
+    let (unet, vae) = (unet(&fixture), vae(&fixture));
+    let prompt = fixture.expected("prompt").narrow(0, 0, 1);
+    let run = |latents: &Tensor| {
+        let said = unet.forward(
+            latents,
+            500.0,
+            &Cond::of(prompt.shallow_clone()),
+            &Extras::default(),
+            &Cancel::new(),
+        );
+        (said.unwrap(), vae.decode(latents, &Cancel::new()).unwrap())
+    };
+    let latents = crate::torch::Generator::seeded(3)
+        .unwrap()
+        .randn(&[1, 4, 32, 32])
+        .unwrap();
+    let moved = latents.roll(by, along);
+    let pixels: Vec<i64> = by.iter().map(|by| by * 8).collect();
+    let (plain, edged) = (run(&latents), run(&moved));
+    let apart = |a: &Tensor, b: &Tensor| (a - b).abs().max().double_value(&[]);
+    assert!(apart(&plain.0.roll(by, along), &edged.0) > 1e-2, "edges are special");
+    let _seamless = crate::nn::Seamless::along(axes);
+    let ((said, shown), (moved_said, moved_shown)) = (run(&latents), run(&moved));
+    let found = apart(&said.roll(by, along), &moved_said);
+    assert!(found < 1e-4, "UNet: {found}");
+    let found = apart(&shown.roll(pixels, along), &moved_shown);
+    assert!(found < 1e-4, "VAE: {found}");
+}
+
 #[rstest]
 fn configs_as_others_write_them_build_what_diffusers_builds(#[values("sd15-nulls", "sd15-short")] folder: &str) {
     let fixture = Fixture::open(folder);

@@ -11,7 +11,7 @@ use super::{ENCODERS, TwoLayers};
 use crate::Cancel;
 use crate::families::fixture::{Fixture, assert_close};
 use crate::model::{Cond, Extras, Key, SamplingWish};
-use crate::pipeline::{Observer, Saved, Work, encode_prompts, make_pictures};
+use crate::pipeline::{Observer, Saved, Times, Work, encode_prompts, make_pictures};
 use crate::prompt::Wording;
 use crate::residency::Models;
 use crate::torch::Device;
@@ -238,7 +238,7 @@ fn prompts_change_and_compose() {
     task.what.negative = "x AND y".to_owned();
     task.sampling.steps = 4;
     task.guidance.cfg_scale = 5.0;
-    let prompts = encode_prompts(&model, &task, &cancel, &mut Told::default()).unwrap();
+    let prompts = encode_prompts(&model, &task, Times::first(&task), &cancel, &mut Told::default()).unwrap();
     let plain = |text: &str| {
         let encoded = model.encode(&[Wording::plain(text)], &cancel).unwrap();
         encoded.into_iter().next().unwrap().cond.tokens
@@ -268,6 +268,6 @@ fn prompts_change_and_compose() {
         assert!(guide.negative.as_ref().unwrap().tokens.equal(&plain("x AND y")));
     }
     task.what.prompt = "a <hypernet:x:1>".to_owned();
-    let error = encode_prompts(&model, &task, &cancel, &mut Told::default()).unwrap_err();
+    let error = encode_prompts(&model, &task, Times::first(&task), &cancel, &mut Told::default()).unwrap_err();
     assert!(error.to_string().contains("<hypernet:x:1>"));
 }

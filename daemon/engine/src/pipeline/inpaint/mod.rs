@@ -3,11 +3,12 @@
 //! the task's files and encodes what it shows; the loop itself keeps the rest (`sampling/kept.rs`); `pictures.rs` puts it back.
 
 mod fill;
+mod frame;
 mod mask;
 mod region;
 
-use darkroom_protocol::{Inpaint, InpaintArea, InpaintFill, MaskMode};
-use image::imageops::{self, FilterType};
+use darkroom_protocol::{Inpaint, InpaintArea, InpaintFill, MaskMode, ResizeMode};
+use image::imageops;
 use image::{GrayImage, RgbImage};
 use tch::Tensor;
 
@@ -32,21 +33,28 @@ pub struct Part {
 }
 
 impl Part {
-    /// The part of `given` that `mask` shows, at `width`×`height`. `None` where the mask is all black: there is nothing to change.
-    pub fn new(given: RgbImage, mask: GrayImage, asked: &Inpaint, (width, height): (u32, u32)) -> Option<Self> {
-        let mask = match mask.dimensions() == given.dimensions() {
-            true => mask,
-            false => imageops::resize(&mask, given.width(), given.height(), FilterType::Triangle),
-        };
-        let mask = match asked.mode() {
+    /// The part of `given` that `mask` shows, and what is added around it, at `width`×`height`; where that is all of it, both are brought there as `mode` says. `None` where the mask is all black: there is nothing to change.
+    pub fn new(
+        given: RgbImage,
+        mask: Option<GrayImage>,
+        (asked, mode): (&Inpaint, ResizeMode),
+        (width, height): (u32, u32),
+    ) -> Option<Self> {
+        let mask = mask.map(|mask| match asked.mode() {
             MaskMode::Masked => mask,
             MaskMode::NotMasked => mask::inverted(mask),
-        };
+        });
+        let (frame, size) = (asked.frame(), given.dimensions());
+        let mask = frame::framed(mask, size, frame, 2 * asked.blur());
+        let given = frame::extended(given, frame);
         let mask = mask::blurred(mask, asked.blur());
         let bounds = mask::bounds(&mask)?;
         let mut part = match asked.area() {
             InpaintArea::Whole => {
-                let (picture, mask) = (fit::cover(given, width, height), fit::cover(mask, width, height));
+                let (picture, mask) = (
+                    fit::fitted(given, width, height, mode),
+                    fit::fitted(mask, width, height, mode),
+                );
                 Self {
                     given: picture.clone(),
                     share: mask::doubled(mask.clone()),
@@ -148,7 +156,13 @@ mod tests {
         #[values(MaskMode::Masked, MaskMode::NotMasked)] mode: MaskMode,
     ) {
         let given = given(96, 64);
-        let part = Part::new(given.clone(), square(96, 64, 24..40), &asked(area, mode), (96, 64)).unwrap();
+        let part = Part::new(
+            given.clone(),
+            Some(square(96, 64, 24..40)),
+            (&asked(area, mode), ResizeMode::Crop),
+            (96, 64),
+        )
+        .unwrap();
         let made = Rgb8::new(96, 64, vec![200; 96 * 64 * 3]).unwrap();
         let back = part.put_back(&made).unwrap();
         let back = RgbImage::from_raw(back.width(), back.height(), back.pixels().to_vec()).unwrap();
@@ -171,8 +185,8 @@ mod tests {
     fn only_the_surroundings_are_computed_and_the_picture_keeps_its_size() {
         let part = Part::new(
             given(200, 120),
-            square(200, 120, 40..60),
-            &asked(InpaintArea::Masked, MaskMode::Masked),
+            Some(square(200, 120, 40..60)),
+            (&asked(InpaintArea::Masked, MaskMode::Masked), ResizeMode::Crop),
             (64, 64),
         )
         .unwrap();
@@ -193,15 +207,23 @@ mod tests {
     #[test]
     fn a_black_mask_changes_nothing() {
         let asked = asked(InpaintArea::Whole, MaskMode::Masked);
-        assert!(Part::new(given(64, 64), GrayImage::new(64, 64), &asked, (64, 64)).is_none());
+        assert!(
+            Part::new(
+                given(64, 64),
+                Some(GrayImage::new(64, 64)),
+                (&asked, ResizeMode::Crop),
+                (64, 64)
+            )
+            .is_none()
+        );
     }
 
     #[test]
     fn a_mask_of_another_size_is_scaled() {
         let part = Part::new(
             given(64, 64),
-            square(32, 32, 8..24),
-            &asked(InpaintArea::Whole, MaskMode::Masked),
+            Some(square(32, 32, 8..24)),
+            (&asked(InpaintArea::Whole, MaskMode::Masked), ResizeMode::Crop),
             (64, 64),
         )
         .unwrap();

@@ -40,14 +40,14 @@ fn a1111_of_old_and_what_it_does_not_mean() {
     A1111
     prompt: a fox
     negative_prompt: 
+    hires_scale: 2
+    hires_denoise: 0.7
     steps: 20
     sampler: DPM++ 2M
     schedule: Karras
       Seed: 18446744073709551615
       Size: 512
       Steps: 30
-      Denoising strength: 0.7
-      Hires upscale: 2
       Sampler: Euler
     ");
     let unbuilt = "a fox\nSteps: 20, Sampler: DC Solver, Schedule type: Lambdas, Seed: 1";
@@ -59,6 +59,33 @@ fn a1111_of_old_and_what_it_does_not_mean() {
     seed: 1
       Sampler: DC Solver
       Schedule type: Lambdas
+    ");
+}
+
+#[test]
+fn a_second_pass_of_a1111() {
+    let text = "a fox\nSteps: 20, Sampler: Euler a, CFG scale: 7, Seed: 1, Size: 512x512, Denoising strength: 0.55, Hires CFG Scale: 5, \
+                Hires sampler: DPM++ 2M Karras, Hires resize: 1024x0, Hires steps: 12, Hires upscaler: Latent (nearest-exact), \
+                Hires prompt: a hen, Version: v1.10.1";
+    insta::assert_snapshot!(spelled(&[("parameters", text)]), @"
+    A1111
+    prompt: a fox
+    negative_prompt: 
+    width: 512
+    height: 512
+    hires_width: 1024
+    hires_upscaler: Latent (nearest-exact)
+    hires_steps: 12
+    hires_denoise: 0.55
+    hires_sampler: DPM++ 2M
+    hires_schedule: Karras
+    hires_cfg: 5
+    steps: 20
+    cfg_scale: 7
+    sampler: Euler a
+    seed: 1
+      Hires prompt: a hen
+      Version: v1.10.1
     ");
 }
 
