@@ -76,7 +76,7 @@ pub use tiling::Tiling;
 pub use worker_status::{WorkerState, WorkerStatus};
 
 /// The version of the wire. Processes of different versions refuse each other with the remedy.
-pub const VERSION: u16 = 9;
+pub const VERSION: u16 = 10;
 
 /// What every fallible function of this crate returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

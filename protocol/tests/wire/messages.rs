@@ -37,6 +37,14 @@ pub fn image() -> ImageTask {
                 unet: 0.8,
                 text: 0.5,
             }],
+            parts: vec![PartFile {
+                role: PartRole::Vae,
+                name: "ae.safetensors".into(),
+                path: "/v/ae.safetensors".into(),
+                bytes: 335_304_388,
+                changed_ms: 1_700_000_000_000,
+                sha256: Some("2d".repeat(32)),
+            }],
         },
         size: task::Size {
             width: 64,
@@ -46,6 +54,9 @@ pub fn image() -> ImageTask {
             upscaler: "lanczos".into(),
             upscale: Some(1.5),
             tiling: darkroom_protocol::Tiling::X,
+            original_size: Some("1024x768".into()),
+            crop: Some("0x8".into()),
+            target_size: Some("512x384".into()),
         },
         sampling: task::Sampling {
             seed: 7,
@@ -60,6 +71,8 @@ pub fn image() -> ImageTask {
             guidance_rescale: 0.7,
             image_cfg_scale: Some(1.5),
             distilled_cfg_scale: Some(3.5),
+            aesthetic_score: Some(6.0),
+            negative_aesthetic_score: Some(2.5),
             method: GuidanceMethod::Apg,
             start: 0.1,
             end: 0.8,

@@ -15,7 +15,7 @@ use super::keys::Spelling;
 use super::*;
 use crate::families::autoencoder_kl::AutoencoderKl;
 use crate::families::fixture::Fixture;
-use crate::model::{Extras, Key, Model, Passage, Side};
+use crate::model::{Extras, Key, Model, Passage, Says, Side};
 use crate::prompt::{Piece as Words, Wording};
 use crate::text::clip::ClipTextModel;
 use crate::text::t5::T5Encoder;
@@ -137,6 +137,7 @@ fn file(name: &str, parts: &Parts, to: &Path) {
 fn load(source: ModelSource) -> Model {
     let key = Key {
         source,
+        parts: Vec::new(),
         name: "tiny".to_owned(),
         device: Device::Cpu,
         kind: Kind::Float,
@@ -156,6 +157,7 @@ fn run(model: &Model, prompt: &Wording) -> (Tensor, Tensor) {
         side: Side::Positive,
         negative_is_empty: false,
         distilled_cfg_scale: Some(3.5),
+        says: Says::default(),
     };
     let cond = model.family().complete(&encoded[0].cond, &passage).unwrap();
     let x = Generator::seeded(1).unwrap().randn(&[1, 16, 8, 12]).unwrap();
