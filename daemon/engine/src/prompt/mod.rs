@@ -22,7 +22,7 @@ mod wording;
 
 pub use cache::Remembered;
 pub use concept::{Concept, ConceptFile};
-pub use encode::{Path, States, encode};
+pub use encode::{Path, States, Turn, encode, encode_in_turn};
 pub use script::{Part, Rules, Span, read};
 pub use wording::{Piece, Wording};
 
