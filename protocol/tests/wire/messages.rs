@@ -30,6 +30,14 @@ pub fn image() -> ImageTask {
             emphasis: Some(Emphasis::NoNorm),
             clip_skip: Some(1.5),
             format: Format::Png,
+            parts: vec![darkroom_protocol::PartFile {
+                role: darkroom_protocol::PartRole::Vae,
+                name: "sea.vae.pt".into(),
+                path: "/models/vae/sea.vae.pt".into(),
+                bytes: 334_643_268,
+                changed_ms: 1_700_000_000_000,
+                sha256: Some("ab".repeat(32)),
+            }],
             loras: vec![lora::Lora {
                 name: "detail".into(),
                 path: "/l/detail.safetensors".into(),
@@ -44,6 +52,9 @@ pub fn image() -> ImageTask {
             batch: 2,
             only: Some(1),
             upscaler: "lanczos".into(),
+            original_size: Some("1024x768".into()),
+            crop: Some("8,16".into()),
+            target_size: Some("512x512".into()),
             upscale: Some(1.5),
         },
         sampling: task::Sampling {
@@ -58,6 +69,8 @@ pub fn image() -> ImageTask {
             cfg_scale: 5.5,
             guidance_rescale: 0.7,
             image_cfg_scale: Some(1.5),
+            aesthetic_score: Some(7.0),
+            negative_aesthetic_score: Some(2.0),
             method: GuidanceMethod::Apg,
             start: 0.1,
             end: 0.8,
@@ -378,7 +391,10 @@ pub fn replies() -> Vec<Reply> {
         prediction: Prediction::Epsilon,
         upscaler: "none".to_owned(),
         task: darkroom_protocol::ModelTask::Generate,
-        lacks: Vec::new(),
+        lacks: vec![
+            darkroom_protocol::PartRole::TextEncoder,
+            darkroom_protocol::PartRole::Vae,
+        ],
         bytes: 38,
         notice: None,
     };
