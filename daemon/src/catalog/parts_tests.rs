@@ -1,3 +1,6 @@
+//! Names and paths of VAEs, text encoders and denoisers as the catalogue finds them, what is told where it does not, and what a model
+//! is with them. Files here hold nothing, or tensors of holes; what they are for a family is tested in `formats/src/parts`.
+
 use std::fs;
 use std::sync::Arc;
 
