@@ -1,3 +1,6 @@
+//! Names and paths of VAEs, text encoders and denoisers as the catalogue finds them, what is told where it does not, and what a model
+//! is with them. Files here hold nothing, or tensors of holes; what they are for a family is tested in `formats/src/parts`.
+
 use std::fs;
 use std::sync::Arc;
 
@@ -169,4 +172,84 @@ fn a_denoiser_without_a_model_is_the_model() {
             .denoiser_as_model(&request(json!({"denoiser": "dream", "model": "emoji"})))
             .is_none()
     );
+}
+
+/// A file of these f16 tensors, all holes.
+fn holes(path: &Path, tensors: &[(&str, &[u64])]) {
+    let mut at = 0;
+    let mut entries = serde_json::Map::new();
+    for (name, shape) in tensors {
+        let end = at + 2 * shape.iter().product::<u64>();
+        entries.insert(
+            (*name).to_owned(),
+            json!({"dtype": "F16", "shape": shape, "data_offsets": [at, end]}),
+        );
+        at = end;
+    }
+    let header = serde_json::to_vec(&entries).unwrap();
+    let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
+    bytes.extend(header);
+    fs::write(path, &bytes).unwrap();
+    let file = fs::File::options().write(true).open(path).unwrap();
+    file.set_len(bytes.len() as u64 + at).unwrap();
+}
+
+#[test]
+fn a_denoiser_alone_has_a_card_and_a_task_once_the_rest_is_given() {
+    let (dir, catalog) = catalog();
+    let unet = dir.path().join("unet/dream.safetensors");
+    holes(
+        &unet,
+        &[
+            ("input_blocks.0.0.weight", &[320, 4, 3, 3]),
+            ("input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight", &[320, 768]),
+        ],
+    );
+    let table = ("text_model.embeddings.token_embedding.weight", [49_408u64, 768]);
+    holes(&dir.path().join("clip/clip_l.safetensors"), &[(table.0, &table.1)]);
+    holes(
+        &dir.path().join("vae/both.safetensors"),
+        &[
+            ("decoder.conv_in.weight", &[512, 4, 3, 3]),
+            ("decoder.mid.block_1.conv1.weight", &[512, 512, 3, 3]),
+        ],
+    );
+    let card = catalog.card(Some(unet.to_str().unwrap())).unwrap();
+    assert_eq!(card.lacks, [PartRole::TextEncoder, PartRole::Vae]);
+    assert!(
+        card.notice
+            .as_deref()
+            .unwrap()
+            .contains("--text-encoder and --vae give them"),
+        "{:?}",
+        card.notice
+    );
+    let told = |request: serde_json::Value| {
+        let parts = catalog.parts(&serde_json::from_value(request).unwrap(), &card)?;
+        catalog.with_parts(&card, &parts)
+    };
+    let error = told(json!({})).unwrap_err();
+    assert!(
+        error
+            .message
+            .ends_with("has no text_encoder and no vae: --text-encoder and --vae give them."),
+        "{}",
+        error.message
+    );
+    let error = told(json!({"vae": "both"})).unwrap_err();
+    assert!(
+        error.message.ends_with("has no text_encoder: --text-encoder gives it."),
+        "{}",
+        error.message
+    );
+    let error = told(json!({"vae": "clip/clip_l.safetensors"})).unwrap_err();
+    assert!(
+        error
+            .message
+            .ends_with("is no VAE of Stable Diffusion 1.x: it seems to be a CLIP text encoder alone."),
+        "{}",
+        error.message
+    );
+    let whole = told(json!({"vae": "both", "text_encoders": "clip_l"})).unwrap();
+    assert_eq!((whole.lacks.len(), whole.notice, whole.width), (0, None, 512));
 }

@@ -156,6 +156,8 @@ fn seeds(#[case] pairs: &[(&str, &str)], #[case] seed: u64) {
 #[case(&[("height", "71")], "Height 71 is not a multiple of 8, the model's VAE factor: try 64 or 72.")]
 #[case(&[("width", "8192"), ("height", "8192")], "8192×8192 is 67108864 pixels, the most is 16777216, which is 4096×4096: give a smaller size.")]
 #[case(&[("seed", "9007199254740989"), ("batch", "4")], "Picture i takes seed + i, and the largest seed is 9007199254740991: with a batch of 4 give a seed up to 9007199254740988.")]
+#[case(&[("original_size", "large")], "original_size must be two whole numbers up to 65536, as 1024x1024, not large.")]
+#[case(&[("crop", "0,70000")], "crop must be two whole numbers up to 65536, as 0,64, not 0,70000.")]
 #[case(&[("device", "tpu\u{1b}")], "tpu\\u{1b} is no device: give cpu, cuda:0, xpu:0 or mps; `darkroom doctor` lists those that are here.")]
 fn refusals_say_what_to_do(#[case] pairs: &[(&str, &str)], #[case] message: &str) {
     assert_eq!(refusal(&request(pairs)), message);

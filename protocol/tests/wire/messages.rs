@@ -30,6 +30,14 @@ pub fn image() -> ImageTask {
             emphasis: Some(Emphasis::NoNorm),
             clip_skip: Some(1.5),
             format: Format::Png,
+            parts: vec![darkroom_protocol::PartFile {
+                role: darkroom_protocol::PartRole::Vae,
+                name: "sea.vae.pt".into(),
+                path: "/models/vae/sea.vae.pt".into(),
+                bytes: 334_643_268,
+                changed_ms: 1_700_000_000_000,
+                sha256: Some("ab".repeat(32)),
+            }],
             loras: vec![lora::Lora {
                 name: "detail".into(),
                 path: "/l/detail.safetensors".into(),
@@ -418,7 +426,10 @@ pub fn replies() -> Vec<Reply> {
         prediction: Prediction::Epsilon,
         upscaler: "none".to_owned(),
         task: darkroom_protocol::ModelTask::Generate,
-        lacks: Vec::new(),
+        lacks: vec![
+            darkroom_protocol::PartRole::TextEncoder,
+            darkroom_protocol::PartRole::Vae,
+        ],
         bytes: 38,
         notice: None,
     };

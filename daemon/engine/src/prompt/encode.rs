@@ -28,6 +28,32 @@ pub struct Path<'a> {
     pub width: i64,
 }
 
+/// A way whose encoder is asked for when its turn comes, and let go before that of the next.
+pub struct Turn<'a> {
+    /// Its tokenizer.
+    pub tokenizer: &'a Tokenizer,
+    /// Brings its encoder: from where it is kept, or from its files.
+    pub open: Box<dyn Fn() -> Result<Rc<dyn TextEncoder>> + 'a>,
+    /// As [`Path::select`].
+    pub select: Select,
+    /// As [`Path::skips`].
+    pub skips: bool,
+    /// As [`Path::width`].
+    pub width: i64,
+}
+
+impl<'a> Turn<'a> {
+    fn path(&self) -> Result<Path<'a>> {
+        Ok(Path {
+            tokenizer: self.tokenizer,
+            encoder: (self.open)()?,
+            select: self.select,
+            skips: self.skips,
+            width: self.width,
+        })
+    }
+}
+
 /// What the encoders say of a wording, in the order of their ways.
 #[derive(Debug)]
 pub struct States {
@@ -58,14 +84,9 @@ impl States {
 /// not fit; [`Error::Cancelled`].
 pub fn encode(paths: &[Path], wording: &Wording, cancel: &Cancel) -> Result<States> {
     let widths: Vec<i64> = paths.iter().map(|path| path.width).collect();
-    let mut laid = paths
-        .iter()
-        .map(|path| lay(path.tokenizer, wording))
-        .collect::<Result<Vec<_>>>()?;
-    let most = laid.iter().map(Vec::len).max().unwrap_or_default();
+    let laid = laid(paths.iter().map(|path| path.tokenizer), wording)?;
     let (mut tokens, mut pooled) = (Vec::new(), Vec::new());
-    for (at, (path, chunks)) in paths.iter().zip(&mut laid).enumerate() {
-        chunks.resize(most, empty(path.tokenizer));
+    for (at, (path, chunks)) in paths.iter().zip(&laid).enumerate() {
         let way = Way {
             path,
             wording,
@@ -78,6 +99,57 @@ pub fn encode(paths: &[Path], wording: &Wording, cancel: &Cancel) -> Result<Stat
         pooled.push(first);
     }
     Ok(States { tokens, pooled })
+}
+
+/// Every one of `wordings` through every way, one way after the other: no two encoders have to be in memory at one time.
+///
+/// # Errors
+/// As [`encode`], and those of bringing an encoder.
+pub fn encode_in_turn(turns: &[Turn], wordings: &[Wording], cancel: &Cancel) -> Result<Vec<States>> {
+    let widths: Vec<i64> = turns.iter().map(|turn| turn.width).collect();
+    let tokenizers = || turns.iter().map(|turn| turn.tokenizer);
+    let laid = wordings
+        .iter()
+        .map(|wording| laid(tokenizers(), wording))
+        .collect::<Result<Vec<_>>>()?;
+    let nothing = || States {
+        tokens: Vec::new(),
+        pooled: Vec::new(),
+    };
+    let mut all: Vec<States> = wordings.iter().map(|_| nothing()).collect();
+    for (at, turn) in turns.iter().enumerate() {
+        let path = turn.path()?;
+        let mut passed = || -> Result<()> {
+            for ((wording, laid), states) in wordings.iter().zip(&laid).zip(&mut all) {
+                let way = Way {
+                    path: &path,
+                    wording,
+                    widths: &widths,
+                    at,
+                    cancel,
+                };
+                let (tokens, pooled) = way.encode(&laid[at])?;
+                states.tokens.push(tokens);
+                states.pooled.push(pooled);
+            }
+            Ok(())
+        };
+        let passed = passed();
+        path.encoder.rest();
+        passed?;
+    }
+    Ok(all)
+}
+
+/// A wording's chunks for each tokenizer, as many for each.
+fn laid<'a>(tokenizers: impl Iterator<Item = &'a Tokenizer> + Clone, wording: &Wording) -> Result<Vec<Vec<Chunk>>> {
+    let each = tokenizers.clone().map(|tokenizer| lay(tokenizer, wording));
+    let mut laid = each.collect::<Result<Vec<_>>>()?;
+    let most = laid.iter().map(Vec::len).max().unwrap_or_default();
+    for (tokenizer, chunks) in tokenizers.zip(&mut laid) {
+        chunks.resize(most, empty(tokenizer));
+    }
+    Ok(laid)
 }
 
 /// One way on which a wording goes.

@@ -23,7 +23,7 @@ mod wording;
 pub use cache::Remembered;
 pub use concept::{Concept, ConceptFile};
 pub use emphasis::{away, scaled};
-pub use encode::{Path, States, encode};
+pub use encode::{Path, States, Turn, encode, encode_in_turn};
 pub use script::{Part, Rules, Span, read, writes_weights};
 pub use wording::{Piece, Wording};
 

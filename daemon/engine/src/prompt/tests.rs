@@ -192,6 +192,67 @@ fn two_ways_are_equally_long_and_the_first_chunk_is_pooled() {
     assert_eq!(encoder.0.get(), 4);
 }
 
+/// An encoder that knows how many there are.
+#[derive(Debug)]
+struct Alone(Rc<Cell<i64>>);
+
+impl TextEncoder for Alone {
+    fn encode(&self, ids: &Tensor, select: Select, cancel: &Cancel) -> crate::Result<Hidden> {
+        assert_eq!(self.0.get(), 1, "two encoders at one time");
+        Counting(Cell::new(0)).encode(ids, select, cancel)
+    }
+}
+
+impl Drop for Alone {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() - 1);
+    }
+}
+
+#[test]
+fn one_encoder_leaves_before_the_next_comes() {
+    let tokenizer = tokenizer();
+    let (here, opened) = (Rc::new(Cell::new(0)), Cell::new(0));
+    let select = |pooled| Select {
+        pooled,
+        ..Select::default()
+    };
+    let turn = |pooled| Turn {
+        tokenizer,
+        open: Box::new(|| {
+            here.set(here.get() + 1);
+            opened.set(opened.get() + 1);
+            Ok(Rc::new(Alone(here.clone())))
+        }),
+        select: select(pooled),
+        skips: false,
+        width: 1,
+    };
+    let wordings = [Wording::plain("a fox"), Wording::plain(&"a ".repeat(80))];
+    let found = encode_in_turn(&[turn(false), turn(true)], &wordings, &Cancel::new()).unwrap();
+    // Each is read once, whatever the number of prompts, and says what it says with another beside it.
+    assert_eq!((opened.get(), here.get()), (2, 0));
+    let encoder = Rc::new(Counting(Cell::new(0)));
+    let path = |pooled| Path {
+        tokenizer,
+        encoder: encoder.clone(),
+        select: select(pooled),
+        skips: false,
+        width: 1,
+    };
+    for (found, wording) in found.iter().zip(&wordings) {
+        let expected = encode(&[path(false), path(true)], wording, &Cancel::new()).unwrap();
+        assert!(found.joined().unwrap().equal(&expected.joined().unwrap()));
+        assert!(found.pooled[0].is_none());
+        assert!(
+            found.pooled[1]
+                .as_ref()
+                .unwrap()
+                .equal(expected.pooled[1].as_ref().unwrap())
+        );
+    }
+}
+
 proptest! {
     #[test]
     fn any_prompt_is_read(text in any::<String>(), syntax in "[()\\[\\]<>:|\\\\+\"., a-cBREAKND0-9-]{0,80}") {

@@ -277,6 +277,47 @@ fn write_with(path: &Path, tensors: &[(&str, &[u64])], numbers: &[(&str, &[f32])
     std::fs::write(path, all).unwrap();
 }
 
+/// Scalings of generative-models' `denoiser_scaling.py`.
+#[rstest]
+#[case(
+    "EDMScaling",
+    Some("1.5"),
+    "EDMDPMSolverMultistepScheduler",
+    Prediction::Epsilon,
+    1.5
+)]
+#[case("EDMScaling", None, "EDMDPMSolverMultistepScheduler", Prediction::Epsilon, 0.5)]
+#[case("VScalingWithEDMcNoise", None, "EDMEulerScheduler", Prediction::VPrediction, 1.0)]
+fn a_yaml_may_ask_for_edms_noise(
+    #[case] scaling: &str,
+    #[case] data: Option<&str>,
+    #[case] class: &str,
+    #[case] prediction: Prediction,
+    #[case] sigma_data: f64,
+) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("m.safetensors");
+    let texts = [
+        ("conditioner.embedders.0.transformer.x", &[1][..]),
+        ("conditioner.embedders.1.model.x", &[1]),
+    ];
+    write(&path, &[XL_LABEL, texts[0], texts[1], VAE]);
+    let params = data.map_or(String::new(), |data| {
+        format!("          params:\n            sigma_data: {data}\n")
+    });
+    let yaml = format!(
+        "model:\n  params:\n    denoiser_config:\n      params:\n        scaling_config:\n          target: \
+         sgm.modules.diffusionmodules.denoiser_scaling.{scaling}\n{params}"
+    );
+    std::fs::write(path.with_extension("yaml"), yaml).unwrap();
+    let folder = Folder::read(&SingleFile::open(&path).unwrap()).unwrap();
+    assert_eq!(
+        (folder.scheduler.class.as_str(), &folder.scheduler.config["sigma_data"]),
+        (class, &sigma_data.into())
+    );
+    assert_eq!(Card::new("m", &folder).unwrap().prediction, prediction);
+}
+
 #[test]
 fn edm_tensors_mark_models_of_another_noise() {
     // Small stand-ins for tensors of gigabytes.
@@ -317,6 +358,14 @@ fn edm_tensors_mark_models_of_another_noise() {
     let vae = &playground.component("vae").unwrap().config;
     assert_eq!(vae["latents_std"], serde_json::json!([8.0, 6.0, 6.5, 5.0]));
     assert_eq!(vae["scaling_factor"], 0.5);
+
+    // The form for editing is told by both.
+    let mut edits = tensors.to_vec();
+    edits.push(("model.diffusion_model.input_blocks.0.0.weight", &[2, 8, 1, 1]));
+    write_with(&path, &edits, &[("edm_vpred.sigma_max", &[120.0])]);
+    let folder = Folder::read(&SingleFile::open(&path).unwrap()).unwrap();
+    assert_eq!(folder.index["is_cosxl_edit"], true);
+    assert_eq!(Card::new("m", &folder).unwrap().task, ModelTask::Edit);
 
     write_with(&path, &tensors, &[("edm_mean", &[1.0])]);
     let message = SingleFile::open(&path).unwrap_err().to_string();

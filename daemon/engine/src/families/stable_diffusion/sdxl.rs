@@ -19,7 +19,7 @@ use super::{AutoencoderKl, UNet2DConditionModel};
 use crate::model::{
     Component, ComponentKind, Cond, Encoded, Family, LatentSpace, Model, Part, Passage, SamplingWish, Side,
 };
-use crate::prompt::{Path, Wording, encode};
+use crate::prompt::{States, Turn, Wording, encode_in_turn};
 use crate::sampling::{Plan, SchedulerConfig, plan, plan_edm};
 use crate::text::clip::{ClipTextConfig, ClipTextModel};
 use crate::text::{Encoder, Select, Tokenizer};
@@ -44,10 +44,12 @@ struct Text {
 }
 
 impl Text {
-    fn path(&self, model: &Model, skips: bool) -> Result<Path<'_>> {
-        Ok(Path {
+    /// The way through it, which is 1.4 GB in f16 of the larger one: it is there only while its turn lasts where parts are read as they are
+    /// used.
+    fn turn<'a>(&'a self, model: &'a Model, skips: bool) -> Turn<'a> {
+        Turn {
             tokenizer: &self.tokenizer,
-            encoder: model.text_encoder(self.name)?,
+            open: Box::new(|| model.text_encoder(self.name)),
             select: Select {
                 skip_layers: 1,
                 final_layer_norm: false,
@@ -55,7 +57,7 @@ impl Text {
             },
             skips,
             width: self.width,
-        })
+        }
     }
 }
 
@@ -205,13 +207,8 @@ impl Family for StableDiffusionXl {
     fn encode(&self, model: &Model, prompts: &[Wording], cancel: &Cancel) -> Result<Vec<Encoded>> {
         // It was trained on the layer before the last: a clip skip of 1, which others write for "as the model is", says nothing here.
         let skips = prompts.iter().all(|one| one.clip_skip.is_none_or(|skip| skip >= 2.0));
-        let paths = self
-            .texts
-            .iter()
-            .map(|text| text.path(model, skips))
-            .collect::<Result<Vec<_>>>()?;
-        let one = |prompt: &Wording| {
-            let mut states = encode(&paths, prompt, cancel)?;
+        let turns: Vec<Turn> = self.texts.iter().map(|text| text.turn(model, skips)).collect();
+        let one = |mut states: States| {
             Ok(Encoded {
                 cond: Cond {
                     pooled: states.pooled.pop().flatten(),
@@ -220,9 +217,7 @@ impl Family for StableDiffusionXl {
                 notice: None,
             })
         };
-        let encoded = prompts.iter().map(one).collect();
-        paths.iter().for_each(|path| path.encoder.rest());
-        encoded
+        encode_in_turn(&turns, prompts, cancel)?.into_iter().map(one).collect()
     }
 
     fn complete(&self, cond: &Cond, passage: &Passage) -> Result<Cond> {
