@@ -1,6 +1,7 @@
 //! The transformer block by block beside diffusers' on a tiny model (`tests/oracle/z_image.py`), its tensors and names beside the published
 //! ones, the template beside transformers'. Whole pictures are compared in `tests/z_image.rs`.
 
+use darkroom_protocol::Quant;
 use rstest::rstest;
 use tch::Tensor;
 
@@ -86,6 +87,19 @@ fn a_shorter_prompt_of_one_filled_up_length_is_as_if_alone() {
     for (row, cond) in (0..).zip(&conds) {
         assert_close(&both.narrow(0, row, 1), &said(&x.narrow(0, row, 1), cond), 1e-5);
     }
+}
+
+#[test]
+fn eight_bits_are_near_and_leave_time_alone() {
+    let (fixture, cancel) = (Fixture::open("z-image"), Cancel::new());
+    let weights = Weights::random("transformer").quantised(Quant::Int8);
+    let small = ZImageTransformer2DModel::new(&weights, &config()).unwrap();
+    let (x, cond) = (fixture.expected("x.8x12").narrow(0, 0, 1), cond(&["caption"]));
+    let found = -small.forward(&x, 1000.0, &cond, &Extras::default(), &cancel).unwrap();
+    let expected = fixture.expected("out.8x12.alone");
+    let error = ((found - &expected).norm() / expected.norm()).double_value(&[]);
+    let possible = crate::torch::int8_possible(crate::torch::Device::Cpu);
+    assert_eq!((error < 0.05, error > 1e-5), (true, possible), "{error}");
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use darkroom_formats::schema::ZImageConfig;
+use darkroom_protocol::Quant;
 use tch::{Kind, Tensor};
 
 use crate::model::{Cond, Denoiser, Extras};
@@ -68,10 +69,12 @@ impl ZImageTransformer2DModel {
                 .map(|i| Block::new(&blocks.pp(i), config, modulated))
                 .collect()
         };
-        let mlp = weights.pp("t_embedder").pp("mlp");
-        let caption = weights.pp("cap_embedder");
+        // A row or a few numbers each, on which every token depends: there is nothing to gain in 8 bits.
+        let exact = weights.quantised(Quant::None);
+        let mlp = exact.pp("t_embedder").pp("mlp");
+        let caption = exact.pp("cap_embedder");
         Ok(Self {
-            x_embedder: Linear::new(&weights.pp("all_x_embedder").pp("2-1"), numbers, dim)?,
+            x_embedder: Linear::new(&exact.pp("all_x_embedder").pp("2-1"), numbers, dim)?,
             x_pad_token: pad_token(weights, "x_pad_token", dim)?,
             cap_embedder: (
                 RmsNorm::new(&caption.pp(0), config.cap_feat_dim, config.norm_eps)?,
@@ -86,7 +89,7 @@ impl ZImageTransformer2DModel {
             noise_refiner: blocks("noise_refiner", config.n_refiner_layers, true)?,
             context_refiner: blocks("context_refiner", config.n_refiner_layers, false)?,
             layers: blocks("layers", config.n_layers, true)?,
-            final_layer: FinalLayer::new(&weights.pp("all_final_layer").pp("2-1"), dim, time, numbers)?,
+            final_layer: FinalLayer::new(&exact.pp("all_final_layer").pp("2-1"), dim, time, numbers)?,
             places: RefCell::default(),
             weights: weights.clone(),
             config: config.clone(),
@@ -303,7 +306,8 @@ impl Block {
     fn new(weights: &Weights, config: &ZImageConfig, modulated: bool) -> Result<Self> {
         let dim = config.dim;
         let norm = |name: &str| RmsNorm::new(&weights.pp(name), dim, config.norm_eps);
-        let modulation = || Linear::new(&weights.pp("adaLN_modulation").pp(0), dim.min(TIME), 4 * dim);
+        let exact = weights.quantised(Quant::None);
+        let modulation = || Linear::new(&exact.pp("adaLN_modulation").pp(0), dim.min(TIME), 4 * dim);
         Ok(Self {
             attention: SelfAttention::new(&weights.pp("attention"), config)?,
             feed_forward: FeedForward::new(&weights.pp("feed_forward"), dim)?,
