@@ -18,13 +18,14 @@ mod encode;
 mod schedule;
 mod script;
 pub mod tags;
+mod whole;
 mod wording;
 
 pub use cache::Remembered;
 pub use concept::{Concept, ConceptFile};
-pub use emphasis::{away, scaled};
 pub use encode::{Path, States, encode};
 pub use script::{Part, Rules, Span, read, writes_weights};
+pub use whole::{Reader, Way};
 pub use wording::{Piece, Wording};
 
 #[cfg(test)]
