@@ -490,3 +490,39 @@ fn edges_that_fit_and_tiles_do_not_go_together() {
     let task = task(&request(&[("tiling", "x")]));
     assert_eq!(task.size.tiling, darkroom_protocol::Tiling::X);
 }
+
+#[test]
+fn a_model_that_is_told_a_guidance_has_its_own_and_others_none() {
+    let card = ModelCard {
+        distilled_cfg_scale: Some(3.5),
+        ..card()
+    };
+    let told = |asked: &GenerateRequest, card: &ModelCard| {
+        let task = resolve(asked, card, &Settings::default(), "cpu", None, 42).unwrap();
+        (task.guidance.distilled_cfg_scale, super::unused(asked, &task))
+    };
+    assert_eq!(told(&request(&[]), &card), (Some(3.5), vec![]));
+    let asked = request(&[("distilled_cfg_scale", "2")]);
+    assert_eq!(told(&asked, &card), (Some(2.0), vec![]));
+    let (none, said) = told(&asked, &super::tests::card());
+    assert!(
+        none.is_none() && said[0].contains("distilled_cfg_scale is for models"),
+        "{said:?}"
+    );
+}
+
+#[test]
+fn a_model_that_refers_to_a_picture_needs_none_and_runs_all_steps() {
+    let card = ModelCard {
+        task: ModelTask::Reference,
+        ..card()
+    };
+    let alone = resolve(&request(&[]), &card, &Settings::default(), "cpu", None, 42).unwrap();
+    assert_eq!(alone.steps_run(), alone.sampling.steps);
+    let task = with_mask(&[("denoise", "0.2")], ModelTask::Reference).unwrap();
+    assert_eq!(task.steps_run(), task.sampling.steps);
+    let mut asked = request(&[("denoise", "0.2")]);
+    asked.init_image = Some("0f".repeat(32));
+    let said = super::unused(&asked, &task);
+    assert!(said[0].contains("denoise has no meaning"), "{said:?}");
+}

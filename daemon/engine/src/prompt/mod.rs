@@ -18,6 +18,7 @@ mod encode;
 mod schedule;
 mod script;
 pub mod tags;
+mod whole;
 mod wording;
 
 pub use cache::Remembered;
@@ -25,6 +26,7 @@ pub use concept::{Concept, ConceptFile};
 pub use emphasis::{away, scaled};
 pub use encode::{Path, States, Turn, encode, encode_in_turn};
 pub use script::{Part, Rules, Span, read, writes_weights};
+pub use whole::{Reader, Way};
 pub use wording::{Piece, Wording};
 
 #[cfg(test)]

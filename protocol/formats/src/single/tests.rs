@@ -13,8 +13,15 @@ use darkroom_protocol::{ModelSource, ModelTask, Prediction, Sampler};
 
 /// A safetensors file of these bf16 tensors, all holes: the system stores no data for it.
 pub(crate) fn write(path: &Path, tensors: &[(&str, &[u64])]) {
+    write_saying(path, tensors, &[]);
+}
+
+/// The same with these metadata.
+fn write_saying(path: &Path, tensors: &[(&str, &[u64])], metadata: &[(&str, &str)]) {
     let mut at = 0;
     let mut entries = serde_json::Map::new();
+    let metadata: std::collections::BTreeMap<_, _> = metadata.iter().copied().collect();
+    entries.insert("__metadata__".to_owned(), serde_json::json!(metadata));
     for (name, shape) in tensors {
         let end = at + 2 * shape.iter().product::<u64>();
         entries.insert(
@@ -372,5 +379,132 @@ fn edm_tensors_mark_models_of_another_noise() {
     assert!(
         message.contains("its edm_mean and edm_std are not both there"),
         "{message}"
+    );
+}
+
+const FLUX_HEAD: (&str, &[u64]) = (
+    "model.diffusion_model.double_blocks.0.img_attn.norm.query_norm.scale",
+    &[128],
+);
+const FLUX_KEY: (&str, &[u64]) = (
+    "model.diffusion_model.double_blocks.0.img_attn.norm.key_norm.scale",
+    &[128],
+);
+const FLUX_REST: [(&str, &[u64]); 10] = [
+    (
+        "model.diffusion_model.double_blocks.0.img_attn.qkv.weight",
+        &[9216, 3072],
+    ),
+    (
+        "model.diffusion_model.double_blocks.1.img_attn.qkv.weight",
+        &[9216, 3072],
+    ),
+    ("model.diffusion_model.single_blocks.0.linear1.weight", &[21504, 3072]),
+    ("model.diffusion_model.final_layer.linear.weight", &[64, 3072]),
+    ("model.diffusion_model.txt_in.weight", &[3072, 4096]),
+    ("model.diffusion_model.vector_in.in_layer.weight", &[3072, 768]),
+    ("vae.decoder.conv_in.weight", &[512, 16, 3, 3]),
+    (
+        "text_encoders.clip_l.transformer.text_model.embeddings.token_embedding.weight",
+        &[49408, 768],
+    ),
+    (
+        "text_encoders.clip_l.transformer.text_model.encoder.layers.0.mlp.fc1.weight",
+        &[3072, 768],
+    ),
+    ("text_encoders.t5xxl.transformer.shared.weight", &[32128, 4096]),
+];
+const FLUX_GUIDANCE: (&str, &[u64]) = ("model.diffusion_model.guidance_in.in_layer.weight", &[3072, 256]);
+
+/// What a FLUX.1 in one file is, says its tensors, as far as they differ; none of a Kontext's do.
+#[rstest]
+#[case::dev(64, true, "", (ModelTask::Generate, 28, Some(3.5), true))]
+#[case::schnell(64, false, "", (ModelTask::Generate, 4, None, false))]
+#[case::fill(384, true, "", (ModelTask::Inpaint, 28, Some(30.0), true))]
+#[case::kontext(64, true, "flux-1-kontext-dev", (ModelTask::Reference, 28, Some(2.5), true))]
+fn variants_of_flux_are_told_apart(
+    #[case] inputs: u64,
+    #[case] guided: bool,
+    #[case] architecture: &str,
+    #[case] expected: (ModelTask, u32, Option<f64>, bool),
+) {
+    let shape = [3072, inputs];
+    let inputs: (&str, &[u64]) = ("model.diffusion_model.img_in.weight", &shape);
+    let guidance = guided.then_some(FLUX_GUIDANCE);
+    let tensors: Vec<_> = [FLUX_HEAD, FLUX_KEY, inputs]
+        .into_iter()
+        .chain(FLUX_REST)
+        .chain(guidance)
+        .collect();
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("m.safetensors");
+    write_saying(&path, &tensors, &[("modelspec.architecture", architecture)]);
+    let folder = Folder::read(&SingleFile::open(&path).unwrap()).unwrap();
+    let transformer = &folder.component("transformer").unwrap().config;
+    assert_eq!(
+        (
+            transformer["num_layers"].as_u64(),
+            transformer["num_single_layers"].as_u64()
+        ),
+        (Some(2), Some(1))
+    );
+    let card = Card::new("m", &folder).unwrap();
+    let dynamic = folder.scheduler.config["use_dynamic_shifting"] == true;
+    assert_eq!((card.task, card.steps, card.distilled_cfg_scale, dynamic), expected);
+    assert_eq!(
+        (card.family, card.cfg_scale, card.sampler, card.width, card.notice),
+        (Family::Flux1, 1.0, Sampler::Euler, 1024, None)
+    );
+}
+
+/// Those that follow depth or edges read another picture in place of a mask.
+#[test]
+fn a_control_model_is_refused_in_words() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("m.safetensors");
+    let inputs: (&str, &[u64]) = ("model.diffusion_model.img_in.weight", &[3072, 128]);
+    let tensors: Vec<_> = [FLUX_HEAD, FLUX_KEY, inputs, FLUX_GUIDANCE]
+        .into_iter()
+        .chain(FLUX_REST)
+        .collect();
+    write(&path, &tensors);
+    let folder = Folder::read(&SingleFile::open(&path).unwrap()).unwrap();
+    let message = Card::new("m", &folder).unwrap_err().to_string();
+    assert!(
+        message.contains("in_channels: is 128") && message.contains("depth or edges"),
+        "{message}"
+    );
+}
+
+#[test]
+fn a_chroma_is_one_by_its_approximator() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("m.safetensors");
+    let own: [(&str, &[u64]); 4] = [
+        ("model.diffusion_model.distilled_guidance_layer.norms.0.scale", &[5120]),
+        (
+            "model.diffusion_model.distilled_guidance_layer.in_proj.weight",
+            &[5120, 64],
+        ),
+        (
+            "model.diffusion_model.distilled_guidance_layer.layers.0.in_layer.weight",
+            &[5120, 5120],
+        ),
+        ("model.diffusion_model.img_in.weight", &[3072, 64]),
+    ];
+    let rest = FLUX_REST.into_iter().filter(|(key, _)| !key.contains("vector_in"));
+    let tensors: Vec<_> = own.into_iter().chain([FLUX_HEAD, FLUX_KEY]).chain(rest).collect();
+    write(&path, &tensors);
+    let folder = Folder::read(&SingleFile::open(&path).unwrap()).unwrap();
+    let card = Card::new("m", &folder).unwrap();
+    assert_eq!(
+        (
+            card.family,
+            card.steps,
+            card.cfg_scale,
+            card.distilled_cfg_scale,
+            card.notice
+        ),
+        (Family::Chroma, 35, 5.0, None, None)
     );
 }

@@ -10,19 +10,19 @@ use std::rc::Rc;
 use darkroom_formats::card::scheduler_config;
 use darkroom_formats::family::{self, detect_folder};
 use darkroom_formats::folder::{Files, Folder};
-use darkroom_formats::schema::{Fields, FlowMatchConfig, Flux as Parts};
+use darkroom_formats::schema::{ClipTextConfig, Fields, FlowMatchConfig, Flux as Parts};
 use darkroom_protocol::ModelTask;
+use tch::{Kind, Tensor};
 
 use super::keys::Spelling;
-use super::prompt::{Reader, Way};
 use super::transformer::{self, FluxTransformer2DModel, GUIDANCE, PATCH};
 use crate::families::autoencoder_kl::AutoencoderKl;
 use crate::model::{Component, ComponentKind, Cond, Encoded, Family, LatentSpace, Model, Part, Passage, SamplingWish};
-use crate::prompt::Wording;
+use crate::prompt::{Reader, Way, Wording};
 use crate::sampling::{Plan, plan_flow_even};
 use crate::text::clip::ClipTextModel;
 use crate::text::t5::{T5Encoder, T5Tokenizer};
-use crate::text::{Encoder, Tokenizer};
+use crate::text::{Encoder, Select, Tokenizer};
 use crate::torch;
 use crate::weights::Piece;
 use crate::{Cancel, Error, Result};
@@ -35,6 +35,8 @@ const SCHNELL: usize = 256;
 #[derive(Debug)]
 pub struct Flux {
     components: Vec<Component>,
+    /// CLIP's tokenizer, where its pooled state counts.
+    clip: Option<Tokenizer>,
     reader: Reader,
     scheduler: FlowMatchConfig,
     latents: LatentSpace,
@@ -62,6 +64,7 @@ impl Flux {
         };
         let scheduler = scheduler_config(folder, family)?;
         Ok(Some(Box::new(Self {
+            clip: clip(&parts, files)?,
             reader: reader(&parts, files)?,
             scheduler: FlowMatchConfig::read(Fields::new("scheduler", &scheduler))?,
             latents: LatentSpace {
@@ -76,32 +79,45 @@ impl Flux {
     }
 }
 
-fn reader(parts: &Parts, files: &dyn Files) -> Result<Reader> {
-    let rows = parts.t5.vocab_size;
-    let Some(clip) = &parts.clip else {
-        return Ok(Reader {
-            clip: None,
-            encoder: "text_encoder",
-            tokenizer: T5Tokenizer::in_folder(files, "tokenizer", rows)?,
-            length: LENGTH,
-            way: Way::OnePad,
-        });
+fn clip(parts: &Parts, files: &dyn Files) -> Result<Option<Tokenizer>> {
+    let tokenizer = |config: &ClipTextConfig| {
+        let encoder = Encoder {
+            rows: config.vocab_size,
+            positions: config.max_position_embeddings,
+        };
+        Tokenizer::in_folder(files, "tokenizer", encoder)
     };
-    let encoder = Encoder {
-        rows: clip.vocab_size,
-        positions: clip.max_position_embeddings,
+    parts.clip.as_ref().map(tokenizer).transpose()
+}
+
+fn reader(parts: &Parts, files: &dyn Files) -> Result<Reader> {
+    let (name, length, way) = match &parts.clip {
+        None => ("tokenizer", LENGTH, Way::OnePad),
+        Some(_) if parts.transformer.is_told_guidance() => ("tokenizer_2", LENGTH, Way::Padded),
+        Some(_) => ("tokenizer_2", SCHNELL, Way::Padded),
     };
     Ok(Reader {
-        clip: Some(Tokenizer::in_folder(files, "tokenizer", encoder)?),
-        encoder: "text_encoder_2",
-        tokenizer: T5Tokenizer::in_folder(files, "tokenizer_2", rows)?,
-        length: if parts.transformer.is_told_guidance() {
-            LENGTH
-        } else {
-            SCHNELL
-        },
-        way: Way::Padded,
+        tokenizer: T5Tokenizer::in_folder(files, name, parts.t5.vocab_size)?,
+        length,
+        way,
     })
+}
+
+/// CLIP's state of the whole prompt [1, width], as far as it reads it: of the words alone, whatever they weigh.
+fn pooled(tokenizer: &Tokenizer, model: &Model, prompts: &[Wording], cancel: &Cancel) -> Result<Vec<Tensor>> {
+    let encoder = model.text_encoder("text_encoder")?;
+    let select = Select {
+        pooled: true,
+        ..Select::default()
+    };
+    let one = |prompt: &Wording| {
+        cancel.check()?;
+        let ids = Tensor::from_slice(&tokenizer.chunk(&prompt.text())?.ids).unsqueeze(0);
+        encoder.encode(&ids, select, cancel)?.pooled.ok_or(Error::Defect)
+    };
+    let all = prompts.iter().map(one).collect();
+    encoder.rest();
+    all
 }
 
 fn components(parts: Parts) -> Vec<Component> {
@@ -160,7 +176,32 @@ impl Family for Flux {
     }
 
     fn encode(&self, model: &Model, prompts: &[Wording], cancel: &Cancel) -> Result<Vec<Encoded>> {
-        self.reader.encode(model, prompts, cancel)
+        let pooled = self
+            .clip
+            .as_ref()
+            .map(|tokenizer| pooled(tokenizer, model, prompts, cancel));
+        let pooled = pooled.transpose()?;
+        let encoder = model.text_encoder(if self.clip.is_some() {
+            "text_encoder_2"
+        } else {
+            "text_encoder"
+        })?;
+        let one = |(at, prompt): (usize, &Wording)| {
+            let (states, notice) = self.reader.read(&*encoder, prompt, cancel)?;
+            let mask = match self.reader.way {
+                Way::Padded => None,
+                Way::OnePad => Some(Tensor::ones([1, states.size()[1]], (Kind::Bool, states.device()))),
+            };
+            let cond = Cond {
+                mask,
+                pooled: pooled.as_ref().map(|pooled| pooled[at].shallow_clone()),
+                ..Cond::of(states)
+            };
+            Ok(Encoded { cond, notice })
+        };
+        let encoded = prompts.iter().enumerate().map(one).collect();
+        encoder.rest();
+        encoded
     }
 
     fn complete(&self, cond: &Cond, passage: &Passage) -> Result<Cond> {

@@ -135,12 +135,16 @@ fn file(name: &str, parts: &Parts, to: &Path) {
 }
 
 fn load(source: ModelSource) -> Model {
+    load_as(source, Kind::Float)
+}
+
+fn load_as(source: ModelSource, kind: Kind) -> Model {
     let key = Key {
         source,
         parts: Vec::new(),
         name: "tiny".to_owned(),
         device: Device::Cpu,
-        kind: Kind::Float,
+        kind,
         quant: Quant::None,
     };
     let blueprint = crate::families::open(&key).unwrap();
@@ -236,4 +240,24 @@ fn a_prompt_that_is_too_long_is_told() {
         "{notice}"
     );
     assert_eq!(encoded[1].notice, None);
+}
+
+/// Norms, places, the time and T5's residual stream are f32 in every format.
+#[rstest]
+fn a_step_in_sixteen_bits_is_that_of_f32(
+    #[values("dev", "chroma")] name: &str,
+    #[values(Kind::BFloat16, Kind::Half)] kind: Kind,
+) {
+    let dir = tempfile::tempdir().unwrap();
+    folder(name, &parts(name), dir.path());
+    let source = || ModelSource::Folder(dir.path().display().to_string());
+    let prompt = Wording::plain("a red apple");
+    let (exact_words, exact) = run(&load(source()), &prompt);
+    let (words, found) = run(&load_as(source(), kind), &prompt);
+    let cosine = |a: &Tensor, b: &Tensor| {
+        let [a, b] = [a, b].map(|tensor| tensor.to_kind(Kind::Double).flatten(0, -1));
+        (a.dot(&b) / (a.norm() * b.norm())).double_value(&[])
+    };
+    let (words, step) = (cosine(&words, &exact_words), cosine(&found, &exact));
+    assert!(words > 0.999 && step > 0.99, "{words} {step}");
 }

@@ -4,7 +4,6 @@
 mod blocks;
 mod family;
 mod keys;
-mod prompt;
 mod time;
 mod transformer;
 

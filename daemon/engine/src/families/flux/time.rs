@@ -17,7 +17,7 @@ pub enum Time {
     /// FLUX.1's.
     Own(Box<TimeText>),
     /// Chroma's.
-    Approximator(Approximator),
+    Approximator(Box<Approximator>),
 }
 
 /// `CombinedTimestepGuidanceTextProjEmbeddings` of diffusers' `models/embeddings.py`, or the same without guidance.
@@ -79,14 +79,14 @@ impl Time {
                 let layer = |i: i64| Mlp::new(&weights.pp("layers").pp(i), hidden_dim, hidden_dim);
                 // torch's own eps: that of f32, whatever the kind.
                 let norm = |i: i64| RmsNorm::new(&weights.pp("norms").pp(i), hidden_dim, f64::from(f32::EPSILON));
-                Self::Approximator(Approximator {
+                Self::Approximator(Box::new(Approximator {
                     in_proj: Linear::new(&weights.pp("in_proj"), channels, hidden_dim)?,
                     layers: (0..layers).map(layer).collect::<Result<_>>()?,
                     norms: (0..layers).map(norm).collect::<Result<_>>()?,
                     out_proj: Linear::new(&weights.pp("out_proj"), hidden_dim, hidden)?,
                     short: Timesteps::new(&weights, channels / 4, true, 0.0)?,
                     numbers: long.forward_each(&places.unsqueeze(1)),
-                })
+                }))
             }
         })
     }

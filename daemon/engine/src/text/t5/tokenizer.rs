@@ -30,6 +30,9 @@ pub struct T5Tokenizer {
     rows: i64,
 }
 
+/// Where in a text each of its ids begins and ends.
+type Offsets = Vec<(usize, usize)>;
+
 /// A prompt as the encoder reads it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Padded {
@@ -94,7 +97,7 @@ impl T5Tokenizer {
     }
 
     /// The ids and where in `text` each begins and ends.
-    fn spelled(&self, text: &str) -> Result<(Vec<i64>, Vec<(usize, usize)>)> {
+    fn spelled(&self, text: &str) -> Result<(Vec<i64>, Offsets)> {
         let encoding = self
             .inner
             .encode(text, false)

@@ -1,30 +1,21 @@
-//! A prompt as FLUX.1 and Chroma are told it. T5 reads all of it, whose states are the conditioning; CLIP, where there is one, its
-//! beginning, of which the pooled state counts. `family.rs` says which encoders there are.
+//! Prompts as T5 reads them: whole, up to so many places, in one text. Families whose conditioning is T5's states have a [`Reader`] and
+//! lend it their encoder; what else they read beside is theirs.
 //!
 //! Weights change T5's states as they change CLIP's in Stable Diffusion, by the emphasis that is asked for: AUTOMATIC1111's formulas are
-//! what Forge applies to T5, ComfyUI's what ComfyUI does. diffusers knows none. The pooled state is of the words alone, as in both.
-
-use std::rc::Rc;
+//! what Forge applies to T5, ComfyUI's what ComfyUI does. diffusers knows none.
 
 use darkroom_protocol::Emphasis;
-use tch::{Kind, Tensor};
+use tch::Tensor;
 
-use crate::model::{Cond, Encoded, Model};
-use crate::prompt::{Piece, Wording, away, scaled};
+use super::emphasis::{away, scaled};
+use super::wording::{Piece, Wording};
 use crate::text::t5::{Padded, T5Tokenizer};
-use crate::text::{Select, TextEncoder, Tokenizer, Words};
+use crate::text::{Select, TextEncoder, Words};
 use crate::{Cancel, Error, Result};
-
-/// CLIP's component.
-const CLIP: &str = "text_encoder";
 
 /// How prompts are read.
 #[derive(Debug)]
 pub struct Reader {
-    /// CLIP's tokenizer, where its pooled state counts.
-    pub clip: Option<Tokenizer>,
-    /// T5's component.
-    pub encoder: &'static str,
     /// T5's tokenizer.
     pub tokenizer: T5Tokenizer,
     /// The most places that T5 reads, the end mark included.
@@ -49,61 +40,33 @@ struct Laid {
 }
 
 impl Reader {
-    /// The conditioning of each of `prompts`. Encoders are asked for once, one after the other.
-    pub fn encode(&self, model: &Model, prompts: &[Wording], cancel: &Cancel) -> Result<Vec<Encoded>> {
-        let pooled = match &self.clip {
-            None => prompts.iter().map(|_| None).collect(),
-            Some(tokenizer) => {
-                let encoder = model.text_encoder(CLIP)?;
-                let each = prompts
-                    .iter()
-                    .map(|prompt| pooled(tokenizer, &*encoder, prompt, cancel).map(Some));
-                let all = each.collect::<Result<Vec<_>>>();
-                encoder.rest();
-                all?
-            }
-        };
-        let encoder = model.text_encoder(self.encoder)?;
-        let one = |(prompt, pooled): (&Wording, Option<Tensor>)| self.one(&encoder, prompt, pooled, cancel);
-        let encoded = prompts.iter().zip(pooled).map(one).collect();
-        encoder.rest();
-        encoded
-    }
-
-    fn one(
+    /// The states of `prompt` [1, N, width], and one line where not all of it was read.
+    ///
+    /// # Errors
+    /// Those of tokenizer and encoder, [`Error::Unsupported`] for a weight that is no number, [`Error::Cancelled`].
+    pub fn read(
         &self,
-        encoder: &Rc<dyn TextEncoder>,
+        encoder: &dyn TextEncoder,
         prompt: &Wording,
-        pooled: Option<Tensor>,
         cancel: &Cancel,
-    ) -> Result<Encoded> {
+    ) -> Result<(Tensor, Option<String>)> {
         cancel.check()?;
         let (laid, dropped) = self.lay(prompt)?;
-        let states = self.states(&**encoder, &laid.ids, cancel)?;
-        let states = match (prompt.emphasis, laid.weights.iter().any(|weight| *weight != 1.0)) {
-            (Emphasis::Original, true) => scaled(&states, &self.fitted(&laid, &states), true)?,
-            (Emphasis::NoNorm, true) => scaled(&states, &self.fitted(&laid, &states), false)?,
+        let states = self.states(encoder, &laid.ids, cancel)?;
+        let weighs = laid.weights.iter().any(|weight| *weight != 1.0);
+        let weights = fitted(&laid, &states);
+        let states = match (prompt.emphasis, weighs) {
+            (Emphasis::Original, true) => scaled(&states, &weights, true)?,
+            (Emphasis::NoNorm, true) => scaled(&states, &weights, false)?,
             (Emphasis::Comfy | Emphasis::Compel, true) => {
-                let empty = T5Tokenizer::padded(&[], laid.ids.ids.len());
+                let length = laid.ids.ids.len();
                 // As many places, so that each has its own to be compared with.
-                let empty = self.through(&**encoder, &empty, laid.ids.ids.len(), cancel)?;
-                let empty = empty.narrow(1, 0, states.size()[1]);
-                away(&states, &empty, &self.fitted(&laid, &states))?
+                let empty = self.through(encoder, &T5Tokenizer::padded(&[], length), length, cancel)?;
+                away(&states, &empty.narrow(1, 0, states.size()[1]), &weights)?
             }
             (Emphasis::Ignore | Emphasis::None, _) | (_, false) => states,
         };
-        let mask = match self.way {
-            Way::Padded => None,
-            Way::OnePad => Some(Tensor::ones([1, states.size()[1]], (Kind::Bool, states.device()))),
-        };
-        Ok(Encoded {
-            cond: Cond {
-                pooled,
-                mask,
-                ..Cond::of(states)
-            },
-            notice: dropped,
-        })
+        Ok((states, dropped))
     }
 
     /// The prompt's places, and a line about what found no room. Words of one weight are read as one text; pieces of several weights
@@ -169,24 +132,13 @@ impl Reader {
         };
         Ok(encoder.encode_words(&words, Select::default(), cancel)?.hidden_states)
     }
-
-    /// A weight for each place of `states`: marks and padding weigh 1.
-    fn fitted(&self, laid: &Laid, states: &Tensor) -> Vec<f32> {
-        let mut weights = laid.weights.clone();
-        weights.resize(states.size()[1] as usize, 1.0);
-        weights
-    }
 }
 
-/// CLIP's state of the whole prompt [1, width], as far as it reads it.
-fn pooled(tokenizer: &Tokenizer, encoder: &dyn TextEncoder, prompt: &Wording, cancel: &Cancel) -> Result<Tensor> {
-    cancel.check()?;
-    let ids = Tensor::from_slice(&tokenizer.chunk(&prompt.text())?.ids).unsqueeze(0);
-    let select = Select {
-        pooled: true,
-        ..Select::default()
-    };
-    encoder.encode(&ids, select, cancel)?.pooled.ok_or(Error::Defect)
+/// A weight for each place of `states`: marks and padding weigh 1.
+fn fitted(laid: &Laid, states: &Tensor) -> Vec<f32> {
+    let mut weights = laid.weights.clone();
+    weights.resize(states.size()[1] as usize, 1.0);
+    weights
 }
 
 fn finite(weight: f64) -> Result<f32> {
