@@ -6,11 +6,11 @@
 
 use std::time::Instant;
 
+use darkroom_engine::Cancel;
 use darkroom_engine::model::Key;
 use darkroom_engine::pipeline::{Observer, Saved, Work, make_pictures};
 use darkroom_engine::residency::Models;
 use darkroom_engine::torch::{self, Device};
-use darkroom_engine::Cancel;
 use darkroom_protocol::{Dtype, ImageTask, Progress};
 use tch::Kind;
 
@@ -59,7 +59,10 @@ fn picture(models: &mut Models, task: &ImageTask) -> (Vec<u8>, f64) {
 }
 
 fn psnr(one: &[u8], other: &[u8]) -> f64 {
-    let squares = one.iter().zip(other).map(|(a, b)| (f64::from(*a) - f64::from(*b)).powi(2));
+    let squares = one
+        .iter()
+        .zip(other)
+        .map(|(a, b)| (f64::from(*a) - f64::from(*b)).powi(2));
     10.0 * (255.0f64.powi(2) / (squares.sum::<f64>() / one.len() as f64)).log10()
 }
 
@@ -104,6 +107,9 @@ fn what_shortcuts_cost() {
             sum += likeness / 3.0;
         }
         seconds.sort_by(f64::total_cmp);
-        println!("{name}: {:.2} s, {sum:.1} dB in the mean, {worst:.1} dB at worst", seconds[1]);
+        println!(
+            "{name}: {:.2} s, {sum:.1} dB in the mean, {worst:.1} dB at worst",
+            seconds[1]
+        );
     }
 }

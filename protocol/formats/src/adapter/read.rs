@@ -129,9 +129,6 @@ impl Module {
         if small != large || (self.has(LokrT2) && !self.has(LokrW2A)) {
             return Err("one factor of a LoKr without the other");
         }
-        if self.parts.get(&OftBlocks).is_some_and(|entry| entry.shape.len() == 4) {
-            return Err("the blocks of a BOFT, which is not built");
-        }
         let number = |(part, entry): (&Part, &Entry)| !part.is_number() || entry.elements() == 1;
         match self.parts.iter().all(number) {
             true => Ok(()),
