@@ -14,6 +14,9 @@ use darkroom_engine::torch::{self, Device};
 use darkroom_protocol::{Dtype, ImageTask, Progress};
 use tch::Kind;
 
+/// What is asked of a task beside.
+type Ask = fn(&mut ImageTask);
+
 #[derive(Default)]
 struct Told(Vec<Saved>);
 
@@ -70,7 +73,7 @@ fn psnr(one: &[u8], other: &[u8]) -> f64 {
 #[ignore = "measures"]
 fn what_shortcuts_cost() {
     let mut models = Models::new(u64::MAX);
-    let asked: [(&str, fn(&mut ImageTask)); 8] = [
+    let asked: [(&str, Ask); 8] = [
         ("none", |_| {}),
         ("--deep-cache 2", |task| task.compute.deep_cache = 2),
         ("--deep-cache 3", |task| task.compute.deep_cache = 3),
@@ -90,7 +93,7 @@ fn what_shortcuts_cost() {
         let wanted = ["rocket", "pizza", "ghost"].into_iter().zip([1, 2, 3]);
         for (n, (prompt, seed)) in wanted.enumerate() {
             let mut task = ImageTask::of("emoji", prompt);
-            (task.size.width, task.size.height) = (256, 256);
+            (task.size.width, task.size.height) = (64, 64);
             (task.sampling.steps, task.sampling.seed) = (25, seed);
             task.guidance.cfg_scale = 4.0;
             task.compute.dtype = Dtype::F32;
