@@ -226,7 +226,8 @@ fn fit<'a>(given: &str, all: &'a [Found]) -> Vec<&'a Found> {
 /// Whether a LoRA that is there already is what a tag's name means.
 fn is_called(lora: &Lora, name: &str) -> bool {
     let parts = |name: &str| name.split('/').map(fold).collect::<Vec<_>>();
-    let stem = name.strip_suffix(".safetensors").unwrap_or(name);
+    let ends = [".safetensors", ".pt", ".ckpt", ".pth", ".bin"];
+    let stem = ends.iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name);
     parts(&lora.name).ends_with(&parts(stem)) || lora.path == name
 }
 

@@ -60,14 +60,14 @@ impl Delta for Summand {
             1 => weight.shallow_clone(),
             _ => weight.narrow(0, at, rows),
         };
-        let mut summand = self.formula.summand(&self.file, &self.module, &part)?;
+        let mut summand = self.formula.summand(&self.file, &self.module, &part, self.strength)?;
         if let Some(taken) = self.target.rows.of(summand.size()[0].unsigned_abs()) {
             summand = summand.narrow(0, taken.start as i64, (taken.end - taken.start) as i64);
         }
         if self.target.turned {
             summand = summand.transpose(0, 1);
         }
-        let summand = summand.reshape(part.size()) * self.strength;
+        let summand = summand.reshape(part.size());
         if of == 1 {
             return Ok(summand);
         }

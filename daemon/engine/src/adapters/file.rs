@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use darkroom_formats::adapter::Adapter;
+use darkroom_formats::pickle;
 use darkroom_formats::safetensors::{Entry, Header};
 use darkroom_protocol::lora::Lora;
 use sha2::{Digest as _, Sha256};
@@ -80,7 +81,10 @@ impl File {
         let bytes = map(path)?;
         let sha256 = hash(&bytes, cancel)?;
         let len = bytes.as_slice().len() as u64;
-        let header = Header::parse(bytes.as_slice(), len).map_err(|problem| wrong(problem.to_string()))?;
+        let header = match pickle::is_pickle(bytes.as_slice()) {
+            true => pickle::index(&bytes.as_slice()).map_err(|problem| wrong(problem.to_string()))?,
+            false => Header::parse(bytes.as_slice(), len).map_err(|problem| wrong(problem.to_string()))?,
+        };
         let adapter = Adapter::read(&header).map_err(|problem| wrong(format!("{} {problem}", lora.path)))?;
         Ok(Self {
             adapter,
@@ -159,4 +163,48 @@ fn state(path: &Path) -> Option<State> {
         (meta.mtime(), meta.mtime_nsec()),
         (meta.ctime(), meta.ctime_nsec()),
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn opened(name: &str) -> Result<Arc<File>> {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("tests/fixtures/lora")
+            .join(name);
+        let sha256 = hash(&map(&path)?, &Cancel::new())?;
+        let lora = Lora {
+            name: name.to_owned(),
+            path: path.display().to_string(),
+            sha256,
+            unet: 1.0,
+            text: 1.0,
+        };
+        Files::default().open(&lora, &Cancel::new())
+    }
+
+    /// `tests/oracle/pickles.py` wrote one LoRA in both formats.
+    #[test]
+    fn a_pickle_holds_what_a_safetensors_file_does() {
+        let [plain, pickled] = ["tiny.safetensors", "tiny.pt"].map(|name| opened(name).unwrap());
+        let read = |file: &File| {
+            let path = Path::new(&file.path);
+            let header = darkroom_formats::safetensors::Header::read(path).unwrap();
+            let all = header.tensors.iter();
+            all.map(|(name, entry)| (name.clone(), file.tensor(entry).unwrap()))
+                .collect::<Vec<_>>()
+        };
+        let (plain, pickled) = (read(&plain), read(&pickled));
+        assert_eq!(plain.len(), 3);
+        for ((one, a), (other, b)) in plain.iter().zip(&pickled) {
+            assert!(one == other && a.equal(b), "{one} and {other}");
+        }
+    }
+
+    #[test]
+    fn what_a_pickle_calls_is_refused_by_name() {
+        let error = opened("hostile.pt").unwrap_err().to_string();
+        assert!(error.contains("hostile.pt") && error.contains("system"), "{error}");
+    }
 }

@@ -1,5 +1,5 @@
 //! The formulas by which a module of a LoRA file becomes a summand for a weight, each as the program that defined it has it: LoRA and
-//! LoCon (kohya-ss, LyCORIS), LoHa, LoKr, GLoRA, IA³, diagonal OFT, DoRA and plain differences (LyCORIS 4's `modules/`), DoRA's
+//! LoCon (kohya-ss, LyCORIS), LoHa, LoKr, GLoRA, IA³, diagonal OFT, BOFT, DoRA and plain differences (LyCORIS 4's `modules/`), DoRA's
 //! magnitudes as PEFT has them. A strength scales the summand, as in A1111 and ComfyUI. `delta.rs` says to which tensor it goes.
 
 use darkroom_formats::adapter::{Module, Part};
@@ -108,6 +108,12 @@ impl Formula {
             Self::Ia3 => Some(weight),
             Self::Oft => match shape(Part::OftBlocks)? {
                 [blocks, size, same] if size == same => Some((blocks.checked_mul(*size)?, weight.1)),
+                [stages, blocks, size, same] if size == same => {
+                    // A stage turns pairs of places that lie twice as far apart as in the one before.
+                    let apart = 1u64.checked_shl(u32::try_from(stages.checked_sub(1)?).ok()?)?;
+                    let whole = size.is_multiple_of(2) && apart <= *blocks && blocks.is_multiple_of(apart);
+                    whole.then_some((blocks.checked_mul(*size)?, weight.1))
+                }
                 _ => None,
             },
             Self::Diff(part) => flat(shape(part)?),
@@ -115,29 +121,42 @@ impl Formula {
         }
     }
 
-    /// The summand for `weight`, both in f32: as many numbers as [`Self::size`] says, in rows.
+    /// The summand for `weight` at a `strength`, all in f32: as many numbers as [`Self::size`] says, in rows.
     ///
     /// # Errors
     /// Those of reading the file; a number of factors or scales that is not the weight's.
-    pub fn summand(self, file: &File, module: &Module, weight: &Tensor) -> Result<Tensor> {
+    pub fn summand(self, file: &File, module: &Module, weight: &Tensor, strength: f64) -> Result<Tensor> {
         let parts = Parts { file, module };
+        let stages = module
+            .parts
+            .get(&Part::OftBlocks)
+            .filter(|blocks| blocks.shape.len() == 4);
+        if let (Self::Oft, Some(_)) = (self, stages) {
+            return boft(&parts, weight, strength);
+        }
+        Ok(self.whole(&parts, weight)? * strength)
+    }
+
+    /// The same at full strength.
+    fn whole(self, parts: &Parts, weight: &Tensor) -> Result<Tensor> {
+        let module = parts.module;
         let plain = match self {
-            Self::LowRank => low_rank(&parts, (Part::Up, Part::Down, Part::Mid), false)? * parts.scale()?,
+            Self::LowRank => low_rank(parts, (Part::Up, Part::Down, Part::Mid), false)? * parts.scale()?,
             Self::Hada => {
                 let turned = module.has(Part::HadaT1);
-                let first = low_rank(&parts, (Part::HadaW1A, Part::HadaW1B, Part::HadaT1), turned)?;
-                let second = low_rank(&parts, (Part::HadaW2A, Part::HadaW2B, Part::HadaT2), turned)?;
+                let first = low_rank(parts, (Part::HadaW1A, Part::HadaW1B, Part::HadaT1), turned)?;
+                let second = low_rank(parts, (Part::HadaW2A, Part::HadaW2B, Part::HadaT2), turned)?;
                 first * second * parts.scale()?
             }
-            Self::Kron => kron(&parts)? * parts.scale()?,
-            Self::Glora => glora(&parts, weight)? * parts.scale()?,
-            Self::Ia3 => ia3(&parts, weight)?,
-            Self::Oft => oft(&parts, weight)?,
+            Self::Kron => kron(parts)? * parts.scale()?,
+            Self::Glora => glora(parts, weight)? * parts.scale()?,
+            Self::Ia3 => ia3(parts, weight)?,
+            Self::Oft => oft(parts, weight)?,
             Self::Diff(part) => parts.rows(part)?,
             Self::UpBias => parts.rows(Part::UpBias)? * parts.scale()?,
         };
         match self {
-            Self::LowRank | Self::Hada | Self::Kron if self.depends(module) => decomposed(&parts, weight, &plain),
+            Self::LowRank | Self::Hada | Self::Kron if self.depends(module) => decomposed(parts, weight, &plain),
             _ => Ok(plain),
         }
     }
@@ -282,20 +301,55 @@ fn oft(parts: &Parts, weight: &Tensor) -> Result<Tensor> {
         [count, size, _] => (count, size),
         _ => return Err(Error::Defect),
     };
-    let mut skew = &blocks - blocks.transpose(1, 2);
+    let rotation = cayley(parts, &blocks, weight)?;
+    let one = Tensor::eye(size, (Kind::Float, tch::Device::Cpu));
+    let flat = rows(weight);
+    let rotated = (rotation - &one)
+        .transpose(1, 2)
+        .matmul(&flat.reshape([count, size, -1]));
+    rescaled(parts, &flat, rotated.reshape(flat.size()))
+}
+
+/// Butterflies of such rotations, one stage after the other, each between places twice as far apart (Liu et al. 2023, arXiv 2311.06243): what
+/// they make of W less itself. A strength turns each stage less, as LyCORIS' `functional/boft.py` has it.
+fn boft(parts: &Parts, weight: &Tensor, strength: f64) -> Result<Tensor> {
+    let blocks = parts.get(Part::OftBlocks)?;
+    let [stages, _, size, _] = blocks.size()[..] else {
+        return Err(Error::Defect);
+    };
+    let one = Tensor::eye(size, (Kind::Float, tch::Device::Cpu));
+    let rotations = cayley(parts, &blocks, weight)? * strength + &one * (1.0 - strength);
+    let flat = rows(weight);
+    let columns = flat.size()[1];
+    let mut turned = flat.shallow_clone();
+    for stage in 0..stages {
+        let apart = size / 2 * (1 << stage);
+        let paired = turned.reshape([-1, 2, apart, columns]).transpose(1, 2);
+        let rotated = rotations.get(stage).matmul(&paired.reshape([-1, size, columns]));
+        turned = rotated
+            .reshape([-1, apart, 2, columns])
+            .transpose(1, 2)
+            .reshape(flat.size());
+    }
+    rescaled(parts, &flat, turned - &flat)
+}
+
+/// The rotations that blocks [.., size, size] stand for, together not longer than a bound where there is one.
+fn cayley(parts: &Parts, blocks: &Tensor, weight: &Tensor) -> Result<Tensor> {
+    let mut skew = blocks - blocks.transpose(-1, -2);
     let alpha = parts.module.parts.get(&Part::Alpha);
     let bound = alpha.map_or(Ok(0.0), |alpha| parts.file.number(alpha))? * weight.size()[0] as f64;
     let length = skew.norm().double_value(&[]) + 1e-8;
     if bound > 0.0 && length > bound {
         skew *= bound / length;
     }
+    let size = blocks.size().last().copied().unwrap_or_default();
     let one = Tensor::eye(size, (Kind::Float, tch::Device::Cpu));
-    let rotation = (&one + &skew).matmul(&Tensor::linalg_inv(&(&one - &skew)));
-    let flat = rows(weight);
-    let rotated = (rotation - &one)
-        .transpose(1, 2)
-        .matmul(&flat.reshape([count, size, -1]));
-    let change = rotated.reshape(flat.size());
+    Ok((&one + &skew).matmul(&Tensor::linalg_inv(&(&one - &skew))))
+}
+
+/// `change` of a weight in rows, scaled with it where the file has scales.
+fn rescaled(parts: &Parts, flat: &Tensor, change: Tensor) -> Result<Tensor> {
     if !parts.module.has(Part::Rescale) {
         return Ok(change);
     }

@@ -43,7 +43,8 @@ pub fn cfg(asked: &task::Guidance, passes: Passes) -> Box<dyn Guidance> {
 }
 
 impl Cfg {
-    /// As [`cfg()`]; `both` computes both predictions at any scale, and `perturbed` tells whoever calls the network to leave out the attention in its middle.
+    /// As [`cfg()`]; `both` computes both predictions at any scale, and `perturbed` tells whoever calls the network to leave out the
+    /// attention in its middle.
     pub(super) fn new(asked: &task::Guidance, passes: Passes, both: bool, perturbed: Rc<Cell<bool>>) -> Self {
         Self {
             asked: asked.clone(),

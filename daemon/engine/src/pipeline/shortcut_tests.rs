@@ -17,7 +17,6 @@ use crate::sampling::{SchedulerConfig, plan, sample};
 use crate::torch::Generator;
 use crate::weights::Weights;
 
-#[expect(clippy::disallowed_methods, reason = "tests read whole files at once")]
 fn file(name: &str) -> Vec<u8> {
     std::fs::read(fixture().join(name)).unwrap()
 }
@@ -40,6 +39,7 @@ fn prompt(seed: u64) -> Cond {
 }
 
 /// By how much `found` differs from what is called `name`.
+#[expect(clippy::disallowed_methods, reason = "tests read whole files at once")]
 fn off(found: &Tensor, name: &str) -> f64 {
     let all = Tensor::read_safetensors(fixture().join("shortcuts.safetensors")).unwrap();
     let (_, expected) = all.iter().find(|(key, _)| key == name).unwrap();

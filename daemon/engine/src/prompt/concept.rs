@@ -2,20 +2,23 @@
 //! name. Files of SD 1 and 2 hold one tensor, those of SDXL one an encoder (`clip_l`, `clip_g`). A prompt names one by its name alone,
 //! as in AUTOMATIC1111, or by `embedding:name`, as in ComfyUI.
 //!
-//! Only safetensors are read. Pickles (`.pt`, `.bin`) are refused by name: reading them belongs into [`Concept::read`].
+//! Files are safetensors or PyTorch's own (`.pt`, `.bin`), whatever they are called: of AUTOMATIC1111's those tensors count that its
+//! `string_to_param` names. What a pickle calls is refused by name, and nothing is run (`darkroom_formats::pickle`).
 
 use std::io::Read as _;
 use std::path::Path;
 
+use darkroom_formats::pickle;
+use darkroom_formats::safetensors::Header;
 use darkroom_protocol::hash::hex;
 use darkroom_protocol::task::EmbeddingFile;
 use darkroom_protocol::text::escape_line;
-use safetensors::{Dtype, SafeTensors};
 use sha2::{Digest as _, Sha256};
 use tch::{Kind, Tensor};
 
 use super::brackets::{is_space, is_word};
 use crate::torch::from_bytes;
+use crate::weights::stored_kind;
 use crate::{Error, Result};
 
 /// The file of an embedding, as a task names it.
@@ -43,7 +46,7 @@ impl Concept {
     /// The embedding in `file`.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] naming the file, where it is gone, changed, no embedding, or a pickle.
+    /// [`Error::Unsupported`] naming the file, where it is gone, changed, or no embedding.
     pub fn read(file: &ConceptFile) -> Result<Self> {
         let refused = |what: &str| refused(&file.name, &file.path, what);
         let path = Path::new(&file.path);
@@ -57,12 +60,6 @@ impl Concept {
                 "is larger than {} MB, which no embedding is",
                 MAX_FILE >> 20
             )));
-        }
-        if !path
-            .extension()
-            .is_some_and(|extension| extension.eq_ignore_ascii_case("safetensors"))
-        {
-            return Err(refused("is a pickle, and only .safetensors are read: convert it"));
         }
         let sha256 = hex(Sha256::digest(&bytes));
         if sha256 != file.sha256 {
@@ -123,33 +120,43 @@ fn listed(widths: &[i64]) -> String {
     widths.join(" and ")
 }
 
+/// Where an embedding of AUTOMATIC1111's holds its vectors, as a pickle.
+const PARAMS: &str = "string_to_param.";
+
+/// What a file holds, by its format.
+fn header(bytes: &[u8]) -> Result<Header, String> {
+    if pickle::is_pickle(bytes) {
+        return pickle::index(&bytes).map_err(|e| format!("is a pickle that cannot be used ({e})"));
+    }
+    Header::parse(bytes, bytes.len() as u64).map_err(|e| format!("is neither a safetensors file nor a pickle ({e})"))
+}
+
 /// The tensors of a file, first those called `clip_l`, then the others by name.
 fn tensors(bytes: &[u8]) -> Result<Vec<Tensor>, String> {
-    let file = SafeTensors::deserialize(bytes).map_err(|e| format!("is no safetensors file ({e})"))?;
-    let mut names: Vec<&str> = file.names();
-    names.sort_unstable_by_key(|name| (*name != "clip_l", name.to_owned()));
-    if names.is_empty() || names.len() > 4 {
+    let file = header(bytes)?;
+    let params = file.tensors.keys().any(|name| name.starts_with(PARAMS));
+    let named = file.tensors.iter();
+    let mut named: Vec<_> = named.filter(|(name, _)| !params || name.starts_with(PARAMS)).collect();
+    named.sort_by_key(|(name, _)| (*name != "clip_l", (*name).clone()));
+    if named.is_empty() || named.len() > 4 {
         return Err(format!(
             "holds {} tensors, and an embedding has one an encoder",
-            names.len()
+            named.len()
         ));
     }
     let mut tensors = Vec::new();
-    for name in names {
-        let view = file.tensor(name).map_err(|e| e.to_string())?;
-        let kind = match view.dtype() {
-            Dtype::F32 => Kind::Float,
-            Dtype::F16 => Kind::Half,
-            Dtype::BF16 => Kind::BFloat16,
-            Dtype::F64 => Kind::Double,
-            other => {
-                return Err(format!(
-                    "holds {} as {other:?}, and vectors are floating point",
-                    escape_line(name)
-                ));
-            }
-        };
-        let shape: Vec<i64> = view.shape().iter().map(|side| *side as i64).collect();
+    for (name, entry) in named {
+        let kind = stored_kind(entry.dtype)
+            .filter(|kind| matches!(kind, Kind::Float | Kind::Half | Kind::BFloat16 | Kind::Double))
+            .ok_or_else(|| {
+                format!(
+                    "holds {} as {}, and vectors are floating point",
+                    escape_line(name),
+                    entry.dtype
+                )
+            })?;
+        let data = bytes.get(entry.range.start as usize..entry.range.end as usize);
+        let shape: Vec<i64> = entry.shape.iter().map(|side| *side as i64).collect();
         let shape = match shape[..] {
             [width] => [1, width],
             [rows, width] => [rows, width],
@@ -164,7 +171,7 @@ fn tensors(bytes: &[u8]) -> Result<Vec<Tensor>, String> {
         if shape.contains(&0) {
             return Err(format!("holds nothing as {}", escape_line(name)));
         }
-        let tensor = from_bytes(view.data(), &shape, kind).map_err(|e| e.to_string())?;
+        let tensor = from_bytes(data.unwrap_or_default(), &shape, kind).map_err(|e| e.to_string())?;
         let tensor = tensor.to_kind(Kind::Float);
         if !tensor.isfinite().all().int64_value(&[]).eq(&1) {
             return Err("holds values that are no numbers".to_owned());

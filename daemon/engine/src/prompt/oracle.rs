@@ -264,10 +264,13 @@ fn concept(file: &str) -> crate::Result<Concept> {
 #[case("a photo STYLE , red")]
 #[case("a photo embedding:style, red")]
 #[case("a photo embedding:Style.pt, red")]
-fn an_embedding_takes_the_place_of_its_name(#[case] text: &str) {
+fn an_embedding_takes_the_place_of_its_name(
+    #[case] text: &str,
+    #[values("style.safetensors", "style.pt", "style-legacy.pt", "style.bin")] file: &str,
+) {
     let tokenizer = tokenizer();
     let mut wording = worded(text, Emphasis::Original);
-    wording.concepts = Rc::new([concept("style.safetensors").unwrap()]);
+    wording.concepts = Rc::new([concept(file).unwrap()]);
     let expected = Fixture::open("prompts").expected("concept");
     assert_close(&states(tokenizer, &wording).unwrap(), &expected, 1e-5);
 }
@@ -285,6 +288,16 @@ fn an_embedding_that_does_not_fit_is_named() {
     let both = concept("style-xl.safetensors").unwrap();
     let widths = |at| both.for_encoder(&[16, 20], at).unwrap().size();
     assert_eq!((widths(0), widths(1)), (vec![3, 16], vec![3, 20]));
+    let pickled = concept("style-xl.pt").unwrap();
+    for at in 0..2 {
+        let [one, other] = [&both, &pickled].map(|concept| concept.for_encoder(&[16, 20], at).unwrap());
+        assert!(one.equal(other));
+    }
+    let error = concept("hostile.pt").unwrap_err().to_string();
+    assert!(
+        error.contains("hostile.pt) is a pickle that cannot be used") && error.contains("system"),
+        "{error}"
+    );
     let unknown = worded("embedding:nobody", Emphasis::Original);
     let error = states(tokenizer, &unknown).unwrap_err().to_string();
     assert!(error.contains("There is no embedding nobody"), "{error}");

@@ -1,3 +1,6 @@
+//! What a sampler is told of a prediction: with guidance, without the prompt, and what guidance is still to do. Guidance (`guidance/`)
+//! makes it of network outputs, [`super::run`] turns it into clean samples.
+
 use tch::Tensor;
 
 use super::Mimic;

@@ -122,6 +122,7 @@ def merge(module, shape):
 
 def lycoris(pipe, out):
     """Each method beside a linear layer and a convolution: keys as they are in a file, and the merged weight."""
+    from lycoris.modules.boft import ButterflyOFTModule
     from lycoris.modules.diag_oft import DiagOFTModule
     from lycoris.modules.full import FullModule
     from lycoris.modules.glora import GLoRAModule
@@ -153,6 +154,8 @@ def lycoris(pipe, out):
         "glora": (GLoRAModule, small, (linear, conv)),
         "oft": (DiagOFTModule, dict(lora_dim=4, constraint=0), (linear, conv)),
         "oft-bound": (DiagOFTModule, dict(lora_dim=4, constraint=0.05, rescaled=True), (linear, conv)),
+        "boft": (ButterflyOFTModule, dict(lora_dim=4, constraint=0), (linear, conv)),
+        "boft-bound": (ButterflyOFTModule, dict(lora_dim=8, constraint=0.05, rescaled=True), (linear, conv)),
         "full": (FullModule, {}, (linear, conv)),
         "norm": (NormModule, {}, (norm,)),
     }
@@ -172,6 +175,10 @@ def lycoris(pipe, out):
                     place[target].data.copy_(values(full, value.shape))
             merged = merge(module, pipe.unet.get_submodule(layer).weight.shape)
             out[f"{name}.{layer}.weight"] = merged[0].detach().flatten()[::STRIDE].clone()
+            if name == "boft":
+                # A weight counts in each stage.
+                less = module.get_merged_weight(0.6, pipe.unet.get_submodule(layer).weight.shape)[0]
+                out[f"boft-0.6.{layer}.weight"] = less.detach().flatten()[::STRIDE].clone()
             if merged[1] is not None:
                 out[f"{name}.{layer}.bias"] = merged[1].detach().flatten()[::STRIDE].clone()
         write_list(name, keys)

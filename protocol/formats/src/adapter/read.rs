@@ -110,7 +110,7 @@ impl Module {
     fn check(&self) -> Result<(), &'static str> {
         use Part::{
             Down, GloraA1, GloraA2, GloraB1, GloraB2, HadaT1, HadaT2, HadaW1A, HadaW1B, HadaW2A, HadaW2B, LokrT2,
-            LokrW1, LokrW1A, LokrW1B, LokrW2, LokrW2A, LokrW2B, Mid, OftBlocks, Up,
+            LokrW1, LokrW1A, LokrW1B, LokrW2, LokrW2A, LokrW2B, Mid, Up,
         };
         let any = |parts: &[Part]| parts.iter().any(|part| self.has(*part));
         let all = |parts: &[Part]| parts.iter().all(|part| self.has(*part));
@@ -128,9 +128,6 @@ impl Module {
         let large = any(&[LokrW2, LokrW2A]);
         if small != large || (self.has(LokrT2) && !self.has(LokrW2A)) {
             return Err("one factor of a LoKr without the other");
-        }
-        if self.parts.get(&OftBlocks).is_some_and(|entry| entry.shape.len() == 4) {
-            return Err("the blocks of a BOFT, which is not built");
         }
         let number = |(part, entry): (&Part, &Entry)| !part.is_number() || entry.elements() == 1;
         match self.parts.iter().all(number) {

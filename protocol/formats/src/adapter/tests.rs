@@ -85,7 +85,6 @@ fn the_scales_of_peft_are_in_the_metadata(#[case] json: &str, #[case] scale: Opt
 #[case(&[("m.lora_down.weight", &[2, 2][..])], "is damaged, or of a kind that is not known: m has one of a LoRA's two parts without the other.")]
 #[case(&[("m.hada_w1_a", &[2, 2][..])], "is damaged, or of a kind that is not known: m has a part of a LoHa alone.")]
 #[case(&[("m.lokr_w1", &[2, 2][..])], "is damaged, or of a kind that is not known: m has one factor of a LoKr without the other.")]
-#[case(&[("m.oft_blocks", &[2, 2, 2, 2][..])], "is damaged, or of a kind that is not known: m has the blocks of a BOFT, which is not built.")]
 #[case(&[("m.diff", &[2, 2][..]), ("m.alpha", &[3][..])], "is damaged, or of a kind that is not known: m has several numbers where one stands, as its alpha.")]
 fn what_is_refused(#[case] keys: &[(&str, &[u64])], #[case] message: &str) {
     assert_eq!(Adapter::read(&header(keys, &[])).unwrap_err().to_string(), message);

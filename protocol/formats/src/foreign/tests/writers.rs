@@ -50,7 +50,7 @@ fn a1111_of_old_and_what_it_does_not_mean() {
       Steps: 30
       Sampler: Euler
     ");
-    let unbuilt = "a fox\nSteps: 20, Sampler: DC Solver, Schedule type: Lambdas, Seed: 1";
+    let unbuilt = "a fox\nSteps: 20, Sampler: DC Solver, Schedule type: Smoothstep, Seed: 1";
     insta::assert_snapshot!(spelled(&[("parameters", unbuilt)]), @"
     A1111
     prompt: a fox
@@ -58,7 +58,7 @@ fn a1111_of_old_and_what_it_does_not_mean() {
     steps: 20
     seed: 1
       Sampler: DC Solver
-      Schedule type: Lambdas
+      Schedule type: Smoothstep
     ");
 }
 
