@@ -134,3 +134,79 @@ fn a_program_uploads_it_first() {
         "{message}"
     );
 }
+
+fn pixels(path: &Path) -> image::RgbImage {
+    image::open(path).unwrap().into_rgb8()
+}
+
+/// A mask's PNG of that size, white where x is below `white`, with the frame that the mask editor would have drawn around it.
+fn mask(path: &Path, (width, height): (u32, u32), white: u32, frame: Option<&str>) {
+    let mut encoder = png::Encoder::new(std::fs::File::create(path).unwrap(), width, height);
+    encoder.set_color(png::ColorType::Grayscale);
+    if let Some(frame) = frame {
+        let key = darkroom_formats::input::FRAME.to_owned();
+        encoder.add_text_chunk(key, frame.to_owned()).unwrap();
+    }
+    let rows: Vec<u8> = (0..width * height)
+        .map(|n| if n % width < white { 255 } else { 0 })
+        .collect();
+    encoder.write_header().unwrap().write_image_data(&rows).unwrap();
+}
+
+#[test]
+fn a_mask_keeps_what_is_black_and_a_frame_adds_around_it() {
+    let home = Home::new();
+    given(&home.at("given.png"), 64, 64);
+    mask(&home.at("mask.png"), (64, 64), 24, None);
+    let make = |name: &str, flags: &str| {
+        home.run(&format!(
+            "generate rocket --seed 3 --steps 4 -i given.png -o {name}.png {flags}"
+        ))
+        .ok();
+        pixels(&home.at(format!("{name}.png")))
+    };
+    let whole = pixels(&home.at("given.png"));
+    let part = make("part", "--mask mask.png --mask-blur 2");
+    assert_eq!(part.dimensions(), (64, 64));
+    let kept = |x: u32, y: u32| part.get_pixel(x, y) == whole.get_pixel(x, y);
+    assert!((30..64).all(|x| kept(x, 9) && kept(x, 60)), "black stays to the byte");
+    assert!((0..16).any(|x| !kept(x, 9)), "white changes");
+
+    let added = make("added", "--outpaint left=16,bottom=8 --mask-blur 2");
+    assert_eq!(added.dimensions(), (80, 72));
+    assert!((30..80).all(|x| added.get_pixel(x, 9) == whole.get_pixel(x - 16, 9)));
+    // The editor's mask says the same by itself.
+    mask(&home.at("drawn.png"), (80, 72), 16, Some("16,0,0,8"));
+    let framed = make("framed", "--mask drawn.png --mask-blur 2");
+    assert!(framed == added, "the drawn frame adds the same");
+    home.run("generate rocket --outpaint 16")
+        .refused(2, &["outpaint", "init_image"]);
+}
+
+#[test]
+fn a_second_pass_is_said_in_the_picture_and_done_again_by_it() {
+    let home = Home::new();
+    home.run(
+        "generate rocket --seed 3 --steps 4 -W 64 -H 64 --hires 1.5 --hires-steps 2 --hires-denoise 0.5 -o first.png",
+    )
+    .ok();
+    let first = home.at("first.png");
+    assert_eq!(size(&first), (96, 96));
+    let texts = darkroom_formats::png::read_text(&first).unwrap();
+    let text = &texts.iter().find(|(name, _)| name == "parameters").unwrap().1;
+    for said in [
+        "Hires upscale: 1.5",
+        "Hires steps: 2",
+        "Hires upscaler: Latent",
+        "Denoising strength: 0.5",
+        "Size: 64x64",
+    ] {
+        assert!(text.contains(said), "{said}: {text}");
+    }
+    home.run("generate --like first.png -o again.png").ok();
+    assert_eq!(difference(&first, &home.at("again.png")), 0);
+    home.run("generate rocket --seed 3 --steps 4 -W 64 -H 64 --tiling x -o seamless.png")
+        .ok();
+    let made = pixels(&home.at("seamless.png"));
+    assert_eq!(made.dimensions(), (64, 64));
+}
