@@ -38,6 +38,7 @@ fn picture(models: &mut Models, task: &ImageTask) -> (Vec<u8>, f64) {
     let (mut told, cancel) = (Told::default(), Cancel::new());
     let key = Key {
         source: task.what.source.clone(),
+        parts: Vec::new(),
         name: task.what.model.clone(),
         device: Device::Cpu,
         kind: Kind::Float,
