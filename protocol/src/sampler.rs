@@ -173,8 +173,8 @@ mod tests {
     #[case("karass", Some("did you mean Karras?"))]
     #[case("k_euler", Some("Euler is a sampler, not a schedule."))]
     #[case(
-        "lambdas",
-        Some("Lambdas is not built yet; Automatic spaces the steps as the model's own scheduler does.")
+        "smoothstep",
+        Some("Smoothstep is not built yet; Automatic spaces the steps as the model's own scheduler does.")
     )]
     fn hints_for_schedules(#[case] text: &str, #[case] hint: Option<&str>) {
         assert_eq!(Schedule::hint(text).as_deref(), hint);

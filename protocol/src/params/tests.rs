@@ -85,17 +85,17 @@ fn short_flags_are_unique() {
 #[case(
     "sampler",
     "cogx_ddim",
-    "sampler must be one of the 45 names that `darkroom generate --help-all` lists, not cogx_ddim: CogX DDIM is not built yet."
+    "sampler must be one of the 48 names that `darkroom generate --help-all` lists, not cogx_ddim: CogX DDIM is not built yet."
 )]
 #[case(
     "sample_method",
     "eular a",
-    "sample_method must be one of the 45 names that `darkroom generate --help-all` lists, not eular a: did you mean Euler a?"
+    "sample_method must be one of the 48 names that `darkroom generate --help-all` lists, not eular a: did you mean Euler a?"
 )]
 #[case(
     "scheduler",
-    "lambdas",
-    "scheduler must be one of the 20 names that `darkroom generate --help-all` lists, not lambdas: Lambdas is not built yet; Automatic spaces the steps as \
+    "smoothstep",
+    "scheduler must be one of the 23 names that `darkroom generate --help-all` lists, not smoothstep: Smoothstep is not built yet; Automatic spaces the steps as \
      the model's own scheduler does."
 )]
 #[case(

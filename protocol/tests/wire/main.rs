@@ -47,8 +47,8 @@ fn hex(messages: &[impl Serialize]) -> String {
 }
 
 #[test]
-fn the_bytes_are_those_of_version_9() {
-    assert_eq!(VERSION, 9, "a new version has new golden files");
+fn the_bytes_are_those_of_version_10() {
+    assert_eq!(VERSION, 10, "a new version has new golden files");
     let clients: Vec<_> = requests()
         .into_iter()
         .map(|request| ClientMessage { id: 3, request })
