@@ -15,6 +15,7 @@ use super::denoise::{Course, denoise};
 use super::encode::{Rgb8, to_rgb8};
 use super::encode_prompts::{Times, encode_prompts};
 use super::hires::{self, Enlarged, SecondPass};
+use super::inpaint::Part;
 use super::prepare::{Beginning, Group, beginning, encoded, prepare};
 use super::relief::{Relief, Room, stage};
 use super::save::save;
@@ -166,6 +167,33 @@ impl Pictures<'_> {
             Some(part) => part.put_back(&made).ok_or(Error::Defect),
             None => Ok(made),
         }
+    }
+
+    /// A decoded picture as it is saved, made larger where that is asked for: what is new in a picture that stays around it is put back
+    /// before that, so that all of it becomes larger; what was made for a part alone has that part's size in any case.
+    fn picture<R: Room>(
+        &self,
+        index: u32,
+        pixels: &Tensor,
+        observer: &mut dyn Observer,
+        relief: &mut Relief<R>,
+    ) -> Result<Rgb8> {
+        let Some(upscaler) = self.upscaler else {
+            return self.finished(to_rgb8(pixels)?);
+        };
+        let mut enlarge = |pixels: &Tensor| {
+            relief.stage(Phase::Upscale, self.model, observer, |task, observer| {
+                upscaler.apply(task, pixels, self.work.cancel, &mut |done, all| {
+                    observer.progress(at(task, Phase::Upscale, index, done, all));
+                })
+            })
+        };
+        if self.beginning.part.as_ref().is_some_and(Part::is_whole) {
+            let put_back = self.finished(to_rgb8(pixels)?)?.to_pixels();
+            return to_rgb8(&enlarge(&torch::to(&put_back, self.model.device(), pixels.kind())?)?);
+        }
+        let enlarged = enlarge(pixels)?;
+        self.finished(to_rgb8(&enlarged)?)
     }
 
     /// The first group that lacks a picture.
@@ -322,16 +350,8 @@ impl Pictures<'_> {
             let pixels = relief.stage(Phase::Decode, model, observer, |task, observer| {
                 decode(model, &one, task.compute.vae_tiling, work.cancel, observer)
             })?;
-            let pixels = match self.upscaler {
-                Some(upscaler) => relief.stage(Phase::Upscale, model, observer, |task, observer| {
-                    upscaler.apply(task, &pixels, work.cancel, &mut |done, all| {
-                        observer.progress(at(task, Phase::Upscale, index, done, all));
-                    })
-                })?,
-                None => pixels,
-            };
+            let picture = self.picture(index, &pixels, observer, relief)?;
             observer.progress(at(&task, Phase::Save, index, index, task.size.batch));
-            let picture = self.finished(to_rgb8(&pixels)?)?;
             observer.saved(save(relief.task(), work, index, &picture, begun)?);
             self.done.insert(index);
             if (0..task.size.batch).any(|i| !self.done.contains(&i)) {

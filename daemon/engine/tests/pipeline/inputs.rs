@@ -98,3 +98,29 @@ fn what_is_added_is_a_part_of_a_larger_picture() {
     }
     assert_ne!(found[..3], larger.get_pixel(0, 0).0);
 }
+
+/// What stays around a mask becomes larger with what is new under it.
+#[test]
+fn a_masked_picture_is_made_larger_as_a_whole() {
+    let mut bench = Bench::new();
+    let mut task = batch(bench.folder.path(), short(5, 1, 1));
+    task.inputs.init_image = Some(given(bench.staging.path(), 64, 64));
+    task.inputs.denoise = Some(0.8);
+    let mask = image::GrayImage::from_fn(64, 64, |x, _| image::Luma([if x < 32 { 255 } else { 0 }]));
+    task.inpaint = Inpaint {
+        mask: Some(masked(bench.staging.path(), &mask)),
+        ..Inpaint::default()
+    }
+    .resolved();
+    let small = bench.pictures(&task, Kind::Float).remove(0);
+    task.size.upscaler = "nearest".to_owned();
+    task.size.upscale = Some(2.0);
+    let large = bench.pictures(&task, Kind::Float).remove(0);
+    let expected: Vec<u8> = (0..128 * 128)
+        .flat_map(|at| {
+            let from = (at / 128 / 2 * 64 + at % 128 / 2) * 3;
+            small[from..from + 3].to_vec()
+        })
+        .collect();
+    assert!(large == expected);
+}

@@ -34,6 +34,15 @@ impl Rgb8 {
     pub fn pixels(&self) -> &[u8] {
         &self.pixels
     }
+
+    /// The same as [1, 3, H, W] in 0..1, f32, on the CPU: [`to_rgb8`] makes exactly this picture of it.
+    pub fn to_pixels(&self) -> Tensor {
+        Tensor::from_slice(&self.pixels)
+            .reshape([1, i64::from(self.height), i64::from(self.width), 3])
+            .permute([0, 3, 1, 2])
+            .to_kind(Kind::Float)
+            / 255.0
+    }
 }
 
 /// A picture from [1, 3, H, W] or [3, H, W] in 0..1, any float dtype and device. Values outside are clamped; 255·x is
@@ -96,6 +105,9 @@ mod tests {
         let expected = [0, 128, 1, 255, 2, 254, 0, 4, 255, 255, 0, 2];
         assert_eq!(picture.pixels(), expected);
         assert_eq!((picture.width(), picture.height()), (2, 2));
+        assert_eq!(to_rgb8(&picture.to_pixels()).unwrap(), picture);
+        let all = Rgb8::new(16, 16, (0..=255).flat_map(|v| [v, 255 - v, v / 2]).collect()).unwrap();
+        assert_eq!(to_rgb8(&all.to_pixels()).unwrap(), all, "to the bit");
     }
 
     #[rstest]

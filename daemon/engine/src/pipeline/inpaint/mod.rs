@@ -98,9 +98,17 @@ impl Part {
         mask::tensor(&mask::cut(self.mask.clone()))
     }
 
-    /// The given picture with the new one where it may change.
+    /// Whether what is made is all of the picture, and not a part of it that is made at a size of its own.
+    pub fn is_whole(&self) -> bool {
+        self.region.is_none()
+    }
+
+    /// The given picture with the new one where it may change; `None` where that is not of the size for it.
     pub fn put_back(&self, made: &Rgb8) -> Option<Rgb8> {
         let made = RgbImage::from_raw(made.width(), made.height(), made.pixels().to_vec())?;
+        if self.region.is_none() && made.dimensions() != self.given.dimensions() {
+            return None;
+        }
         let (made, at) = match self.region {
             None => (made, (0, 0)),
             Some(region) => (fit::cover(made, region.width, region.height), (region.x, region.y)),
