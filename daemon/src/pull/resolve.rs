@@ -74,7 +74,8 @@ impl Asking<'_> {
             .map(|file| file.path.rsplit('/').next().unwrap_or(&file.path).to_owned());
         let name = match (chosen.folder, single) {
             (false, Some(single)) => single,
-            _ => repo.rsplit('/').next().unwrap_or(repo).to_owned(),
+            // Found by its id, and by the end of that.
+            _ => repo.to_owned(),
         };
         let piece = |file: super::listing::HubFile| Piece {
             url: address(&file.path),

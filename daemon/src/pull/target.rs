@@ -19,6 +19,7 @@ pub(super) fn of(plan: &Plan, to: Option<&str>, settings: &Settings, paths: &Pat
     let Some(to) = to.filter(|to| !to.is_empty()) else {
         return Ok(folder.join(&plan.name));
     };
+    let own = plan.name.rsplit('/').next().unwrap_or(&plan.name);
     let path = Path::new(to);
     if path.is_absolute() {
         let plain = path
@@ -31,7 +32,7 @@ pub(super) fn of(plan: &Plan, to: Option<&str>, settings: &Settings, paths: &Pat
             ));
         }
         return Ok(match to.ends_with('/') || path.is_dir() {
-            true => path.join(&plan.name),
+            true => path.join(own),
             false => ended(path.to_owned(), plan),
         });
     }
@@ -44,7 +45,7 @@ pub(super) fn of(plan: &Plan, to: Option<&str>, settings: &Settings, paths: &Pat
         ));
     }
     Ok(match to.ends_with('/') {
-        true => folder.join(name).join(&plan.name),
+        true => folder.join(name).join(own),
         false => ended(folder.join(name), plan),
     })
 }
