@@ -22,6 +22,8 @@ pub(super) struct Held {
     pub access: Access,
     /// Whether a thread moves it along.
     pub running: bool,
+    /// Whether that thread is to begin once more when it is done.
+    pub once_more: bool,
     /// Tells that thread, and those that it started, to leave it.
     pub end: Arc<AtomicBool>,
     pub transfer: Option<Arc<Transfer>>,
@@ -48,6 +50,7 @@ impl Entry {
             record,
             access,
             running: false,
+            once_more: false,
             end: Arc::default(),
             transfer: None,
         };

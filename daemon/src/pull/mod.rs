@@ -215,15 +215,17 @@ impl Pulls {
         {
             let mut held = entry.held();
             if held.running {
+                // It has said how it ended, and is about to go.
+                held.once_more = true;
                 return;
             }
             held.running = true;
-            held.end = end.clone();
+            held.end = end;
         }
         let (shared, own) = (self.shared.clone(), entry.clone());
         let begun = std::thread::Builder::new()
             .name("pulls".into())
-            .spawn(move || run::run(&shared, &own, &end));
+            .spawn(move || run::run(&shared, &own));
         if let Err(error) = begun {
             let mut held = entry.held();
             held.running = false;

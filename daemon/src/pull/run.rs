@@ -30,14 +30,27 @@ const PIECE: usize = 1 << 20;
 const SPARE: u64 = 64 << 20;
 
 /// Moves a pull along until it is done, asks something, fails or is ended.
-pub(super) fn run(shared: &Arc<Shared>, entry: &Arc<Entry>, end: &Arc<AtomicBool>) {
+pub(super) fn run(shared: &Arc<Shared>, entry: &Arc<Entry>) {
+    loop {
+        let end = entry.held().end.clone();
+        once(shared, entry, &end);
+        let mut held = entry.held();
+        if !(std::mem::take(&mut held.once_more) && goes_on(&held.record)) {
+            held.running = false;
+            return;
+        }
+        held.end = Arc::new(AtomicBool::new(false));
+    }
+}
+
+/// One go at it.
+fn once(shared: &Arc<Shared>, entry: &Arc<Entry>, end: &Arc<AtomicBool>) {
     let outcome = match shared.slot(end) {
         Some(_slot) => along(shared, entry, end),
         None => Err(Stop::Ended),
     };
     let mut held = entry.held();
     held.transfer = None;
-    held.running = false;
     // Threads that still wait for a server find out.
     let was_ended = end.swap(true, Ordering::Relaxed);
     if held.record.state == PullState::Cancelled {
