@@ -15,7 +15,7 @@ use sha2::{Digest as _, Sha256};
 use crate::support::{Home, Ran, kill, number, wait_until};
 
 const TOKEN: &str = "hf_tokenthatnobodymaysee";
-const BLOCK: usize = 4 << 20;
+const BLOCK: usize = 1 << 20;
 
 /// What the server has: a repository `o/r` of one file, which is behind a redirect to an address that is signed.
 struct Hub {
@@ -177,13 +177,13 @@ fn finished(home: &Home) -> Vec<usize> {
 #[test]
 fn whoever_is_killed_what_is_finished_is_not_fetched_again() {
     let kills = number("DARKROOM_KILLS", 6);
-    let (home, hub) = (home(), Hub::new(8 * BLOCK + 4321, false));
+    let (home, hub) = (home(), Hub::new(32 * BLOCK + 4321, false));
     let mut random = fastrand::Rng::with_seed(number("DARKROOM_SEED", 3));
     let mut client = pull(&home, &hub);
     // Blocks that were there, and the requests that came before that was known.
     let mut known: Vec<(Vec<usize>, usize)> = Vec::new();
     for strike in 0..kills {
-        hub.let_go(random.usize(1 << 20..6 << 20));
+        hub.let_go(random.usize(2 << 20..8 << 20));
         if strike % 2 == 0 {
             let daemon = home.daemon_pid().unwrap();
             kill(daemon, "KILL");
@@ -230,7 +230,7 @@ fn whoever_is_killed_what_is_finished_is_not_fetched_again() {
 
 #[test]
 fn a_pull_is_listed_and_ended_with_a_daemon_and_without_one() {
-    let (home, hub) = (home(), Hub::new(2 * BLOCK, false));
+    let (home, hub) = (home(), Hub::new(8 * BLOCK, false));
     home.run("pull").refused(2, &["WHAT"]);
     home.run("pull no/such/thing").refused(2, &["owner/repo", "sdxl"]);
     assert!(home.run("pull --names").ok().stdout.contains("openrail++"));

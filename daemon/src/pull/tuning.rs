@@ -24,8 +24,8 @@ pub(crate) struct Tuning {
 impl Default for Tuning {
     fn default() -> Self {
         Self {
-            block: 4 << 20,
-            span: 16,
+            block: 1 << 20,
+            span: 64,
             connections: 6,
             at_once: 2,
             silence: Duration::from_secs(30),

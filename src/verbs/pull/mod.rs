@@ -24,6 +24,8 @@ use crate::{Error, Result, block_on, host, local, say, start};
 const PAUSE: Duration = Duration::from_millis(200);
 /// A daemon that is lost is looked for so often, one after the other.
 const LOST: u32 = 20;
+/// And one that does not start is started so often.
+const STARTS: u32 = 3;
 
 pub fn command() -> Command {
     Command::new("pull")
@@ -105,8 +107,7 @@ fn pull(matches: &ArgMatches) -> Result<()> {
     };
     let json = matches.get_flag("json");
     block_on(async {
-        let mut client = start::ensure(&host::paths()?).await?;
-        let begun = client.pull(ask.clone()).await?;
+        let (mut client, begun) = begin(&ask).await?;
         if matches.get_flag("detach") {
             return match json {
                 true => say::json(&begun),
@@ -130,32 +131,46 @@ fn pull(matches: &ArgMatches) -> Result<()> {
                 )));
             }
             ask.accept = true;
-            client.pull(ask.clone()).await?;
+            (client, _) = begin(&ask).await?;
         }
     })
+}
+
+/// Hands it over. The same twice is one pull, so that a daemon which is lost meanwhile may be asked again.
+async fn begin(ask: &PullAsk) -> Result<(Client, Pull)> {
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        let asked = match start::ensure(&host::paths()?).await {
+            Ok(client) => client
+                .pull(ask.clone())
+                .await
+                .map(|pull| (client, pull))
+                .map_err(Error::from),
+            Err(error) => Err(error),
+        };
+        match asked {
+            Err(error) if tries < LOST && error.is_lost() => tokio::time::sleep(PAUSE).await,
+            Err(Error::Unreachable(_)) if tries < STARTS => {}
+            other => return other,
+        }
+    }
 }
 
 /// Until it ends or asks. A daemon that is lost is started again and goes on with it.
 async fn follow(client: &mut Client, id: &str, ask: &PullAsk) -> Result<Pull> {
     let mut interrupts = Interrupts::new()?;
     let mut line = Line::new();
-    let mut lost = 0;
     loop {
         let pulls = match client.pulls().await {
             Ok(pulls) => pulls,
-            Err(error) if darkroom_client::is_lost(&error) && lost < LOST => {
-                lost += 1;
-                tokio::time::sleep(PAUSE).await;
-                if let Ok(other) = start::ensure(&host::paths()?).await {
-                    *client = other;
-                    // It brings the tokens again, which the daemon before kept in memory alone.
-                    client.pull(ask.clone()).await?;
-                }
+            Err(error) if darkroom_client::is_lost(&error) => {
+                // It brings the tokens again, which the daemon before kept in memory alone.
+                (*client, _) = begin(ask).await?;
                 continue;
             }
             Err(error) => return Err(error.into()),
         };
-        lost = 0;
         let Some(pull) = pulls.into_iter().find(|pull| pull.id == id) else {
             return Err(Error::Failed(format!("The pull {id} is not known any more.")));
         };
