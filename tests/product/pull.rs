@@ -39,7 +39,8 @@ struct Shared {
 impl Hub {
     fn new(bytes: usize, gated: bool) -> Self {
         let mut random = fastrand::Rng::with_seed(7);
-        let content: Vec<u8> = (0..bytes).map(|_| random.u8(..)).collect();
+        let mut content = vec![0; bytes];
+        random.fill(&mut content);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let store = TcpListener::bind("127.0.0.1:0").unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
@@ -177,7 +178,7 @@ fn finished(home: &Home) -> Vec<usize> {
 #[test]
 fn whoever_is_killed_what_is_finished_is_not_fetched_again() {
     let kills = number("DARKROOM_KILLS", 6);
-    let (home, hub) = (home(), Hub::new(32 * BLOCK + 4321, false));
+    let (home, hub) = (home(), Hub::new((8 * kills as usize + 8) * BLOCK + 4321, false));
     let mut random = fastrand::Rng::with_seed(number("DARKROOM_SEED", 3));
     let mut client = pull(&home, &hub);
     // Blocks that were there, and the requests that came before that was known.

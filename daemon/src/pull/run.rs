@@ -85,11 +85,11 @@ fn along(shared: &Arc<Shared>, entry: &Arc<Entry>, end: &Arc<AtomicBool>) -> Res
         fetch(shared, entry, &plan, &workshop, end)?;
         place(entry, &plan, &workshop)?;
     }
+    let _ = fs::remove_dir_all(&workshop);
     entry.update(&shared.folder, |record| {
         record.state = PullState::Done;
         (record.notice, record.problem) = (None, None);
     })?;
-    let _ = fs::remove_dir_all(&workshop);
     tracing::info!(pull = record.id, "{} is here", crate::error::shown(&plan.target));
     shared.tell_settings();
     Ok(())
