@@ -30,17 +30,17 @@ pub(super) fn keys(access: &Access, record: &Record) -> Keys {
 /// What a person's environment says of hubs and tokens.
 pub trait OfEnvironment {
     /// `HF_ENDPOINT`, `HF_TOKEN` or the file that `hf auth login` writes, `CIVITAI_ENDPOINT`, `CIVITAI_TOKEN`.
-    fn of_environment() -> Access;
+    fn of_environment() -> Self;
 }
 
 impl OfEnvironment for Access {
-    fn of_environment() -> Access {
+    fn of_environment() -> Self {
         let token = set("HF_TOKEN").or_else(|| {
             let text = files::read_text(&token_file()?, MAX_BYTES).ok()?;
             Some(text.trim().to_owned())
         });
         let usable = |token: &String| !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
-        Access {
+        Self {
             hub: set("HF_ENDPOINT"),
             hub_token: token.filter(usable).map(Secret),
             civitai: set("CIVITAI_ENDPOINT"),

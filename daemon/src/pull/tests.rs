@@ -126,9 +126,8 @@ fn serve(stream: TcpStream, log: &Mutex<Vec<Asked>>, answers: &Answers) -> Optio
         log.lock().unwrap().push(asked.clone());
         let told = answers(&asked);
         let mut head = format!("HTTP/1.1 {} X\r\nContent-Length: {}\r\n", told.status, told.body.len());
-        for (name, value) in &told.headers {
-            head.push_str(&format!("{name}: {value}\r\n"));
-        }
+        let lines = told.headers.iter().map(|(name, value)| format!("{name}: {value}\r\n"));
+        head.extend(lines);
         head.push_str("\r\n");
         out.write_all(head.as_bytes()).ok()?;
         out.write_all(&told.body[..told.breaks.unwrap_or(told.body.len())])
@@ -306,7 +305,7 @@ async fn connections_that_break_off_go_on_where_they_were() {
             2 => Told::status(429).with("Retry-After", "0"),
             _ => {
                 told.breaks = Some((told.body.len() * (*count % 7 + 1) / 8).max(1))
-                    .filter(|_| *count % 3 > 0 && told.body.len() > 1);
+                    .filter(|_| !count.is_multiple_of(3) && told.body.len() > 1);
                 told
             }
         }
