@@ -82,7 +82,7 @@ fn spelled_out(mut args: Vec<OsString>) -> Vec<OsString> {
         args.remove(1);
         args.push("--help".into());
     } else if is(2, "help")
-        && ["queue", "history", "models", "daemon"]
+        && ["queue", "history", "models", "pull", "daemon"]
             .iter()
             .any(|group| is(1, group))
     {

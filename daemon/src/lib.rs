@@ -10,6 +10,7 @@ pub mod catalog;
 pub mod clock;
 pub mod deliver;
 pub mod expand;
+pub mod pull;
 pub mod settings;
 pub mod store;
 pub mod workers;

@@ -154,6 +154,16 @@ impl Paths {
         self.data.join("loras")
     }
 
+    /// Models that were pulled where the settings name no folder of models; one of those that are looked through.
+    pub fn models(&self) -> PathBuf {
+        self.data.join("models")
+    }
+
+    /// What is known of pulls: a small file each.
+    pub fn pulls(&self) -> PathBuf {
+        self.data.join("pulls")
+    }
+
     /// The person's settings.
     pub fn config_file(&self) -> PathBuf {
         self.config.join("config.toml")

@@ -27,9 +27,8 @@ const HABITS: &[(&[&str], &str)] = &[
         "`darkroom cancel JOB` ends a job, `darkroom queue clear` empties the list; a model is removed by removing its files",
     ),
     (
-        &["pull", "download", "install", "push"],
-        "darkroom downloads nothing: put a diffusers folder or a .safetensors file anywhere and name it with -m, or name its \
-         folder under `models` in config.toml",
+        &["download", "install", "push", "fetch"],
+        "`darkroom pull WHAT` fetches a model; one that you have is named with -m, or its folder under `models` in config.toml",
     ),
     (
         &["start", "serve", "up", "restart"],

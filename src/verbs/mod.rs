@@ -11,6 +11,7 @@ mod history;
 mod logs;
 mod metrics;
 mod models;
+mod pull;
 mod queue;
 mod show;
 mod status;
@@ -57,8 +58,8 @@ macro_rules! verbs {
 }
 
 verbs!(
-    generate, history, show, queue, wait, cancel, models, status, bench, doctor, daemon, logs, metrics, tui, stdio,
-    docs
+    generate, history, show, queue, wait, cancel, models, pull, status, bench, doctor, daemon, logs, metrics, tui,
+    stdio, docs
 );
 
 /// `--json`, with what it prints.

@@ -282,7 +282,7 @@ fn habits_are_answered() {
         ("ps", "darkroom queue"),
         ("stop", "darkroom cancel"),
         ("rm", "darkroom queue clear"),
-        ("pull", "-m"),
+        ("download", "darkroom pull"),
     ] {
         home.run(word).refused(2, &[verb]);
         home.run(&format!("{word} something --else")).refused(2, &[verb]);

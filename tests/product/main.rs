@@ -26,6 +26,8 @@ mod names;
 mod order;
 mod output;
 mod picture;
+#[cfg(target_os = "linux")]
+mod pull;
 mod queue;
 mod queue_crash;
 mod recipes;

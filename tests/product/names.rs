@@ -327,13 +327,13 @@ fn download_caches_are_followed_and_addresses_are_explained() {
             4,
             &[
                 "Hugging Face cache",
-                "hf download stable-diffusion-v1-5/stable-diffusion-v1-5",
+                "darkroom pull stable-diffusion-v1-5/stable-diffusion-v1-5",
             ],
         );
     home.generate("x -m https://huggingface.co/x/y")
-        .refused(4, &["Hugging Face Hub", "hf download x/y"]);
+        .refused(4, &["Hugging Face Hub", "darkroom pull x/y"]);
     home.generate("x -m https://civitai.com/models/4")
-        .refused(4, &["an URL", "downloads nothing"]);
+        .refused(4, &["an URL", "darkroom pull"]);
     home.generate(&format!("x -m file://{}/none", home.path().display()))
         .refused(4, &["none"]);
 }

@@ -99,6 +99,54 @@ fn rooms_of_the_engine_import_upward_in_the_table() {
     assert_eq!(wrong, [] as [String; 0]);
 }
 
+/// Only `darkroom pull` asks another machine for anything: one room names the HTTP crate, and nobody else opens an internet socket.
+#[test]
+fn one_room_opens_network_connections() {
+    let sources = [
+        "src",
+        "protocol/src",
+        "protocol/client/src",
+        "protocol/formats/src",
+        "daemon/src",
+        "daemon/engine/src",
+        "tui/src",
+    ];
+    let words = [
+        "ureq",
+        "reqwest",
+        "hyper::",
+        "TcpStream",
+        "TcpListener",
+        "UdpSocket",
+        "TcpSocket",
+    ];
+    let of = |source: &str| files(&repo::root().join(source));
+    let names = |path: &PathBuf| {
+        let code = fs::read_to_string(path).unwrap();
+        let mut lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
+        lines.any(|line| words.iter().any(|word| line.contains(word)))
+    };
+    let all: Vec<PathBuf> = sources.iter().flat_map(|source| of(source)).filter(names).collect();
+    let room = repo::root().join("daemon/src/pull");
+    let outside: Vec<_> = all.iter().filter(|path| !path.starts_with(&room)).collect();
+    assert_eq!(outside, [] as [&PathBuf; 0]);
+    assert!(all.contains(&room.join("web.rs")), "the words are the right ones");
+    let manifests = [
+        "",
+        "protocol",
+        "protocol/client",
+        "protocol/formats",
+        "daemon/engine",
+        "tui",
+        "xtask",
+    ];
+    for manifest in manifests {
+        let text = fs::read_to_string(repo::root().join(manifest).join("Cargo.toml")).unwrap();
+        let own = text.split_once("[dependencies]").map_or("", |(_, own)| own);
+        assert!(!own.contains("ureq"), "{manifest}");
+    }
+}
+
 #[test]
 fn rooms_of_the_daemon_import_upward_in_the_table() {
     let wrong = downward("## The daemon's rooms", "daemon/src", &["lib", "testing"]);

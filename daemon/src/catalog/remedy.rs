@@ -61,8 +61,8 @@ pub(super) fn relative(given: &str) -> RemoteError {
 /// A page of the Hugging Face Hub, or an id written as an URL, whose model is not in a cache.
 pub(super) fn not_downloaded(given: &str, id: &str) -> RemoteError {
     not_found(format!(
-        "{} is an address on the Hugging Face Hub, and its model is not on this machine. Darkroom downloads nothing: run \
-         `hf download {id}`, then -m {id} finds it.",
+        "{} is an address on the Hugging Face Hub, and its model is not on this machine. Run \
+         `darkroom pull {id}`, then -m {id} finds it.",
         shown(given)
     ))
 }
@@ -70,7 +70,7 @@ pub(super) fn not_downloaded(given: &str, id: &str) -> RemoteError {
 /// Any other URL.
 pub(super) fn url(given: &str) -> RemoteError {
     not_found(format!(
-        "{} is an URL, and Darkroom downloads nothing: download the model's .safetensors file or folder, then give its path.",
+        "{} is an URL: `darkroom pull` fetches what is there, then its name is for -m; for a file that you have, give its path.",
         shown(given)
     ))
 }
@@ -118,7 +118,7 @@ fn elsewhere(given: &str, places: Places<'_>) -> String {
         let id = shown(given);
         return format!(
             "nothing of that name is where you are, {looked}nor in the Hugging Face cache. If it is a model of the Hub, run \
-             `hf download {id}`, then -m {id} finds it; else give the model's path."
+             `darkroom pull {id}`, then -m {id} finds it; else give the model's path."
         );
     }
     match folders.is_empty() {

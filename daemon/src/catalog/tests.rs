@@ -345,18 +345,18 @@ fn a_snapshot_in_a_download_cache_has_the_repositorys_name() {
     "acme/quite-another",
     FailureKind::ModelNotFound,
     "There is no model acme/quite-another: nothing of that name is where you are, nor in DIR, nor in the Hugging Face cache. If it \
-     is a model of the Hub, run `hf download acme/quite-another`, then -m acme/quite-another finds it; else give the model's path."
+     is a model of the Hub, run `darkroom pull acme/quite-another`, then -m acme/quite-another finds it; else give the model's path."
 )]
 #[case(
     "https://huggingface.co/acme/tiny/tree/main?x=1",
     FailureKind::ModelNotFound,
     "https://huggingface.co/acme/tiny/tree/main?x=1 is an address on the Hugging Face Hub, and its model is not on this machine. \
-     Darkroom downloads nothing: run `hf download acme/tiny`, then -m acme/tiny finds it."
+     Run `darkroom pull acme/tiny`, then -m acme/tiny finds it."
 )]
 #[case(
     "https://civitai.com/models/1",
     FailureKind::ModelNotFound,
-    "https://civitai.com/models/1 is an URL, and Darkroom downloads nothing: download the model's .safetensors file or folder, then \
+    "https://civitai.com/models/1 is an URL: `darkroom pull` fetches what is there, then its name is for -m; for a file that you have, \
      give its path."
 )]
 #[case(

@@ -19,6 +19,7 @@ use super::run::recover;
 use crate::catalog::{Catalog, caches};
 use crate::gallery::Gallery;
 use crate::history::Thumbnails;
+use crate::pull;
 use crate::server::verbs;
 use crate::settings::Live;
 use crate::store::Store;
@@ -99,6 +100,7 @@ impl Kept {
             Request::Ping {} => Reply::Pong {},
             Request::Models {} => {
                 let settings = Live::open(&self.paths.config_file()).await?;
+                let settings = settings.with_models(self.paths.models());
                 Reply::Models(Catalog::new(Arc::new(settings)).with_caches(caches()).list())
             }
             Request::Status {}
@@ -133,6 +135,12 @@ impl Kept {
                 let answer = verbs::change_pictures(&store, &self.paths, request).await;
                 store.close().await?;
                 answer?.reply
+            }
+            Request::Pulls {} => Reply::Pulls(pull::at_rest(&self.paths)),
+            Request::CancelPull { pull } => {
+                // No daemon begins meanwhile.
+                self.write().await?.close().await?;
+                Reply::Pull(Box::new(pull::cancel_at_rest(&self.paths, &pull)?))
             }
             _ => return Err(needs_daemon()),
         };

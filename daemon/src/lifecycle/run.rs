@@ -23,6 +23,7 @@ use crate::gallery::Gallery;
 use crate::history::{self, Thumbnails};
 use crate::logging;
 use crate::metrics::Metrics;
+use crate::pull::{Pulls, Tuning};
 use crate::server::{Context, Socket, Uploads, accept, is_listening, path_of};
 use crate::settings::Live;
 use crate::store::{Part, Store};
@@ -103,7 +104,7 @@ impl Daemon {
         let mut lock = Lock::take(&paths, &at)?;
         let log = logging::start(&paths.log(), foreground)?;
         limits.connections = limits.connections.min(files::raise_limit());
-        let settings = Arc::new(Live::open(&paths.config_file()).await?);
+        let settings = Arc::new(Live::open(&paths.config_file()).await?.with_models(paths.models()));
         let gallery = Gallery::open(&paths)?;
         let swept = gallery.sweep_staging()?;
         let uploads = Uploads::open(&paths.inputs())?;
@@ -140,6 +141,7 @@ impl Daemon {
         if socket.path() != at {
             lock.sign(socket.path());
         }
+        let pulls = Pulls::start(&paths, settings.clone(), Tuning::default());
         let context = Context {
             whose: DataFolder::at(&paths.data),
             store,
@@ -153,6 +155,7 @@ impl Daemon {
             paths,
             limits,
             thumbnails,
+            pulls,
             uploads,
             budget: Default::default(),
             started: Instant::now(),
@@ -226,6 +229,7 @@ pub(crate) async fn live(daemon: Daemon, reloads: mpsc::Receiver<()>) {
     }
     tracing::info!("the daemon ends");
     systemd::stopping();
+    context.pulls.stop();
     let farewell = async {
         let ((), served) = tokio::join!(context.dispatch.stop(), serving);
         if let Err(error) = served {

@@ -91,6 +91,8 @@ pub fn start(path: &Path, foreground: bool) -> Result<Control> {
         .event_format(Line)
         .with_writer(writer);
     let taken = Registry::default().with(targets).with(lines.boxed()).try_init().is_ok();
+    // The one library that logs this way is the HTTP client, and its lines hold whole requests, tokens included.
+    log::set_max_level(log::LevelFilter::Off);
     let control = Control {
         lines: handed,
         handle: taken.then_some(handle),

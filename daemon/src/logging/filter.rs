@@ -12,7 +12,7 @@ const CRATE: &str = "darkroom_daemon";
 /// How its parts are named to people.
 const PREFIX: &str = "daemon";
 /// The parts that a filter may name: the crate's modules.
-const PARTS: [&str; 17] = [
+const PARTS: [&str; 18] = [
     "catalog",
     "clock",
     "deliver",
@@ -26,6 +26,7 @@ const PARTS: [&str; 17] = [
     "lifecycle",
     "logging",
     "metrics",
+    "pull",
     "server",
     "settings",
     "store",

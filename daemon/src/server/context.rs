@@ -17,6 +17,7 @@ use crate::history::Thumbnails;
 use crate::limits::Limits;
 use crate::logging::Control;
 use crate::metrics::Metrics;
+use crate::pull::Pulls;
 use crate::settings::Live;
 use crate::store::Store;
 
@@ -47,6 +48,8 @@ pub struct Context {
     pub limits: Limits,
     /// Small pictures.
     pub thumbnails: Thumbnails,
+    /// Models on their way.
+    pub pulls: Pulls,
     /// Inputs on their way.
     pub uploads: Uploads,
     /// Memory for long messages.

@@ -6,7 +6,7 @@
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -32,6 +32,8 @@ struct File {
     path: Option<PathBuf>,
     read: fn(&Path) -> Result<Settings>,
     state: Mutex<State>,
+    /// The daemon's own folder of models, which counts beside those that are named once it is there.
+    models: OnceLock<PathBuf>,
     /// Whether a reader has been waiting for it for too long.
     hangs: AtomicBool,
     /// Stirs when it was read again.
@@ -76,6 +78,17 @@ impl Live {
         }
     }
 
+    /// The same with this folder of models beside those that the file names, from when it is there.
+    #[must_use]
+    pub(crate) fn with_models(self, folder: PathBuf) -> Self {
+        let _ = self.file.models.set(folder);
+        let mut state = self.file.state();
+        let settings = self.file.with_own(Settings::clone(&state.settings));
+        state.settings = Arc::new(settings);
+        drop(state);
+        self
+    }
+
     /// Settings that stay as they are.
     #[cfg(test)]
     pub(crate) fn fixed(settings: Settings) -> Self {
@@ -92,6 +105,7 @@ impl Live {
             path,
             read: Settings::load,
             state: Mutex::new(state),
+            models: OnceLock::new(),
             hangs: AtomicBool::new(false),
             changed: watch::Sender::default(),
         };
@@ -173,12 +187,22 @@ impl File {
         if !anyway && found == self.state().stamp {
             return;
         }
-        let read = (self.read)(path);
+        let read = (self.read)(path).map(|settings| self.with_own(settings));
         let mut state = self.state();
         state.stamp = found;
         state.take(read);
         drop(state);
         self.changed.send_replace(());
+    }
+
+    /// The settings with the daemon's own folder of models.
+    fn with_own(&self, mut settings: Settings) -> Settings {
+        if let Some(own) = self.models.get().filter(|own| own.is_dir())
+            && !settings.models.contains(own)
+        {
+            settings.models.push(own.clone());
+        }
+        settings
     }
 
     /// A poisoned lock still guards whole settings: they are replaced in one step.

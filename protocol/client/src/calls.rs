@@ -9,6 +9,7 @@ use darkroom_protocol::message::client::{
 };
 use darkroom_protocol::message::history::{Album, Look, Scanned, Thumbnail};
 use darkroom_protocol::message::log::{LogLook, LogPage};
+use darkroom_protocol::message::pull::{Pull, PullAsk};
 use darkroom_protocol::{Error, Job, JobId, JobState, ModelCard, Reply, Request, Result};
 
 use super::Client;
@@ -237,6 +238,22 @@ impl Client {
     /// One piece of a finished picture.
     pub async fn download(&self, download: Download) -> Result<Piece> {
         answer!(self.call(Request::Download(download)).await?, Reply::Piece(piece) => piece)
+    }
+
+    /// Fetches a model; durable once this returns. [`Self::pulls`] tells how it goes.
+    pub async fn pull(&self, ask: PullAsk) -> Result<Pull> {
+        answer!(self.call(Request::Pull(ask)).await?, Reply::Pull(pull) => *pull)
+    }
+
+    /// What is being fetched, and what was lately.
+    pub async fn pulls(&self) -> Result<Vec<Pull>> {
+        answer!(self.call(Request::Pulls {}).await?, Reply::Pulls(pulls) => pulls)
+    }
+
+    /// Ends a pull; how it stands then.
+    pub async fn cancel_pull(&self, pull: &str) -> Result<Pull> {
+        let pull = pull.to_owned();
+        answer!(self.call(Request::CancelPull { pull }).await?, Reply::Pull(pull) => *pull)
     }
 
     /// Ends the daemon. It has taken the order once this returns; it is gone when its lock is free.

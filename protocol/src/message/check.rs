@@ -5,6 +5,7 @@ use super::RemoteError;
 use super::client::{Download, Load, Place, Submit, Subscribe};
 use super::history::{Look, Thumbnail};
 use super::log::{LogLook, LogOf};
+use super::pull::PullAsk;
 use crate::hash::is_sha256;
 use crate::log;
 use crate::params::MAX_NAME;
@@ -41,6 +42,7 @@ impl Request {
             | Self::CancelAll {}
             | Self::Metrics {}
             | Self::Models {}
+            | Self::Pulls {}
             | Self::EmptyTrash {}
             | Self::Tags {}
             | Self::Upload(_) => Ok(()),
@@ -106,6 +108,8 @@ impl Request {
                 text("device", device, MAX_DEVICE)
             }
             Self::Load(load) => check_load(load),
+            Self::Pull(ask) => check_pull(ask),
+            Self::CancelPull { pull } => text("pull", pull, MAX_PATH),
         }
     }
 }
@@ -120,6 +124,28 @@ fn check_load(load: &Load) -> Result<(), RemoteError> {
         ))),
         _ => Ok(()),
     }
+}
+
+fn check_pull(ask: &PullAsk) -> Result<(), RemoteError> {
+    text("what", &ask.what, MAX_PATH)?;
+    maybe("to", ask.to.as_ref(), MAX_PATH)?;
+    maybe("access.hub", ask.access.hub.as_ref(), MAX_PATH)?;
+    maybe("access.civitai", ask.access.civitai.as_ref(), MAX_PATH)?;
+    let tokens = [
+        ("access.hub_token", &ask.access.hub_token),
+        ("access.civitai_token", &ask.access.civitai_token),
+    ];
+    // A secret is not quoted, however long it is.
+    let wrong = tokens.iter().find(|(_, token)| {
+        token
+            .as_ref()
+            .is_some_and(|token| token.0.len() > MAX_FILTER || !token.0.bytes().all(|byte| byte.is_ascii_graphic()))
+    });
+    wrong.map_or(Ok(()), |(field, _)| {
+        Err(RemoteError::usage(format!(
+            "{field} is no token: one has at most {MAX_FILTER} letters, digits and signs."
+        )))
+    })
 }
 
 fn check_log(look: &LogLook) -> Result<(), RemoteError> {

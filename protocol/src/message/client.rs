@@ -8,6 +8,7 @@ use super::RemoteError;
 pub use super::answer::{FoundModel, JobProgress, Loading, Page, Piece, Status, Submitted};
 use super::history::{Album, Blob, Look, Scanned, Thumbnail};
 use super::log::{LogLook, LogPage};
+use super::pull::{Pull, PullAsk};
 use crate::event::{EventName, QueueChange};
 use crate::history::EntryDetail;
 use crate::{Dtype, Event, GenerateRequest, Job, JobId, JobState, KeepAlive, ModelCard, Output, Quant};
@@ -206,6 +207,15 @@ pub enum Request {
         /// Whether it stays.
         pinned: bool,
     },
+    /// Fetch a model. Answered once that is durable; `pulls` tells how it goes.
+    Pull(PullAsk),
+    /// What is being fetched, and what was lately, the newest first.
+    Pulls {},
+    /// End a pull, and remove what was fetched of it.
+    CancelPull {
+        /// Its id or the beginning of it, or what was asked for.
+        pull: String,
+    },
 }
 
 /// A place among the waiting jobs.
@@ -261,6 +271,9 @@ impl Request {
         "load",
         "unload",
         "pin",
+        "pull",
+        "pulls",
+        "cancel_pull",
     ];
 }
 
@@ -491,4 +504,8 @@ pub enum Reply {
         /// The models.
         models: Vec<String>,
     },
+    /// To `pull` and `cancel_pull`: how it stands now.
+    Pull(Box<Pull>),
+    /// To `pulls`.
+    Pulls(Vec<Pull>),
 }

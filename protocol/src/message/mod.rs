@@ -5,6 +5,7 @@ mod check;
 pub mod client;
 pub mod history;
 pub mod log;
+pub mod pull;
 mod remote_error;
 pub mod worker;
 

@@ -5,6 +5,7 @@ use darkroom_protocol::message::client::{
     Download, FoundModel, JobProgress, Load, Loading, Page, Piece, Place, Status, Submit, Submitted, Subscribe, Upload,
 };
 use darkroom_protocol::message::log::{LogLook, LogOf, LogPage};
+use darkroom_protocol::message::pull::{Access, Pull, PullAsk, PullState, Secret};
 use darkroom_protocol::message::worker::{Ready, Staged, Wanted};
 use darkroom_protocol::*;
 use serde_json::json;
@@ -379,6 +380,21 @@ fn jobs_and_models() -> Vec<Request> {
             model: "emoji".into(),
             pinned: false,
         },
+        Request::Pull(PullAsk {
+            what: "owner/repo:fp16".into(),
+            to: Some("fox".into()),
+            accept: true,
+            access: Access {
+                hub: Some("https://hub.example".into()),
+                hub_token: Some(Secret("hf_x".into())),
+                civitai: None,
+                civitai_token: None,
+            },
+        }),
+        Request::Pulls {},
+        Request::CancelPull {
+            pull: "0a1b2c3d".into(),
+        },
     ]
 }
 
@@ -495,8 +511,28 @@ pub fn replies() -> Vec<Reply> {
         Reply::Released {
             models: vec!["emoji".into()],
         },
+        Reply::Pull(Box::new(pull())),
+        Reply::Pulls(vec![pull()]),
     ])
     .collect()
+}
+
+fn pull() -> Pull {
+    Pull {
+        id: "0a1b2c3d".into(),
+        what: "owner/repo:fp16".into(),
+        state: PullState::Fetching,
+        to: "/m/repo".into(),
+        files: 3,
+        bytes: Some(9),
+        done: 4,
+        speed: 2,
+        eta_s: Some(3),
+        licence: "openrail++".into(),
+        notice: None,
+        problem: Some("x".into()),
+        created_ms: 5,
+    }
 }
 
 fn worker() -> WorkerStatus {

@@ -20,6 +20,7 @@ mod pause;
 mod pictures;
 mod pin;
 mod priority;
+mod pull;
 mod queue;
 mod retry;
 mod shutdown;
@@ -48,6 +49,7 @@ pub use pause::pause;
 pub use pictures::change as change_pictures;
 pub use pin::pin;
 pub use priority::{check_priority, priority};
+pub use pull::{cancel_pull, pull, pulls};
 pub use queue::{Order, kept_jobs, queue};
 pub use retry::retry;
 pub use shutdown::shutdown;
@@ -134,6 +136,9 @@ pub async fn obey(asker: &Asker, request: Request) -> Result<Answer, RemoteError
         Request::Load(load) => self::load(asker, load).await,
         Request::Unload { model, device } => self::unload(context, model, &device).await,
         Request::Pin { model, pinned } => self::pin(asker, model, pinned).await,
+        Request::Pull(ask) => self::pull(context, ask).await,
+        Request::Pulls {} => self::pulls(context).await,
+        Request::CancelPull { pull } => self::cancel_pull(context, pull).await,
     }
 }
 
@@ -150,7 +155,7 @@ fn uses_settings(request: &Request) -> bool {
     use Request as R;
     matches!(
         request,
-        R::Submit(_) | R::Load(_) | R::Pin { .. } | R::Unload { .. } | R::Model { .. } | R::Models {}
+        R::Submit(_) | R::Load(_) | R::Pin { .. } | R::Unload { .. } | R::Model { .. } | R::Models {} | R::Pull(_)
     )
 }
 
