@@ -284,8 +284,8 @@ mod tests {
     #[case(&["x", "--size", "512x768", "-W", "640"], "--size 512x768 says width 512 and -W says 640: leave one of them out.")]
     #[case(&["x", "--size", "4x768"], "--size: width must be a whole number from 8 to 8192, not 4.")]
     #[case(&["x", "--size", "big"], "--size is width and height in pixels, for instance 512x768, not big.")]
-    #[case(&["x", "--sampler", "DC Solver"], "--sampler must be one of the 45 names that `darkroom generate --help-all` lists, not DC Solver: DC Solver is not built yet.")]
-    #[case(&["x", "--sampler", "eulr"], "--sampler must be one of the 45 names that `darkroom generate --help-all` lists, not eulr: did you mean Euler?")]
+    #[case(&["x", "--sampler", "DC Solver"], "--sampler must be one of the 48 names that `darkroom generate --help-all` lists, not DC Solver: DC Solver is not built yet.")]
+    #[case(&["x", "--sampler", "eulr"], "--sampler must be one of the 48 names that `darkroom generate --help-all` lists, not eulr: did you mean Euler?")]
     #[case(&["x", "--sampler", "DPM++ 2M Karras", "--schedule", "exponential"],
         "--schedule says Exponential, but the sampler's name says Karras: leave one of them out.")]
     fn a_wrong_value_is_a_usage_error(#[case] args: &[&str], #[case] message: &str) {
