@@ -4,7 +4,7 @@
 use darkroom_protocol::{PartFile, PartRole};
 use serde_json::Map;
 
-use super::own::{Given, OwnPart, Place};
+use super::own::{Given, OwnPart, Place, states};
 use super::role;
 use crate::family::{Family, detect_folder};
 use crate::folder::{Files, Folder};
@@ -116,7 +116,7 @@ fn widths(folder: &Folder, family: Family, of: PartRole) -> String {
         .components
         .iter()
         .filter(|(name, _)| role(family.built(), name) == of);
-    let width = |name: &str| folder.components.get(name)?.config.get("hidden_size")?.as_u64();
+    let width = |name: &str| states(&folder.components.get(name)?.config);
     let widths: Vec<String> = of_role
         .filter_map(|(name, _)| Some(format!("{name} is {} wide", width(name)?)))
         .collect();

@@ -6,12 +6,15 @@
 //! told by names and shapes of their tensors, never by what they are called; families give the components' names.
 
 mod assembled;
+mod encoders;
 mod kinds;
 mod measure;
 mod own;
+mod transformers;
 mod unet;
 
 pub use assembled::{Assembled, Parts};
+pub(crate) use encoders::clip_heads;
 pub(crate) use measure::measured;
 pub use own::{Naming, OwnPart};
 
@@ -43,5 +46,7 @@ pub(crate) fn lacking(built: &Built, lacks: &[String]) -> String {
     )
 }
 
+#[cfg(test)]
+mod bare_tests;
 #[cfg(test)]
 mod tests;
