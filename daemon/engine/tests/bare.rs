@@ -26,6 +26,9 @@ use rstest::rstest;
 use serde_json::{Value, json};
 use tch::{Kind, Tensor};
 
+const DOWN: [&str; 4] = ["DownEncoderBlock2D"; 4];
+const UP: [&str; 4] = ["UpDecoderBlock2D"; 4];
+
 type Tensors = BTreeMap<String, Tensor>;
 
 fn fixture(name: &str) -> PathBuf {
@@ -37,7 +40,7 @@ fn config(family: &str, component: &str) -> Value {
     if component == "vae" {
         return json!({
             "block_out_channels": [32, 32, 64, 64], "layers_per_block": 1, "latent_channels": 16, "norm_num_groups": 32,
-            "down_block_types": ["DownEncoderBlock2D"; 4], "up_block_types": ["UpDecoderBlock2D"; 4], "sample_size": 1024,
+            "down_block_types": DOWN, "up_block_types": UP, "sample_size": 1024,
             "scaling_factor": 0.3611, "shift_factor": 0.1159, "use_quant_conv": false, "use_post_quant_conv": false,
         });
     }
@@ -310,6 +313,64 @@ fn a_transformer_alone_makes_the_folders_picture_with_the_rest(
     assert!(tiny.picture(&source(bare), given) == expected);
 }
 
+/// A file of these tensors, 8-bit floats among them, in the form of safetensors.
+fn save_any(path: &Path, tensors: &Tensors) -> PathBuf {
+    let mut data: Vec<u8> = Vec::new();
+    let mut entries = serde_json::Map::new();
+    for (key, tensor) in tensors {
+        let kind = match tensor.kind() {
+            Kind::Float8e4m3fn => "F8_E4M3",
+            Kind::Float => "F32",
+            other => panic!("{other:?}"),
+        };
+        let flat = tensor.contiguous().flatten(0, -1).view_dtype(Kind::Uint8);
+        let from = data.len();
+        data.extend(Vec::<u8>::try_from(&flat).unwrap());
+        let entry = json!({"dtype": kind, "shape": tensor.size(), "data_offsets": [from, data.len()]});
+        entries.insert(key.clone(), entry);
+    }
+    let json = Value::Object(entries).to_string();
+    let mut bytes = (json.len() as u64).to_le_bytes().to_vec();
+    bytes.extend(json.as_bytes());
+    bytes.extend(data);
+    std::fs::write(path, bytes).unwrap();
+    path.to_owned()
+}
+
+/// A transformer in 8-bit floats, plain and with a factor beside each weight, is the one of its widened numbers: fused weights too, whose
+/// parts share one factor.
+#[rstest]
+fn eight_bit_floats_are_widened(
+    #[values("z-image", "dev", "chroma")] name: &'static str,
+    #[values(false, true)] scaled: bool,
+) {
+    let tiny = Tiny::of(name);
+    let (mut narrow, mut wide) = (Tensors::new(), Tensors::new());
+    for (key, tensor) in tiny.family_spells("transformer") {
+        let layer = key.strip_suffix(".weight").filter(|_| tensor.dim() == 2);
+        let Some(layer) = layer else {
+            narrow.insert(key.clone(), tensor.shallow_clone());
+            wide.insert(key, tensor);
+            continue;
+        };
+        // A power of two, so that nothing is rounded twice.
+        let factor = if scaled { 0.25 } else { 1.0 };
+        let eight = (&tensor / factor).to_kind(Kind::Float8e4m3fn);
+        wide.insert(key.clone(), eight.to_kind(Kind::Float) * factor);
+        if scaled {
+            narrow.insert(format!("{layer}.scale_weight"), Tensor::from(factor as f32));
+        }
+        narrow.insert(key, eight);
+    }
+    if scaled {
+        let mark = Tensor::zeros([0], (Kind::Float, tch::Device::Cpu)).to_kind(Kind::Float8e4m3fn);
+        narrow.insert("scaled_fp8".to_owned(), mark);
+    }
+    let of = |path: PathBuf| tiny.picture(&source(path), tiny.rest(false));
+    let narrow = save_any(&tiny.dir.path().join("narrow.safetensors"), &narrow);
+    assert!(of(narrow) == of(tiny.save("wide", "", &wide)));
+}
+
 /// A list of tensors of a published component: name and shape.
 fn list(name: &str) -> Vec<(String, Vec<u64>)> {
     let packed = std::fs::read(fixture(&format!("{name}.txt.gz"))).unwrap();
@@ -358,9 +419,9 @@ fn published_lists_are_what_they_are(
     #[case] transformer: &str,
     #[case] encoder: &str,
     #[case] clip: bool,
-    #[values("", "model.diffusion_model.")] prefix: &str,
-    #[values("vae-original", "vae")] vae: &str,
+    #[values(("", "vae-original"), ("model.diffusion_model.", "vae"))] rest: (&str, &str),
 ) {
+    let (prefix, vae) = rest;
     let dir = tempfile::tempdir().unwrap();
     let at = |name: &str| dir.path().join(name);
     let base = SingleFile::open(holes(&at("bare.safetensors"), prefix, &list(transformer))).unwrap();
@@ -397,13 +458,24 @@ fn published_lists_are_what_they_are(
             assert_eq!(component.config.get(field), Some(expected), "{name}: {field}");
         }
     }
-    // And a picture could be made: the engine reads the same.
+    if !prefix.is_empty() {
+        return;
+    }
+    // Every tensor that the layers ask for is found, of its size; headers alone are read.
     let source = ModelSource::File(at("bare.safetensors").display().to_string());
     let blueprint = darkroom_engine::families::open(&key(&source, given)).unwrap();
-    let cancel = Cancel::new();
     for component in blueprint.components() {
-        let offered = blueprint.offered(component, &cancel).unwrap();
-        assert!(!offered.is_empty(), "{}", component.name);
+        let recorder = Weights::recorder(component.name);
+        blueprint.build(component, &recorder).unwrap();
+        let shapes = blueprint.weights(component, &Cancel::new()).unwrap().shapes();
+        for (key, shape) in recorder.asked() {
+            // The one that is put together of two parts, which change places: it is not whole in the file.
+            if transformer.ends_with("-bfl") && key.starts_with("norm_out.linear.") {
+                continue;
+            }
+            let found = shapes.get(&key).map(|shape| shape.iter().product::<i64>());
+            assert_eq!(found, Some(shape.iter().product()), "{}: {key}", component.name);
+        }
     }
 }
 
