@@ -5,7 +5,7 @@ use darkroom_protocol::{PartFile, PartRole};
 use serde_json::Map;
 
 use super::own::{Given, OwnPart, Place, states};
-use super::role;
+use super::{called, role};
 use crate::family::{Family, detect_folder};
 use crate::folder::{Files, Folder};
 use crate::{Error, Result};
@@ -118,7 +118,7 @@ fn widths(folder: &Folder, family: Family, of: PartRole) -> String {
         .filter(|(name, _)| role(family.built(), name) == of);
     let width = |name: &str| states(&folder.components.get(name)?.config);
     let widths: Vec<String> = of_role
-        .filter_map(|(name, _)| Some(format!("{name} is {} wide", width(name)?)))
+        .filter_map(|(name, _)| Some(format!("{} is {} wide", called(family.built(), name), width(name)?)))
         .collect();
     match widths.is_empty() {
         true => String::new(),

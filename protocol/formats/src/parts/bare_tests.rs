@@ -116,7 +116,7 @@ fn a_z_image_is_put_together(#[case] original: bool, #[case] prefix: &str) {
     let base = SingleFile::open(file(dir.path(), "z.safetensors", prefix, &z_image(original))).unwrap();
     let told = Folder::read(&base).unwrap().check_whole().unwrap_err().to_string();
     assert!(
-        told.ends_with("has no text_encoder and no vae: --text-encoder and --vae give them."),
+        told.ends_with("has no text_encoder (Qwen3) and no vae: --text-encoder and --vae give them."),
         "{told}"
     );
     let given = [
@@ -166,6 +166,10 @@ fn a_flux_is_put_together_from_files_in_any_order(
     let dir = tempfile::tempdir().unwrap();
     let base = SingleFile::open(file(dir.path(), "f.safetensors", "", &flux(original, guided))).unwrap();
     assert_eq!(base.lacks(), ["text_encoder", "text_encoder_2", "vae"]);
+    let told = Folder::read(&base).unwrap().check_whole().unwrap_err().to_string();
+    let lacks =
+        "has no text_encoder (CLIP-L) and no text_encoder_2 (T5-XXL) and no vae: --text-encoder and --vae give them.";
+    assert!(told.ends_with(lacks), "{told}");
     let encoders = [
         part(
             PartRole::TextEncoder,
@@ -231,9 +235,9 @@ fn wrong_files_are_refused_in_words() {
         told.replace(path.to_str().unwrap(), "FILE")
     };
     let (text, t5) = (PartRole::TextEncoder, t5("shared.weight", 4096));
-    insta::assert_snapshot!(told(&z, text, &qwen3(1024)), @"FILE is no text encoder of Z-Image, whose text_encoder is 2560 wide: it seems to be a language model, 1024 wide.");
-    insta::assert_snapshot!(told(&z, text, &t5), @"FILE is no text encoder of Z-Image, whose text_encoder is 2560 wide: it seems to be a T5 text encoder alone, 4096 wide.");
-    insta::assert_snapshot!(told(&f, text, &qwen3(4096)), @"FILE is no text encoder of FLUX.1, whose text_encoder is 768 wide and text_encoder_2 is 4096 wide: it seems to be a language model, 4096 wide.");
+    insta::assert_snapshot!(told(&z, text, &qwen3(1024)), @"FILE is no text encoder of Z-Image, whose text_encoder (Qwen3) is 2560 wide: it seems to be a language model, 1024 wide.");
+    insta::assert_snapshot!(told(&z, text, &t5), @"FILE is no text encoder of Z-Image, whose text_encoder (Qwen3) is 2560 wide: it seems to be a T5 text encoder alone, 4096 wide.");
+    insta::assert_snapshot!(told(&f, text, &qwen3(4096)), @"FILE is no text encoder of FLUX.1, whose text_encoder (CLIP-L) is 768 wide and text_encoder_2 (T5-XXL) is 4096 wide: it seems to be a language model, 4096 wide.");
     insta::assert_snapshot!(told(&f, PartRole::Denoiser, &z_image(true)), @"FILE is no denoiser of FLUX.1: it seems to be a model of Z-Image, or a part of one.");
     // UMT5 is as wide and reads other tokens.
     let mut umt5 = t5;
