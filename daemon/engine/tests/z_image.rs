@@ -73,9 +73,21 @@ fn transformer() -> Vec<(String, Tensor)> {
 }
 
 fn vae() -> Vec<(String, Tensor)> {
+    vae_of(&config("vae"))
+}
+
+fn vae_of(config: &[u8]) -> Vec<(String, Tensor)> {
     filled("vae", &|w| {
-        AutoencoderKl::new(w, &VaeConfig::from_json(&config("vae"))?).map(drop)
+        AutoencoderKl::new(w, &VaeConfig::from_json(config)?).map(drop)
     })
+}
+
+/// A tiny VAE's configuration with the 32 groups of every published one: a file without a configuration cannot say another number.
+fn vae_of_32_groups() -> Vec<u8> {
+    let mut json: serde_json::Value = serde_json::from_slice(&config("vae")).unwrap();
+    json["block_out_channels"] = json!([32, 32, 64, 64]);
+    json["norm_num_groups"] = 32.into();
+    json.to_string().into_bytes()
 }
 
 fn text_encoder() -> Vec<(String, Tensor)> {
@@ -334,7 +346,12 @@ fn loras_of_every_spelling_are_those_of_peft() {
 /// One file with all parts under the names of ComfyUI's, in which queries, keys and values are one tensor.
 #[test]
 fn a_single_file_makes_the_picture_of_its_folder() {
-    // Its configurations are the published model's, which is not tiny: only the names are looked at, in the header.
+    // The folder's VAE is one that a file can be measured for.
+    let folder = model_folder();
+    let tiny_vae = vae_of(&vae_of_32_groups());
+    std::fs::write(folder.path().join("vae/config.json"), vae_of_32_groups()).unwrap();
+    let weights = folder.path().join("vae/diffusion_pytorch_model.safetensors");
+    Tensor::write_safetensors(&tiny_vae, weights).unwrap();
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("z.safetensors");
     let mut all: Vec<(String, Tensor)> = Vec::new();
@@ -366,7 +383,7 @@ fn a_single_file_makes_the_picture_of_its_folder() {
     for (key, tensor) in text_encoder() {
         all.push((format!("text_encoders.qwen3_4b.transformer.{key}"), tensor));
     }
-    for (key, tensor) in vae() {
+    for (key, tensor) in vae_of(&vae_of_32_groups()) {
         all.push((format!("vae.{}", original_of_vae(&key)), tensor));
     }
     Tensor::write_safetensors(&all, &path).unwrap();
@@ -389,7 +406,7 @@ fn a_single_file_makes_the_picture_of_its_folder() {
     let blueprint = darkroom_engine::families::open(&key).unwrap();
     for (name, tensors) in [
         ("transformer", transformer()),
-        ("vae", vae()),
+        ("vae", tiny_vae),
         ("text_encoder", text_encoder()),
     ] {
         let component = blueprint.components().iter().find(|one| one.name == name).unwrap();
@@ -398,6 +415,12 @@ fn a_single_file_makes_the_picture_of_its_folder() {
             assert!(weights.get(&key, &expected.size()).unwrap().equal(&expected), "{key}");
         }
     }
+    // And so is the picture.
+    let mut bench = Bench::new();
+    let case = cases().remove(0);
+    let [of_folder, of_file] = [folder_source(folder.path()), key.source]
+        .map(|source| bench.pictures(&task(source, &case, Path::new("unused")), Kind::Float).0);
+    assert!(of_folder == of_file && of_folder.len() == 1);
 }
 
 /// The tiny autoencoder's key as `ae.safetensors` has it.

@@ -54,7 +54,11 @@ impl TensorFiles {
             let bytes = source.bytes(name)?;
             let header = header(source, name, &bytes)?;
             for (key, entry) in header.tensors {
-                for piece in pieces(name, &key) {
+                for mut piece in pieces(name, &key) {
+                    if is_factor(&key, &entry) {
+                        // A tensor's rows share the factor of all.
+                        (piece.rows, piece.turned) = (super::pieces::Rows::All, false);
+                    }
                     let place = place(all.files.len(), &key, &entry, &piece);
                     let place = place.ok_or_else(|| misfit(source, name, &key, &entry, &piece.name))?;
                     all.put(piece.name, place, source, (names, name))?;
@@ -114,6 +118,12 @@ impl Place {
         }
         size
     }
+}
+
+/// Whether it is the one number that 8-bit weights are multiplied by, or what goes into their layer.
+fn is_factor(key: &str, entry: &Entry) -> bool {
+    let ends = [".scale_weight", ".weight_scale", ".scale_input", ".input_scale"];
+    entry.elements() == 1 && ends.iter().any(|end| key.ends_with(end))
 }
 
 /// `None` where the tensor has not the rows or axes that the piece is made of.

@@ -4,8 +4,8 @@
 use darkroom_protocol::{PartFile, PartRole};
 use serde_json::Map;
 
-use super::own::{Given, OwnPart, Place};
-use super::role;
+use super::own::{Given, OwnPart, Place, states};
+use super::{called, role};
 use crate::family::{Family, detect_folder};
 use crate::folder::{Files, Folder};
 use crate::{Error, Result};
@@ -116,9 +116,9 @@ fn widths(folder: &Folder, family: Family, of: PartRole) -> String {
         .components
         .iter()
         .filter(|(name, _)| role(family.built(), name) == of);
-    let width = |name: &str| folder.components.get(name)?.config.get("hidden_size")?.as_u64();
+    let width = |name: &str| states(&folder.components.get(name)?.config);
     let widths: Vec<String> = of_role
-        .filter_map(|(name, _)| Some(format!("{name} is {} wide", width(name)?)))
+        .filter_map(|(name, _)| Some(format!("{} is {} wide", called(family.built(), name), width(name)?)))
         .collect();
     match widths.is_empty() {
         true => String::new(),

@@ -13,6 +13,8 @@ struct Kind {
     prefixes: &'static [&'static str],
     /// Whose names it may have: all of these are there.
     looks: &'static [(Naming, &'static [&'static str])],
+    /// Tensors of its kin, which a file of this class has not.
+    absent: &'static [&'static str],
 }
 
 const CLIP: &[(Naming, &[&str])] = &[
@@ -24,6 +26,8 @@ const CLIP: &[(Naming, &[&str])] = &[
         &["token_embedding.weight", "transformer.resblocks.0.attn.in_proj_weight"],
     ),
 ];
+
+const T5_GATE: &str = "encoder.block.0.layer.1.DenseReluDense.wi_0.weight";
 
 const KINDS: &[Kind] = &[
     Kind {
@@ -42,6 +46,7 @@ const KINDS: &[Kind] = &[
             "",
         ],
         looks: CLIP,
+        absent: &[],
     },
     Kind {
         class: "CLIPTextModelWithProjection",
@@ -56,6 +61,7 @@ const KINDS: &[Kind] = &[
             "",
         ],
         looks: CLIP,
+        absent: &[],
     },
     Kind {
         class: "AutoencoderKL",
@@ -70,6 +76,50 @@ const KINDS: &[Kind] = &[
                 &["decoder.conv_in.weight", "decoder.mid.block_1.conv1.weight"],
             ),
         ],
+        absent: &[],
+    },
+    Kind {
+        class: "T5EncoderModel",
+        prefixes: &[
+            "text_encoders.t5xxl.transformer.",
+            "text_encoder_2.",
+            "text_encoder_3.",
+            "text_encoder.",
+            "t5xxl.transformer.",
+            "t5xxl.",
+            "transformer.",
+            "",
+        ],
+        // The gate is that of version 1.1.
+        looks: &[
+            (Naming::Layers, &[T5_GATE, "shared.weight"]),
+            (Naming::Layers, &[T5_GATE, "encoder.embed_tokens.weight"]),
+        ],
+        // UMT5's layers have a table of distances each.
+        absent: &["encoder.block.1.layer.0.SelfAttention.relative_attention_bias.weight"],
+    },
+    Kind {
+        class: "Qwen3Model",
+        prefixes: &[
+            "text_encoders.qwen3_4b.transformer.",
+            "text_encoder.",
+            "qwen3_4b.transformer.",
+            "qwen3_4b.",
+            "transformer.",
+            "",
+        ],
+        looks: &[
+            (
+                Naming::Layers,
+                &["model.layers.0.self_attn.q_norm.weight", "model.embed_tokens.weight"],
+            ),
+            (
+                Naming::Layers,
+                &["layers.0.self_attn.q_norm.weight", "embed_tokens.weight"],
+            ),
+        ],
+        // Qwen3-VL's eyes.
+        absent: &["model.visual.patch_embed.proj.weight", "visual.patch_embed.proj.weight"],
     },
 ];
 
@@ -83,6 +133,9 @@ pub(super) fn found(class: &str, header: &Header) -> Option<(&'static str, Namin
     };
     kind.prefixes.iter().find_map(|prefix| {
         let look = kind.looks.iter().find(|(_, keys)| has(prefix, keys))?;
+        if kind.absent.iter().any(|key| has(prefix, &[key])) {
+            return None;
+        }
         Some((*prefix, look.0))
     })
 }

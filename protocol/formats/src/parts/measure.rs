@@ -1,20 +1,21 @@
 //! What the tensors of a component without a configuration say of it, by its class. It is put over the family's published
 //! configuration, or over that of the model which the component goes into: what no tensor shows stays as it is there. `own.rs` asks
-//! for components in files of their own, `single/facts.rs` for those of a checkpoint. The UNet's is in `unet.rs`.
+//! for components in files of their own, `single/facts.rs` for those of a checkpoint. UNets are in `unet.rs`, transformers in
+//! `transformers.rs`, text encoders in `encoders.rs`; the autoencoder is here.
 
 use serde_json::{Map, Value};
 
+use super::encoders::{clip, qwen3, t5};
+use super::transformers::{flux, z_image};
 use super::unet::unet;
 use crate::family::Layout;
 use crate::safetensors::Header;
 
-/// No encoder has more layers, no autoencoder more levels or blocks.
-const MOST: u64 = 128;
-/// How wide the heads of CLIP's text encoders are, in all of them.
-const CLIP_HEAD: u64 = 64;
+/// No model has more blocks of a kind, no encoder more layers.
+const MOST: u64 = 256;
 
 /// What is found of the component of `class` whose keys stand behind `prefix`, in diffusers' words: nothing for a class that is not
-/// measured, and where not all is there. `base` is the configuration that it is put over; `layout` tells a UNet's names.
+/// measured, and where not all is there. `base` is the configuration that it is put over; `layout` tells a denoiser's names.
 pub(crate) fn measured(
     class: &str,
     header: &Header,
@@ -24,7 +25,11 @@ pub(crate) fn measured(
     let tensors = Tensors { header, prefix };
     let found = match class {
         "UNet2DConditionModel" => unet(header, prefix, layout, base),
+        "ZImageTransformer2DModel" => z_image(tensors, layout),
+        "FluxTransformer2DModel" | "ChromaTransformer2DModel" => flux(tensors, layout),
         "AutoencoderKL" => vae(tensors),
+        "T5EncoderModel" => t5(tensors),
+        "Qwen3Model" => qwen3(tensors),
         "CLIPTextModel" => clip(tensors, base),
         "CLIPTextModelWithProjection" => clip(tensors, base).map(|mut config| {
             let projection = tensors
@@ -40,79 +45,31 @@ pub(crate) fn measured(
     found.unwrap_or_default()
 }
 
+/// A component's tensors behind their prefix.
 #[derive(Clone, Copy)]
-struct Tensors<'a> {
+pub(super) struct Tensors<'a> {
     header: &'a Header,
     prefix: &'a str,
 }
 
 impl Tensors<'_> {
-    fn size(self, key: &str, axis: usize) -> Option<u64> {
+    pub(super) fn size(self, key: &str, axis: usize) -> Option<u64> {
         let entry = self.header.tensors.get(&format!("{}{key}", self.prefix))?;
         entry.shape.get(axis).copied()
     }
 
-    fn has(self, key: &str) -> bool {
+    pub(super) fn has(self, key: &str) -> bool {
         self.header.tensors.contains_key(&format!("{}{key}", self.prefix))
     }
 
     /// How many there are of what `name` calls by number.
-    fn count(self, name: impl Fn(u64) -> String) -> u64 {
+    pub(super) fn count(self, name: impl Fn(u64) -> String) -> u64 {
         (0..MOST).take_while(|n| self.has(&name(*n))).count() as u64
     }
 }
 
-/// A CLIP text encoder under transformers' names, with or without `text_model.`, or open_clip's.
-fn clip(tensors: Tensors<'_>, base: &Map<String, Value>) -> Option<Map<String, Value>> {
-    let model = ["text_model.", ""]
-        .into_iter()
-        .find(|model| tensors.has(&format!("{model}embeddings.token_embedding.weight")));
-    let names = match model {
-        Some(model) => (
-            format!("{model}embeddings.token_embedding.weight"),
-            format!("{model}embeddings.position_embedding.weight"),
-            format!("{model}encoder.layers."),
-            "mlp.fc1.weight",
-        ),
-        None => (
-            "token_embedding.weight".to_owned(),
-            "positional_embedding".to_owned(),
-            "transformer.resblocks.".to_owned(),
-            "mlp.c_fc.weight",
-        ),
-    };
-    let (tokens, positions, layers, inner) = names;
-    let width = tensors.size(&tokens, 1)?;
-    let number = |field: &str| base.get(field).and_then(Value::as_u64);
-    let mut config = Map::new();
-    let mut put = |field: &str, value: u64| config.insert(field.to_owned(), value.into());
-    put("hidden_size", width);
-    if let Some(rows) = tensors.size(&tokens, 0) {
-        put("vocab_size", rows);
-    }
-    if let Some(rows) = tensors.size(&positions, 0) {
-        put("max_position_embeddings", rows);
-    }
-    if let Some(wide) = tensors.size(&format!("{layers}0.{inner}"), 0) {
-        put("intermediate_size", wide);
-    }
-    let count = tensors.count(|n| format!("{layers}{n}.{inner}"));
-    // Stable Diffusion 2 reads the layer before the last and its configurations end there; files may have the last one too. Whether
-    // this one has, only the published number says.
-    let kept = match number("num_hidden_layers") {
-        Some(published) if number("hidden_size") == Some(width) && published + 1 == count => published,
-        _ => count,
-    };
-    if kept > 0 {
-        put("num_hidden_layers", kept);
-    }
-    if number("hidden_size") != Some(width) {
-        put("num_attention_heads", (width / CLIP_HEAD).max(1));
-    }
-    Some(config)
-}
-
-/// An `AutoencoderKL` under diffusers' names, or those of the code that trained it.
+/// An `AutoencoderKL` under diffusers' names, or those of the code that trained it. Of its norms' groups no shape tells anything: they stay
+/// as in the configuration that this is put over, 32 in all that were published.
 fn vae(tensors: Tensors<'_>) -> Option<Map<String, Value>> {
     let original = tensors.has("decoder.mid.block_1.conv1.weight");
     let block = |level: u64, n: u64| match original {

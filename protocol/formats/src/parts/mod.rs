@@ -6,12 +6,15 @@
 //! told by names and shapes of their tensors, never by what they are called; families give the components' names.
 
 mod assembled;
+mod encoders;
 mod kinds;
 mod measure;
 mod own;
+mod transformers;
 mod unet;
 
 pub use assembled::{Assembled, Parts};
+pub(crate) use encoders::clip_heads;
 pub(crate) use measure::measured;
 pub use own::{Naming, OwnPart};
 
@@ -36,6 +39,7 @@ pub(crate) fn lacking(built: &Built, lacks: &[String]) -> String {
     flags.dedup();
     let gives = if flags.len() == 1 { "gives" } else { "give" };
     let them = if lacks.len() == 1 { "it" } else { "them" };
+    let lacks: Vec<String> = lacks.iter().map(|name| called(built, name)).collect();
     format!(
         "has no {}: {} {gives} {them}.",
         lacks.join(" and no "),
@@ -43,5 +47,19 @@ pub(crate) fn lacking(built: &Built, lacks: &[String]) -> String {
     )
 }
 
+/// The component `name` in messages: text encoders of transformers with the name that people know them by, as they are files of their own.
+fn called(built: &Built, name: &str) -> String {
+    let class = built.components.iter().find(|(known, _)| *known == name);
+    let known = match class {
+        Some((_, "T5EncoderModel")) => "T5-XXL",
+        Some((_, "Qwen3Model")) => "Qwen3",
+        Some((_, "CLIPTextModel")) if built.denoiser == "transformer" => "CLIP-L",
+        _ => return name.to_owned(),
+    };
+    format!("{name} ({known})")
+}
+
+#[cfg(test)]
+mod bare_tests;
 #[cfg(test)]
 mod tests;

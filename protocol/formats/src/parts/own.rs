@@ -101,11 +101,21 @@ impl Given {
             Self::Folder { .. } => "is a folder without a config.json and weights for that".to_owned(),
             Self::File { header, .. } => match detect_file(header) {
                 None => "is nothing that Darkroom recognises".to_owned(),
-                Some(Found::Other(kind)) => format!("seems to be {kind}"),
+                Some(Found::Other(kind)) => match width(header) {
+                    Some(width) => format!("seems to be {kind}, {width} wide"),
+                    None => format!("seems to be {kind}"),
+                },
                 Some(Found::Denoiser(found)) => format!("seems to be a model of {}, or a part of one", found.row.label),
             },
         }
     }
+}
+
+/// How wide the states of a language model or a T5 are.
+fn width(header: &Header) -> Option<u64> {
+    let tables = ["model.embed_tokens.weight", "embed_tokens.weight", "shared.weight"];
+    let table = tables.iter().find_map(|key| header.tensors.get(*key))?;
+    table.shape.get(1).copied()
 }
 
 fn of_file(path: &Path, header: &Header, place: Place<'_>) -> Result<Option<OwnPart>> {
@@ -182,8 +192,10 @@ fn fitting(
     (bytes, notice): (u64, Option<String>),
 ) -> Option<OwnPart> {
     let is_text = super::role(place.built, place.component) == darkroom_protocol::PartRole::TextEncoder;
-    let width = |config: &Map<String, Value>| config.get("hidden_size").and_then(Value::as_u64);
-    if is_text && width(&config).is_some() && width(place.base).is_some() && width(&config) != width(place.base) {
+    if is_text
+        && let (Some(own), Some(wanted)) = (states(&config), states(place.base))
+        && own != wanted
+    {
         return None;
     }
     Some(OwnPart {
@@ -195,6 +207,12 @@ fn fitting(
         bytes,
         notice,
     })
+}
+
+/// How wide the states of a text encoder with that configuration are; T5's has a word of its own for it.
+pub(super) fn states(config: &Map<String, Value>) -> Option<u64> {
+    let mut fields = ["hidden_size", "d_model"].into_iter();
+    fields.find_map(|field| config.get(field)?.as_u64())
 }
 
 /// The config.json beside a component's file that has a folder to itself.
@@ -225,9 +243,21 @@ fn is_of_class(config: &Map<String, Value>, class: &str) -> bool {
         .and_then(|all| all.as_array()?.first()?.as_str());
     match (config.get("_class_name").and_then(Value::as_str), architecture) {
         (Some(own), _) => own == class,
-        // One encoder with and without its projection is the same file.
-        (None, Some(own)) => own == class || (own.starts_with("CLIPText") && class.starts_with("CLIPText")),
-        (None, None) => true,
+        // One encoder with and without its projection, or with the head that says words, is the same file.
+        (None, Some(own)) => {
+            own == class
+                || (own.starts_with("CLIPText") && class.starts_with("CLIPText"))
+                || matches!(
+                    (own, class),
+                    ("Qwen3ForCausalLM", "Qwen3Model") | ("T5ForConditionalGeneration", "T5EncoderModel")
+                )
+        }
+        (None, None) => match (config.get("model_type").and_then(Value::as_str), class) {
+            (Some(kind), "Qwen3Model") => kind == "qwen3",
+            (Some(kind), "T5EncoderModel") => kind == "t5",
+            (Some(kind), class) if class.starts_with("CLIPText") => kind.starts_with("clip"),
+            _ => true,
+        },
     }
 }
 

@@ -12,9 +12,9 @@ use crate::single::tests::write;
 use crate::{Card, Parts, SingleFile};
 
 /// Name and shape.
-type Tensor = (String, Vec<u64>);
+pub(super) type Tensor = (String, Vec<u64>);
 
-fn file(dir: &Path, name: &str, prefix: &str, tensors: &[Tensor]) -> PathBuf {
+pub(super) fn file(dir: &Path, name: &str, prefix: &str, tensors: &[Tensor]) -> PathBuf {
     let path = dir.join(name);
     let named: Vec<_> = tensors
         .iter()
@@ -25,7 +25,7 @@ fn file(dir: &Path, name: &str, prefix: &str, tensors: &[Tensor]) -> PathBuf {
     path
 }
 
-fn part(role: PartRole, path: &Path) -> PartFile {
+pub(super) fn part(role: PartRole, path: &Path) -> PartFile {
     PartFile {
         role,
         name: "part".into(),
@@ -37,7 +37,7 @@ fn part(role: PartRole, path: &Path) -> PartFile {
 }
 
 /// A VAE with levels of these channels, as its tensors tell it, in the original code's names.
-fn vae(latents: u64, channels: &[u64]) -> Vec<Tensor> {
+pub(super) fn vae(latents: u64, channels: &[u64]) -> Vec<Tensor> {
     let last = channels[channels.len() - 1];
     let mut all = vec![
         ("encoder.conv_in.weight".to_owned(), vec![channels[0], 3, 3, 3]),
@@ -59,7 +59,7 @@ fn vae(latents: u64, channels: &[u64]) -> Vec<Tensor> {
 }
 
 /// A text encoder that wide, of so many layers, under transformers' names.
-fn clip(width: u64, layers: u64) -> Vec<Tensor> {
+pub(super) fn clip(width: u64, layers: u64) -> Vec<Tensor> {
     let mut all = vec![
         (
             "text_model.embeddings.token_embedding.weight".to_owned(),

@@ -13,7 +13,7 @@ use super::flux;
 use super::measure::{Numbers, prediction};
 use super::yaml;
 use crate::family::{Family, Layout};
-use crate::parts::measured;
+use crate::parts::{clip_heads, measured};
 use crate::safetensors::Header;
 use crate::shown::Shown;
 
@@ -112,7 +112,8 @@ impl Facts {
         facts.inputs(header, prefix);
         facts.edits(header, prefix);
         facts.shapes(header, family, (prefix, layout));
-        facts.flux(header, (family, prefix));
+        facts.flux(header, family, (prefix, layout));
+        facts.read_states(family);
         if header
             .tensors
             .keys()
@@ -348,24 +349,41 @@ impl Facts {
         }
     }
 
-    /// What the tensors of a FLUX.1 or a Chroma say of its parts.
-    fn flux(&mut self, header: &Header, (family, prefix): (Family, &str)) {
-        if !matches!(family, Family::Flux1 | Family::Chroma) {
+    /// What a FLUX.1 says beyond its shapes.
+    fn flux(&mut self, header: &Header, family: Family, place: (&str, Layout)) {
+        if family != Family::Flux1 {
             return;
         }
-        self.of("transformer").extend(flux::transformer(header, prefix));
-        self.of("scheduler").extend(flux::scheduler(header, prefix));
-        if family == Family::Flux1 && flux::is_kontext(header) {
+        self.of("scheduler").extend(flux::scheduler(header, place));
+        if flux::is_kontext(header) {
             self.of("model_index.json")
                 .insert("_class_name".to_owned(), "FluxKontextPipeline".into());
         }
-        for part in family.built().checkpoint.parts {
-            let found = match part.prefix {
-                Some(prefix) if prefix.contains("t5xxl") => flux::t5(header, prefix),
-                Some(prefix) if prefix.contains("clip_l") => flux::clip(header, prefix),
-                _ => continue,
+    }
+
+    /// How wide the states of text encoders are that the file has not: its transformer reads them.
+    fn read_states(&mut self, family: Family) {
+        const CLIP: (&str, &str, &str) = ("text_encoder", "hidden_size", "pooled_projection_dim");
+        let reads: &[(&'static str, &str, &str)] = match family {
+            Family::ZImage => &[("text_encoder", "hidden_size", "cap_feat_dim")],
+            Family::Flux1 => &[CLIP, ("text_encoder_2", "d_model", "joint_attention_dim")],
+            Family::Chroma => &[("text_encoder", "d_model", "joint_attention_dim")],
+            _ => &[],
+        };
+        for read in reads {
+            let (component, field, of) = *read;
+            let transformer = self.found.get("transformer");
+            let Some(width) = transformer.and_then(|found| found.get(of)?.as_u64()) else {
+                continue;
             };
-            self.of(part.component).extend(found);
+            let encoder = self.of(component);
+            if encoder.contains_key(field) {
+                continue;
+            }
+            encoder.insert(field.to_owned(), width.into());
+            if *read == CLIP {
+                encoder.insert("num_attention_heads".to_owned(), clip_heads(width).into());
+            }
         }
     }
 

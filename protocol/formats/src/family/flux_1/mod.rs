@@ -1,5 +1,5 @@
 //! What is known of every FLUX.1. How one is recognised is in its row of [`super::table`]; what its variants differ in, such as whether
-//! they are told a guidance, a folder says itself, and of a single file its tensors (`single/flux.rs`).
+//! they are told a guidance, a folder says itself, and of a single file its tensors (`parts/transformers.rs`).
 
 use super::{Built, Checkpoint, Family, Part};
 
