@@ -2,7 +2,8 @@
 
 use darkroom_protocol::message::RemoteError;
 use darkroom_protocol::message::client::{
-    Download, FoundModel, JobProgress, Load, Loading, Page, Piece, Place, Status, Submit, Submitted, Subscribe, Upload,
+    CountTokens, Download, FoundModel, JobProgress, Load, Loading, Page, Piece, Place, Status, Submit, Submitted,
+    Subscribe, TokenCount, Upload,
 };
 use darkroom_protocol::message::log::{LogLook, LogOf, LogPage};
 use darkroom_protocol::message::worker::{Ready, Staged, Wanted};
@@ -387,6 +388,12 @@ fn jobs_and_models() -> Vec<Request> {
             model: "emoji".into(),
             pinned: false,
         },
+        Request::CountTokens(CountTokens {
+            text: "a fox".into(),
+            model: "emoji".into(),
+            syntax: PromptSyntax::Comfy,
+            negative: true,
+        }),
     ]
 }
 
@@ -502,6 +509,13 @@ pub fn replies() -> Vec<Reply> {
         }),
         Reply::Released {
             models: vec!["emoji".into()],
+        },
+        Reply::Tokens {
+            count: Some(TokenCount {
+                tokens: 80,
+                chunks: 2,
+                room: 75,
+            }),
         },
     ])
     .collect()
