@@ -46,14 +46,6 @@ pub fn image() -> ImageTask {
                 unet: 0.8,
                 text: 0.5,
             }],
-            parts: vec![PartFile {
-                role: PartRole::Vae,
-                name: "ae.safetensors".into(),
-                path: "/v/ae.safetensors".into(),
-                bytes: 335_304_388,
-                changed_ms: 1_700_000_000_000,
-                sha256: Some("2d".repeat(32)),
-            }],
         },
         size: task::Size {
             width: 64,
