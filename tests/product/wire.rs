@@ -37,6 +37,11 @@ fn a_stranger_submits_and_watches_to_the_end() {
     assert_eq!(home.jobs().len(), 1);
     let card = &rpc.call("model", &json!({ "model": "" }))["result"];
     assert_eq!(card["name"], "emoji", "{card}");
+    let counted = rpc.call("count_tokens", &json!({ "text": "(a fox:1.2) BREAK in the snow" }));
+    assert_eq!(
+        counted["result"]["count"],
+        json!({ "tokens": 78, "chunks": 2, "room": 75 })
+    );
 }
 
 #[test]

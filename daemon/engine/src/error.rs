@@ -112,6 +112,21 @@ pub enum Error {
     Format(#[from] darkroom_formats::Error),
 }
 
+impl From<darkroom_formats::prompt::Error> for Error {
+    fn from(error: darkroom_formats::prompt::Error) -> Self {
+        use darkroom_formats::prompt::Error as Of;
+        match error {
+            Of::Tokenizer { field, what } => Self::Config {
+                component: "tokenizer".to_owned(),
+                field,
+                what,
+            },
+            Of::Refused(what) => Self::Unsupported(what),
+            Of::Files(error) => Self::Format(error),
+        }
+    }
+}
+
 fn at(doing: &str) -> String {
     if doing.is_empty() {
         String::new()

@@ -18,6 +18,7 @@ mod readers;
 mod remedy;
 mod scan;
 mod seen;
+mod tokens;
 mod upscalers;
 
 use std::collections::HashMap;
@@ -56,6 +57,7 @@ pub struct Catalog {
     own_loras: Option<PathBuf>,
     lora_hashes: loras::Hashes,
     part_hashes: parts::Hashes,
+    tokenizers: tokens::Tokenizers,
 }
 
 impl Catalog {
@@ -69,6 +71,7 @@ impl Catalog {
             own_loras: None,
             lora_hashes: loras::Hashes::default(),
             part_hashes: parts::Hashes::default(),
+            tokenizers: tokens::Tokenizers::default(),
         }
     }
 

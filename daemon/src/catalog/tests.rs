@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use darkroom_protocol::message::client::CountTokens;
 use darkroom_protocol::{FailureKind, ModelSource, Sampler};
 use rstest::rstest;
 use tempfile::TempDir;
@@ -537,4 +538,38 @@ fn a_card_is_kept_until_a_file_changes() {
 
     fs::remove_file(dir.path().join("My-Emoji/unet/diffusion_pytorch_model.safetensors")).unwrap();
     assert_eq!(refusal(&catalog, "My-Emoji").0, FailureKind::BadModel);
+}
+
+#[test]
+fn tokens_are_counted_by_the_models_own_tokenizer() {
+    let dir = models();
+    let folder = dir.path().join("embeddings");
+    fs::create_dir(&folder).unwrap();
+    let header = r#"{"emb_params":{"dtype":"F32","shape":[3,2],"data_offsets":[0,24]}}"#;
+    let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
+    bytes.extend_from_slice(header.as_bytes());
+    bytes.extend_from_slice(&[0; 24]);
+    fs::write(folder.join("soft.safetensors"), bytes).unwrap();
+    let catalog = catalog(None, &[dir.path()]);
+    let counted = |model: &str, text: &str| {
+        let what = CountTokens {
+            text: text.to_owned(),
+            model: model.to_owned(),
+            ..CountTokens::default()
+        };
+        let count = catalog.count_tokens(&what)?.unwrap();
+        Ok::<_, RemoteError>((count.tokens, count.limit()))
+    };
+    for model in ["", "My-Emoji"] {
+        assert_eq!(counted(model, "(a fox:1.2) BREAK in snow").unwrap(), (77, 150));
+        assert_eq!(counted(model, "soft, a fox <lora:x:1>").unwrap(), (6, 75));
+    }
+    let refused = counted("", "embedding:hard").unwrap_err();
+    assert_eq!(refused.kind, FailureKind::Usage);
+    // A token that is added to the model's own is one.
+    let added = dir.path().join("My-Emoji/tokenizer/added_tokens.json");
+    assert_eq!(counted("My-Emoji", "<cat-toy>").unwrap(), (5, 75));
+    fs::write(added, r#"{"<cat-toy>": 49408}"#).unwrap();
+    assert_eq!(counted("My-Emoji", "<cat-toy>").unwrap(), (1, 75));
+    assert_eq!(counted("", "<cat-toy>").unwrap(), (5, 75));
 }

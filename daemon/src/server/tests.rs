@@ -168,6 +168,16 @@ async fn wrong_lines_get_json_rpcs_errors_and_the_next_line_is_read(
 }
 
 #[tokio::test]
+async fn tokens_are_counted_while_no_worker_is_asked() {
+    let rig = Rig::start().await;
+    let mut lines = BufReader::new(rig.dial().await);
+    let ask = r#"{"jsonrpc":"2.0","id":1,"method":"count_tokens","params":{"text":"a fox BREAK in the snow"}}"#;
+    let count = call(&mut lines, ask).await["result"]["count"].clone();
+    assert_eq!(count, json!({"tokens": 78, "chunks": 2, "room": 75}));
+    rig.stop().await;
+}
+
+#[tokio::test]
 async fn a_job_from_a_line_to_its_picture() {
     let rig = Rig::start().await;
     let mut lines = BufReader::new(rig.dial().await);

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use darkroom_protocol::event::QueueChange;
 use darkroom_protocol::history::EntryDetail;
 use darkroom_protocol::message::client::{
-    Download, FoundModel, Load, Loading, Piece, Status, Submit, Submitted, Subscribe, Upload,
+    CountTokens, Download, FoundModel, Load, Loading, Piece, Status, Submit, Submitted, Subscribe, TokenCount, Upload,
 };
 use darkroom_protocol::message::history::{Album, Look, Scanned, Thumbnail};
 use darkroom_protocol::message::log::{LogLook, LogPage};
@@ -118,6 +118,11 @@ impl Client {
     pub async fn clear(&self, states: Vec<JobState>, dry_run: bool) -> Result<(u64, u64)> {
         let request = Request::Clear { states, dry_run };
         answer!(self.call(request).await?, Reply::Cleared { jobs, kept } => (jobs, kept))
+    }
+
+    /// How many tokens a prompt has; `None` for a model whose tokens the daemon does not count.
+    pub async fn count_tokens(&self, what: CountTokens) -> Result<Option<TokenCount>> {
+        answer!(self.call(Request::CountTokens(what)).await?, Reply::Tokens { count } => count)
     }
 
     /// A page of a log.

@@ -18,6 +18,8 @@ mod json;
 pub mod parts;
 pub mod pickle;
 pub mod png;
+#[cfg(feature = "prompts")]
+pub mod prompt;
 pub mod record;
 pub mod safetensors;
 pub mod schema;

@@ -14,6 +14,24 @@ pub struct Page {
     pub next: Option<String>,
 }
 
+/// How long a prompt is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenCount {
+    /// Tokens. A chunk that is not the last counts as full, as its rest is padding.
+    pub tokens: u32,
+    /// Chunks in which the text encoder reads it, at least 1.
+    pub chunks: u32,
+    /// Tokens that a chunk holds: 75 of CLIP.
+    pub room: u32,
+}
+
+impl TokenCount {
+    /// Tokens up to which no other chunk begins.
+    pub fn limit(&self) -> u32 {
+        self.chunks.saturating_mul(self.room)
+    }
+}
+
 /// A model that is being brought into memory.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Loading {

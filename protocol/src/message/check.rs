@@ -2,13 +2,13 @@
 //! parameters of a picture have their own table (`params`), which is checked where the request is worked out.
 
 use super::RemoteError;
-use super::client::{Download, Load, Place, Submit, Subscribe};
+use super::client::{CountTokens, Download, Load, Place, Submit, Subscribe};
 use super::history::{Look, Thumbnail};
 use super::log::{LogLook, LogOf};
 use super::pull::PullAsk;
 use crate::hash::is_sha256;
 use crate::log;
-use crate::params::MAX_NAME;
+use crate::params::{MAX_NAME, MAX_PROMPT};
 use crate::tag;
 use crate::text::escape_line;
 use crate::{KeepAlive, Output, Request};
@@ -52,6 +52,12 @@ impl Request {
             }
             Self::Job { job } | Self::Cancel { job, .. } | Self::Priority { job, .. } | Self::Retry { job } => {
                 text("job", job, MAX_JOB)
+            }
+            Self::CountTokens(CountTokens {
+                text: prompt, model, ..
+            }) => {
+                text("text", prompt, MAX_PROMPT)?;
+                text("model", model, MAX_NAME)
             }
             Self::Log(look) => check_log(look),
             Self::Download(Download { sha256, .. }) => hash(sha256),
@@ -255,6 +261,7 @@ mod tests {
 
     #[rstest]
     #[case(Request::Job { job: "x".repeat(MAX_JOB + 1) }, "job has 129 bytes")]
+    #[case(Request::CountTokens(CountTokens { text: "x".repeat(MAX_PROMPT + 1), ..CountTokens::default() }), "text has 65537 bytes")]
     #[case(Request::Model { model: "é".repeat(MAX_NAME) }, "model has 8192 bytes")]
     #[case(Request::Clear { states: vec![JobState::Done; MAX_LIST + 1], dry_run: false }, "states has 65 entries")]
     #[case(Request::Move { job: "a".into(), place: Place::After("b".repeat(999)) }, "place has 999 bytes")]

@@ -5,13 +5,13 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::RemoteError;
-pub use super::answer::{FoundModel, JobProgress, Loading, Page, Piece, Status, Submitted};
+pub use super::answer::{FoundModel, JobProgress, Loading, Page, Piece, Status, Submitted, TokenCount};
 use super::history::{Album, Blob, Look, Scanned, Thumbnail};
 use super::log::{LogLook, LogPage};
 use super::pull::{Pull, PullAsk};
 use crate::event::{EventName, QueueChange};
 use crate::history::EntryDetail;
-use crate::{Dtype, Event, GenerateRequest, Job, JobId, JobState, KeepAlive, ModelCard, Output, Quant};
+use crate::{Dtype, Event, GenerateRequest, Job, JobId, JobState, KeepAlive, ModelCard, Output, PromptSyntax, Quant};
 
 /// A request with its number; the reply carries the same number.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -216,6 +216,8 @@ pub enum Request {
         /// Its id or the beginning of it, or what was asked for.
         pull: String,
     },
+    /// How many tokens a prompt has.
+    CountTokens(CountTokens),
 }
 
 /// A place among the waiting jobs.
@@ -274,6 +276,7 @@ impl Request {
         "pull",
         "pulls",
         "cancel_pull",
+        "count_tokens",
     ];
 }
 
@@ -297,6 +300,23 @@ pub struct Submit {
     /// Where its pictures go besides the gallery. The daemon brings them there.
     #[serde(default)]
     pub output: Option<Output>,
+}
+
+/// A prompt whose tokens are counted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CountTokens {
+    /// The prompt.
+    pub text: String,
+    /// The model that reads it, by name or path; empty for the default one.
+    #[serde(default)]
+    pub model: String,
+    /// How it is written.
+    #[serde(default)]
+    pub syntax: PromptSyntax,
+    /// Whether it is a negative prompt, in which `AND` is a word.
+    #[serde(default)]
+    pub negative: bool,
 }
 
 /// A model to bring into memory.
@@ -508,4 +528,9 @@ pub enum Reply {
     Pull(Box<Pull>),
     /// To `pulls`.
     Pulls(Vec<Pull>),
+    /// To `count_tokens`.
+    Tokens {
+        /// `None` for a model whose text encoder's tokens the daemon does not count: it counts CLIP's.
+        count: Option<TokenCount>,
+    },
 }

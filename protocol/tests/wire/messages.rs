@@ -2,7 +2,8 @@
 
 use darkroom_protocol::message::RemoteError;
 use darkroom_protocol::message::client::{
-    Download, FoundModel, JobProgress, Load, Loading, Page, Piece, Place, Status, Submit, Submitted, Subscribe, Upload,
+    CountTokens, Download, FoundModel, JobProgress, Load, Loading, Page, Piece, Place, Status, Submit, Submitted,
+    Subscribe, TokenCount, Upload,
 };
 use darkroom_protocol::message::log::{LogLook, LogOf, LogPage};
 use darkroom_protocol::message::pull::{Access, Pull, PullAsk, PullState, Secret};
@@ -395,6 +396,12 @@ fn jobs_and_models() -> Vec<Request> {
         Request::CancelPull {
             pull: "0a1b2c3d".into(),
         },
+        Request::CountTokens(CountTokens {
+            text: "a fox".into(),
+            model: "emoji".into(),
+            syntax: PromptSyntax::Comfy,
+            negative: true,
+        }),
     ]
 }
 
@@ -513,6 +520,13 @@ pub fn replies() -> Vec<Reply> {
         },
         Reply::Pull(Box::new(pull())),
         Reply::Pulls(vec![pull()]),
+        Reply::Tokens {
+            count: Some(TokenCount {
+                tokens: 80,
+                chunks: 2,
+                room: 75,
+            }),
+        },
     ])
     .collect()
 }

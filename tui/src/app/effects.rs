@@ -2,13 +2,13 @@
 //! whose result is a message; none is waited for.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use darkroom_client::{Cache, Client, Wanted, cached, cached_thumbnail, fetch, fetch_thumbnail};
 use darkroom_protocol::history::Entry;
-use darkroom_protocol::message::client::{Load, Submit};
+use darkroom_protocol::message::client::{CountTokens, Load, Submit};
 use darkroom_protocol::message::history::{Look, Thumbnail};
 use darkroom_protocol::{Error as Wire, GenerateRequest, Preview, Request, id};
 use image::DynamicImage;
@@ -20,6 +20,7 @@ use super::draft::Draft;
 use super::mask::{Sheet, task};
 use super::msg::{Deed, Effect, Msg, UNDO};
 use super::pictures::{Key, Source};
+use super::screens::{Answer, Question};
 use crate::app::pictures::compose::composed;
 use crate::app::pictures::cut::{Cut, File, Of};
 use crate::app::pictures::decoded::Decoded;
@@ -33,6 +34,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// A job is handed over so often where the daemon dies meanwhile, with so long between.
 const TRIES: u32 = 5;
 const PAUSE: Duration = Duration::from_millis(300);
+/// Text that has not changed for so long rests: its tokens are counted.
+const REST: Duration = Duration::from_millis(250);
 /// Pictures that are decoded at one time.
 const AT_ONCE: usize = 2;
 /// Pages of pictures among which one is chosen to begin with.
@@ -75,6 +78,8 @@ pub struct Doer {
     decoded: Arc<Mutex<Decoded>>,
     /// Pixels a side that a preview may have, as the way to the terminal has room.
     preview_px: Arc<AtomicU32>,
+    /// The last question about tokens.
+    counting: Arc<AtomicU64>,
 }
 
 impl Doer {
@@ -91,6 +96,7 @@ impl Doer {
             decoding: Arc::new(Semaphore::new(AT_ONCE)),
             decoded: Arc::default(),
             preview_px: Arc::new(AtomicU32::new(pacing::FIRST_PX)),
+            counting: Arc::default(),
         }
     }
 
@@ -124,8 +130,38 @@ impl Doer {
             Effect::Keep(text) => kept("draft", self.draft.keep(text).await),
             Effect::KeepPrompts(text) => kept("list of prompts", self.prompts.keep(text).await),
             Effect::List(folder) => Some(Msg::Listed(folder.clone(), disk::list(folder).await)),
+            Effect::Count(number, question) => self.count(number, question).await,
             effect => self.ask(effect).await,
         }
+    }
+
+    /// Has the prompts' tokens counted, where nothing newer is asked for a moment. What cannot be counted, as a prompt that names an
+    /// embedding which is not there, is told when the job is begun.
+    async fn count(&self, number: u64, question: Question) -> Option<Msg> {
+        self.counting.fetch_max(number, Ordering::Relaxed);
+        tokio::time::sleep(REST).await;
+        if self.counting.load(Ordering::Relaxed) != number {
+            return None;
+        }
+        let client = self.client.borrow().clone()?;
+        let mut answer = Answer::default();
+        for (text, (count, negative)) in [question.prompt, question.negative]
+            .into_iter()
+            .zip(answer.iter_mut().zip([false, true]))
+        {
+            let what = CountTokens {
+                text,
+                model: question.model.clone(),
+                syntax: question.syntax,
+                negative,
+            };
+            match client.count_tokens(what).await {
+                Ok(counted) => *count = counted,
+                Err(error) if darkroom_client::is_lost(&error) => return None,
+                Err(_) => {}
+            }
+        }
+        Some(Msg::Counted(number, answer))
     }
 
     /// Asks the daemon. Where it is away, what only looks is left: it is asked for again when the daemon is there. What changes something
@@ -310,6 +346,7 @@ async fn of_daemon(client: &Client, effect: Effect, request_id: Uuid) -> Result<
         | Effect::Mouse(_)
         | Effect::Notify(..)
         | Effect::Wake
+        | Effect::Count(..)
         | Effect::Pulse => return Ok(None),
     }))
 }

@@ -12,7 +12,7 @@ use darkroom_protocol::{Event, GenerateRequest, Job, JobId, KeepAlive, ModelCard
 use super::given::Given;
 use super::mask::task::{Task, Told};
 use super::pictures::Key;
-use super::screens::Opening;
+use super::screens::{Answer, Opening, Question};
 use crate::app::own::notify::Way;
 use crate::app::own::settings::Settings;
 use crate::graphics::pane::Ready;
@@ -33,6 +33,8 @@ pub enum Msg {
     Models(Vec<FoundModel>),
     /// What is known of the model that was asked about.
     Card(Box<ModelCard>),
+    /// How many tokens the prompts have that were asked about under that number.
+    Counted(u64, Answer),
     /// A job was taken.
     Submitted(Submitted),
     /// A page of history for the search of that number.
@@ -113,6 +115,8 @@ pub enum Effect {
     Models,
     /// Ask what is known of a model; of the default one where the name is empty.
     Card(String),
+    /// Ask how many tokens the prompts have, under a number, when nothing newer is asked for a moment.
+    Count(u64, Question),
     /// Hand a job over.
     Submit(GenerateRequest),
     /// Hand a job over with files that were given for its parameters.

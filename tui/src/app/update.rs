@@ -19,6 +19,7 @@ use crate::app::world::live;
 /// Takes a message.
 pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
     let mut effects = take(state, msg);
+    let count = state.create.to_count(state.world.daemon == Daemon::There);
     effects.extend(state.create.draft_to_keep().map(Effect::Keep));
     state.pictures.covers = view::covers(state);
     if let Some(Overlay::Ask(ask)) = &mut state.overlay {
@@ -37,6 +38,7 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
     if state.screen == Screen::System {
         effects.push(Effect::Pulse);
     }
+    effects.extend(count.map(|(number, question)| Effect::Count(number, question)));
     effects
 }
 
@@ -74,6 +76,10 @@ fn take(state: &mut State, msg: Msg) -> Vec<Effect> {
         }
         Msg::Card(card) => {
             state.world.card = Some(*card);
+            vec![]
+        }
+        Msg::Counted(number, answer) => {
+            state.create.counted(number, answer);
             vec![]
         }
         Msg::Submitted(submitted) => {

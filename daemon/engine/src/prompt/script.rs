@@ -5,8 +5,10 @@ use std::rc::Rc;
 
 use darkroom_protocol::{Emphasis, ImageTask, PromptSyntax};
 
-use super::wording::{Laying, Piece, Wording};
-use super::{Concept, attention, comfy, compel, composition, schedule, tags};
+use darkroom_formats::prompt::{Laying, parts, pieces, tags};
+
+use super::wording::{Piece, Wording};
+use super::{Concept, attention};
 use crate::Result;
 
 /// How a task's prompts are read.
@@ -54,22 +56,16 @@ impl Rules {
     /// `text` as it goes to the encoders.
     fn word(&self, text: &str) -> Result<Wording> {
         let plain = self.syntax == PromptSyntax::Plain;
-        let pieces = match self.syntax {
-            _ if self.emphasis == Emphasis::None => vec![Piece::plain(text)],
-            PromptSyntax::Plain => vec![Piece::plain(text)],
-            PromptSyntax::A1111 => attention::parse(text),
-            PromptSyntax::Comfy => comfy::parse(text),
-            PromptSyntax::Compel => compel::parse(text)?,
+        let pieces = match self.emphasis {
+            Emphasis::None => vec![Piece::plain(text)],
+            _ => pieces(text, self.syntax)?,
         };
         Ok(Wording {
             pieces,
             emphasis: self.emphasis,
             clip_skip: self.clip_skip,
             concepts: if plain { Rc::new([]) } else { self.concepts.clone() },
-            laying: match self.syntax {
-                PromptSyntax::Comfy => Laying::Pieces,
-                _ => Laying::Commas,
-            },
+            laying: Laying::of(self.syntax),
             names: !plain,
         })
     }
@@ -127,16 +123,8 @@ pub fn read(prompt: &str, rules: &Rules, composes: bool) -> Result<Vec<Part>> {
         tags::refuse(&found)?;
         text
     };
-    let changes = rules.syntax == PromptSyntax::A1111;
-    let parts = match changes && composes {
-        true => composition::parts(&text),
-        false => vec![(text.as_str(), 1.0)],
-    };
-    let part = |(text, weight): (&str, f64)| {
-        let spans = match changes {
-            true => schedule::schedule(text, rules.steps, rules.before),
-            false => vec![(rules.steps, text.to_owned())],
-        };
+    let parts = parts(&text, rules.syntax, composes, rules.steps, rules.before);
+    let part = |(weight, spans): darkroom_formats::prompt::Part| {
         let span = |(last, text): (usize, String)| {
             let wording = rules.word(&text)?;
             Ok(Span { last, wording })

@@ -4,37 +4,12 @@
 use std::fmt::Write as _;
 use std::rc::Rc;
 
+pub use darkroom_formats::prompt::{Laying, Piece};
 use darkroom_protocol::Emphasis;
 use darkroom_protocol::hash::hex;
 use sha2::{Digest as _, Sha256};
 
 use super::Concept;
-
-/// A piece of a text.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Piece {
-    /// Words, and how much they weigh.
-    Text(String, f64),
-    /// A new chunk begins here.
-    Break,
-}
-
-impl Piece {
-    /// Words of weight 1.
-    pub fn plain(text: impl Into<String>) -> Self {
-        Self::Text(text.into(), 1.0)
-    }
-}
-
-/// How tokens are laid into chunks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Laying {
-    /// As AUTOMATIC1111 does: what follows a comma among the last 20 tokens of a full chunk goes into the next.
-    #[default]
-    Commas,
-    /// As ComfyUI does: a piece of less than 8 tokens stays whole.
-    Pieces,
-}
 
 /// A text as it goes to the encoders.
 #[derive(Clone, Debug)]

@@ -4,7 +4,7 @@ pub mod clip;
 mod encoder;
 pub mod language;
 pub mod t5;
-mod tokenizer;
 
+/// CLIP's, which the daemon has too: it counts tokens.
+pub use darkroom_formats::prompt::tokenizer::{Dropped, Encoder, Tokenizer};
 pub use encoder::{Hidden, Select, TextEncoder, Words};
-pub use tokenizer::{Chunk, Dropped, Encoder, Tokenizer};

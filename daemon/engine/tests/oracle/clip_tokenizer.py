@@ -1,4 +1,4 @@
-"""Hard strings and the ids that transformers' CLIPTokenizer gives them: fixtures/clip-tokenizer/strings.json.
+"""Hard strings and the ids that transformers' CLIPTokenizer gives them: protocol/formats/tests/fixtures/clip-tokenizer/strings.json.
 
     python clip_tokenizer.py VOCAB_JSON MERGES_TXT
 
@@ -13,7 +13,7 @@ import unicodedata
 
 from transformers import CLIPTokenizer
 
-FIXTURE = pathlib.Path(__file__).resolve().parent.parent / "fixtures" / "clip-tokenizer" / "strings.json"
+FIXTURE = pathlib.Path(__file__).resolve().parents[4] / "protocol/formats/tests/fixtures/clip-tokenizer/strings.json"
 
 PROMPTS = """a photograph of a red apple, highly detailed|blurry|masterpiece, best quality, 1girl, solo, (looking at viewer:1.2)
 an oil painting in the style of Van Gogh|portrait of Emma-Louise O'Neill, 85mm, f/1.8, ISO 100|4k 8K UHD HDR octane render
@@ -25,6 +25,13 @@ naïve café résumé|Ångström|smörgåsbord|ŁÓDŹ|İstanbul|ISTANBUL ı|ß 
 über GROẞ|ΟΔΥΣΣΕΥΣ|Σίσυφος ΣΊΣΥΦΟΣ|Привет МИР|Ёлка|日本語のテキスト|中文提示词，红苹果|한국어 텍스트|ไทย|हिन्दी में|עברית|العربية|فارسی ۱۲۳
 👍|👍🏽|👨‍👩‍👧‍👦|🏳️‍🌈|🇫🇷🇩🇪|😀😃😄 😁|❤️ ❤|☕️|🦄🍎🍕|🫠🫡|a👍b|👍👍👍|1️⃣2️⃣|©®™|→←↑↓|∀x∈ℝ: ⌈x⌉|♥♦♣♠|𝔘𝔫𝔦𝔠𝔬𝔡𝔢|𝒜𝓃|Ｆｕｌｌｗｉｄｔｈ　ｔｅｘｔ""".replace("\n", "|").split("|")
 PROMPTS += ["<|startoftext|>", "<|endoftext|>", "a <|endoftext|> b", "x<|startoftext|>y<|endoftext|>z", "<|endoftext|><|endoftext|>", "{c|d}", "|", "||", "a|b", " | "]
+
+# Prompts as people write them, without syntax: counts.json says how many tokens each has.
+COUNTED = """a fox|a red fox in the snow, golden hour, 85mm photograph|masterpiece, best quality, highly detailed, 8k|portrait of Emma-Louise O'Neill, f/1.8, ISO 100
+isn't it? they're, we've, I'm, you'll, he'd, it's|lowres, bad anatomy, bad hands, text, error, missing fingers, extra digit, fewer digits, cropped, worst quality
+naïve café résumé, smörgåsbord|日本語のテキスト|中文提示词，红苹果|Привет МИР|한국어 텍스트|👍🏽 👨‍👩‍👧‍👦 🏳️‍🌈|C++ and C#, a_b_c, a-b-c|1,000,000 or 3.14159 or 1/2
+supercalifragilisticexpialidocious|by greg rutkowski and artgerm, trending on artstation|trailing spaces   |line\\nbreak and\\ttab|1girl, solo, long hair, looking at viewer, school uniform, cherry blossoms, depth of field
+photo of an astronaut riding a horse on mars|İstanbul, ΟΔΥΣΣΕΥΣ, ŁÓDŹ|!!! ?!?! ...|#1 @user $5 50% ^2 &and *star*|½ ⅓ ¾ x²""".replace("\n", "|").split("|")
 
 SPACES = ["", " ", "  ", "\t", "\n", "\r\n", "\u00a0", "\u2003", "\u3000", "\u200b", "\ufeff", "\u2028", "\u0085", "\x0b", "\x0c", "\x1c", "\u180e", "\u202f",
           " leading", "trailing ", "  two  spaces  ", "tab\tbed", "line\nbreak", "cr\r\nlf", "nb\u00a0sp", "zero\u200bwidth", "bom\ufeffbom", "\ufeffa", "ideo\u3000graphic", "a\u2028b",
@@ -66,6 +73,8 @@ def main():
     FIXTURE.parent.mkdir(parents=True, exist_ok=True)
     lines = lambda rows: "[\n" + ",\n".join(json.dumps(row, separators=(",", ":")) for row in rows) + "\n]"
     FIXTURE.write_text('{"clip":' + lines(out["clip"]) + ',\n"sd2":' + lines(out["sd2"]) + "}\n")
+    counts = [[text, len(ids(clip, text))] for text in (c.replace("\\n", "\n").replace("\\t", "\t") for c in COUNTED)]
+    FIXTURE.with_name("counts.json").write_text(lines(counts) + "\n")
     print(len(cases), "strings,", sum(len(c[2]) for c in cases), "ids,", FIXTURE.stat().st_size, "bytes, unicode", unicodedata.unidata_version)
 
 

@@ -5,6 +5,7 @@
 mod cancel;
 mod cancel_all;
 mod clear;
+mod count_tokens;
 mod download;
 mod history;
 mod job;
@@ -35,6 +36,7 @@ mod upload;
 pub use cancel::cancel;
 pub use cancel_all::cancel_all;
 pub use clear::clear;
+pub use count_tokens::count_tokens;
 pub use download::download;
 pub use history::{history, picture, tags};
 pub use job::{job, kept_job};
@@ -109,6 +111,7 @@ pub async fn obey(asker: &Asker, request: Request) -> Result<Answer, RemoteError
         Request::Cancel { job, after_picture } => self::cancel(context, &job, after_picture).await,
         Request::Subscribe(subscribe) => self::subscribe(asker, subscribe).await,
         Request::Model { model } => self::model(context, model).await,
+        Request::CountTokens(what) => self::count_tokens(context, what).await,
         Request::Upload(upload) => self::upload(context, upload).await,
         Request::Download(download) => self::download(&context.store, &download).await,
         Request::Thumbnail(wanted) => self::thumbnail(&context.store, &context.thumbnails, &wanted).await,
@@ -155,7 +158,14 @@ fn uses_settings(request: &Request) -> bool {
     use Request as R;
     matches!(
         request,
-        R::Submit(_) | R::Load(_) | R::Pin { .. } | R::Unload { .. } | R::Model { .. } | R::Models {} | R::Pull(_)
+        R::Submit(_)
+            | R::Load(_)
+            | R::Pin { .. }
+            | R::Unload { .. }
+            | R::Model { .. }
+            | R::Models {}
+            | R::Pull(_)
+            | R::CountTokens(_)
     )
 }
 

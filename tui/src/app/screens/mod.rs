@@ -8,7 +8,7 @@ mod models;
 mod queue;
 mod system;
 
-pub use create::Create;
+pub use create::{Answer, Create, Question};
 pub use gallery::Gallery;
 pub use mask::Opening;
 pub use models::Models;

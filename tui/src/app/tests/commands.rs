@@ -129,7 +129,7 @@ fn every_command_does_something_by_each_of_its_keys() {
                 let before = format!("{state:?}");
                 let mut effects = pressed(&mut state, name);
                 // These come by themselves.
-                effects.retain(|effect| !matches!(effect, Effect::Pulse | Effect::Wake));
+                effects.retain(|effect| !matches!(effect, Effect::Pulse | Effect::Wake | Effect::Count(..)));
                 let is_idle = effects.is_empty() && format!("{state:?}") == before;
                 if is_idle && !is_elsewhere(command.act, screen) {
                     idle.push(format!("{} by {name} on {screen:?}", command.name));

@@ -4,15 +4,17 @@
 use crossterm::event::{KeyCode, KeyModifiers};
 use darkroom_protocol::GenerateRequest;
 use darkroom_protocol::history::Entry;
+use darkroom_protocol::message::client::TokenCount;
 
 use crate::app::commands::Act;
 use crate::app::draft::Draft;
 use crate::app::given::Given;
-use crate::app::msg::{Effect, For, Msg};
+use crate::app::msg::{Effect, For, Link, Msg};
 use crate::app::prompts::Prompts;
 use crate::app::state::{Overlay, Screen, State};
 use crate::app::tests::{card, ctrl, drawn, full, key, press, typed};
 use crate::app::update::{act, update};
+use crate::app::world::Daemon;
 
 /// Goes to the row of the form that has this name.
 fn go_to(state: &mut State, label: &str) {
@@ -204,4 +206,49 @@ fn sizes_are_shapes_and_short_fields_stand_side_by_side() {
     typed(&mut state, "5.5");
     press(&mut state, KeyCode::Enter, KeyModifiers::NONE);
     assert_eq!(state.create.request().cfg_scale, Some(5.5));
+}
+
+#[test]
+fn prompts_say_how_many_tokens_they_have() {
+    let mut state = full(120, 40);
+    let question = |effects: Vec<Effect>| {
+        effects.into_iter().find_map(|effect| match effect {
+            Effect::Count(number, question) => Some((number, question)),
+            _ => None,
+        })
+    };
+    let count = |tokens, chunks| {
+        Some(TokenCount {
+            tokens,
+            chunks,
+            room: 75,
+        })
+    };
+    let (older, _) = question(key(&mut state, 'a')).unwrap();
+    let (newest, asked) = question(key(&mut state, 'b')).unwrap();
+    assert_eq!((asked.prompt.as_str(), asked.negative.as_str()), ("ab", ""));
+    assert!(newest > older);
+    let moved = press(&mut state, KeyCode::Left, KeyModifiers::NONE);
+    assert_eq!(question(moved), None, "the text is the same");
+    update(&mut state, Msg::Counted(older, [count(1, 1), count(0, 1)]));
+    assert!(!drawn(&state).contains("/75"), "of an older text");
+    update(&mut state, Msg::Counted(newest, [count(80, 2), count(23, 1)]));
+    let text = drawn(&state);
+    let line = |title: &str| text.lines().find(|line| line.contains(title)).unwrap().to_owned();
+    assert!(line("Prompt").contains(" 80/150"), "{text}");
+    assert!(line("Negative").contains(" 23/75"), "{text}");
+    // What is no longer so stays until the next answer, and goes with the daemon.
+    key(&mut state, 'c');
+    assert!(drawn(&state).contains("80/150"));
+    let away = update(&mut state, Msg::Link(Link::Away("gone".to_owned())));
+    assert_eq!(question(away), None);
+    assert!(!drawn(&state).contains("/75") && !drawn(&state).contains("/150"));
+    update(&mut state, Msg::Counted(newest + 1, [count(3, 1), count(3, 1)]));
+    assert!(!drawn(&state).contains("/75"), "asked before the daemon went");
+    state.world.daemon = Daemon::There;
+    let (again, asked) = question(update(&mut state, Msg::Tick)).unwrap();
+    assert_eq!(asked.prompt, "acb", "asked anew");
+    update(&mut state, Msg::Counted(again, [count(3, 1), None]));
+    let text = drawn(&state);
+    assert!(text.contains(" 3/75") && text.matches("/75").count() == 1, "{text}");
 }

@@ -87,7 +87,7 @@ fn clip(parts: &Parts, files: &dyn Files) -> Result<Option<Tokenizer>> {
         };
         Tokenizer::in_folder(files, "tokenizer", encoder)
     };
-    parts.clip.as_ref().map(tokenizer).transpose()
+    Ok(parts.clip.as_ref().map(tokenizer).transpose()?)
 }
 
 fn reader(parts: &Parts, files: &dyn Files) -> Result<Reader> {

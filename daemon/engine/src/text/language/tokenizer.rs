@@ -13,8 +13,8 @@ use tokenizers::pre_tokenizers::sequence::Sequence;
 use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
 use tokenizers::{AddedToken, SplitDelimiterBehavior};
 
-use super::super::tokenizer::tables::Tables;
 use crate::{Error, Result};
+use darkroom_formats::prompt::tokenizer::tables::Tables;
 
 /// Contractions, words with one character before them, single digits, other characters, line ends, spaces (Qwen2's `tokenizer.json`).
 const PIECES: &str =

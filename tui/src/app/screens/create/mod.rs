@@ -1,6 +1,7 @@
 //! Create, the screen one lives in: prompt and negative prompt, the parameters as the table has them, and the picture in the making.
 //! `form.rs` has the parameters, `view.rs` draws.
 
+mod counts;
 mod fields;
 mod form;
 mod form_view;
@@ -24,6 +25,8 @@ use crate::app::prompts::Prompts;
 use crate::app::state::Scene;
 use crate::app::widgets::Ask;
 use crate::app::world::World;
+use counts::Counts;
+pub use counts::{Answer, Question};
 use fields::Field;
 use form::Form;
 
@@ -55,6 +58,8 @@ pub struct Create {
     kept: Draft,
     /// A change that is not kept yet.
     is_new: bool,
+    /// How many tokens the prompts have.
+    counts: Counts,
 }
 
 impl Create {
@@ -72,6 +77,29 @@ impl Create {
     /// Begins with the prompts that were sent before.
     pub fn remember(&mut self, prompts: Prompts) {
         self.prompts = prompts;
+    }
+
+    /// What is to be counted, with its number: where it has changed, or the daemon is there anew. To be asked before
+    /// [`Self::draft_to_keep`].
+    pub fn to_count(&mut self, is_there: bool) -> Option<(u64, Question)> {
+        if !is_there {
+            self.counts.forget();
+            return None;
+        }
+        if !self.is_new && !self.counts.is_first() {
+            return None;
+        }
+        self.counts.ask(Question {
+            prompt: self.prompt.lines().join("\n"),
+            negative: self.negative.lines().join("\n"),
+            model: self.model(),
+            syntax: self.form.request().prompt_syntax.unwrap_or_default(),
+        })
+    }
+
+    /// How many tokens the prompts have that were asked about under that number.
+    pub fn counted(&mut self, number: u64, answer: Answer) {
+        self.counts.take(number, answer);
     }
 
     /// What is being written, where that has changed.

@@ -165,6 +165,16 @@ impl Create {
                 ..place
             };
             frame.render_widget(Line::styled(title, style), above);
+            if let Some(count) = self.counts.words(focus == Focus::Negative) {
+                let line = Line::styled(count, theme.dim()).right_aligned();
+                let behind = title.width() as u16 + 1;
+                let beside = Rect {
+                    x: above.x + behind.min(above.width),
+                    width: above.width.saturating_sub(behind),
+                    ..above
+                };
+                frame.render_widget(line, beside);
+            }
             self.text(frame, place, text, has_keys);
         }
         if let Some(x) = places.rule {

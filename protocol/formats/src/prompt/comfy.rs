@@ -1,8 +1,8 @@
 //! ComfyUI's weights: `(x)` is 1.1 more, and `(x:1.3)` is 1.3 whatever stands around it; `\(` and `\)` are brackets of the text. As
 //! `token_weights` of its `comfy/sd1_clip.py`, without recursion beyond [`DEEPEST`], where brackets are text.
 
+use super::Piece;
 use super::brackets::DEEPEST;
-use super::wording::Piece;
 
 /// What stands for an escaped bracket while brackets are counted.
 const CLOSE: &str = "\0\u{1}";

@@ -1,6 +1,6 @@
 //! The tokenizer beside the ids that `tests/oracle/clip_tokenizer.py` had transformers give, from each kind of folder; chunks and
 //! what they drop, added tokens, and files that are damaged or do not fit. What the small files about marks mean is tested in
-//! `darkroom_formats::tokenizer`.
+//! `crate::tokenizer`.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -73,7 +73,10 @@ fn hard_strings_have_the_ids_of_transformers(#[case] folder: Folder) {
 
 #[test]
 fn the_tables_in_the_program_are_those_of_a_published_folder() {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/emoji/tokenizer/");
+    let folder = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../daemon/engine/assets/emoji/tokenizer/"
+    );
     let read = |name: &str| std::fs::read(format!("{folder}{name}")).unwrap();
     let published = Tables::from_vocab_and_merges(&read("vocab.json"), &read("merges.txt")).unwrap();
     let derived = Tables::embedded().unwrap();

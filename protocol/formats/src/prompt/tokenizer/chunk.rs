@@ -1,8 +1,7 @@
 //! Text as ids, all of them or as many as the text encoder reads, between two marks; and a line about what found no room. How a
-//! long prompt becomes several chunks, and its syntax, are the business of `prompt/`.
+//! long prompt becomes several chunks, and its syntax, are the business of `prompt/chunks.rs`.
 
-use super::{Tokenizer, error};
-use crate::Result;
+use super::{Result, Tokenizer, error};
 
 /// A prompt cut and padded to the places that the text encoder reads: 77 for CLIP.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,7 +42,7 @@ impl Tokenizer {
     /// As many ids of `text` as there is room for between the two marks, padded.
     ///
     /// # Errors
-    /// `Error::Config` naming a token of the text whose number is beyond the text encoder's table.
+    /// [`super::Error::Tokenizer`] naming a token of the text whose number is beyond the text encoder's table.
     pub fn chunk(&self, text: &str) -> Result<Chunk> {
         let encoding = self.encoding(text)?;
         let ids: Vec<i64> = encoding.get_ids().iter().map(|id| i64::from(*id)).collect();

@@ -4,7 +4,7 @@
 use darkroom_protocol::text::escape_line;
 
 use super::brackets::is_word;
-use crate::{Error, Result};
+use super::{Error, Result};
 
 /// A tag of a prompt.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,13 +62,13 @@ fn tag<'a>(rest: &'a str, closes: &mut bool) -> Option<(Tag, &'a str)> {
 /// Refuses tags that nobody has taken out.
 ///
 /// # Errors
-/// [`Error::Unsupported`] naming the first.
+/// [`Error::Refused`] naming the first.
 pub fn refuse(tags: &[Tag]) -> Result<()> {
     let Some(tag) = tags.first() else {
         return Ok(());
     };
     let written: String = tag.written.chars().take(80).collect();
-    Err(Error::Unsupported(format!(
+    Err(Error::Refused(format!(
         "{} in the prompt is a tag that Darkroom does not know: take it out, or write --prompt-syntax plain to have it read as words.",
         escape_line(&written)
     )))

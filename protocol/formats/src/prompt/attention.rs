@@ -2,8 +2,8 @@
 //! chunk. The rules are those of `parse_prompt_attention` in its `modules/prompt_parser.py`, unbalanced brackets included, but for two:
 //! `BREAK` between brackets breaks all the same, where there it becomes a word; and brackets deeper than 128 are text.
 
+use super::Piece;
 use super::brackets::{DEEPEST, alone, is_space};
-use super::wording::Piece;
 
 /// Inverse of what square brackets do, as it is written there.
 const ROUND: f64 = 1.1;

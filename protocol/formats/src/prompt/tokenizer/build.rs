@@ -1,8 +1,8 @@
 //! Puts a tokenizer together from tables and facts, as transformers does, and refuses marks and added tokens that do not fit the
 //! vocabulary or the text encoder. `Tokenizer::open` in `mod.rs` is the caller. Tables are read in `tables.rs`, the small files
-//! about marks and lengths by `darkroom_formats::tokenizer`.
+//! about marks and lengths by `crate::tokenizer`.
 
-use darkroom_formats::tokenizer::{Token, TokenizerFacts, TokenizerProblem};
+use crate::tokenizer::{Token, TokenizerFacts, TokenizerProblem};
 use tokenizers::models::bpe::BPE;
 use tokenizers::normalizers::{Lowercase, NFC, Replace, Sequence as Normalizers, replace::ReplacePattern};
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
@@ -10,9 +10,9 @@ use tokenizers::pre_tokenizers::sequence::Sequence as PreTokenizers;
 use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
 use tokenizers::{AddedToken, SplitDelimiterBehavior};
 
+use super::super::Result;
 use super::tables::Tables;
 use super::{Encoder, Tokenizer, error};
-use crate::Result;
 
 /// Words, single digits and runs of anything else, as in OpenAI CLIP's `SimpleTokenizer`.
 const PIECES: &str = r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+";
@@ -65,7 +65,7 @@ pub fn build(tables: Tables, facts: &TokenizerFacts, encoder: Encoder) -> Result
 }
 
 /// A problem of one of the files.
-pub(super) fn problem(problem: TokenizerProblem) -> crate::Error {
+pub(super) fn problem(problem: TokenizerProblem) -> super::Error {
     error(problem.file, format!("{}.", problem.what))
 }
 

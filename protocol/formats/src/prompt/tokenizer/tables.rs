@@ -1,6 +1,6 @@
 //! Vocabulary and merges of a byte-level BPE, CLIP's or a language model's, from `tokenizer.json`, from `vocab.json` and `merges.txt`, or from inside the program.
 //! `Tokenizer::open` in `mod.rs` says which, `build.rs` uses them. Strangers write these files, so sizes and numbers have caps
-//! here; marks and added tokens are read by `darkroom_formats::tokenizer`.
+//! here; marks and added tokens are read by `crate::tokenizer`.
 
 use std::collections::HashMap;
 use std::io::Read;
@@ -8,8 +8,7 @@ use std::io::Read;
 use flate2::read::GzDecoder;
 use serde::Deserialize;
 
-use super::error;
-use crate::Result;
+use super::{Result, error};
 
 /// OpenAI CLIP's merges, one a line, best first (MIT).
 const MERGES: &[u8] = include_bytes!("../../../assets/clip_merges.txt.gz");

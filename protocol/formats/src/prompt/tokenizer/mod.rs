@@ -2,16 +2,15 @@
 
 mod build;
 mod chunk;
-pub(super) mod tables;
+pub mod tables;
 
 pub use chunk::{Chunk, Dropped};
 
 use std::borrow::Cow;
 
-use darkroom_formats::folder::Files;
-use darkroom_formats::tokenizer::{TokenizerFacts, TokenizerSources};
-
-use crate::{Error, Result};
+use super::{Error, Result};
+use crate::folder::Files;
+use crate::tokenizer::{TokenizerFacts, TokenizerSources};
 use tables::Tables;
 
 /// The longest file of a tokenizer, in bytes.
@@ -56,7 +55,7 @@ impl Tokenizer {
     /// are those of [`TokenizerFacts`].
     ///
     /// # Errors
-    /// `Error::Config` naming the file where one does not parse, is not a CLIP BPE, lacks a mark, gives a token a number that it
+    /// [`Error::Tokenizer`] naming the file where one does not parse, is not a CLIP BPE, lacks a mark, gives a token a number that it
     /// cannot have, or makes prompts that are longer than the encoder reads.
     pub fn open<'a>(read: impl Fn(&str) -> Result<Option<Cow<'a, [u8]>>>, encoder: Encoder) -> Result<Self> {
         let whole = read("tokenizer.json")?;
@@ -140,8 +139,7 @@ impl Tokenizer {
 }
 
 fn error(field: &str, what: impl Into<String>) -> Error {
-    Error::Config {
-        component: "tokenizer".to_owned(),
+    Error::Tokenizer {
         field: field.to_owned(),
         what: what.into(),
     }

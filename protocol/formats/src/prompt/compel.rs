@@ -2,10 +2,10 @@
 //! number; brackets nest, and a backslash before a bracket or a quotation mark makes it text. As `PromptParser` of the compel package,
 //! without its `.blend()`, `.and()` and `.swap()`, which are refused by name.
 
+use super::Piece;
 use super::attention::merged;
 use super::brackets::DEEPEST;
-use super::wording::Piece;
-use crate::{Error, Result};
+use super::{Error, Result};
 
 const PLUS: f64 = 1.1;
 const MINUS: f64 = 0.9;
@@ -14,7 +14,7 @@ const METHODS: [&str; 5] = [".blend(", ".and(", ".add(", ".swap(", ".attend("];
 /// The pieces of `text`; neighbours of one weight are one. Never empty. Time is linear in its length.
 ///
 /// # Errors
-/// [`Error::Unsupported`] naming a method.
+/// [`Error::Refused`] naming a method.
 pub fn parse(text: &str) -> Result<Vec<Piece>> {
     let mut reading = Reading::default();
     let mut rest = text;
@@ -65,12 +65,14 @@ impl Reading {
     /// What was opened last closes; what follows at once says its weight.
     fn close<'a>(&mut self, rest: &'a str) -> Result<&'a str> {
         if let Some(method) = METHODS.iter().find(|method| rest.starts_with(**method)) {
-            return Err(Error::Unsupported(format!(
+            return Err(Error::Refused(format!(
                 "compel's {}…) is not built: of its syntax Darkroom reads weights, as in word++ and (some words)1.3.",
                 method
             )));
         }
-        let (from, _) = self.open.pop().ok_or(Error::Defect)?;
+        let Some((from, _)) = self.open.pop() else {
+            return Ok(rest);
+        };
         let (weight, rest) = signs(rest).or_else(|| number(rest)).unwrap_or((1.0, rest));
         self.weigh(from, weight);
         Ok(rest)
