@@ -19,7 +19,7 @@ use crate::app::world::live;
 /// Takes a message.
 pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
     let mut effects = take(state, msg);
-    let count = state.create.to_count(state.world.daemon == Daemon::There);
+    let count = state.create.ask_count(state.world.daemon == Daemon::There);
     effects.extend(state.create.draft_to_keep().map(Effect::Keep));
     state.pictures.covers = view::covers(state);
     if let Some(Overlay::Ask(ask)) = &mut state.overlay {

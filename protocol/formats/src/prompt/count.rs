@@ -134,7 +134,7 @@ mod tests {
     #[test]
     fn long_prompts_are_parted_at_commas() {
         let long = "red apple, ".repeat(26);
-        // 24 times three tokens and the comma's chunk is full at 75; what follows goes on.
+        // Three tokens each: 25 of them fill a chunk.
         assert_eq!(counted(&long, &[]), (78, 2));
         assert_eq!(counted(&"dog ".repeat(75), &[]), (75, 1));
         assert_eq!(counted(&"dog ".repeat(76), &[]), (76, 2));

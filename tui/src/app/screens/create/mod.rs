@@ -81,7 +81,7 @@ impl Create {
 
     /// What is to be counted, with its number: where it has changed, or the daemon is there anew. To be asked before
     /// [`Self::draft_to_keep`].
-    pub fn to_count(&mut self, is_there: bool) -> Option<(u64, Question)> {
+    pub fn ask_count(&mut self, is_there: bool) -> Option<(u64, Question)> {
         if !is_there {
             self.counts.forget();
             return None;
