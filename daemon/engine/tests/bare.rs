@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use darkroom_engine::families::autoencoder_kl::{AutoencoderKl, VaeConfig};
 use darkroom_engine::families::flux::{FluxConfig, FluxTransformer2DModel};
 use darkroom_engine::families::z_image::{ZImageConfig, ZImageTransformer2DModel};
-use darkroom_engine::model::{Family, Key};
+use darkroom_engine::model::{Blueprint, Family, Key};
 use darkroom_engine::pipeline::{Observer, Saved, Work, make_pictures};
 use darkroom_engine::residency::Models;
 use darkroom_engine::text::clip::{ClipTextConfig, ClipTextModel};
@@ -149,6 +149,8 @@ struct Tiny {
     name: &'static str,
     all: BTreeMap<&'static str, Tensors>,
     folder: ModelSource,
+    /// The folder's, opened once: its tokenizers are large.
+    blueprint: Blueprint,
 }
 
 impl Tiny {
@@ -178,8 +180,10 @@ impl Tiny {
             std::fs::create_dir_all(to.parent().unwrap()).unwrap();
             std::fs::write(to, shown.read(file, 1 << 20).unwrap()).unwrap();
         }
+        let folder = ModelSource::Folder(folder.display().to_string());
         Self {
-            folder: ModelSource::Folder(folder.display().to_string()),
+            blueprint: darkroom_engine::families::open(&key(&folder, Vec::new())).unwrap(),
+            folder,
             dir,
             name,
             all,
@@ -187,8 +191,7 @@ impl Tiny {
     }
 
     fn family_spells(&self, component: &str) -> Tensors {
-        let blueprint = darkroom_engine::families::open(&key(&self.folder, Vec::new())).unwrap();
-        original(blueprint.family(), component, &self.all[component])
+        original(self.blueprint.family(), component, &self.all[component])
     }
 
     fn save(&self, name: &str, prefix: &str, tensors: &Tensors) -> PathBuf {
@@ -280,9 +283,8 @@ fn a_transformer_alone_makes_the_folders_picture_with_the_rest(
         missing.to_string().ends_with("--text-encoder and --vae give them."),
         "{missing}"
     );
-    // As ComfyUI has them, with a checkpoint's prefix, and as diffusers saved it.
+    // With a checkpoint's prefix, and as diffusers saved it; ComfyUI's own form is the last one below.
     let forms = [
-        (bare.clone(), false),
         (tiny.save("prefixed", "model.diffusion_model.", &spelled), true),
         (tiny.dir.path().join("diffusers.safetensors"), false),
     ];
