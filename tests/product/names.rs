@@ -218,15 +218,9 @@ fn missing_weights_are_refused_with_the_files_that_are_there() {
     model.remove("unet/diffusion_pytorch_model-00001-of-00002.safetensors");
     model.write("unet/diffusion_pytorch_model.bin", "1");
     model.write("unet/diffusion_pytorch_model.fp16.bin", "1");
-    home.generate("x -m ./m").refused(
-        1,
-        &[
-            "unet/",
-            "diffusion_pytorch_model.bin",
-            "diffusion_pytorch_model.fp16.bin",
-            "save_pretrained",
-        ],
-    );
+    // What PyTorch wrote is read where nothing else is there, and what it holds is no weights.
+    home.generate("x -m ./m")
+        .refused(1, &["unet/diffusion_pytorch_model.bin", "has 1 bytes"]);
 }
 
 #[test]

@@ -110,14 +110,7 @@ async fn opened(
     let found = graphics::detect_for(graphics::Stream::Out, images);
     let typed = graphics::hand_over();
     let result = match Client::new(paths, first, found, stamp) {
-        Ok(mut client) => {
-            if let Some(opening) = opening {
-                // Nothing else is seen before it.
-                client.state.screen = super::state::Screen::Mask;
-                let _ = client.outbox.try_send(Msg::OpenMask(Box::new(opening)));
-            }
-            client.live(read, typed).await
-        }
+        Ok(client) => client.live(read, typed, opening).await,
         Err(error) => Err(error),
     };
     graphics::settle();
@@ -221,10 +214,20 @@ impl Client {
         Ok(())
     }
 
-    /// `typed` while the terminal was asked.
-    async fn live(mut self, read: Result<settings::Settings, String>, typed: Vec<u8>) -> Result<State, Error> {
+    /// `typed` while the terminal was asked. A mask that is to be painted is there before the first frame: whoever sees that may type.
+    async fn live(
+        mut self,
+        read: Result<settings::Settings, String>,
+        typed: Vec<u8>,
+        opening: Option<Opening>,
+    ) -> Result<State, Error> {
         self.begin_with(read)?;
         let mut events = input::Terminal::open(typed)?;
+        if let Some(opening) = opening {
+            for effect in update(&mut self.state, Msg::OpenMask(Box::new(opening))) {
+                self.begin(effect, &mut events)?;
+            }
+        }
         let mut continued = signal(SignalKind::from_raw(SIGCONT))?;
         // The first frame is there before the daemon is.
         self.draw()?;

@@ -10,7 +10,7 @@ use super::{Dtype, MAX_HEADER, MAX_METADATA, MAX_NAME, MAX_RANK, MAX_TENSORS};
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HeaderProblem {
     /// There is no room for the length of a header.
-    #[error("the file has {len} bytes; the shortest safetensors file has 10. Download it again.")]
+    #[error("the file has {len} bytes; the shortest file of tensors has 10. Download it again.")]
     TooShort {
         /// Bytes of the file.
         len: u64,
