@@ -98,13 +98,13 @@ const CASES: &[Case] = &[
         &["norm_num_groups"],
     ),
     (
-        "only .bin weights",
+        "only .bin weights, which are none",
         |m| {
             m.remove(UNET);
             m.write("unet/diffusion_pytorch_model.bin", "x");
         },
         1,
-        &["unet", ".bin", "safetensors"],
+        &["unet", ".bin", "file of tensors"],
     ),
     ("no weights", |m| m.remove(VAE), 1, &["vae", "no weights"]),
     ("empty weights", |m| m.write(UNET, ""), 1, &["unet"]),
