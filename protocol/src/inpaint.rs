@@ -89,7 +89,7 @@ impl Frame {
     /// The most pixels of a side.
     pub const MOST: u32 = 8192;
 
-    /// The one that words as [`side`] keeps them say; of two about one side the later counts.
+    /// The one that words as `side` keeps them say; of two about one side the later counts.
     pub fn of(words: &[String]) -> Self {
         let mut frame = Self::default();
         for (name, pixels) in words.iter().filter_map(|word| word.split_once('=')) {

@@ -10,7 +10,7 @@ const STRIDE: i64 = 2;
 /// Which places of a picture become one.
 #[derive(Debug)]
 pub struct Merge {
-    /// Places that others are merged into, [D], and the rest, [S].
+    /// Places that others are merged into, `[D]`, and the rest, `[S]`.
     stay: Tensor,
     rest: Tensor,
     /// Of the rest, the places that remain, [B, S − r], and those that are merged, [B, r].

@@ -39,7 +39,7 @@ const PREFIXES: [&str; 4] = [
 ];
 
 impl LanguageModel {
-    /// Binds the tensors that `config` implies, whatever of [`PREFIXES`] stands before their names.
+    /// Binds the tensors that `config` implies, whatever of `PREFIXES` stands before their names.
     pub fn new(weights: &Weights, config: &LanguageConfig) -> Result<Self> {
         let there = |prefix: &&str| weights.contains(&format!("{prefix}.embed_tokens.weight"));
         // One pass a prompt.
