@@ -1,6 +1,6 @@
 //! Prompts as far as tokens: tags, composition, schedules and weights of what a person writes, CLIP's tokenizer, and chunks of tokens.
 //! The engine (`engine/src/prompt/`) goes on from here to hidden states; the daemon counts tokens for whoever is writing
-//! ([`count`]). Nothing here knows a tensor, and what a weight does is the engine's.
+//! (`count`). Nothing here knows a tensor, and what a weight does is the engine's.
 
 pub mod attention;
 pub mod brackets;
